@@ -1,0 +1,1 @@
+"""One rewriting of the plan a file."""

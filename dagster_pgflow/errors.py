@@ -1,0 +1,158 @@
+"""Every error that this package raises, in one tree.
+
+    PgflowError
+    ├── InvalidFlow             a definition with problems (all of them, `.problems`)
+    ├── UnknownFlow             no stored flow has this slug
+    ├── InvalidInput            a run input that breaks the flow's input schema
+    ├── ConfigurationError      a setting, URL or data folder that cannot be used
+    │   └── EmbeddedPostgresError   the embedded PostgreSQL could not be started or stopped
+    ├── StoreError              PostgreSQL said no
+    │   ├── StoreUnreachable        no server answers, or it has no such database
+    │   ├── StoreAccessDenied       wrong user or password, or missing rights
+    │   ├── SchemaMissing           the pgflow schema is not there
+    │   ├── SchemaOutdated          the schema is older than this code
+    │   ├── SchemaTooNew            the schema is newer than this code
+    │   └── StoreRefused            a SQL function or constraint refused the change
+    └── StepError               a step of a run cannot go on
+        ├── UnknownHandler          the step names a handler nobody registered
+        ├── HandlerFailed           the handler raised
+        ├── HandlerTimedOut         one attempt took longer than its timeout
+        ├── ConditionNotMet         an unmet condition with when_unmet = fail
+        ├── TypeViolation           a map was fed something that is no list
+        ├── ValueNotJson            a value that cannot be stored as JSON
+        ├── RetryAfter              raised by handlers: try again in so many seconds
+        └── NonRetryable            raised by handlers: do not try again
+
+Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into exit codes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PgflowError(Exception):
+    """The root of all errors of this package."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a definition.
+
+    Attributes:
+        code: A stable, kebab-case name of the rule, such as `unknown-dependency`.
+        path: Where, in the words of the definition, such as `steps.charge.depends_on`.
+        message: One sentence that says what is wrong and what to do.
+    """
+
+    code: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message} [{self.code}]"
+
+
+class InvalidFlow(PgflowError):
+    """A flow definition has problems; all of them are in `problems`."""
+
+    def __init__(self, flow_slug: str, problems: Sequence[Problem]) -> None:
+        self.flow_slug = flow_slug
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f'Flow "{flow_slug}" has {count}:\n{lines}')
+
+
+class UnknownFlow(PgflowError):
+    """No stored flow has this slug."""
+
+    def __init__(self, flow_slug: str) -> None:
+        self.flow_slug = flow_slug
+        super().__init__(
+            f'There is no flow "{flow_slug}"; `dagster-pgflow list` shows the flows that exist.'
+        )
+
+
+class InvalidInput(PgflowError):
+    """The input of a run breaks the flow's input schema."""
+
+
+class ConfigurationError(PgflowError):
+    """A setting, URL or folder cannot be used as it is."""
+
+
+class EmbeddedPostgresError(ConfigurationError):
+    """The embedded PostgreSQL could not be started, joined or stopped."""
+
+
+class StoreError(PgflowError):
+    """PostgreSQL could not do what was asked."""
+
+
+class StoreUnreachable(StoreError):
+    """No server answers at the address, or it has no such database."""
+
+
+class StoreAccessDenied(StoreError):
+    """The server refused the user or the password, or the user lacks a right."""
+
+
+class SchemaMissing(StoreError):
+    """The database has no pgflow schema yet; `dagster-pgflow migrate` creates it."""
+
+
+class SchemaOutdated(StoreError):
+    """The pgflow schema is older than this code; `dagster-pgflow migrate` brings it up."""
+
+
+class SchemaTooNew(StoreError):
+    """The pgflow schema is newer than this code; upgrade dagster_pgflow."""
+
+
+class StoreRefused(StoreError):
+    """A SQL function or a constraint refused a change; nothing was written."""
+
+
+class StepError(PgflowError):
+    """A step of a run cannot go on."""
+
+
+class UnknownHandler(StepError):
+    """The step names a handler that this code location did not register."""
+
+
+class HandlerFailed(StepError):
+    """The handler of a step raised an error."""
+
+
+class HandlerTimedOut(StepError):
+    """One attempt of a step took longer than its timeout."""
+
+
+class ConditionNotMet(StepError):
+    """A condition did not hold and `when_unmet` is `fail`."""
+
+
+class TypeViolation(StepError):
+    """A map step was fed something that is no list."""
+
+
+class ValueNotJson(StepError):
+    """A value cannot be stored as JSON."""
+
+
+class RetryAfter(StepError):
+    """Raise it in a handler to be tried again after so many seconds.
+
+    Args:
+        seconds: The delay before the next attempt; it replaces the growing default delay.
+        message: Why, for the run's log.
+    """
+
+    def __init__(self, seconds: float, message: str = "") -> None:
+        self.seconds = seconds
+        super().__init__(message or f"The handler asked to be tried again after {seconds} s.")
+
+
+class NonRetryable(StepError):
+    """Raise it in a handler to fail the step at once, whatever attempts are left."""

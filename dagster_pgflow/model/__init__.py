@@ -1,0 +1,1 @@
+"""What a flow is: frozen data, no I/O and no Dagster."""

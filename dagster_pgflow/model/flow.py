@@ -1,0 +1,201 @@
+"""What a flow is, and the fluent way to write one in Python."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dagster_pgflow.model.options import FlowOptions, StepOptions
+from dagster_pgflow.model.schema import json_schema_of
+from dagster_pgflow.model.step import (
+    JsonSchema,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+    WhenExhausted,
+    WhenUnmet,
+)
+
+
+@runtime_checkable
+class NamedHandler(Protocol):
+    """A handler that knows its registered name and the schemas of what it takes and returns."""
+
+    name: str
+    input_schema: JsonSchema | None
+    output_schema: JsonSchema | None
+
+
+class Schedule(BaseModel):
+    """A cron row that starts the flow.
+
+    Attributes:
+        slug: The schedule's name, unique in its flow.
+        cron: Five cron fields.
+        timezone: An IANA time zone.
+        input: The flow input of the runs that it starts.
+        enabled: Whether Dagster starts with the schedule turned on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slug: str
+    cron: str
+    timezone: str = "UTC"
+    input: Any = Field(default_factory=dict)
+    enabled: bool = True
+
+
+class StepSettings(TypedDict, total=False):
+    """The keyword arguments that every kind of step takes in the fluent interface."""
+
+    depends_on: Sequence[str] | str
+    description: str
+    max_attempts: int
+    base_delay: int
+    timeout: int
+    start_delay: int
+    if_: dict[str, Any]
+    if_not: dict[str, Any]
+    when_unmet: WhenUnmet
+    when_exhausted: WhenExhausted
+
+
+class Flow(BaseModel):
+    """A flow: steps, what each depends on, and when it starts.
+
+    A flow never changes: every method returns a new one. It may hold mistakes;
+    `validation.validate` lists them all, and nothing invalid can be stored.
+
+    Example:
+        >>> flow = Flow("order").step("fetch").map("price", depends_on="fetch")
+        >>> [step.slug for step in flow.steps]
+        ['fetch', 'price']
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slug: str
+    description: str = ""
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+    options: FlowOptions = FlowOptions()
+    tags: dict[str, str] = Field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+
+    def __init__(self, slug: str | None = None, /, **data: Any) -> None:
+        """Create a flow; the keyword arguments are the fields, and those of `FlowOptions`.
+
+        Args:
+            slug: The flow's name.
+            **data: The fields of the flow. `input_schema` and `output_schema` may also be types
+                (such as pydantic models), and `max_attempts`, `base_delay`, `timeout` are short
+                for `options`.
+        """
+        if slug is not None:
+            data["slug"] = slug
+        short = {name: data.pop(name) for name in FlowOptions.model_fields if name in data}
+        if short:
+            data["options"] = short
+        for name in ("input_schema", "output_schema"):
+            if name in data:
+                data[name] = json_schema_of(data[name])
+        super().__init__(**data)
+
+    def step(
+        self,
+        slug: str,
+        handler: str | NamedHandler | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this flow with one more step, which runs its handler once.
+
+        Args:
+            slug: The step's name.
+            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
+            params: Constants for the handler (`ctx.params`).
+            **settings: See `StepSettings`.
+        """
+        fields = _handler_fields(handler, params) | _step_fields(settings)
+        return self._with(SingleStep(slug=slug, **fields))
+
+    def map(
+        self,
+        slug: str,
+        handler: str | NamedHandler | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        batch_size: int | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this flow with one more step, which runs its handler once per element.
+
+        Args:
+            slug: The step's name.
+            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
+            params: Constants for the handler (`ctx.params`).
+            batch_size: How many elements one Dagster op handles.
+            **settings: See `StepSettings`; at most one dependency.
+        """
+        fields = _handler_fields(handler, params) | _step_fields(settings)
+        return self._with(MapStep(slug=slug, batch_size=batch_size, **fields))
+
+    def subflow(self, slug: str, flow: "str | Flow", **settings: Unpack[StepSettings]) -> Self:
+        """Return this flow with one more step, which runs a whole flow.
+
+        Args:
+            slug: The step's name.
+            flow: The flow that runs here, or its slug.
+            **settings: See `StepSettings`.
+        """
+        target = flow.slug if isinstance(flow, Flow) else flow
+        return self._with(SubflowStep(slug=slug, flow=target, **_step_fields(settings)))
+
+    def schedule(self, slug: str, cron: str, *, timezone: str = "UTC", input: Any = None) -> Self:
+        """Return this flow with a schedule that starts it.
+
+        Args:
+            slug: The schedule's name.
+            cron: Five cron fields.
+            timezone: An IANA time zone.
+            input: The flow input of its runs; `{}` when absent.
+        """
+        added = Schedule(
+            slug=slug, cron=cron, timezone=timezone, input={} if input is None else input
+        )
+        return self.model_copy(update={"schedules": (*self.schedules, added)})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the definition as JSON values, without the defaults."""
+        document = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for written, step in zip(document.get("steps", ()), self.steps, strict=True):
+            written["type"] = step.type
+        return document
+
+    def _with(self, step: Step) -> Self:
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+
+def _handler_fields(
+    handler: str | NamedHandler | None, params: dict[str, Any] | None
+) -> dict[str, Any]:
+    if isinstance(handler, NamedHandler):
+        return {
+            "handler": handler.name,
+            "params": params or {},
+            "input_schema": handler.input_schema,
+            "output_schema": handler.output_schema,
+        }
+    return {"handler": handler, "params": params or {}}
+
+
+def _step_fields(settings: StepSettings) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(settings)
+    if isinstance(settings.get("depends_on"), str):
+        fields["depends_on"] = (settings["depends_on"],)
+    own = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
+    return fields | {"options": StepOptions(**own)}

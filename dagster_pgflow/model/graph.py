@@ -1,0 +1,55 @@
+"""The shape of a flow: order, ends and reach, each in time linear in steps and dependencies."""
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import Step
+
+
+def known_deps(flow: Flow) -> dict[str, tuple[str, ...]]:
+    """Return each step's dependencies, once each and without those that do not exist."""
+    slugs = {step.slug for step in flow.steps}
+    return {
+        step.slug: tuple(dep for dep in dict.fromkeys(step.depends_on) if dep in slugs)
+        for step in flow.steps
+    }
+
+
+def in_order(flow: Flow) -> tuple[Step, ...]:
+    """Return the steps so that each stands behind its dependencies.
+
+    Raises:
+        graphlib.CycleError: The dependencies form a cycle.
+    """
+    by_slug = {step.slug: step for step in flow.steps}
+    return tuple(by_slug[slug] for slug in TopologicalSorter(known_deps(flow)).static_order())
+
+
+def leaves(flow: Flow) -> tuple[Step, ...]:
+    """Return the steps that nothing depends on, in the order of the definition."""
+    needed = {dep for step in flow.steps for dep in step.depends_on}
+    return tuple(step for step in flow.steps if step.slug not in needed)
+
+
+def dependents(flow: Flow) -> Mapping[str, tuple[Step, ...]]:
+    """Return for each step those that depend on it directly."""
+    found: dict[str, list[Step]] = {step.slug: [] for step in flow.steps}
+    for step in flow.steps:
+        for dep in dict.fromkeys(step.depends_on):
+            if dep in found:
+                found[dep].append(step)
+    return {slug: tuple(steps) for slug, steps in found.items()}
+
+
+def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """Return one cycle of a directed graph, first node repeated at the end, or nothing.
+
+    Args:
+        edges: For each node the nodes that it needs.
+    """
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()

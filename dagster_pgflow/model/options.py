@@ -1,0 +1,59 @@
+"""How often, how long and how patiently a step is tried."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+DEFAULT_MAX_ATTEMPTS = 3
+DEFAULT_BASE_DELAY = 5
+DEFAULT_TIMEOUT = 60
+
+
+class FlowOptions(BaseModel):
+    """The defaults of a flow's steps; `None` means the default of the product.
+
+    Attributes:
+        max_attempts: How many times a step is tried in all (default 3).
+        base_delay: Seconds; the delay before try n + 1 is `base_delay * 2^n` (default 5).
+        timeout: Seconds that one attempt may take (default 60).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_attempts: int | None = None
+    base_delay: int | None = None
+    timeout: int | None = None
+
+
+class StepOptions(FlowOptions):
+    """What one step says of its own; each `None` is taken from the flow.
+
+    Attributes:
+        start_delay: Seconds before the first try (default 0).
+    """
+
+    start_delay: int | None = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The options that hold for one step, after step, flow and product defaults are merged."""
+
+    max_attempts: int
+    base_delay: int
+    timeout: int
+    start_delay: int
+
+
+def effort_of(flow: FlowOptions, step: StepOptions) -> Effort:
+    """Merge option by option: the step's word first, then the flow's, then the default."""
+
+    def first(*candidates: int | None) -> int:
+        return next(value for value in candidates if value is not None)
+
+    return Effort(
+        max_attempts=first(step.max_attempts, flow.max_attempts, DEFAULT_MAX_ATTEMPTS),
+        base_delay=first(step.base_delay, flow.base_delay, DEFAULT_BASE_DELAY),
+        timeout=first(step.timeout, flow.timeout, DEFAULT_TIMEOUT),
+        start_delay=first(step.start_delay, 0),
+    )

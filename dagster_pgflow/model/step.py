@@ -1,0 +1,82 @@
+"""What a step is: the kinds of steps and what they have in common."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dagster_pgflow.model.options import StepOptions
+
+WhenUnmet = Literal["fail", "skip", "skip-cascade"]
+WhenExhausted = Literal["fail", "skip", "skip-cascade"]
+JsonSchema = dict[str, Any]
+
+
+class StepBase(BaseModel):
+    """What every kind of step has.
+
+    Attributes:
+        slug: The step's name, unique in its flow.
+        depends_on: The slugs of the steps whose outputs this one receives.
+        if_: A JSON pattern that the step's input must contain (PostgreSQL's `@>`).
+        if_not: A JSON pattern that the step's input must not contain.
+        when_unmet: What happens when a condition does not hold.
+        when_exhausted: What happens when the last attempt has failed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    slug: str
+    description: str = ""
+    depends_on: tuple[str, ...] = ()
+    options: StepOptions = StepOptions()
+    if_: dict[str, Any] | None = Field(default=None, alias="if")
+    if_not: dict[str, Any] | None = None
+    when_unmet: WhenUnmet = "skip"
+    when_exhausted: WhenExhausted = "fail"
+
+
+class HandledStep(StepBase):
+    """A step whose work is done by a handler.
+
+    Attributes:
+        handler: The registered name of the handler; without it `<flow>.<step>`, else `<step>`.
+        params: Constants that the handler finds in `ctx.params`.
+        input_schema: JSON Schema of what the handler takes, when it says so.
+        output_schema: JSON Schema of what the handler returns, when it says so.
+    """
+
+    handler: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+
+
+class SingleStep(HandledStep):
+    """A step that runs once."""
+
+    type: Literal["single"] = "single"
+
+
+class MapStep(HandledStep):
+    """A step that runs once per element of a list: the flow input, or its dependency's output.
+
+    Attributes:
+        batch_size: How many elements one Dagster op handles; chosen by the size when absent.
+    """
+
+    type: Literal["map"] = "map"
+    batch_size: int | None = None
+
+
+class SubflowStep(StepBase):
+    """A step that is a whole flow.
+
+    Attributes:
+        flow: The slug of the flow that runs here.
+    """
+
+    type: Literal["subflow"] = "subflow"
+    flow: str
+
+
+Step = Annotated[SingleStep | MapStep | SubflowStep, Field(discriminator="type")]

@@ -1,0 +1,101 @@
+"""Names: what a slug is, how it becomes a Dagster name, and the keys of our tags and metadata.
+
+Dagster names are `[A-Za-z0-9_]+`, no Python keyword and none of Dagster's own words. A slug that
+is one of those gets a trailing underscore; so does every slug that already looks like such a
+mangled one, which keeps the mapping one to one. The true slug is always in a tag.
+"""
+
+import keyword
+import re
+from typing import Final
+
+SLUG_RULE: Final = (
+    "a slug is 1 to 128 letters, digits or underscores, does not start with a digit "
+    'and is not the reserved word "run"'
+)
+_SLUG: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
+
+TAG_FLOW: Final = "dagster-pgflow/flow"
+TAG_STEP: Final = "dagster-pgflow/step"
+TAG_HELPER: Final = "dagster-pgflow/helper"
+TAG_VERSION: Final = "dagster-pgflow/version"
+TAG_WATERMARK: Final = "dagster-pgflow/watermark"
+TAG_RUN_ID: Final = "dagster-pgflow/run_id"
+TAG_STORE: Final = "dagster-pgflow/store"
+TAG_SCHEDULE: Final = "dagster-pgflow/schedule"
+
+OUTCOME_KEY: Final = "dagster-pgflow/outcome"
+SKIPPED_KEY: Final = "dagster-pgflow/skipped"
+BATCH_KEY: Final = "dagster-pgflow/batch"
+
+FLOW_INPUT: Final = "flow_input"
+BATCH_INPUT: Final = "batch"
+RESULT_OUTPUT: Final = "result"
+
+FAN_OUT_SUFFIX: Final = "__fan_out"
+COLLECT_SUFFIX: Final = "__collect"
+INPUT_SUFFIX: Final = "__input"
+HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX)
+
+# Dagster 1.13 refuses these as names of nodes and inputs (dagster._core.definitions.utils).
+_DAGSTER_WORDS: Final = frozenset(
+    {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
+    | {"int", "str", "float", "bool", "input", "output", "type"}
+)
+_RESERVED: Final = frozenset({*keyword.kwlist, *_DAGSTER_WORDS, FLOW_INPUT, BATCH_INPUT})
+
+
+def is_valid_slug(text: object) -> bool:
+    """Say whether a value is a slug; the SQL function `pgflow.is_valid_slug` agrees."""
+    return isinstance(text, str) and text != "run" and _SLUG.fullmatch(text) is not None
+
+
+def dagster_name(slug: str) -> str:
+    """Return the name of a step's node, or of an input fed by it.
+
+    >>> dagster_name("charge"), dagster_name("config"), dagster_name("config_")
+    ('charge', 'config_', 'config__')
+    """
+    bare = slug.rstrip("_")
+    if bare in _RESERVED or bare.endswith(HELPER_SUFFIXES):
+        return f"{slug}_"
+    return slug
+
+
+def job_name(flow_slug: str) -> str:
+    """Return the name of a flow's job and graph; it never equals the name of an op.
+
+    >>> job_name("order"), job_name("a__b")
+    ('order', 'a__b_')
+    """
+    return f"{flow_slug}_" if "__" in flow_slug else dagster_name(flow_slug)
+
+
+def op_name(flow_slug: str, node_name: str) -> str:
+    """Return the repository-wide unique name of an op: `<flow>__<node>`.
+
+    Where a slug has double or outer underscores of its own, the length of the flow's slug is
+    appended, so that flow `a__b`, step `c` and flow `a`, step `b__c` stay apart.
+
+    >>> op_name("order", "charge"), op_name("a__b", "c")
+    ('order__charge', 'a__b__c__4')
+    """
+    plain = f"{flow_slug}__{node_name}"
+    ambiguous = (
+        "__" in flow_slug
+        or "__" in node_name
+        or flow_slug.endswith("_")
+        or node_name.startswith("_")
+        or node_name.endswith("_")
+    )
+    return f"{plain}__{len(flow_slug)}" if ambiguous else plain
+
+
+def is_helper(node_name: str) -> bool:
+    """Say whether a node is one that the compiler added, not a step of the flow."""
+    return node_name.endswith(HELPER_SUFFIXES)
+
+
+def fan_out_output(map_slug: str) -> str:
+    """Return the name of the dynamic output that feeds a map step."""
+    return f"for_{map_slug}"

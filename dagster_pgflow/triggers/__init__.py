@@ -1,0 +1,1 @@
+"""When a flow starts: requests, cron rows, and new definitions."""

@@ -1,0 +1,1 @@
+"""Is a definition sound? One rule a file; all problems at once."""

@@ -1,0 +1,20 @@
+"""A step depends on other steps of its flow."""
+
+from collections.abc import Iterator
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.rule import KnownFlows
+
+
+def dependencies_exist(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Check that each dependency names another step of the flow."""
+    slugs = {step.slug for step in flow.steps}
+    for step in flow.steps:
+        path = f"steps.{step.slug}.depends_on"
+        for dep in dict.fromkeys(step.depends_on):
+            if dep == step.slug:
+                yield Problem("self-dependency", path, f'Step "{dep}" depends on itself.')
+            elif dep not in slugs:
+                message = f'Step "{step.slug}" depends on "{dep}", which is no step of this flow.'
+                yield Problem("unknown-dependency", path, message)

@@ -1,0 +1,28 @@
+"""Attempts, delays and timeouts are in range."""
+
+from collections.abc import Iterator
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import FlowOptions
+from dagster_pgflow.validation.rule import KnownFlows
+
+MINIMUM = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "start_delay": 0}
+
+
+def options_are_in_range(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Check the options of the flow and of each step."""
+    yield from _out_of_range("options", flow.options)
+    for step in flow.steps:
+        yield from _out_of_range(f"steps.{step.slug}.options", step.options)
+
+
+def _out_of_range(path: str, options: FlowOptions) -> Iterator[Problem]:
+    for name, minimum in MINIMUM.items():
+        value = getattr(options, name, None)
+        if value is not None and value < minimum:
+            yield Problem(
+                "option-out-of-range",
+                f"{path}.{name}",
+                f"{name} is {value}; it must be at least {minimum}.",
+            )

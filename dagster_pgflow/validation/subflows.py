@@ -1,0 +1,40 @@
+"""Subflows name flows that exist, and no flow contains itself."""
+
+from collections.abc import Iterator, Mapping
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import find_cycle
+from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.validation.rule import KnownFlows
+
+
+def subflows_exist_and_end(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
+    """Check the target of each subflow step, and that following them ends."""
+    for step in flow.steps:
+        if not isinstance(step, SubflowStep) or known is None or step.flow == flow.slug:
+            continue
+        if step.flow not in known:
+            yield Problem(
+                "unknown-subflow",
+                f"steps.{step.slug}.flow",
+                f'Step "{step.slug}" runs flow "{step.flow}", which does not exist;'
+                " create that flow first.",
+            )
+    cycle = find_cycle(_containment(flow, known or {}))
+    if flow.slug in cycle:
+        shown = " -> ".join(cycle)
+        yield Problem("recursive-subflow", "steps", f"The flow contains itself: {shown}.")
+
+
+def _containment(flow: Flow, known: Mapping[str, Flow]) -> dict[str, list[str]]:
+    """Return for each flow reachable from this one the flows that it runs."""
+    edges: dict[str, list[str]] = {}
+    waiting = [flow]
+    while waiting:
+        current = waiting.pop()
+        edges[current.slug] = [s.flow for s in current.steps if isinstance(s, SubflowStep)]
+        waiting += [
+            known[slug] for slug in edges[current.slug] if slug in known and slug not in edges
+        ]
+    return edges

@@ -1,0 +1,82 @@
+"""The list of rules, and the two ways to apply it."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
+from dagster_pgflow.validation.dependencies import dependencies_exist
+from dagster_pgflow.validation.maps import maps_have_one_source
+from dagster_pgflow.validation.options import options_are_in_range
+from dagster_pgflow.validation.rule import KnownFlows, Rule
+from dagster_pgflow.validation.schedules import schedules_can_fire
+from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
+from dagster_pgflow.validation.subflows import subflows_exist_and_end
+
+RULES: tuple[Rule, ...] = (
+    slugs_are_valid_and_unique,
+    dependencies_exist,
+    dependencies_form_no_cycle,
+    maps_have_one_source,
+    subflows_exist_and_end,
+    options_are_in_range,
+    schedules_can_fire,
+)
+
+
+def validate(flow: Flow, known: KnownFlows = None) -> tuple[Problem, ...]:
+    """Return every problem of a flow; an empty tuple means that it is sound.
+
+    Args:
+        flow: The definition.
+        known: The other flows by slug; without them the names of subflows are not checked.
+    """
+    return tuple(problem for rule in RULES for problem in rule(flow, known))
+
+
+def ensure_valid(flow: Flow, known: KnownFlows = None) -> None:
+    """Raise when a flow has problems.
+
+    Raises:
+        InvalidFlow: With every problem.
+    """
+    problems = validate(flow, known)
+    if problems:
+        raise InvalidFlow(flow.slug, problems)
+
+
+def parse_flow(document: Any) -> Flow:
+    """Read a flow from its JSON form.
+
+    Args:
+        document: What `Flow.to_json` returns: an object with at least a `slug`.
+
+    Raises:
+        InvalidFlow: The document has not the shape of a flow; every place is named.
+    """
+    if not isinstance(document, dict):
+        problem = Problem("not-an-object", "$", "A flow is a JSON object with at least a slug.")
+        raise InvalidFlow("?", [problem])
+    try:
+        return Flow.model_validate(document)
+    except ValidationError as error:
+        problems = [_problem_of(details) for details in error.errors()]
+        raise InvalidFlow(str(document.get("slug", "?")), problems) from None
+
+
+def _problem_of(details: Any) -> Problem:
+    kinds = ("single", "map", "subflow")
+    path = ".".join(str(part) for part in details["loc"] if part not in kinds) or "$"
+    match details["type"]:
+        case "union_tag_invalid" | "union_tag_not_found":
+            given = details["ctx"].get("tag")
+            stated = f'"{given}" is no type of step' if given else "The step has no type"
+            return Problem("unknown-step-type", path, f"{stated}; use one of: {', '.join(kinds)}.")
+        case "extra_forbidden":
+            return Problem("unknown-field", path, "There is no such field here; remove it.")
+        case "missing":
+            return Problem("missing-field", path, "This field is required; add it.")
+        case _:
+            return Problem("wrong-value", path, f"{details['msg']}; got {details['input']!r:.80}.")
