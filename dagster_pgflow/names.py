@@ -30,6 +30,7 @@ BATCH_KEY: Final = "dagster-pgflow/batch"
 
 FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
+COLLECTED_INPUT: Final = "batches"
 RESULT_OUTPUT: Final = "result"
 
 FAN_OUT_SUFFIX: Final = "__fan_out"
@@ -42,7 +43,8 @@ _DAGSTER_WORDS: Final = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
     | {"int", "str", "float", "bool", "input", "output", "type"}
 )
-_RESERVED: Final = frozenset({*keyword.kwlist, *_DAGSTER_WORDS, FLOW_INPUT, BATCH_INPUT})
+_OWN_INPUTS: Final = frozenset({FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT})
+_RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _OWN_INPUTS
 
 
 def is_valid_slug(text: object) -> bool:

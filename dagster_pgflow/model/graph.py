@@ -7,6 +7,11 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import Step
 
 
+def by_slug(flow: Flow) -> dict[str, Step]:
+    """Return the steps by their slugs."""
+    return {step.slug: step for step in flow.steps}
+
+
 def known_deps(flow: Flow) -> dict[str, tuple[str, ...]]:
     """Return each step's dependencies, once each and without those that do not exist."""
     slugs = {step.slug for step in flow.steps}
@@ -22,8 +27,8 @@ def in_order(flow: Flow) -> tuple[Step, ...]:
     Raises:
         graphlib.CycleError: The dependencies form a cycle.
     """
-    by_slug = {step.slug: step for step in flow.steps}
-    return tuple(by_slug[slug] for slug in TopologicalSorter(known_deps(flow)).static_order())
+    steps = by_slug(flow)
+    return tuple(steps[slug] for slug in TopologicalSorter(known_deps(flow)).static_order())
 
 
 def leaves(flow: Flow) -> tuple[Step, ...]:

@@ -1,0 +1,124 @@
+"""From plans to Dagster graphs and jobs."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.compat import DynamicCollectDependencyDefinition
+from dagster_pgflow.compiler.compile import plan_of
+from dagster_pgflow.compiler.emit_ops import OpEmitter
+from dagster_pgflow.compiler.plan import (
+    FanIn,
+    Feed,
+    FromFlowInput,
+    GraphNode,
+    Node,
+    Plan,
+    Surroundings,
+    Wire,
+)
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.names import FLOW_INPUT, job_name, op_name
+from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.sources import Flows
+
+
+class GraphEmitter:
+    """Makes graphs, each flow's once, whether it runs as a job or inside others.
+
+    Args:
+        flows: The flows of the code location by slug.
+        handlers: Its handlers.
+        ops: What makes the ops.
+    """
+
+    def __init__(self, flows: Flows, handlers: HandlerRegistry, ops: OpEmitter) -> None:
+        self._flows = flows
+        self._handlers = handlers
+        self._ops = ops
+        self._graphs: dict[str, dg.GraphDefinition] = {}
+        self._op_definitions: dict[str, dg.OpDefinition] = {}
+
+    def job_graph(self, flow: Flow) -> dg.GraphDefinition:
+        """Return the graph that a flow's job runs."""
+        # A map step as a final step needs a helper inside another flow, which the job spares.
+        as_subflow = not _ends_in_map(flow)
+        return self._graph(flow, job_name(flow.slug), as_subflow=as_subflow)
+
+    def subflow_graph(self, flow: Flow) -> dg.GraphDefinition:
+        """Return the graph that stands for a flow inside another one."""
+        if _ends_in_map(flow):
+            # No slug starts with a digit or makes an op name that ends in __0.
+            return self._graph(flow, f"{job_name(flow.slug)}__as_subflow__0", as_subflow=True)
+        return self.job_graph(flow)
+
+    def _graph(self, flow: Flow, name: str, *, as_subflow: bool) -> dg.GraphDefinition:
+        if name not in self._graphs:
+            around = Surroundings(self._flows, self._handlers, as_subflow)
+            self._graphs[name] = self._emit(plan_of(flow, around), name)
+        return self._graphs[name]
+
+    def _emit(self, plan: Plan, name: str) -> dg.GraphDefinition:
+        definitions = {node.name: self._definition(plan.flow, node) for node in plan.nodes}
+        dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {
+            dg.NodeInvocation(definitions[node.name].name, node.name): {
+                input_name: _dependency(feed)
+                for input_name, feed in _feeds(node).items()
+                if not isinstance(feed, FromFlowInput)
+            }
+            for node in plan.nodes
+        }
+        return dg.GraphDefinition(
+            name=name,
+            description=plan.flow.description or None,
+            node_defs=list({d.name: d for d in definitions.values()}.values()),
+            dependencies=dependencies,
+            input_mappings=[
+                dg.InputMapping(
+                    graph_input_name=FLOW_INPUT,
+                    mapped_node_name=node.name,
+                    mapped_node_input_name=input_name,
+                )
+                for node in plan.nodes
+                for input_name, feed in _feeds(node).items()
+                if isinstance(feed, FromFlowInput)
+            ],
+            output_mappings=[
+                dg.OutputMapping(
+                    graph_output_name=output,
+                    mapped_node_name=wire.node,
+                    mapped_node_output_name=wire.output,
+                )
+                for output, wire in plan.outputs.items()
+            ],
+        )
+
+    def _definition(self, flow: Flow, node: Node) -> dg.OpDefinition | dg.GraphDefinition:
+        if isinstance(node, GraphNode):
+            return self.subflow_graph(self._flows[node.step.flow])
+        # The same op may stand in two graphs of one flow; Dagster wants it to be one object.
+        make = partial(self._ops.emit, flow, node)
+        name = op_name(flow.slug, node.name)
+        return self._op_definitions.get(name) or self._op_definitions.setdefault(name, make())
+
+
+def _ends_in_map(flow: Flow) -> bool:
+    return any(isinstance(leaf, MapStep) for leaf in leaves(flow))
+
+
+def _feeds(node: Node) -> Mapping[str, Feed]:
+    return {FLOW_INPUT: node.input} if isinstance(node, GraphNode) else node.inputs
+
+
+def _dependency(feed: Wire | FanIn) -> Any:
+    match feed:
+        case Wire(node, output, collect=True):
+            return DynamicCollectDependencyDefinition(node, output)
+        case Wire(node, output):
+            return dg.DependencyDefinition(node, output)
+        case FanIn(wires):
+            return dg.MultiDependencyDefinition([_dependency(wire) for wire in wires])

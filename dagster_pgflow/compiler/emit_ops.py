@@ -1,0 +1,122 @@
+"""From the nodes of a plan to Dagster ops."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.compiler.plan import OpNode
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import effort_of
+from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.names import (
+    RESULT_OUTPUT,
+    TAG_FLOW,
+    TAG_HELPER,
+    TAG_STEP,
+    fan_out_output,
+    op_name,
+)
+from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY, OpWork, body_of
+from dagster_pgflow.runtime.sources import Flows
+
+HELP = {
+    "fan_out": "Sends the elements of the list to map step `{slug}`.",
+    "collect": "Collects the outputs of map step `{slug}` for the flow around.",
+    "gather": "Puts together what subflow `{slug}` receives.",
+}
+
+
+class OpEmitter:
+    """Makes ops; one for a code location.
+
+    Args:
+        flows: The flows of the code location by slug.
+        handlers: The handlers of the code location.
+        json_type: The type of inputs and outputs.
+        resource_keys: The resources that handlers may use.
+    """
+
+    def __init__(
+        self,
+        flows: Flows,
+        handlers: HandlerRegistry,
+        json_type: dg.DagsterType,
+        resource_keys: frozenset[str],
+    ) -> None:
+        self._flows = flows
+        self._handlers = handlers
+        self._json_type = json_type
+        self._resource_keys = resource_keys | {PGFLOW_KEY}
+
+    def emit(self, flow: Flow, node: OpNode) -> dg.OpDefinition:
+        """Return the op of a node."""
+        outs: dict[str, dg.Out | dg.DynamicOut] = {
+            RESULT_OUTPUT: dg.Out(self._json_type, io_manager_key=IO_MANAGER_KEY)
+        }
+        for fed in node.feeds:
+            outs[fan_out_output(fed.slug)] = dg.DynamicOut(
+                self._json_type,
+                io_manager_key=IO_MANAGER_KEY,
+                description=f"The elements of map step `{fed.slug}`, batch by batch.",
+            )
+        work = OpWork(flow, node.step, node.sources, node.feeds, self._flows, self._handlers)
+        return dg.OpDefinition(
+            name=op_name(flow.slug, node.name),
+            compute_fn=body_of(node.role, work),
+            ins={name: dg.In(self._json_type) for name in node.inputs},
+            outs=outs,
+            description=self._description(flow, node),
+            tags=_tags(flow, node),
+            required_resource_keys=set(self._resource_keys),
+        )
+
+    def _description(self, flow: Flow, node: OpNode) -> str:
+        if node.role != "step":
+            return HELP[node.role].format(slug=node.step.slug)
+        parts = [node.step.description, self._handler_line(flow, node.step)]
+        effort = effort_of(flow.options, node.step.options)
+        parts.append(
+            f"Up to {effort.max_attempts} attempts, {effort.base_delay} s base delay,"
+            f" {effort.timeout} s timeout."
+        )
+        parts += _condition_lines(node.step)
+        return "\n\n".join(part for part in parts if part)
+
+    def _handler_line(self, flow: Flow, step: Step) -> str:
+        if not isinstance(step, HandledStep):
+            return ""
+        found = self._handlers.find(flow.slug, step.slug, step.handler)
+        if found is not None:
+            return f"Handler `{found.name}`. {_first_line(found.function.__doc__)}".strip()
+        wanted = step.handler or f"{flow.slug}.{step.slug}` or `{step.slug}"
+        return (
+            f"**No handler.** This code location registers no handler `{wanted}`;"
+            " the step will fail until it does."
+        )
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().partition("\n")[0]
+
+
+def _condition_lines(step: Step) -> list[str]:
+    lines = []
+    if step.if_ is not None:
+        lines.append(f"Runs if its input contains `{step.if_}`; otherwise: {step.when_unmet}.")
+    if step.if_not is not None:
+        lines.append(f"Runs unless its input contains `{step.if_not}`, then: {step.when_unmet}.")
+    if step.when_exhausted != "fail":
+        lines.append(f"When the last attempt fails: {step.when_exhausted}.")
+    return lines
+
+
+def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:
+    kind = node.step.type if node.role == "step" else "helper"
+    tags = {
+        TAG_FLOW: flow.slug,
+        TAG_STEP: node.step.slug,
+        f"dagster/kind/{kind}": "",
+    }
+    return tags if node.role == "step" else tags | {TAG_HELPER: node.role}

@@ -1,0 +1,46 @@
+"""Inside another graph, a graph hands on the outputs of its final steps.
+
+The output of a map step is dynamic and would make everything behind the subflow dynamic too, so
+there a helper op collects it first.
+"""
+
+from dataclasses import replace
+
+from dagster_pgflow.compiler.plan import Node, OpNode, Plan, Surroundings, Wire
+from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.step import MapStep, Step
+from dagster_pgflow.names import COLLECT_SUFFIX, COLLECTED_INPUT, RESULT_OUTPUT, dagster_name
+from dagster_pgflow.runtime.sources import output_paths, port_names
+
+
+def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
+    """Name the graph's outputs, when it is for use inside another one."""
+    if not around.as_subflow:
+        return plan
+    collectors: list[Node] = []
+    outputs: dict[tuple[str, ...], Wire] = {}
+    for leaf in leaves(plan.flow):
+        name = dagster_name(leaf.slug)
+        if isinstance(leaf, MapStep):
+            collector = _collector(leaf)
+            collectors.append(collector)
+            outputs[leaf.slug,] = Wire(collector.name, RESULT_OUTPUT)
+            continue
+        paths = output_paths(leaf, around.flows)
+        ports = {(): RESULT_OUTPUT} if paths == [()] else port_names(paths)
+        outputs |= {(leaf.slug, *path): Wire(name, port) for path, port in ports.items()}
+    names = port_names(list(outputs))
+    return replace(
+        plan,
+        nodes=(*plan.nodes, *collectors),
+        outputs={names[path]: wire for path, wire in outputs.items()},
+    )
+
+
+def _collector(step: Step) -> OpNode:
+    return OpNode(
+        name=f"{step.slug}{COLLECT_SUFFIX}",
+        role="collect",
+        step=step,
+        inputs={COLLECTED_INPUT: Wire(dagster_name(step.slug), RESULT_OUTPUT, collect=True)},
+    )

@@ -1,0 +1,142 @@
+"""What happened in a run: its events, and the rows of the run tables that they add up to.
+
+The projection makes them, the store writes and reads them, the command line shows them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
+StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
+TaskStatus = Literal["queued", "started", "completed", "failed", "skipped", "cancelled"]
+SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """A JSON value in a column that may also hold none: `Json(None)` is the JSON `null`."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """A row of `pgflow.event_log`.
+
+    Attributes:
+        event_id: Derived from everything else that the event says.
+        run_id: The run.
+        sequence_num: 1, 2, 3, ... within the run.
+        event_type: Such as `step.completed`.
+        timestamp: When it happened, by the clock of the process that saw it.
+        event_data: What the type needs.
+        parent_event_id: For an end, the beginning of the same thing; for a beginning, its cause.
+        correlation_id: The path of the step or the subrun; none for the run itself.
+    """
+
+    event_id: UUID
+    run_id: UUID
+    sequence_num: int
+    event_type: str
+    timestamp: datetime
+    event_data: Mapping[str, Any]
+    parent_event_id: UUID | None
+    correlation_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A row of `pgflow.runs`, without its number; `failed_at` is also when it was cancelled."""
+
+    run_id: UUID
+    dagster_run_id: UUID | None
+    flow_slug: str
+    flow_version: int | None
+    version_id: int | None
+    status: RunStatus
+    input: Any
+    output: Json | None
+    error_message: str | None
+    remaining_steps: int | None
+    retry_of: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    failed_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubrunRow:
+    """A row of `pgflow.subruns`; `subrun_path` stands for its number, and its parent's."""
+
+    subrun_path: str
+    parent_path: str | None
+    parent_step_slug: str
+    subflow_slug: str
+    run_index: int
+    subrun_index: int
+    status: StepStatus
+    input: Json | None
+    output: Json | None
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """A row of `pgflow.step_states`; `failed_at` is also when it was cancelled."""
+
+    step_path: str
+    step_slug: str
+    flow_slug: str
+    subrun_path: str | None
+    step_type: str
+    status: StepStatus
+    skip_reason: SkipReason | None
+    initial_tasks: int | None
+    remaining_tasks: int | None
+    remaining_deps: int
+    output: Json | None
+    error_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    failed_at: datetime | None
+    skipped_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """A row of `pgflow.step_tasks`; `failed_at` is also when it was cancelled."""
+
+    step_path: str
+    task_index: int
+    step_slug: str
+    flow_slug: str
+    subrun_path: str | None
+    status: TaskStatus
+    attempts_count: int
+    error_message: str | None
+    output: Json | None
+    queued_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    failed_at: datetime | None
+    last_worker_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """All rows of one run, in a fixed order."""
+
+    run: RunRow
+    subruns: tuple[SubrunRow, ...]
+    steps: tuple[StepRow, ...]
+    tasks: tuple[TaskRow, ...]

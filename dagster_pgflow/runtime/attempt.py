@@ -1,0 +1,132 @@
+"""One attempt of one task: check the input, call the handler in time, check the output."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from dagster_pgflow.errors import (
+    HandlerFailed,
+    HandlerTimedOut,
+    NonRetryable,
+    RetryAfter,
+    ValueNotJson,
+)
+from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.handlers import Handler
+from dagster_pgflow.runtime.values import to_json
+
+
+def attempt(handler: Handler, value: Any, context: StepContext, timeout: float) -> Any:
+    """Call a handler once and return its output as JSON.
+
+    Args:
+        handler: The handler.
+        value: Its input, as JSON.
+        context: The step context.
+        timeout: Seconds after which the wait ends; the handler's thread is left behind then.
+
+    Raises:
+        NonRetryable: The input does not fit the handler's type hint, or the handler said so.
+        RetryAfter: The handler said so.
+        HandlerTimedOut: The handler took too long.
+        HandlerFailed: The handler raised, or returned what is not JSON or not of its type.
+    """
+    typed = _typed_input(handler, value, context)
+    arguments = (typed, context) if handler.wants_context else (typed,)
+    try:
+        returned = _within(timeout, lambda: _call(handler, arguments))
+    except (RetryAfter, NonRetryable):
+        raise
+    except _TimedOut:
+        raise HandlerTimedOut(
+            f"{_subject(handler, context)} took longer than its timeout of {timeout:g} s;"
+            " make it quicker or raise the step's timeout."
+        ) from None
+    except Exception as error:
+        raise HandlerFailed(
+            f"{_subject(handler, context)} raised {type(error).__name__}: {error}"
+        ) from error
+    return _json_output(handler, returned, context)
+
+
+def _call(handler: Handler, arguments: tuple[Any, ...]) -> Any:
+    returned = handler.function(*arguments)
+    if inspect.iscoroutine(returned):
+        return asyncio.run(returned)
+    return returned
+
+
+class _TimedOut(Exception):
+    """Ours alone, so that a TimeoutError of the handler's own is not mistaken for it."""
+
+
+def _within(timeout: float, call: Callable[[], Any]) -> Any:
+    """Run a call in a thread of its own and wait for it no longer than the timeout.
+
+    The thread is a daemon, because a handler that never returns must not keep the process.
+    """
+    outcome: list[tuple[Any, BaseException | None]] = []
+
+    def run() -> None:
+        try:
+            outcome.append((call(), None))
+        except BaseException as error:  # noqa: BLE001  # handed to the waiting thread
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=run, name="pgflow-handler", daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if not outcome:
+        raise _TimedOut
+    returned, error = outcome[0]
+    if error is not None:
+        raise error
+    return returned
+
+
+def _typed_input(handler: Handler, value: Any, context: StepContext) -> Any:
+    if handler.input_adapter is None:
+        return value
+    try:
+        return handler.input_adapter.validate_python(value)
+    except ValidationError as error:
+        raise NonRetryable(
+            f"{_subject(handler, context)} cannot take its input: {_first(error)}"
+        ) from None
+
+
+def _json_output(handler: Handler, returned: Any, context: StepContext) -> Any:
+    try:
+        if handler.output_adapter is not None:
+            returned = _dump(handler.output_adapter, returned)
+        return to_json(returned)
+    except ValidationError as error:
+        raise HandlerFailed(
+            f"{_subject(handler, context)} returned a value that breaks its own type:"
+            f" {_first(error)}"
+        ) from None
+    except ValueNotJson as error:
+        raise HandlerFailed(f"{_subject(handler, context)} returned no JSON. {error}") from None
+
+
+def _dump(adapter: TypeAdapter[Any], returned: Any) -> Any:
+    return adapter.dump_python(adapter.validate_python(returned), mode="json", by_alias=True)
+
+
+def _subject(handler: Handler, context: StepContext) -> str:
+    element = f"[{context.task_index}]" if context.task_index else ""
+    return (
+        f'Handler "{handler.name}" of step "{context.step_path}{element}"'
+        f' (flow "{context.flow_slug}", attempt {context.attempt})'
+    )
+
+
+def _first(error: ValidationError) -> str:
+    details = error.errors()[0]
+    where = ".".join(str(part) for part in details["loc"]) or "$"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {details['msg']}{more}."

@@ -1,0 +1,37 @@
+"""What a handler can ask about the step it works for."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """The second argument of a handler that takes one.
+
+    Attributes:
+        flow_input: The input of the flow that the step belongs to.
+        run_id: The run's id in `pgflow.runs`.
+        flow_slug: The flow that the step belongs to.
+        step_slug: The step.
+        step_path: The step's place in the run, such as `payment.charge`.
+        task_index: The index of the element in a map step, else 0.
+        attempt: Which try this is, from 1.
+        idempotency_key: The same text for every try of this task, and for no other task: hand
+            it to outside systems that should do a thing once.
+        params: The constants that the definition gives the step.
+        log: A logger whose lines show in the Dagster UI.
+        resources: The Dagster resources of the code location.
+    """
+
+    flow_input: Any
+    run_id: str
+    flow_slug: str
+    step_slug: str
+    step_path: str
+    task_index: int
+    attempt: int
+    idempotency_key: str
+    params: dict[str, Any]
+    log: logging.Logger
+    resources: Any

@@ -1,0 +1,49 @@
+"""How a map step gets its batches: from the op before it, or from one of its own."""
+
+from typing import Any
+
+from dagster_pgflow.errors import ConditionNotMet
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.runtime.frames import Frame, check
+from dagster_pgflow.runtime.mapping import split
+from dagster_pgflow.runtime.values import Batch, Skipped
+
+
+def batches_of(frame: Frame, step: MapStep, given: Any) -> list[Batch | Skipped]:
+    """Return what the ops of a map step receive; there is always at least one.
+
+    A map step that is skipped, that may not run or that has nothing to do has one op too: it
+    says so in the run's log and hands the news to its dependents.
+
+    Args:
+        frame: The flow that the map step belongs to.
+        step: The map step.
+        given: The flow input for a root map, `{dep: output}` otherwise, or `Skipped`.
+    """
+    try:
+        admitted = check(frame, step, given)
+    except ConditionNotMet as error:
+        return [Batch(0, (), str(error))]
+    if isinstance(admitted, Skipped):
+        return [admitted]
+    elements = _elements(step, admitted)
+    if not isinstance(elements, list):
+        return [Batch(0, (), _type_violation(frame, step, elements))]
+    return list(split(step, elements))
+
+
+def _elements(step: MapStep, given: Any) -> Any:
+    """Return the list to map over; a dependency that was skipped counts as an empty one."""
+    return given.get(step.depends_on[0], []) if step.depends_on else given
+
+
+def _type_violation(frame: Frame, step: MapStep, elements: Any) -> str:
+    path = ".".join(frame.path_of(step))
+    kinds = {dict: "an object", str: "text", bool: "a boolean", type(None): "null"}
+    got = kinds.get(type(elements), "a number")
+    source = (
+        f'step "{step.depends_on[0]}" returned {got}'
+        if step.depends_on
+        else f'the input of flow "{frame.flow.slug}" is {got}'
+    )
+    return f'Map step "{path}" needs a list, but {source}; return a list from there.'

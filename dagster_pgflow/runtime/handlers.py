@@ -1,0 +1,166 @@
+"""Handlers: the Python callables that steps name, and the registry that holds them.
+
+A stored row can only name a handler; what the name means is decided here, by the code location.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, update_wrapper
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, overload
+
+from pydantic import TypeAdapter
+
+from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.model.schema import json_schema_of
+from dagster_pgflow.model.step import JsonSchema
+from dagster_pgflow.names import is_valid_slug
+
+ENTRY_POINT_GROUP = "dagster_pgflow.handlers"
+MOST_PARAMETERS = 2
+
+
+class Handler:
+    """A callable `fn(input)` or `fn(input, ctx)`, sync or async, with the name that steps use.
+
+    Attributes:
+        name: What a step writes to mean this handler: a slug, or `<flow>.<step>`.
+        input_schema: JSON Schema of the input, from the type hint.
+        output_schema: JSON Schema of the output, from the type hint.
+        wants_context: Whether the callable takes the step context.
+    """
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        if not name or not all(is_valid_slug(part) for part in name.split(".")):
+            raise ConfigurationError(
+                f'"{name}" is no handler name; write a slug, or "<flow>.<step>".'
+            )
+        parameters = list(inspect.signature(function).parameters.values())
+        required = [p for p in parameters if p.default is p.empty and p.kind != p.VAR_POSITIONAL]
+        if not parameters or len(required) > MOST_PARAMETERS:
+            raise ConfigurationError(
+                f'Handler "{name}" takes {len(required)} arguments; write it as fn(input) or'
+                " fn(input, ctx)."
+            )
+        self.name = name
+        self.function = function
+        self.wants_context = len(parameters) >= MOST_PARAMETERS
+        hints = inspect.get_annotations(function, eval_str=True)
+        self._input_type = hints.get(parameters[0].name, Any)
+        self._output_type = hints.get("return", Any)
+        update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function as if it were not decorated."""
+        return self.function(*args, **kwargs)
+
+    @cached_property
+    def input_schema(self) -> JsonSchema | None:
+        """JSON Schema of the input, or `None` without a type hint."""
+        return json_schema_of(self._input_type)
+
+    @cached_property
+    def output_schema(self) -> JsonSchema | None:
+        """JSON Schema of the output, or `None` without a type hint."""
+        return json_schema_of(self._output_type)
+
+    @cached_property
+    def input_adapter(self) -> TypeAdapter[Any] | None:
+        """What validates the input, or `None` without a type hint."""
+        return TypeAdapter(self._input_type) if self.input_schema else None
+
+    @cached_property
+    def output_adapter(self) -> TypeAdapter[Any] | None:
+        """What validates the output, or `None` without a type hint."""
+        return TypeAdapter(self._output_type) if self.output_schema else None
+
+
+@overload
+def handler(name: str) -> Callable[[Callable[..., Any]], Handler]: ...
+@overload
+def handler(name: Callable[..., Any]) -> Handler: ...
+def handler(name: str | Callable[..., Any]) -> Handler | Callable[[Callable[..., Any]], Handler]:
+    """Make a function a handler.
+
+    Args:
+        name: The name that steps use: `"<step>"`, or `"<flow>.<step>"` for one flow alone.
+            Without a name, the function's own.
+
+    Example:
+        >>> @handler("price")
+        ... def price(item: dict) -> int:
+        ...     return item["amount"] * 100
+        >>> price.name, price({"amount": 2})
+        ('price', 200)
+    """
+    if callable(name):
+        return Handler(name, name.__name__)
+    return lambda function: Handler(function, name)
+
+
+HandlerSource = Handler | ModuleType | Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class HandlerRegistry:
+    """The handlers that a code location offers, by name."""
+
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+
+    @classmethod
+    def collect(cls, sources: Iterable[HandlerSource] = ()) -> "HandlerRegistry":
+        """Gather handlers from handlers, modules and mappings, and from installed packages.
+
+        Args:
+            sources: Handlers, modules (every handler in them), or `{name: function}`.
+
+        Installed packages add theirs through the entry point group `dagster_pgflow.handlers`
+        (each entry names a module or a handler); what is given here goes before those.
+
+        Raises:
+            ConfigurationError: Two different handlers have one name.
+        """
+        installed = [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
+        given = cls._by_name(handler for source in sources for handler in _handlers_in(source))
+        found = cls._by_name(handler for source in installed for handler in _handlers_in(source))
+        return cls({**found, **given})
+
+    @staticmethod
+    def _by_name(handlers: Iterable[Handler]) -> dict[str, Handler]:
+        found: dict[str, Handler] = {}
+        for candidate in handlers:
+            known = found.setdefault(candidate.name, candidate)
+            if known.function is not candidate.function:
+                raise ConfigurationError(
+                    f'Two handlers are called "{candidate.name}": {_place(known)} and'
+                    f" {_place(candidate)}; rename one."
+                )
+        return found
+
+    def find(self, flow_slug: str, step_slug: str, named: str | None) -> Handler | None:
+        """Return a step's handler: the named one, else `<flow>.<step>`, else `<step>`."""
+        names = [named] if named else [f"{flow_slug}.{step_slug}", step_slug]
+        return next((self.handlers[name] for name in names if name in self.handlers), None)
+
+
+def _handlers_in(source: HandlerSource) -> Iterator[Handler]:
+    match source:
+        case Handler():
+            yield source
+        case ModuleType():
+            yield from (value for value in vars(source).values() if isinstance(value, Handler))
+        case Mapping():
+            for name, function in source.items():
+                plain = function.function if isinstance(function, Handler) else function
+                yield Handler(plain, name)
+        case _:
+            raise ConfigurationError(
+                f"{source!r} holds no handlers; give functions decorated with @handler, modules"
+                " that hold them, or a dict of name to function."
+            )
+
+
+def _place(found: Handler) -> str:
+    return f"{found.function.__module__}.{found.function.__qualname__}"

@@ -1,0 +1,46 @@
+"""How a list becomes batches, and batches become one list again."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.runtime.values import Batch, Skipped
+
+OPS_SHOWN_ONE_BY_ONE = 100
+OPS_OF_A_LARGE_MAP = 25
+
+
+def batch_size_for(step: MapStep, elements: int) -> int:
+    """Return how many elements one op handles.
+
+    Up to 100 elements each has an op of its own; a larger list is spread over 25 ops, because
+    an op costs Dagster far more time than most handlers take, and its UI far more room.
+    """
+    if step.batch_size is not None:
+        return step.batch_size
+    if elements <= OPS_SHOWN_ONE_BY_ONE:
+        return 1
+    return -(-elements // OPS_OF_A_LARGE_MAP)
+
+
+def split(step: MapStep, elements: Sequence[Any]) -> Iterator[Batch]:
+    """Yield the batches of a list; an empty list is one batch without elements."""
+    size = batch_size_for(step, len(elements))
+    for start in range(0, max(len(elements), 1), size):
+        yield Batch(start, tuple(elements[start : start + size]))
+
+
+def join(received: Sequence[Batch | Skipped]) -> list[Any] | Skipped:
+    """Return the outputs of a map step by index; one skipped batch skips the whole step."""
+    batches: list[Batch] = []
+    for item in received:
+        if isinstance(item, Skipped):
+            return item
+        batches.append(item)
+    in_order = sorted(batches, key=lambda batch: batch.start)
+    return [value for batch in in_order for value in batch.values]
+
+
+def mapping_key(index: int, count: int) -> str:
+    """Return the Dagster mapping key of a batch, padded so that keys sort as numbers."""
+    return str(index).zfill(len(str(count - 1)))

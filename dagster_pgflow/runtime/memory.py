@@ -1,0 +1,22 @@
+"""What a step remembers from one attempt to the next."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+
+class TaskMemory(ABC):
+    """Keeps the finished elements of a batch while its other elements are tried again."""
+
+    @abstractmethod
+    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
+        """Keep JSON about the finished elements of one op, replacing what was kept.
+
+        Args:
+            run_id: The Dagster run.
+            step_key: The Dagster step key, mapping key included.
+            finished: JSON by element index.
+        """
+
+    @abstractmethod
+    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
+        """Return what was kept, or an empty dict."""

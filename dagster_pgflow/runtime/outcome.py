@@ -1,0 +1,73 @@
+"""What one execution of a step reports, for the run's event log and from there for SQL."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from dagster_pgflow.runtime.values import Skipped, json_size
+
+INLINE_BYTES = 4096
+"""Outputs up to this size travel in the event log, where the Dagster UI shows them."""
+
+TaskStatus = Literal["completed", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What became of one task.
+
+    Attributes:
+        index: The index of the element, 0 for a step that is no map.
+        status: How the task ended.
+        attempts: How often it was tried so far.
+        started_at: Seconds since the epoch.
+        completed_at: Seconds since the epoch.
+        error: Why it failed, when it did.
+    """
+
+    index: int
+    status: TaskStatus
+    attempts: int
+    started_at: float
+    completed_at: float
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values, without an absent error."""
+        fields = asdict(self)
+        return fields if self.error else {k: v for k, v in fields.items() if k != "error"}
+
+
+def completed(output: Any, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that produced an output.
+
+    Args:
+        output: The output as it travels.
+        tasks: One report for each element.
+        worker: The process that did the work.
+    """
+    size = json_size(output)
+    outcome = {"status": "completed", "output_bytes": size, "worker": worker}
+    if size <= INLINE_BYTES:
+        outcome["output"] = output
+    return outcome | {"tasks": [task.to_json() for task in tasks]}
+
+
+def skipped(skip: Skipped, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that skipped the step."""
+    return {
+        "status": "skipped",
+        "skip_reason": skip.reason,
+        "worker": worker,
+        "tasks": [task.to_json() for task in tasks],
+    }
+
+
+def failed(error: str, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that fails the run."""
+    return {
+        "status": "failed",
+        "error": error,
+        "worker": worker,
+        "tasks": [task.to_json() for task in tasks],
+    }

@@ -1,0 +1,139 @@
+"""What travels between steps: plain JSON, and two marked JSON objects.
+
+A completed step's output travels as it is. A skipped step sends a marker in its place, so that
+its dependents still start and decide for themselves; a map step receives and sends batches.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from dagster_pgflow.errors import ValueNotJson
+from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
+
+SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A step that did not produce an output.
+
+    Attributes:
+        reason: Why.
+        step: The path of the step where the skip began, such as `("payment", "charge")`.
+        cascade: Whether every transitive dependent is skipped too.
+    """
+
+    reason: SkipReason
+    step: tuple[str, ...]
+    cascade: bool = False
+
+    def encloses(self, frame: tuple[str, ...]) -> bool:
+        """Say whether the skipped step is a subflow that the frame lies in."""
+        return frame[: len(self.step)] == self.step
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object that travels in place of the output."""
+        marker = {"reason": self.reason, "step": ".".join(self.step), "cascade": self.cascade}
+        return {SKIPPED_KEY: marker}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive elements of a map step, or its outputs for them.
+
+    Attributes:
+        start: The index of the first one.
+        values: The elements or outputs.
+        error: Why the map step cannot run, when it cannot.
+    """
+
+    start: int
+    values: tuple[Any, ...]
+    error: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object that travels."""
+        content: dict[str, Any] = {"start": self.start, "values": list(self.values)}
+        return {BATCH_KEY: content | ({"error": self.error} if self.error else {})}
+
+
+def from_wire(value: Any) -> Any:
+    """Return the `Skipped` or `Batch` that a value stands for, or the value itself."""
+    if isinstance(value, dict) and len(value) == 1:
+        if SKIPPED_KEY in value:
+            marker = value[SKIPPED_KEY]
+            return Skipped(marker["reason"], tuple(marker["step"].split(".")), marker["cascade"])
+        if BATCH_KEY in value:
+            content = value[BATCH_KEY]
+            return Batch(content["start"], tuple(content["values"]), content.get("error"))
+    return value
+
+
+def to_json(value: Any) -> Any:
+    """Return the value as plain JSON values: dicts, lists, strings, numbers, booleans and None.
+
+    Pydantic models become objects and tuples lists; everything else must be JSON already.
+
+    Raises:
+        ValueNotJson: Something in the value is not JSON; the message names its path.
+    """
+    return _to_json(value, "$")
+
+
+def _to_json(value: Any, path: str) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return _text(value, path)
+        case float():
+            if not math.isfinite(value):
+                raise ValueNotJson(f"The value at {path} is {value}, which JSON does not have.")
+            return value
+        case BaseModel():
+            return _to_json(value.model_dump(mode="json", by_alias=True), path)
+        case Mapping():
+            return {_key(key, path): _to_json(item, f"{path}.{key}") for key, item in value.items()}
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
+            return [_to_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
+        case _:
+            raise ValueNotJson(
+                f"The value at {path} is a {type(value).__name__}, which is not JSON;"
+                " return dicts, lists, strings, numbers, booleans, None or pydantic models."
+            )
+
+
+def _key(key: Any, path: str) -> str:
+    if not isinstance(key, str):
+        raise ValueNotJson(f"The object at {path} has the key {key!r}; JSON keys are strings.")
+    if key in (SKIPPED_KEY, BATCH_KEY):
+        raise ValueNotJson(f'The object at {path} has the key "{key}", which is reserved.')
+    return _text(key, path)
+
+
+def _text(text: str, path: str) -> str:
+    if "\x00" in text:
+        raise ValueNotJson(
+            f"The text at {path} has a NUL character, which PostgreSQL cannot store; remove it."
+        )
+    if not text.isascii() and not _is_unicode(text):
+        raise ValueNotJson(f"The text at {path} has a lone surrogate, which is no valid Unicode.")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def json_size(value: Any) -> int:
+    """Return how many bytes the JSON text of a value has."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
