@@ -1,0 +1,104 @@
+"""The catalog: which flows there were at one moment, pinned by one number.
+
+A watermark is a `version_id`. The flows as of watermark W are, for each slug, its newest version
+with `version_id <= W`, unless that version says "deleted". What is read at a watermark never
+changes, whatever is defined later: versions are immutable, and their ids become visible in order.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from dagster_pgflow.errors import UnknownFlow
+from dagster_pgflow.model.flow import Flow, Schedule
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.validation.validate import parse_flow
+
+
+@dataclass(frozen=True)
+class FlowHead:
+    """Which version of a flow is the live one, without its definition."""
+
+    slug: str
+    version: int
+    version_id: int
+
+
+@dataclass(frozen=True)
+class PinnedFlow:
+    """A flow and the version that it is.
+
+    Attributes:
+        flow: The definition.
+        version: Counts the versions of this flow from 1.
+        version_id: Counts the versions of all flows.
+    """
+
+    flow: Flow
+    version: int
+    version_id: int
+
+
+@dataclass(frozen=True)
+class PinnedSchedule:
+    """A schedule and the version of the flow that has it."""
+
+    flow_slug: str
+    version: int
+    version_id: int
+    schedule: Schedule
+
+
+class Catalog:
+    """Reads flows as they were at a watermark.
+
+    Args:
+        database: The store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def store_id(self) -> UUID:
+        """Return what tells this store from others that one Dagster instance may use."""
+        store_id: UUID = self._database.fetch_value("fetch_store_id")
+        return store_id
+
+    def watermark(self) -> int:
+        """Return the newest version_id; 0 while no flow was ever defined."""
+        return int(self._database.fetch_value("fetch_watermark"))
+
+    def heads(self, watermark: int) -> tuple[FlowHead, ...]:
+        """Return each flow that was live, by slug; it reads no definitions."""
+        rows = self._database.fetch_all("fetch_heads", watermark=watermark)
+        return tuple(FlowHead(row["flow_slug"], row["version"], row["version_id"]) for row in rows)
+
+    def tree(self, flow_slug: str, watermark: int) -> dict[str, PinnedFlow]:
+        """Return a flow and every flow that it contains, by slug, the flow itself first.
+
+        A subflow that did not exist at the watermark is left out.
+
+        Raises:
+            UnknownFlow: The flow itself was not live at the watermark.
+        """
+        rows = self._database.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
+        if not rows:
+            raise UnknownFlow(flow_slug)
+        return {
+            row["flow_slug"]: PinnedFlow(
+                parse_flow(row["definition"]), row["version"], row["version_id"]
+            )
+            for row in rows
+        }
+
+    def schedules(self, watermark: int) -> tuple[PinnedSchedule, ...]:
+        """Return the schedules of all flows that were live, by flow and slug."""
+        rows = self._database.fetch_all("fetch_schedules", watermark=watermark)
+        return tuple(
+            PinnedSchedule(
+                row["flow_slug"],
+                row["version"],
+                row["version_id"],
+                Schedule.model_validate(row["definition"]),
+            )
+            for row in rows
+        )

@@ -1,0 +1,185 @@
+"""The door to PostgreSQL: connections, transactions, named queries, and errors in our words.
+
+One driver for the product: psycopg2 under SQLAlchemy's pool. libpq itself reads the address, so
+everything that libpq knows works: socket folders, `sslmode`, several hosts, service files.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from sqlalchemy import Connection, CursorResult, Engine, RowMapping, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from dagster_pgflow.errors import StoreRefused, StoreUnreachable
+from dagster_pgflow.store.address import parse_address
+from dagster_pgflow.store.failures import translated
+from dagster_pgflow.store.queries import named_queries
+from dagster_pgflow.store.schema_version import ensure_current_schema
+
+CONNECT_TIMEOUT_S = 10
+RECYCLE_AFTER_S = 600
+
+
+class Transaction:
+    """One open transaction: all of its changes become true together, or none does.
+
+    Every method takes the name of a query (see `queries`) and its parameters.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def fetch_all(self, query: str, **parameters: Any) -> Sequence[RowMapping]:
+        """Return all rows."""
+        return self._run(query, parameters).mappings().all()
+
+    def fetch_one(self, query: str, **parameters: Any) -> RowMapping | None:
+        """Return the first row, or `None` when there is none."""
+        return self._run(query, parameters).mappings().first()
+
+    def fetch_value(self, query: str, **parameters: Any) -> Any:
+        """Return the first column of the first row, or `None` when there is no row."""
+        return self._run(query, parameters).scalar()
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """Change rows and return how many were changed."""
+        return self._run(query, parameters).rowcount
+
+    def execute_many(self, query: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a query once per mapping of parameters.
+
+        Each is a round trip: for hundreds of rows write a query that takes one JSON array.
+        """
+        if rows:
+            self._run(query, [dict(row) for row in rows])
+
+    def run_script(self, sql: str) -> None:
+        """Run SQL text of any number of statements, as it is and without parameters."""
+        # Without this option the driver would read the percent signs of format() as parameters.
+        as_it_is = self._connection.execution_options(no_parameters=True)
+        as_it_is.exec_driver_sql(sql)
+
+    def _run(
+        self, query: str, parameters: dict[str, Any] | list[dict[str, Any]]
+    ) -> CursorResult[Any]:
+        statement = named_queries()[query]
+        try:
+            return self._connection.execute(statement, parameters)
+        except ValueError as error:
+            # psycopg2 itself refuses these, and raises no error of its own for it.
+            if not isinstance(error, UnicodeEncodeError) and "NUL" not in str(error):
+                raise
+            raise StoreRefused(
+                "PostgreSQL cannot store a text with a NUL character or half a surrogate pair;"
+                " remove it."
+            ) from error
+
+
+class Database:
+    """A PostgreSQL database that holds, or is to hold, the pgflow schema.
+
+    It opens no connection before the first query, may be shared by threads, and survives a fork.
+    The first transaction checks that the schema fits this code.
+
+    Args:
+        url: Any libpq form, see `address.parse_address`.
+        pool_size: Connections that stay open.
+        max_overflow: Connections that may be opened beyond these when all are in use.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 2, max_overflow: int = 8) -> None:
+        self.address = parse_address(url)
+        self._engine = self._create_engine(pool_size, max_overflow)
+        self._process_id = os.getpid()
+        self._schema_is_checked = False
+
+    def __repr__(self) -> str:
+        return f"Database({self.address.shown!r})"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Open a transaction; it commits at the end of the block and rolls back on an error.
+
+        Raises:
+            StoreError: PostgreSQL cannot be reached or says no; see `errors` for the kinds.
+        """
+        with self.unchecked_transaction() as transaction:
+            if not self._schema_is_checked:
+                ensure_current_schema(transaction, self.address)
+                self._schema_is_checked = True
+            yield transaction
+
+    @contextmanager
+    def unchecked_transaction(self) -> Iterator[Transaction]:
+        """Open a transaction whatever schema the database has; for the migrator."""
+        self._leave_connections_of_parent_process()
+        try:
+            with self._engine.begin() as connection:
+                yield Transaction(connection)
+        except DBAPIError as error:
+            raise translated(error, self.address) from error
+        except PoolTimeout as error:
+            raise StoreUnreachable(
+                f"All connections of this process to {self.address.shown} are in use; try again."
+            ) from error
+
+    def fetch_all(self, query: str, **parameters: Any) -> Sequence[RowMapping]:
+        """Return all rows of a named query, in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.fetch_all(query, **parameters)
+
+    def fetch_one(self, query: str, **parameters: Any) -> RowMapping | None:
+        """Return the first row of a named query, in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.fetch_one(query, **parameters)
+
+    def fetch_value(self, query: str, **parameters: Any) -> Any:
+        """Return the first value of a named query, in a transaction of its own."""
+        with self.transaction() as transaction:
+            return transaction.fetch_value(query, **parameters)
+
+    def execute(self, query: str, **parameters: Any) -> int:
+        """Run a named query that changes rows, in a transaction of its own; return how many."""
+        with self.transaction() as transaction:
+            return transaction.execute(query, **parameters)
+
+    def close(self) -> None:
+        """Close all connections; the next query opens new ones."""
+        self._engine.dispose()
+
+    def _create_engine(self, pool_size: int, max_overflow: int) -> Engine:
+        def connect() -> Any:
+            return psycopg2.connect(
+                self.address.dsn,
+                **self._connection_defaults(),
+            )
+
+        return create_engine(
+            "postgresql+psycopg2://",
+            creator=connect,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_pre_ping=True,
+            pool_recycle=RECYCLE_AFTER_S,
+            hide_parameters=True,
+        )
+
+    def _connection_defaults(self) -> dict[str, Any]:
+        given = psycopg2.extensions.parse_dsn(self.address.dsn)
+        defaults = {
+            "application_name": "dagster_pgflow",
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "client_encoding": "utf8",
+        }
+        return {name: value for name, value in defaults.items() if name not in given}
+
+    def _leave_connections_of_parent_process(self) -> None:
+        # A forked process must not speak on its parent's sockets, nor close them.
+        if self._process_id != os.getpid():
+            self._engine.dispose(close=False)
+            self._process_id = os.getpid()

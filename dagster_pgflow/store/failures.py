@@ -1,0 +1,131 @@
+"""What PostgreSQL says no with, in our words; the one place that reads its error codes."""
+
+import psycopg2
+from sqlalchemy.exc import DBAPIError
+
+from dagster_pgflow.errors import (
+    InvalidInput,
+    PgflowError,
+    SchemaMissing,
+    StoreAccessDenied,
+    StoreError,
+    StoreRefused,
+    StoreUnreachable,
+    UnknownFlow,
+)
+from dagster_pgflow.store.address import Address
+
+INVALID_INPUT = "PF002"
+UNKNOWN_FLOW = "PF001"
+
+_KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
+    ((INVALID_INPUT,), InvalidInput, "{message}"),
+    (
+        ("42501",),
+        StoreAccessDenied,
+        "The user of {address} lacks a right: {message} Grant it, or use another user.",
+    ),
+    (
+        ("42P01", "42883", "3F000", "42703"),
+        SchemaMissing,
+        "The pgflow schema of {address} is damaged; run `dagster-pgflow doctor`: {message}",
+    ),
+    (
+        ("57P01", "57P02", "57P03", "53300", "08"),
+        StoreUnreachable,
+        "The database {address} serves nobody now: {message}",
+    ),
+    (
+        ("40001", "40P01"),
+        StoreRefused,
+        "Another session changed the same rows: {message} Try again.",
+    ),
+    (
+        (UNKNOWN_FLOW, "22", "23", "25", "2B", "42", "44", "54", "55", "P0"),
+        StoreRefused,
+        "{message}",
+    ),
+    (("",), StoreError, "The database {address} failed: {message}"),
+)
+"""SQLSTATEs by their first characters, what they mean to us, and the sentence; first match."""
+
+
+def translated(error: DBAPIError, address: Address) -> PgflowError:
+    """Return the error of this package that says what a driver error means.
+
+    Args:
+        error: What SQLAlchemy raised.
+        address: The database, for the sentence.
+    """
+    cause = error.orig
+    if not isinstance(cause, psycopg2.Error):
+        return StoreError(f"The database {address.shown} failed: {cause}.")
+    state = cause.pgcode
+    if state is None:
+        return _without_state(cause, address, was_connected=error.statement is not None)
+    kind, sentence = next(
+        (kind, sentence) for states, kind, sentence in _KINDS if state.startswith(states)
+    )
+    return kind(sentence.format(message=_sentence(cause), address=address.shown))
+
+
+def is_about_unknown_flow(error: StoreRefused) -> bool:
+    """Say whether a refusal means that the flow does not exist."""
+    driver = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else None
+    if not isinstance(driver, psycopg2.Error):
+        return False
+    constraint = driver.diag.constraint_name
+    return driver.pgcode == UNKNOWN_FLOW or bool(constraint == "steps_flow_slug_fkey")
+
+
+def unknown_or_refused(flow_slug: str, error: StoreRefused) -> PgflowError:
+    """Return `UnknownFlow` when that is what a refusal means, else the refusal itself."""
+    return UnknownFlow(flow_slug) if is_about_unknown_flow(error) else error
+
+
+def _sentence(cause: psycopg2.Error) -> str:
+    diagnosis = cause.diag
+    message = diagnosis.message_primary or str(cause).strip()
+    # PostgreSQL's own sentences name the constraint, its details name the value.
+    if not message.endswith("."):
+        message = f"{message}."
+    is_its_own = (cause.pgcode or "")[:2] in ("22", "23") and diagnosis.source_function not in (
+        None,
+        "exec_stmt_raise",
+    )
+    extra = diagnosis.message_hint
+    if extra is None and is_its_own and not (diagnosis.message_detail or "").startswith("Failing"):
+        extra = diagnosis.message_detail
+    return f"{message} {extra}" if extra else message
+
+
+def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bool) -> PgflowError:
+    # libpq gives failed connections no code, only its words.
+    words = " ".join(str(cause).split())
+    if was_connected:
+        return StoreUnreachable(f"The connection to {address.shown} was lost: {words}.")
+    if "password authentication failed" in words or "no password supplied" in words:
+        return StoreAccessDenied(
+            f'PostgreSQL at {address.shown} refused the password of user "{_user(address)}";'
+            " correct PGFLOW_DATABASE_URL."
+        )
+    if "role" in words and "does not exist" in words:
+        return StoreAccessDenied(
+            f'PostgreSQL at {address.shown} has no user "{_user(address)}"; create it or correct'
+            " PGFLOW_DATABASE_URL."
+        )
+    if "database" in words and "does not exist" in words:
+        return StoreUnreachable(
+            f'There is no database "{address.database}" at {address.shown}; create it'
+            f" (`createdb {address.database}`) or correct PGFLOW_DATABASE_URL."
+        )
+    if "no pg_hba.conf entry" in words or "permission denied for database" in words:
+        return StoreAccessDenied(f"PostgreSQL at {address.shown} lets us not in: {words}.")
+    return StoreUnreachable(
+        f"No PostgreSQL answers at {address.shown}: {words}. Start it or correct"
+        " PGFLOW_DATABASE_URL."
+    )
+
+
+def _user(address: Address) -> str:
+    return address.user or "of this process"

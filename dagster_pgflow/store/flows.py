@@ -1,0 +1,271 @@
+"""Writes definitions: step by step like the SQL functions, or whole flows at once."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypedDict, Unpack
+
+from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import StepOptions
+from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep, WhenExhausted, WhenUnmet
+from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.failures import unknown_or_refused
+from dagster_pgflow.store.json_text import to_json_text
+from dagster_pgflow.store.step_columns import step_columns
+from dagster_pgflow.store.stored_form import stored_form
+from dagster_pgflow.validation.validate import parse_flow, validate
+
+NEWEST = 2**63 - 1
+"""A watermark above all versions."""
+
+
+@dataclass(frozen=True)
+class FlowSummary:
+    """What a list of flows shows.
+
+    Attributes:
+        slug: The flow.
+        description: What it is for.
+        version: Counts its versions from 1.
+        version_id: Counts the versions of all flows.
+        steps: How many steps it has.
+        created_at: When it was created.
+        changed_at: When its newest version was published.
+    """
+
+    slug: str
+    description: str
+    version: int
+    version_id: int
+    steps: int
+    created_at: datetime
+    changed_at: datetime
+
+
+class StepFields(TypedDict, total=False):
+    """The fields of a step that `FlowBuilder.add_step` takes by name; see `model.step`."""
+
+    step_type: Literal["single", "map", "subflow"]
+    description: str
+    handler: str
+    params: dict[str, Any]
+    flow: str
+    batch_size: int
+    if_: dict[str, Any]
+    if_not: dict[str, Any]
+    when_unmet: WhenUnmet
+    when_exhausted: WhenExhausted
+    max_attempts: int
+    base_delay: int
+    timeout: int
+    start_delay: int
+    input_schema: JsonSchema
+    output_schema: JsonSchema
+
+
+class FlowBuilder:
+    """Creates, reads and deletes flows; the same rules as the SQL functions of these names.
+
+    Args:
+        database: The store.
+
+    Example:
+        >>> builder = FlowBuilder(database)  # doctest: +SKIP
+        >>> builder.create_flow("ai_workflow")
+        >>> builder.add_step("ai_workflow", "fetch")
+        >>> builder.add_step("ai_workflow", "process", ["fetch"], step_type="map")
+        >>> builder.add_step("ai_workflow", "save", ["process"])
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create_flow(
+        self,
+        flow_slug: str,
+        *,
+        max_attempts: int | None = None,
+        base_delay: int | None = None,
+        timeout: int | None = None,
+    ) -> Flow:
+        """Create an empty flow, or return the one that exists unchanged.
+
+        Args:
+            flow_slug: Its name.
+            max_attempts: How many times a step is tried in all (default 3).
+            base_delay: Seconds; try n + 1 waits `base_delay * 2^n` (default 5).
+            timeout: Seconds that one attempt may take (default 60).
+
+        Raises:
+            StoreRefused: The slug or an option is not valid.
+        """
+        with self._database.transaction() as transaction:
+            transaction.fetch_value(
+                "create_flow",
+                flow_slug=flow_slug,
+                max_attempts=max_attempts,
+                base_delay=base_delay,
+                timeout=timeout,
+            )
+            return _fetch_flow(transaction, flow_slug)
+
+    def add_step(
+        self,
+        flow_slug: str,
+        step_slug: str,
+        depends_on: Sequence[str] = (),
+        **fields: Unpack[StepFields],
+    ) -> Step:
+        """Add a step behind the steps that it depends on, or return the equal one that exists.
+
+        Each call publishes a version of the flow; for a flow of many steps use `define_flow`.
+
+        Args:
+            flow_slug: The flow.
+            step_slug: The step's name in it.
+            depends_on: Steps that exist already.
+            **fields: See `StepFields`; `flow` is the slug that a subflow step runs.
+
+        Raises:
+            InvalidFlow: A field is unknown or has the wrong type.
+            UnknownFlow: There is no such flow.
+            StoreRefused: The step cannot be added: a dependency does not exist, a map has more
+                than one, another step has the slug ...; nothing was changed.
+        """
+        step = _parse_step(flow_slug, step_slug, depends_on, fields)
+        try:
+            self._database.fetch_value("add_step", flow_slug=flow_slug, **step_columns(step))
+        except StoreRefused as error:
+            raise unknown_or_refused(flow_slug, error) from error
+        return step
+
+    def list_flows(self) -> tuple[FlowSummary, ...]:
+        """Return a summary of every flow, by slug."""
+        rows = self._database.fetch_all("fetch_flow_summaries")
+        return tuple(FlowSummary(**row) for row in rows)
+
+    def get_flow(self, flow_slug: str) -> Flow:
+        """Return a flow as it stands now.
+
+        Raises:
+            UnknownFlow: There is no such flow.
+        """
+        with self._database.transaction() as transaction:
+            return _fetch_flow(transaction, flow_slug)
+
+    def delete_flow(self, flow_slug: str, *, force: bool = False) -> None:
+        """Delete a flow; its versions and runs stay.
+
+        Args:
+            flow_slug: The flow.
+            force: Delete it although other flows contain it or runs of it are under way.
+                Requests of it that Dagster has not begun end as failed runs.
+
+        Raises:
+            UnknownFlow: There is no such flow.
+            StoreRefused: It is in use.
+        """
+        try:
+            self._database.fetch_value("delete_flow", flow_slug=flow_slug, force=force)
+        except StoreRefused as error:
+            raise unknown_or_refused(flow_slug, error) from error
+
+    def define_flow(self, flow: Flow) -> int:
+        """Store a whole flow, in place of what was there, and return its version number.
+
+        A flow that is stored already as it is gets no new version.
+
+        Raises:
+            InvalidFlow: With every problem; nothing was changed.
+        """
+        return self.define_flows([flow])[flow.slug]
+
+    def define_flows(self, flows: Iterable[Flow]) -> dict[str, int]:
+        """Store several flows, which may contain each other: all of them or none.
+
+        Returns:
+            The version number of each flow by slug.
+
+        Raises:
+            InvalidFlow: With every problem of every flow; nothing was changed.
+        """
+        given = _by_slug(flows)
+        with self._database.transaction() as transaction:
+            _refuse_problems(given, _known_flows(transaction, given))
+            return {flow.slug: _replace(transaction, flow) for flow in given.values()}
+
+
+def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
+    given: dict[str, Flow] = {}
+    for flow in flows:
+        if flow.slug in given:
+            message = f'Two of the flows are called "{flow.slug}"; give one another slug.'
+            raise InvalidFlow(flow.slug, [Problem("duplicate-flow", "slug", message)])
+        given[flow.slug] = flow
+    return given
+
+
+def _known_flows(transaction: Transaction, given: Mapping[str, Flow]) -> dict[str, Flow]:
+    """Return the given flows and all stored ones that these contain."""
+    named = {
+        step.flow for flow in given.values() for step in flow.steps if isinstance(step, SubflowStep)
+    }
+    stored: dict[str, Flow] = {}
+    for slug in sorted(named - given.keys()):
+        if slug not in stored:
+            rows = transaction.fetch_all("fetch_tree", flow_slug=slug, watermark=NEWEST)
+            stored |= {row["flow_slug"]: parse_flow(row["definition"]) for row in rows}
+    return {**stored, **given}
+
+
+def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> None:
+    problems = {slug: found for slug, flow in given.items() if (found := validate(flow, known))}
+    if not problems:
+        return
+    if len(given) == 1:
+        [(slug, found)] = problems.items()
+        raise InvalidFlow(slug, found)
+    named = [
+        Problem(problem.code, f"{slug}.{problem.path}", problem.message)
+        for slug, found in problems.items()
+        for problem in found
+    ]
+    raise InvalidFlow(", ".join(problems), named)
+
+
+def _replace(transaction: Transaction, flow: Flow) -> int:
+    document = stored_form(flow)
+    stored = transaction.fetch_one("fetch_current_definition", flow_slug=flow.slug)
+    # As texts, because Python holds 1 and true for equal.
+    if stored is not None and _sorted_text(stored["definition"]) == _sorted_text(document):
+        return int(stored["version"])
+    text = to_json_text(document, f'The definition of flow "{flow.slug}"')
+    return int(transaction.fetch_value("replace_flow", definition=text))
+
+
+def _sorted_text(document: Any) -> str:
+    return json.dumps(document, sort_keys=True)
+
+
+def _fetch_flow(transaction: Transaction, flow_slug: str) -> Flow:
+    definition = transaction.fetch_value("fetch_flow_definition", flow_slug=flow_slug)
+    if definition is None:
+        raise UnknownFlow(flow_slug)
+    return parse_flow(definition)
+
+
+def _parse_step(
+    flow_slug: str, step_slug: str, depends_on: Sequence[str], fields: StepFields
+) -> Step:
+    flat: dict[str, Any] = dict(fields)
+    options = {name: flat.pop(name) for name in StepOptions.model_fields if name in flat}
+    document = {
+        "type": flat.pop("step_type", "single"),
+        "slug": step_slug,
+        "depends_on": tuple(dict.fromkeys(depends_on)),
+        "options": options,
+        **flat,
+    }
+    return parse_flow({"slug": flow_slug, "steps": [document]}).steps[0]

@@ -1,0 +1,1694 @@
+-- 0010_schema.sql
+-- A database role may own this schema without the right to create schemas, hence the test.
+do $$
+begin
+  if to_regnamespace('pgflow') is null then
+    create schema pgflow;
+  end if;
+end
+$$;
+
+comment on schema pgflow is 'Flows that Dagster runs: definitions, versions, requests and runs';
+
+-- 0020_migrations.sql
+create table pgflow.migrations (
+  version integer not null,
+  name text not null,
+  applied_at timestamptz not null default now(),
+  constraint migrations_pkey primary key (version)
+);
+
+comment on table pgflow.migrations is 'Which migrations of dagster_pgflow this database has';
+
+-- 0030_store.sql
+-- One row: what tells two pgflow databases apart that one Dagster instance uses.
+create table pgflow.store (
+  store_id uuid not null default gen_random_uuid(),
+  created_at timestamptz not null default now(),
+  is_the_only_row boolean not null default true,
+  constraint store_pkey primary key (is_the_only_row),
+  constraint store_has_one_row check (is_the_only_row)
+);
+
+comment on table pgflow.store is 'The identity of this store, which is a tag of every run that it starts';
+
+insert into pgflow.store default values;
+
+-- 0100_is_valid_slug.sql
+-- The same rule as dagster_pgflow.names.is_valid_slug; a test compares the two.
+create function pgflow.is_valid_slug(slug text) returns boolean
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select slug is not null
+    and slug <> 'run'
+    and slug collate "C" ~ '^[a-zA-Z_][a-zA-Z0-9_]{0,127}$'
+$$;
+
+comment on function pgflow.is_valid_slug(text) is
+  'Whether a text can name a flow, a step or a schedule: 1 to 128 letters, digits and underscores, no digit first, not "run"';
+
+-- 0200_flows.sql
+create table pgflow.flows (
+  flow_slug text not null,
+  opt_max_attempts integer not null default 3,
+  opt_base_delay integer not null default 5,
+  opt_timeout integer not null default 60,
+  created_at timestamptz not null default now(),
+  description text not null default '',
+  input_schema jsonb,
+  output_schema jsonb,
+  tags jsonb not null default '{}',
+  constraint flows_pkey primary key (flow_slug),
+  constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
+  constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
+  constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
+  constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
+  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
+  constraint tags_are_an_object check (jsonb_typeof(tags) = 'object')
+);
+
+comment on table pgflow.flows is 'Flows as they stand now; flow_versions keeps how they were';
+comment on column pgflow.flows.opt_base_delay is 'Seconds; try n + 1 waits base_delay * 2^n';
+comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';
+
+-- 0210_steps.sql
+create table pgflow.steps (
+  flow_slug text not null,
+  step_slug text not null,
+  step_type text not null default 'single',
+  step_index integer not null,
+  deps_count integer not null default 0,
+  opt_max_attempts integer,
+  opt_base_delay integer,
+  opt_timeout integer,
+  opt_start_delay integer,
+  required_input_pattern jsonb,
+  forbidden_input_pattern jsonb,
+  when_unmet text not null default 'skip',
+  when_exhausted text not null default 'fail',
+  created_at timestamptz not null default now(),
+  handler text,
+  params jsonb not null default '{}',
+  description text not null default '',
+  subflow_slug text,
+  batch_size integer,
+  input_schema jsonb,
+  output_schema jsonb,
+  initial_tasks integer,
+  constraint steps_pkey primary key (flow_slug, step_slug),
+  constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
+  constraint steps_flow_slug_fkey foreign key (flow_slug)
+    references pgflow.flows (flow_slug) on delete cascade,
+  constraint steps_step_slug_check check (pgflow.is_valid_slug(step_slug)),
+  constraint steps_step_type_check check (step_type in ('single', 'map', 'subflow')),
+  constraint steps_deps_count_check check (deps_count >= 0),
+  constraint map_step_has_at_most_one_dependency check (step_type <> 'map' or deps_count <= 1),
+  constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
+  constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
+  constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_start_delay_is_nonnegative check (opt_start_delay >= 0),
+  constraint required_input_pattern_is_object
+    check (jsonb_typeof(required_input_pattern) = 'object'),
+  constraint forbidden_input_pattern_is_object
+    check (jsonb_typeof(forbidden_input_pattern) = 'object'),
+  constraint when_unmet_is_valid check (when_unmet in ('fail', 'skip', 'skip-cascade')),
+  constraint when_exhausted_is_valid check (when_exhausted in ('fail', 'skip', 'skip-cascade')),
+  constraint handler_is_a_name check (handler <> ''),
+  constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
+  constraint only_subflow_steps_name_a_subflow
+    check ((step_type = 'subflow') = (subflow_slug is not null)),
+  constraint subflow_slug_is_valid check (subflow_slug is null or pgflow.is_valid_slug(subflow_slug)),
+  constraint subflow_step_has_no_handler
+    check (step_type <> 'subflow' or (handler is null and params = '{}')),
+  constraint subflow_step_has_no_schemas
+    check (step_type <> 'subflow' or (input_schema is null and output_schema is null)),
+  constraint only_map_steps_have_batches check (batch_size is null or step_type = 'map'),
+  constraint batch_size_is_positive check (batch_size > 0),
+  constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
+  constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
+  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
+);
+
+create index steps_by_subflow on pgflow.steps (subflow_slug) where subflow_slug is not null;
+
+comment on table pgflow.steps is 'The steps of each flow; an option that is null is taken from the flow';
+comment on column pgflow.steps.step_index is
+  'The order of definition; a step depends only on steps with a smaller index';
+comment on column pgflow.steps.handler is
+  'The registered name of the handler; when null "<flow>.<step>", else "<step>"';
+comment on column pgflow.steps.initial_tasks is
+  'How many tasks the author expects of a map step; the list that arrives decides';
+
+-- 0220_deps.sql
+create table pgflow.deps (
+  flow_slug text not null,
+  dep_slug text not null,
+  step_slug text not null,
+  created_at timestamptz not null default now(),
+  dep_index integer not null,
+  constraint deps_pkey primary key (flow_slug, dep_slug, step_slug),
+  constraint deps_flow_slug_fkey foreign key (flow_slug)
+    references pgflow.flows (flow_slug) on delete cascade,
+  constraint deps_flow_slug_dep_slug_fkey foreign key (flow_slug, dep_slug)
+    references pgflow.steps (flow_slug, step_slug),
+  constraint deps_flow_slug_step_slug_fkey foreign key (flow_slug, step_slug)
+    references pgflow.steps (flow_slug, step_slug) on delete cascade,
+  constraint deps_check check (dep_slug <> step_slug)
+);
+
+create index idx_deps_by_flow_step on pgflow.deps (flow_slug, step_slug, dep_index);
+
+comment on table pgflow.deps is 'Which step of a flow depends on which';
+comment on column pgflow.deps.dep_index is 'The order in which the author listed the dependencies';
+
+-- 0230_schedules.sql
+create table pgflow.schedules (
+  flow_slug text not null,
+  schedule_slug text not null,
+  cron text not null,
+  timezone text not null default 'UTC',
+  input jsonb not null default '{}',
+  enabled boolean not null default true,
+  created_at timestamptz not null default now(),
+  constraint schedules_pkey primary key (flow_slug, schedule_slug),
+  constraint schedules_flow_slug_fkey foreign key (flow_slug)
+    references pgflow.flows (flow_slug) on delete cascade,
+  constraint schedule_slug_is_valid check (pgflow.is_valid_slug(schedule_slug)),
+  constraint cron_has_five_fields check (cron ~ '^\s*\S+(\s+\S+){4}\s*$'),
+  constraint timezone_is_named check (timezone <> '')
+);
+
+comment on table pgflow.schedules is 'When flows start by themselves';
+comment on column pgflow.schedules.cron is 'Five fields: minute, hour, day of month, month, weekday';
+comment on column pgflow.schedules.timezone is 'An IANA time zone, such as Europe/Berlin';
+
+-- 0240_flow_versions.sql
+create table pgflow.flow_versions (
+  version_id bigint not null generated always as identity,
+  flow_slug text not null,
+  version integer not null,
+  definition jsonb,
+  content_hash text,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint flow_versions_pkey primary key (version_id),
+  constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
+  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
+);
+
+create unique index flow_versions_by_flow on pgflow.flow_versions (flow_slug, version_id desc);
+
+comment on table pgflow.flow_versions is
+  'Every definition that a flow ever had, for ever; version_ids become visible in their order';
+comment on column pgflow.flow_versions.version is 'Counts the versions of one flow from 1';
+comment on column pgflow.flow_versions.definition is 'The flow as JSON; null says that it was deleted';
+
+-- 0250_unpublished_flows.sql
+-- A row lives only inside the transaction that touched the flow: it is gone at commit.
+create table pgflow.unpublished_flows (
+  flow_slug text not null,
+  constraint unpublished_flows_pkey primary key (flow_slug)
+);
+
+comment on table pgflow.unpublished_flows is
+  'Flows that this transaction changed and whose version it has yet to publish';
+
+-- 0300_runs.sql
+create table pgflow.runs (
+  id bigint not null generated always as identity,
+  run_id uuid not null,
+  dagster_run_id uuid,
+  flow_slug text not null,
+  flow_version integer,
+  version_id bigint,
+  status text not null default 'queued',
+  input jsonb not null default '{}',
+  output jsonb,
+  error_message text,
+  remaining_steps integer,
+  retry_of uuid,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  failed_at timestamptz,
+  updated_at timestamptz not null default now(),
+  constraint runs_pkey primary key (id),
+  constraint runs_run_id_key unique (run_id),
+  constraint runs_dagster_run_id_key unique (dagster_run_id),
+  constraint status_is_valid
+    check (status in ('queued', 'started', 'completed', 'failed', 'cancelled')),
+  constraint remaining_steps_is_nonnegative check (remaining_steps >= 0)
+);
+
+create index runs_by_flow on pgflow.runs (flow_slug, created_at);
+create index runs_under_way on pgflow.runs (created_at) where status in ('queued', 'started');
+
+comment on table pgflow.runs is 'One row a run of a flow, kept true from Dagster''s event log';
+comment on column pgflow.runs.retry_of is 'The run_id of the run that this one re-executes';
+
+-- 0310_subruns.sql
+create table pgflow.subruns (
+  subrun_id bigint not null generated always as identity,
+  parent_run_id bigint not null,
+  parent_subrun_id bigint,
+  parent_step_slug text not null,
+  subflow_slug text not null,
+  run_index integer not null,
+  subrun_index integer not null,
+  subrun_path text not null,
+  map_index integer,
+  status text not null default 'created',
+  input jsonb,
+  output jsonb,
+  error_message text,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  updated_at timestamptz not null default now(),
+  constraint subruns_pkey primary key (subrun_id),
+  constraint subruns_parent_run_id_subrun_path_key unique (parent_run_id, subrun_path),
+  constraint subruns_parent_run_id_fkey foreign key (parent_run_id)
+    references pgflow.runs (id) on delete cascade,
+  constraint subruns_parent_subrun_id_fkey foreign key (parent_subrun_id)
+    references pgflow.subruns (subrun_id) on delete cascade,
+  constraint status_is_valid
+    check (status in ('created', 'started', 'completed', 'failed', 'skipped', 'cancelled'))
+);
+
+create index subruns_by_parent_step on pgflow.subruns (parent_run_id, parent_step_slug);
+create index subruns_by_parent_subrun on pgflow.subruns (parent_subrun_id);
+
+comment on table pgflow.subruns is 'One row for each time that a run enters a subflow';
+comment on column pgflow.subruns.run_index is 'Counts the subruns of one run from 1';
+comment on column pgflow.subruns.subrun_index is 'Counts the subruns of one parent from 1';
+comment on column pgflow.subruns.subrun_path is 'The subrun_index of every ancestor and its own, such as 1.3.2';
+
+-- 0320_step_states.sql
+create table pgflow.step_states (
+  run_id uuid not null,
+  step_path text not null,
+  step_slug text not null,
+  flow_slug text not null,
+  subrun_id bigint,
+  step_type text not null default 'single',
+  status text not null default 'created',
+  skip_reason text,
+  initial_tasks integer,
+  remaining_tasks integer,
+  remaining_deps integer not null default 0,
+  output jsonb,
+  error_message text,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  failed_at timestamptz,
+  skipped_at timestamptz,
+  constraint step_states_pkey primary key (run_id, step_path),
+  constraint step_states_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade,
+  constraint step_states_subrun_id_fkey foreign key (subrun_id)
+    references pgflow.subruns (subrun_id) on delete cascade,
+  constraint status_is_valid
+    check (status in ('created', 'started', 'completed', 'failed', 'skipped', 'cancelled')),
+  constraint skip_reason_is_valid
+    check (skip_reason in ('condition_unmet', 'handler_failed', 'dependency_skipped')),
+  constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
+  constraint remaining_tasks_is_nonnegative check (remaining_tasks >= 0),
+  constraint remaining_deps_is_nonnegative check (remaining_deps >= 0)
+);
+
+create index step_states_by_subrun on pgflow.step_states (subrun_id) where subrun_id is not null;
+
+comment on table pgflow.step_states is 'How far each step of a run is';
+comment on column pgflow.step_states.step_path is
+  'The slugs of the subflow steps around it and its own, such as payment.receipt';
+
+-- 0330_step_tasks.sql
+create table pgflow.step_tasks (
+  run_id uuid not null,
+  step_path text not null,
+  task_index integer not null default 0,
+  step_slug text not null,
+  flow_slug text not null,
+  subrun_id bigint,
+  status text not null default 'queued',
+  attempts_count integer not null default 0,
+  error_message text,
+  output jsonb,
+  queued_at timestamptz not null default now(),
+  started_at timestamptz,
+  completed_at timestamptz,
+  failed_at timestamptz,
+  last_worker_id text,
+  constraint step_tasks_pkey primary key (run_id, step_path, task_index),
+  constraint step_tasks_run_id_step_path_fkey foreign key (run_id, step_path)
+    references pgflow.step_states (run_id, step_path) on delete cascade,
+  constraint step_tasks_subrun_id_fkey foreign key (subrun_id)
+    references pgflow.subruns (subrun_id) on delete cascade,
+  constraint status_is_valid
+    check (status in ('queued', 'started', 'completed', 'failed', 'skipped', 'cancelled')),
+  constraint task_index_is_nonnegative check (task_index >= 0),
+  constraint attempts_count_is_nonnegative check (attempts_count >= 0)
+);
+
+create index step_tasks_by_subrun on pgflow.step_tasks (subrun_id) where subrun_id is not null;
+
+comment on table pgflow.step_tasks is 'One row a unit of work: a single step has one, a map step one an element';
+
+-- 0340_event_log.sql
+create table pgflow.event_log (
+  event_id uuid not null,
+  run_id uuid not null,
+  sequence_num integer not null,
+  event_type text not null,
+  timestamp timestamptz not null,
+  event_data jsonb not null default '{}',
+  parent_event_id uuid,
+  correlation_id text,
+  constraint event_log_pkey primary key (run_id, sequence_num),
+  constraint event_log_event_id_key unique (event_id),
+  constraint sequence_starts_at_one check (sequence_num > 0)
+);
+
+comment on table pgflow.event_log is
+  'What happened in each run, in order and without gaps; the state tables are its fold';
+
+-- 0350_step_outputs.sql
+create table pgflow.step_outputs (
+  dagster_run_id uuid not null,
+  step_key text not null,
+  output_name text not null,
+  mapping_key text not null default '',
+  value json,
+  location text,
+  size_bytes bigint not null,
+  created_at timestamptz not null default now(),
+  constraint step_outputs_pkey primary key (dagster_run_id, step_key, output_name, mapping_key),
+  constraint value_is_here_or_elsewhere check ((value is null) <> (location is null)),
+  constraint size_bytes_is_nonnegative check (size_bytes >= 0)
+);
+
+comment on table pgflow.step_outputs is 'The values that steps hand to each other';
+comment on column pgflow.step_outputs.value is
+  'The value to the letter, hence json: jsonb would reorder keys and refuse \u0000';
+comment on column pgflow.step_outputs.location is 'Where a value lies that is too large for a row';
+
+-- 0360_run_requests.sql
+create table pgflow.run_requests (
+  run_id uuid not null,
+  flow_slug text not null,
+  version_id bigint not null,
+  input jsonb not null,
+  created_at timestamptz not null default now(),
+  handed_over_at timestamptz,
+  refused_at timestamptz,
+  refused_reason text,
+  constraint run_requests_pkey primary key (run_id),
+  constraint a_refusal_has_a_reason check ((refused_at is null) = (refused_reason is null))
+);
+
+comment on table pgflow.run_requests is 'What start_flow was asked to start';
+comment on column pgflow.run_requests.handed_over_at is
+  'When a sensor last gave it to Dagster; it counts as started only once Dagster has a run of it';
+comment on column pgflow.run_requests.version_id is
+  'The newest version among the flow and the flows that it contains: a catalog watermark';
+
+-- 0370_projection_cursors.sql
+create table pgflow.projection_cursors (
+  name text not null,
+  position jsonb not null,
+  updated_at timestamptz not null default now(),
+  constraint projection_cursors_pkey primary key (name)
+);
+
+comment on table pgflow.projection_cursors is 'How far each sensor has read, written with what it read';
+
+-- 0380_run_cursors.sql
+create table pgflow.run_cursors (
+  dagster_run_id uuid not null,
+  run_id uuid not null,
+  last_event_id bigint not null default 0,
+  is_final boolean not null default false,
+  updated_at timestamptz not null default now(),
+  constraint run_cursors_pkey primary key (dagster_run_id)
+);
+
+create index run_cursors_open on pgflow.run_cursors (updated_at) where not is_final;
+
+comment on table pgflow.run_cursors is 'Up to which Dagster event each run is in our tables';
+comment on column pgflow.run_cursors.is_final is 'Whether the run was read once more after its end';
+
+-- 0400_json_field.sql
+-- A building block of definitions, in which an absent value is an absent key.
+create function pgflow.json_field(name text, value jsonb) returns jsonb
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select case when value is null then '{}' else jsonb_build_object(name, value) end
+$$;
+
+-- 0410_step_definitions.sql
+create function pgflow.step_definitions(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select jsonb_agg(
+    jsonb_strip_nulls(jsonb_build_object(
+      'type', step.step_type,
+      'slug', step.step_slug,
+      'description', nullif(step.description, ''),
+      'depends_on', needed.slugs,
+      'handler', step.handler,
+      'batch_size', step.batch_size,
+      'flow', step.subflow_slug,
+      'when_unmet', nullif(step.when_unmet, 'skip'),
+      'when_exhausted', nullif(step.when_exhausted, 'fail'),
+      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+        'max_attempts', step.opt_max_attempts,
+        'base_delay', step.opt_base_delay,
+        'timeout', step.opt_timeout,
+        'start_delay', step.opt_start_delay
+      )), '{}')
+    ))
+    -- What the author wrote is added as it is: stripping nulls would reach into it.
+    || pgflow.json_field('params', nullif(step.params, '{}'))
+    || pgflow.json_field('if', step.required_input_pattern)
+    || pgflow.json_field('if_not', step.forbidden_input_pattern)
+    || pgflow.json_field('input_schema', step.input_schema)
+    || pgflow.json_field('output_schema', step.output_schema)
+    order by step.step_index
+  )
+  from pgflow.steps as step
+  left join lateral (
+    select jsonb_agg(dep.dep_slug order by dep.dep_index, dep.dep_slug) as slugs
+    from pgflow.deps as dep
+    where dep.flow_slug = step.flow_slug and dep.step_slug = step.step_slug
+  ) as needed on true
+  where step.flow_slug = step_definitions.flow_slug
+$$;
+
+comment on function pgflow.step_definitions(text) is
+  'The steps of a flow as JSON, in the order of definition; null when it has none';
+
+-- 0411_schedule_definitions.sql
+create function pgflow.schedule_definitions(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select jsonb_agg(
+    jsonb_strip_nulls(jsonb_build_object(
+      'slug', schedule.schedule_slug,
+      'cron', schedule.cron,
+      'timezone', nullif(schedule.timezone, 'UTC'),
+      'enabled', nullif(schedule.enabled, true)
+    ))
+    || pgflow.json_field('input', nullif(schedule.input, '{}'))
+    order by schedule.schedule_slug collate "C"
+  )
+  from pgflow.schedules as schedule
+  where schedule.flow_slug = schedule_definitions.flow_slug
+$$;
+
+comment on function pgflow.schedule_definitions(text) is
+  'The schedules of a flow as JSON, by slug; null when it has none';
+
+-- 0412_flow_definition.sql
+create function pgflow.flow_definition(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select
+    jsonb_strip_nulls(jsonb_build_object(
+      'slug', flow.flow_slug,
+      'description', nullif(flow.description, ''),
+      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+        'max_attempts', nullif(flow.opt_max_attempts, 3),
+        'base_delay', nullif(flow.opt_base_delay, 5),
+        'timeout', nullif(flow.opt_timeout, 60)
+      )), '{}')
+    ))
+    || pgflow.json_field('tags', nullif(flow.tags, '{}'))
+    || pgflow.json_field('input_schema', flow.input_schema)
+    || pgflow.json_field('output_schema', flow.output_schema)
+    || pgflow.json_field('steps', pgflow.step_definitions(flow.flow_slug))
+    || pgflow.json_field('schedules', pgflow.schedule_definitions(flow.flow_slug))
+  from pgflow.flows as flow
+  where flow.flow_slug = flow_definition.flow_slug
+$$;
+
+comment on function pgflow.flow_definition(text) is
+  'A flow as JSON, without what equals a default; null when there is no such flow';
+
+-- 0420_refuse_subflow_cycle.sql
+create function pgflow.refuse_subflow_cycle(flow_slug text) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  start constant text := refuse_subflow_cycle.flow_slug;
+  frontier text[] := array[start];
+  entered_from jsonb := '{}';
+  found_here jsonb;
+  here text;
+  way text;
+begin
+  -- Layer by layer, each flow once: linear even where many flows share their subflows.
+  while frontier <> '{}' and not entered_from ? start loop
+    select coalesce(jsonb_object_agg(step.subflow_slug, step.flow_slug), '{}')
+    into found_here
+    from pgflow.steps as step
+    where step.flow_slug = any (frontier)
+      and step.subflow_slug is not null
+      and not entered_from ? step.subflow_slug;
+    entered_from := entered_from || found_here;
+    frontier := array(select jsonb_object_keys(found_here));
+  end loop;
+
+  if entered_from ? start then
+    way := start;
+    here := entered_from ->> start;
+    while here <> start loop
+      way := here || ' -> ' || way;
+      here := entered_from ->> here;
+    end loop;
+    raise exception 'Flow "%" contains itself: % -> %; remove one of these subflow steps.',
+      start, start, way
+      using errcode = 'check_violation', constraint = 'no_flow_contains_itself';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_subflow_cycle(text) is
+  'Raises, with the way, when a flow reaches itself through subflow steps';
+
+-- 0425_newest_version.sql
+create function pgflow.newest_version(flow_slug text) returns pgflow.flow_versions
+language sql
+stable
+set search_path to ''
+as $$
+  select flow_version.*
+  from pgflow.flow_versions as flow_version
+  where flow_version.flow_slug = newest_version.flow_slug
+  order by flow_version.version_id desc
+  limit 1
+$$;
+
+comment on function pgflow.newest_version(text) is
+  'The newest version of a flow, which may say that it was deleted; null when it never existed';
+
+-- 0430_publish_flow.sql
+create function pgflow.publish_flow(flow_slug text) returns pgflow.flow_versions
+language plpgsql
+set search_path to ''
+as $$
+<<this>>
+declare
+  definition constant jsonb := pgflow.flow_definition(publish_flow.flow_slug);
+  content_hash constant text := encode(sha256(convert_to(definition::text, 'UTF8')), 'hex');
+  newest pgflow.flow_versions;
+begin
+  delete from pgflow.unpublished_flows as unpublished
+  where unpublished.flow_slug = publish_flow.flow_slug;
+
+  newest := pgflow.newest_version(publish_flow.flow_slug);
+  if newest.content_hash is not distinct from this.content_hash then
+    return newest;
+  end if;
+
+  -- Held until commit: whoever sees a version_id sees all smaller ones too, so that one number
+  -- can stand for the whole catalog. It also lets the check below see what others added.
+  perform pg_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0));
+  perform pgflow.refuse_subflow_cycle(publish_flow.flow_slug);
+  insert into pgflow.flow_versions (flow_slug, version, definition, content_hash)
+  values (
+    publish_flow.flow_slug, coalesce(newest.version, 0) + 1, this.definition, this.content_hash
+  )
+  returning * into newest;
+  return newest;
+end
+$$;
+
+comment on function pgflow.publish_flow(text) is
+  'Adds a version when the flow changed since its newest one, which it returns in either case';
+
+-- 0440_mark_unpublished.sql
+create function pgflow.mark_unpublished() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  if tg_op <> 'DELETE' then
+    insert into pgflow.unpublished_flows values (new.flow_slug) on conflict do nothing;
+  end if;
+  if tg_op = 'DELETE' or (tg_op = 'UPDATE' and old.flow_slug <> new.flow_slug) then
+    insert into pgflow.unpublished_flows values (old.flow_slug) on conflict do nothing;
+  end if;
+  return null;
+end
+$$;
+
+create trigger a_change_is_published after insert or update or delete on pgflow.flows
+for each row execute function pgflow.mark_unpublished();
+
+create trigger a_change_is_published after insert or update or delete on pgflow.steps
+for each row execute function pgflow.mark_unpublished();
+
+create trigger a_change_is_published after insert or update or delete on pgflow.deps
+for each row execute function pgflow.mark_unpublished();
+
+create trigger a_change_is_published after insert or update or delete on pgflow.schedules
+for each row execute function pgflow.mark_unpublished();
+
+-- 0441_publish_unpublished.sql
+create function pgflow.publish_unpublished() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  -- The mark is gone when the transaction published the flow itself and left it alone since.
+  if exists (select from pgflow.unpublished_flows where flow_slug = new.flow_slug) then
+    perform pgflow.publish_flow(new.flow_slug);
+  end if;
+  return null;
+end
+$$;
+
+create constraint trigger flows_are_published_at_commit after insert on pgflow.unpublished_flows
+deferrable initially deferred
+for each row execute function pgflow.publish_unpublished();
+
+-- 0442_refuse_version_change.sql
+create function pgflow.refuse_version_change() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  raise exception 'Versions of flows are never changed or removed; define the flow anew instead.'
+    using errcode = 'object_not_in_prerequisite_state';
+end
+$$;
+
+create trigger versions_are_immutable before update or delete or truncate on pgflow.flow_versions
+for each statement execute function pgflow.refuse_version_change();
+
+-- 0450_place_step.sql
+create function pgflow.place_step() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  if tg_op = 'INSERT' and new.step_index is null then
+    select coalesce(max(step.step_index) + 1, 0) into new.step_index
+    from pgflow.steps as step
+    where step.flow_slug = new.flow_slug;
+  elsif tg_op = 'UPDATE' and exists (
+    select
+    from pgflow.deps as dep
+    join pgflow.steps as other
+      on other.flow_slug = dep.flow_slug
+      and other.step_slug in (dep.dep_slug, dep.step_slug)
+      and other.step_slug <> old.step_slug
+    where dep.flow_slug = old.flow_slug
+      and old.step_slug in (dep.dep_slug, dep.step_slug)
+      and (dep.dep_slug = old.step_slug) <> (new.step_index < other.step_index)
+  ) then
+    raise exception 'Step "%" of flow "%" cannot move to index %: it would stand before a step that it depends on, or behind one that depends on it.',
+      old.step_slug, old.flow_slug, new.step_index
+      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+  end if;
+  return new;
+end
+$$;
+
+create trigger steps_have_a_place before insert or update of step_index on pgflow.steps
+for each row execute function pgflow.place_step();
+
+-- 0451_place_dep.sql
+create function pgflow.place_dep() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  if new.dep_index is null then
+    select coalesce(max(dep.dep_index) + 1, 0) into new.dep_index
+    from pgflow.deps as dep
+    where dep.flow_slug = new.flow_slug and dep.step_slug = new.step_slug;
+  end if;
+  -- Dependencies that only ever point to earlier steps cannot form a cycle.
+  if new.dep_slug <> new.step_slug and exists (
+    select
+    from pgflow.steps as step
+    join pgflow.steps as dep on dep.flow_slug = step.flow_slug
+    where step.flow_slug = new.flow_slug
+      and step.step_slug = new.step_slug
+      and dep.step_slug = new.dep_slug
+      and dep.step_index >= step.step_index
+  ) then
+    raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
+      new.step_slug, new.flow_slug, new.dep_slug
+      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+  end if;
+  return new;
+end
+$$;
+
+create trigger deps_have_a_place before insert or update on pgflow.deps
+for each row execute function pgflow.place_dep();
+
+-- 0452_count_deps.sql
+create function pgflow.count_deps() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  update pgflow.steps as step
+  set deps_count = counted.deps_count
+  from (
+    select
+      touched.flow_slug,
+      touched.step_slug,
+      (
+        select count(*) from pgflow.deps as dep
+        where dep.flow_slug = touched.flow_slug and dep.step_slug = touched.step_slug
+      ) as deps_count
+    from (select distinct flow_slug, step_slug from changed_deps) as touched
+  ) as counted
+  where step.flow_slug = counted.flow_slug
+    and step.step_slug = counted.step_slug
+    and step.deps_count <> counted.deps_count;
+  return null;
+end
+$$;
+
+create trigger steps_count_added_deps after insert on pgflow.deps
+referencing new table as changed_deps
+for each statement execute function pgflow.count_deps();
+
+create trigger steps_count_removed_deps after delete on pgflow.deps
+referencing old table as changed_deps
+for each statement execute function pgflow.count_deps();
+
+create trigger steps_count_deps_before after update on pgflow.deps
+referencing old table as changed_deps
+for each statement execute function pgflow.count_deps();
+
+create trigger steps_count_deps_after after update on pgflow.deps
+referencing new table as changed_deps
+for each statement execute function pgflow.count_deps();
+
+-- 0500_refuse_unless_slug.sql
+create function pgflow.refuse_unless_slug(slug text, meaning text, broken_constraint text)
+returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+begin
+  if not pgflow.is_valid_slug(slug) then
+    raise exception '"%" is no valid % slug (%): use 1 to 128 letters, digits and underscores, no digit first, and not the reserved word "run".',
+      coalesce(slug, 'null'), meaning, broken_constraint
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+-- 0501_refuse_unknown_flow.sql
+-- PF001 is what the Python side knows as UnknownFlow, and so is a broken reference to a flow.
+create function pgflow.refuse_unknown_flow(flow_slug text, broken_constraint text default null)
+returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+begin
+  raise exception 'Flow "%" does not exist; create it with pgflow.create_flow, or look for its slug in pgflow.flows.',
+    coalesce(flow_slug, 'null')
+    using
+      errcode = case when broken_constraint is null then 'PF001' else '23503' end,
+      constraint = coalesce(broken_constraint, '');
+end
+$$;
+
+-- 0510_create_flow.sql
+create function pgflow.create_flow(
+  flow_slug text,
+  max_attempts integer default null,
+  base_delay integer default null,
+  timeout integer default null
+) returns pgflow.flows
+language plpgsql
+set search_path to ''
+as $$
+declare
+  flow pgflow.flows;
+begin
+  perform pgflow.refuse_unless_slug(create_flow.flow_slug, 'flow', 'slug_is_valid');
+  loop
+    select existing.* into flow
+    from pgflow.flows as existing
+    where existing.flow_slug = create_flow.flow_slug;
+    exit when found;
+    insert into pgflow.flows (flow_slug, opt_max_attempts, opt_base_delay, opt_timeout)
+    values (
+      create_flow.flow_slug,
+      coalesce(create_flow.max_attempts, 3),
+      coalesce(create_flow.base_delay, 5),
+      coalesce(create_flow.timeout, 60)
+    )
+    on conflict do nothing
+    returning * into flow;
+    exit when found;
+    -- Another session created it meanwhile, and may even have deleted it: look again.
+  end loop;
+  return flow;
+end
+$$;
+
+comment on function pgflow.create_flow(text, integer, integer, integer) is
+  'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';
+
+-- 0511_create_flow_of_workflow.sql
+-- The same in the words of workflows. Slugs are varchar so that a call by position is not
+-- ambiguous: it finds the function above.
+create function pgflow.create_flow(
+  p_workflow_slug varchar,
+  p_max_attempts integer default 3,
+  p_timeout integer default 30
+) returns table (
+  workflow_slug text,
+  max_attempts integer,
+  timeout integer,
+  created_at timestamptz
+)
+language sql
+set search_path to ''
+as $$
+  select flow.flow_slug, flow.opt_max_attempts, flow.opt_timeout, flow.created_at
+  from pgflow.create_flow(
+    flow_slug => p_workflow_slug::text,
+    max_attempts => p_max_attempts,
+    timeout => coalesce(p_timeout, 30)
+  ) as flow
+$$;
+
+comment on function pgflow.create_flow(varchar, integer, integer) is
+  'create_flow for callers who speak of workflows; the timeout is 30 s unless given';
+
+-- 0519_each_once.sql
+create function pgflow.each_once(slugs text[]) returns text[]
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select coalesce(array_agg(first.slug order by first.position), '{}')
+  from (
+    select given.slug, min(given.position) as position
+    from unnest(slugs) with ordinality as given (slug, position)
+    group by given.slug
+  ) as first
+$$;
+
+comment on function pgflow.each_once(text[]) is
+  'The same slugs in the same order, each once; none for null';
+
+-- 0520_step_differences.sql
+create function pgflow.step_differences(
+  stored pgflow.steps, wanted pgflow.steps, wanted_deps text[]
+) returns text
+language sql
+stable
+set search_path to ''
+as $$
+  select string_agg(difference.name, ', ' order by difference.name)
+  from (
+    select replace(column_of.name, 'opt_', '') as name
+    from jsonb_each(to_jsonb(wanted)) as column_of (name, value)
+    where column_of.name not in ('step_index', 'deps_count', 'created_at')
+      and column_of.value <> to_jsonb(stored) -> column_of.name
+    union all
+    select 'deps_slugs'
+    where array(select unnest(wanted_deps) order by 1) <> array(
+      select dep.dep_slug
+      from pgflow.deps as dep
+      where dep.flow_slug = stored.flow_slug and dep.step_slug = stored.step_slug
+      order by 1
+    )
+  ) as difference
+$$;
+
+comment on function pgflow.step_differences(pgflow.steps, pgflow.steps, text[]) is
+  'In what a stored step differs from one that is to be added; null when in nothing';
+
+-- 0521_refuse_bad_deps.sql
+create function pgflow.refuse_bad_deps(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  missing text;
+begin
+  if array_position(deps_slugs, null) is not null then
+    raise exception 'Step "%" of flow "%" has a dependency that is null; name the step that it depends on.',
+      step.step_slug, step.flow_slug
+      using errcode = 'null_value_not_allowed';
+  end if;
+  if step.step_type = 'map' and cardinality(deps_slugs) > 1 then
+    raise exception 'Map step "%" can have at most one dependency, but % were provided: %',
+      step.step_slug, cardinality(deps_slugs), array_to_string(deps_slugs, ', ')
+      using
+        errcode = 'check_violation',
+        constraint = 'map_step_has_at_most_one_dependency',
+        hint = 'A map runs over one list: collect the outputs in a single step and map over that.';
+  end if;
+  if step.step_slug = any (deps_slugs) then
+    raise exception 'Step "%" of flow "%" cannot depend on itself (deps_check).',
+      step.step_slug, step.flow_slug
+      using errcode = 'check_violation', constraint = 'deps_check';
+  end if;
+  select string_agg(format('"%s"', wanted.slug), ', ') into missing
+  from unnest(deps_slugs) as wanted (slug)
+  where not exists (
+    select
+    from pgflow.steps as dep
+    where dep.flow_slug = step.flow_slug and dep.step_slug = wanted.slug
+  );
+  if missing is not null then
+    raise exception 'Step "%" of flow "%" depends on %, which does not exist (deps_flow_slug_dep_slug_fkey): add that step first.',
+      step.step_slug, step.flow_slug, missing
+      using errcode = 'foreign_key_violation', constraint = 'deps_flow_slug_dep_slug_fkey';
+  end if;
+end
+$$;
+
+-- 0522_insert_step.sql
+create function pgflow.insert_step(step pgflow.steps, deps_slugs text[]) returns pgflow.steps
+language plpgsql
+set search_path to ''
+as $$
+declare
+  inserted pgflow.steps;
+begin
+  select (step).* into inserted;
+  inserted.created_at := now();
+  insert into pgflow.steps select inserted.*;
+  insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
+  select inserted.flow_slug, dep.slug, inserted.step_slug, dep.position - 1
+  from unnest(deps_slugs) with ordinality as dep (slug, position);
+
+  select stored.* into inserted
+  from pgflow.steps as stored
+  where stored.flow_slug = step.flow_slug and stored.step_slug = step.step_slug;
+  return inserted;
+end
+$$;
+
+-- 0523_refuse_unknown_subflow.sql
+create function pgflow.refuse_unknown_subflow(step pgflow.steps) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+begin
+  if step.subflow_slug is not null and not exists (
+    select from pgflow.flows as flow where flow.flow_slug = step.subflow_slug
+  ) then
+    raise exception 'Step "%" of flow "%" runs flow "%", which does not exist; create that flow first.',
+      step.step_slug, step.flow_slug, step.subflow_slug
+      using errcode = 'foreign_key_violation', constraint = 'subflow_exists';
+  end if;
+end
+$$;
+
+-- 0530_add_step.sql
+create function pgflow.add_step(
+  flow_slug text,
+  step_slug text,
+  deps_slugs text[] default '{}',
+  max_attempts integer default null,
+  base_delay integer default null,
+  timeout integer default null,
+  start_delay integer default null,
+  step_type text default 'single',
+  required_input_pattern jsonb default null,
+  forbidden_input_pattern jsonb default null,
+  when_unmet text default 'skip',
+  when_exhausted text default 'fail',
+  handler text default null,
+  params jsonb default '{}',
+  description text default '',
+  subflow_slug text default null,
+  batch_size integer default null,
+  input_schema jsonb default null,
+  output_schema jsonb default null,
+  initial_tasks integer default null
+) returns pgflow.steps
+language plpgsql
+set search_path to ''
+as $$
+declare
+  deps constant text[] := pgflow.each_once(add_step.deps_slugs);
+  step pgflow.steps;
+  stored pgflow.steps;
+  differences text;
+begin
+  step.flow_slug := add_step.flow_slug;
+  step.step_slug := add_step.step_slug;
+  step.step_type := coalesce(add_step.step_type, 'single');
+  step.deps_count := 0;
+  step.opt_max_attempts := add_step.max_attempts;
+  step.opt_base_delay := add_step.base_delay;
+  step.opt_timeout := add_step.timeout;
+  step.opt_start_delay := add_step.start_delay;
+  step.required_input_pattern := add_step.required_input_pattern;
+  step.forbidden_input_pattern := add_step.forbidden_input_pattern;
+  step.when_unmet := coalesce(add_step.when_unmet, 'skip');
+  step.when_exhausted := coalesce(add_step.when_exhausted, 'fail');
+  step.handler := add_step.handler;
+  step.params := coalesce(add_step.params, '{}');
+  step.description := coalesce(add_step.description, '');
+  step.subflow_slug := add_step.subflow_slug;
+  step.batch_size := add_step.batch_size;
+  step.input_schema := add_step.input_schema;
+  step.output_schema := add_step.output_schema;
+  step.initial_tasks := add_step.initial_tasks;
+
+  -- Whoever adds to the same flow waits here, and then sees the steps of this session.
+  perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
+  if not found then
+    perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
+  end if;
+  perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
+  perform pgflow.refuse_bad_deps(step, deps);
+
+  select existing.* into stored
+  from pgflow.steps as existing
+  where existing.flow_slug = step.flow_slug and existing.step_slug = step.step_slug;
+  if found then
+    differences := pgflow.step_differences(stored, step, deps);
+    if differences is null then
+      return stored;
+    end if;
+    raise exception 'Flow "%" already has a step "%" that differs in: %; give the new step another slug, or change the stored one in pgflow.steps.',
+      step.flow_slug, step.step_slug, differences
+      using errcode = 'unique_violation', constraint = 'steps_pkey';
+  end if;
+
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_unknown_subflow(step);
+  end if;
+  stored := pgflow.insert_step(step, deps);
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_subflow_cycle(step.flow_slug);
+  end if;
+  return stored;
+end
+$$;
+
+comment on function pgflow.add_step is
+  'Adds a step behind the steps that it depends on, or returns the equal step that exists';
+
+-- 0531_add_step_of_workflow.sql
+create function pgflow.add_step(
+  p_workflow_slug varchar,
+  p_step_slug varchar,
+  p_depends_on text[] default '{}',
+  p_step_type text default 'single',
+  p_initial_tasks integer default null,
+  p_max_attempts integer default null,
+  p_timeout integer default null
+) returns table (
+  workflow_slug text,
+  step_slug text,
+  step_type text,
+  step_index integer,
+  deps_count integer,
+  initial_tasks integer,
+  max_attempts integer,
+  timeout integer,
+  created_at timestamptz
+)
+language sql
+set search_path to ''
+as $$
+  select
+    step.flow_slug, step.step_slug, step.step_type, step.step_index, step.deps_count,
+    step.initial_tasks, step.opt_max_attempts, step.opt_timeout, step.created_at
+  from pgflow.add_step(
+    flow_slug => p_workflow_slug::text,
+    step_slug => p_step_slug::text,
+    deps_slugs => p_depends_on,
+    max_attempts => p_max_attempts,
+    timeout => p_timeout,
+    step_type => p_step_type,
+    initial_tasks => p_initial_tasks
+  ) as step
+$$;
+
+comment on function pgflow.add_step(varchar, varchar, text[], text, integer, integer, integer) is
+  'add_step for callers who speak of workflows';
+
+-- 0540_refuse_run.sql
+create function pgflow.refuse_run(run_id uuid, reason text) returns boolean
+language plpgsql
+set search_path to ''
+as $$
+begin
+  update pgflow.run_requests as request
+  set refused_at = now(), refused_reason = refuse_run.reason
+  where request.run_id = refuse_run.run_id and request.refused_at is null;
+  if not found then
+    return false;
+  end if;
+  -- A run that Dagster already has is Dagster's to judge.
+  update pgflow.runs as run
+  set status = 'failed', error_message = refuse_run.reason, failed_at = now(), updated_at = now()
+  where run.run_id = refuse_run.run_id and run.status = 'queued' and run.dagster_run_id is null;
+  return true;
+end
+$$;
+
+comment on function pgflow.refuse_run(uuid, text) is
+  'Ends a request that cannot be run, with the reason in its run; whether there was one to end';
+
+-- 0541_delete_flow.sql
+create function pgflow.delete_flow(flow_slug text, force boolean default false)
+returns pgflow.flows
+language plpgsql
+set search_path to ''
+as $$
+declare
+  flow pgflow.flows;
+  users text;
+  runs_under_way bigint;
+begin
+  select existing.* into flow
+  from pgflow.flows as existing
+  where existing.flow_slug = delete_flow.flow_slug
+  for update;
+  if not found then
+    perform pgflow.refuse_unknown_flow(delete_flow.flow_slug);
+  end if;
+
+  select string_agg(distinct format('"%s"', step.flow_slug), ', ') into users
+  from pgflow.steps as step
+  where step.subflow_slug = flow.flow_slug and step.flow_slug <> flow.flow_slug;
+  select count(*) into runs_under_way
+  from pgflow.runs as run
+  where run.flow_slug = flow.flow_slug and run.status in ('queued', 'started');
+
+  if not coalesce(delete_flow.force, false) then
+    if users is not null then
+      raise exception 'Flow "%" is a subflow of %; remove those steps first, or delete with force => true.',
+        flow.flow_slug, users
+        using errcode = 'dependent_objects_still_exist';
+    elsif runs_under_way > 0 then
+      raise exception 'Flow "%" has % under way; wait for the end, or delete with force => true.',
+        flow.flow_slug, case runs_under_way when 1 then '1 run' else runs_under_way || ' runs' end
+        using errcode = 'object_in_use';
+    end if;
+  end if;
+
+  perform pgflow.refuse_run(
+    run.run_id, format('Flow "%s" was deleted before this run began.', flow.flow_slug)
+  )
+  from pgflow.runs as run
+  where run.flow_slug = flow.flow_slug
+    and run.status = 'queued'
+    and run.dagster_run_id is null;
+  delete from pgflow.flows as doomed where doomed.flow_slug = flow.flow_slug;
+  return flow;
+end
+$$;
+
+comment on function pgflow.delete_flow(text, boolean) is
+  'Deletes a flow that no other flow and no run needs; force skips the question. Its versions and runs stay';
+
+-- 0548_insert_steps.sql
+create function pgflow.insert_steps(flow_slug text, steps jsonb) returns void
+language sql
+set search_path to ''
+as $$
+  insert into pgflow.steps (
+    flow_slug, step_slug, step_type, step_index,
+    opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
+    required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
+    handler, params, description, subflow_slug, batch_size, input_schema, output_schema
+  )
+  select
+    insert_steps.flow_slug,
+    given.step ->> 'slug',
+    coalesce(given.step ->> 'type', 'single'),
+    given.position - 1,
+    (given.step #>> '{options,max_attempts}')::integer,
+    (given.step #>> '{options,base_delay}')::integer,
+    (given.step #>> '{options,timeout}')::integer,
+    (given.step #>> '{options,start_delay}')::integer,
+    nullif(given.step -> 'if', 'null'),
+    nullif(given.step -> 'if_not', 'null'),
+    coalesce(given.step ->> 'when_unmet', 'skip'),
+    coalesce(given.step ->> 'when_exhausted', 'fail'),
+    given.step ->> 'handler',
+    coalesce(nullif(given.step -> 'params', 'null'), '{}'),
+    coalesce(given.step ->> 'description', ''),
+    given.step ->> 'flow',
+    (given.step ->> 'batch_size')::integer,
+    nullif(given.step -> 'input_schema', 'null'),
+    nullif(given.step -> 'output_schema', 'null')
+  from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
+
+  insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
+  select insert_steps.flow_slug, dep.slug, given.step ->> 'slug', min(dep.position) - 1
+  from jsonb_array_elements(insert_steps.steps) as given (step)
+  cross join jsonb_array_elements_text(
+    coalesce(nullif(given.step -> 'depends_on', 'null'), '[]')
+  ) with ordinality as dep (slug, position)
+  group by dep.slug, given.step ->> 'slug';
+$$;
+
+-- 0549_insert_schedules.sql
+create function pgflow.insert_schedules(flow_slug text, schedules jsonb) returns void
+language sql
+set search_path to ''
+as $$
+  insert into pgflow.schedules (flow_slug, schedule_slug, cron, timezone, input, enabled)
+  select
+    insert_schedules.flow_slug,
+    given.schedule ->> 'slug',
+    given.schedule ->> 'cron',
+    coalesce(given.schedule ->> 'timezone', 'UTC'),
+    coalesce(given.schedule -> 'input', '{}'),
+    coalesce((given.schedule ->> 'enabled')::boolean, true)
+  from jsonb_array_elements(insert_schedules.schedules) as given (schedule);
+$$;
+
+-- 0550_replace_flow.sql
+create function pgflow.replace_flow(definition jsonb) returns pgflow.flow_versions
+language plpgsql
+set search_path to ''
+as $$
+declare
+  slug constant text := definition ->> 'slug';
+begin
+  perform pgflow.refuse_unless_slug(slug, 'flow', 'slug_is_valid');
+  perform pgflow.create_flow(slug);
+  perform from pgflow.flows as flow where flow.flow_slug = slug for no key update;
+  update pgflow.flows as flow
+  set
+    opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
+    opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
+    opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    description = coalesce(definition ->> 'description', ''),
+    input_schema = nullif(definition -> 'input_schema', 'null'),
+    output_schema = nullif(definition -> 'output_schema', 'null'),
+    tags = coalesce(nullif(definition -> 'tags', 'null'), '{}')
+  where flow.flow_slug = slug;
+
+  delete from pgflow.deps as dep where dep.flow_slug = slug;
+  delete from pgflow.steps as step where step.flow_slug = slug;
+  delete from pgflow.schedules as schedule where schedule.flow_slug = slug;
+  perform pgflow.insert_steps(slug, coalesce(nullif(definition -> 'steps', 'null'), '[]'));
+  perform pgflow.insert_schedules(slug, coalesce(nullif(definition -> 'schedules', 'null'), '[]'));
+  return pgflow.publish_flow(slug);
+end
+$$;
+
+comment on function pgflow.replace_flow(jsonb) is
+  'Stores a whole definition, steps behind their dependencies, in place of what was there, and returns its version';
+
+-- 0600_workflows.sql
+create view pgflow.workflows as
+select
+  flow_slug as workflow_slug,
+  opt_max_attempts as max_attempts,
+  opt_timeout as timeout,
+  created_at
+from pgflow.flows;
+
+-- Workflows have 30 s where flows have 60 s.
+alter view pgflow.workflows alter column timeout set default 30;
+
+comment on view pgflow.workflows is 'pgflow.flows in the words of workflows; updatable';
+
+-- 0610_workflow_steps.sql
+create view pgflow.workflow_steps as
+select
+  flow_slug as workflow_slug,
+  step_slug,
+  step_type,
+  step_index,
+  deps_count,
+  initial_tasks,
+  opt_max_attempts as max_attempts,
+  opt_timeout as timeout,
+  created_at
+from pgflow.steps;
+
+comment on view pgflow.workflow_steps is 'pgflow.steps in the words of workflows; updatable';
+
+-- 0620_workflow_step_dependencies_def.sql
+create view pgflow.workflow_step_dependencies_def as
+select
+  flow_slug as workflow_slug,
+  dep_slug,
+  step_slug,
+  created_at
+from pgflow.deps;
+
+comment on view pgflow.workflow_step_dependencies_def is
+  'pgflow.deps in the words of workflows; updatable';
+
+-- 0630_all_runs.sql
+create view pgflow.all_runs as
+select
+  'top-level' as run_type,
+  run.id as top_run_id,
+  run.run_id,
+  null::bigint as subrun_id,
+  null::bigint as parent_run_id,
+  null::bigint as parent_subrun_id,
+  null::text as parent_step_slug,
+  run.flow_slug,
+  null::integer as run_index,
+  null::integer as subrun_index,
+  null::text as subrun_path,
+  null::integer as map_index,
+  run.status,
+  run.input,
+  run.output,
+  run.error_message,
+  run.created_at,
+  run.started_at,
+  run.completed_at,
+  run.updated_at
+from pgflow.runs as run
+union all
+select
+  'subrun',
+  subrun.parent_run_id,
+  run.run_id,
+  subrun.subrun_id,
+  subrun.parent_run_id,
+  subrun.parent_subrun_id,
+  subrun.parent_step_slug,
+  subrun.subflow_slug,
+  subrun.run_index,
+  subrun.subrun_index,
+  subrun.subrun_path,
+  subrun.map_index,
+  subrun.status,
+  subrun.input,
+  subrun.output,
+  subrun.error_message,
+  subrun.created_at,
+  subrun.started_at,
+  subrun.completed_at,
+  subrun.updated_at
+from pgflow.subruns as subrun
+join pgflow.runs as run on run.id = subrun.parent_run_id;
+
+comment on view pgflow.all_runs is 'Runs and subruns in one list; run_type is top-level or subrun';
+comment on column pgflow.all_runs.run_id is 'The run, or the run that the subrun is part of';
+
+-- 0700_is_of_json_type.sql
+create function pgflow.is_of_json_type(value jsonb, wanted text) returns boolean
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select case wanted
+    -- JSON Schema counts 1.0 as an integer.
+    when 'integer' then case
+      when jsonb_typeof(value) = 'number' then value::numeric = trunc(value::numeric)
+      else false
+    end
+    else jsonb_typeof(value) = wanted
+  end
+$$;
+
+-- 0701_schema_rules_within.sql
+create function pgflow.schema_rules_within(value jsonb, schema jsonb, place text)
+returns table (value jsonb, schema jsonb, place text, problem text)
+language sql
+immutable
+set search_path to ''
+as $$
+  -- A missing or an unknown key is a problem by itself; the other rows are values to check.
+  select null::jsonb, null::jsonb, null::text,
+    format('%s lacks the key "%s"', schema_rules_within.place, wanted.name)
+  from jsonb_array_elements_text(
+    case jsonb_typeof(schema_rules_within.schema -> 'required')
+      when 'array' then schema_rules_within.schema -> 'required'
+      else '[]'
+    end
+  ) as wanted (name)
+  where jsonb_typeof(schema_rules_within.value) = 'object'
+    and not schema_rules_within.value ? wanted.name
+  union all
+  select null, null, null,
+    format('%s has the unknown key "%s"', schema_rules_within.place, given.name)
+  from jsonb_object_keys(
+    case jsonb_typeof(schema_rules_within.value)
+      when 'object' then schema_rules_within.value
+      else '{}'
+    end
+  ) as given (name)
+  where schema_rules_within.schema -> 'additionalProperties' = 'false'
+    and not schema_rules_within.schema ? 'patternProperties'
+    and not coalesce(schema_rules_within.schema -> 'properties', '{}') ? given.name
+  union all
+  select
+    schema_rules_within.value -> property.name,
+    property.schema,
+    schema_rules_within.place || '.' || property.name,
+    null
+  from jsonb_each(
+    case jsonb_typeof(schema_rules_within.schema -> 'properties')
+      when 'object' then schema_rules_within.schema -> 'properties'
+      else '{}'
+    end
+  ) as property (name, schema)
+  where jsonb_typeof(schema_rules_within.value) = 'object'
+    and schema_rules_within.value ? property.name
+  union all
+  select
+    element.value,
+    schema_rules_within.schema -> 'items',
+    format('%s[%s]', schema_rules_within.place, element.position - 1),
+    null
+  from jsonb_array_elements(
+    case jsonb_typeof(schema_rules_within.value)
+      when 'array' then schema_rules_within.value
+      else '[]'
+    end
+  ) with ordinality as element (value, position)
+  where jsonb_typeof(schema_rules_within.schema -> 'items') = 'object'
+    and not schema_rules_within.schema ? 'prefixItems'
+  union all
+  select schema_rules_within.value, part.schema, schema_rules_within.place, null
+  from jsonb_array_elements(
+    case jsonb_typeof(schema_rules_within.schema -> 'allOf')
+      when 'array' then schema_rules_within.schema -> 'allOf'
+      else '[]'
+    end
+  ) as part (schema)
+$$;
+
+-- 0702_schema_problem.sql
+-- Knows a part of JSON Schema, and only speaks when the value certainly breaks it: what this
+-- function lets through, the code location validates again in full.
+create function pgflow.schema_problem(
+  value jsonb, schema jsonb, root jsonb, place text, depth integer default 0
+) returns text
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  wanted_types text;
+  problem text;
+  rule record;
+begin
+  if jsonb_typeof(schema) is distinct from 'object' or depth > 50 then
+    return null;
+  end if;
+
+  if schema ? '$ref' then
+    -- Other rules beside a reference count in some drafts and not in others.
+    return case
+      when schema ->> '$ref' like '#/%' then pgflow.schema_problem(
+        value, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, place, depth + 1
+      )
+    end;
+  end if;
+
+  if schema ? 'type' then
+    select string_agg(wanted.name, ' or ') into wanted_types
+    from jsonb_array_elements_text(
+      case jsonb_typeof(schema -> 'type')
+        when 'array' then schema -> 'type'
+        else jsonb_build_array(schema -> 'type')
+      end
+    ) as wanted (name)
+    having not bool_or(pgflow.is_of_json_type(value, wanted.name));
+    if wanted_types is not null then
+      return format('%s is %s, but must be %s', place, jsonb_typeof(value), wanted_types);
+    end if;
+  end if;
+
+  if jsonb_typeof(schema -> 'enum') = 'array' and not exists (
+    select from jsonb_array_elements(schema -> 'enum') as allowed (value)
+    where allowed.value = schema_problem.value
+  ) then
+    return format('%s must be one of %s', place, schema -> 'enum');
+  elsif schema ? 'const' and schema -> 'const' <> value then
+    return format('%s must be %s', place, schema -> 'const');
+  end if;
+
+  for rule in select * from pgflow.schema_rules_within(value, schema, place) loop
+    if rule.schema is null then
+      return rule.problem;
+    end if;
+    problem := pgflow.schema_problem(rule.value, rule.schema, root, rule.place, depth + 1);
+    if problem is not null then
+      return problem;
+    end if;
+  end loop;
+
+  for rule in select named.alternatives from (values (schema -> 'anyOf'), (schema -> 'oneOf'))
+    as named (alternatives) where jsonb_typeof(named.alternatives) = 'array'
+  loop
+    select string_agg(found.problem, '; or ') into problem
+    from jsonb_array_elements(rule.alternatives) as alternative (schema)
+    cross join lateral pgflow.schema_problem(
+      schema_problem.value, alternative.schema, root, place, depth + 1
+    ) as found (problem)
+    having count(*) = count(found.problem);
+    if problem is not null then
+      return problem;
+    end if;
+  end loop;
+  return null;
+end
+$$;
+
+comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text, integer) is
+  'What is wrong with a JSON value by a JSON Schema, as far as this is certain; null when nothing is';
+
+-- 0710_watermark_of.sql
+create function pgflow.watermark_of(flow_slug text) returns bigint
+language sql
+stable
+set search_path to ''
+as $$
+  with recursive contained (slug) as (
+    select watermark_of.flow_slug
+    union
+    select step.subflow_slug
+    from contained
+    join pgflow.steps as step on step.flow_slug = contained.slug
+    where step.subflow_slug is not null
+  )
+  select max((pgflow.newest_version(contained.slug)).version_id) from contained
+$$;
+
+comment on function pgflow.watermark_of(text) is
+  'The newest version_id among the flow and all flows that it contains';
+
+-- 0715_run_started_as.sql
+create function pgflow.run_started_as(run_id uuid, flow_slug text, input jsonb) returns pgflow.runs
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  run pgflow.runs;
+begin
+  select existing.* into run
+  from pgflow.runs as existing
+  where existing.run_id = run_started_as.run_id;
+  if not found then
+    return null;
+  end if;
+  if run.flow_slug <> run_started_as.flow_slug or run.input <> run_started_as.input then
+    raise exception 'Run % already exists with another % (flow "%"); use a new run_id.',
+      run.run_id,
+      case when run.flow_slug <> run_started_as.flow_slug then 'flow' else 'input' end,
+      run.flow_slug
+      using errcode = 'unique_violation', constraint = 'runs_run_id_key';
+  end if;
+  return run;
+end
+$$;
+
+comment on function pgflow.run_started_as(uuid, text, jsonb) is
+  'The run with this id, if there is one; raises when it is the run of another flow or input';
+
+-- 0720_start_flow.sql
+create function pgflow.start_flow(
+  flow_slug text,
+  input jsonb default '{}',
+  run_id uuid default null
+) returns pgflow.runs
+language plpgsql
+set search_path to ''
+as $$
+declare
+  wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());
+  wanted_input constant jsonb := coalesce(start_flow.input, '{}');
+  flow pgflow.flows;
+  version pgflow.flow_versions;
+  run pgflow.runs;
+  problem text;
+begin
+  run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
+  if run.id is not null then
+    return run;
+  end if;
+
+  select existing.* into flow
+  from pgflow.flows as existing
+  where existing.flow_slug = start_flow.flow_slug
+  for key share;
+  if not found then
+    perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
+  end if;
+  problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
+  if problem is not null then
+    raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
+      using errcode = 'PF002';
+  end if;
+
+  -- Marks of other transactions are invisible: these are flows that this one has just changed.
+  perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
+  version := pgflow.newest_version(flow.flow_slug);
+
+  insert into pgflow.run_requests (run_id, flow_slug, version_id, input)
+  values (wanted_run_id, flow.flow_slug, pgflow.watermark_of(flow.flow_slug), wanted_input)
+  on conflict do nothing;
+  if not found then
+    -- Another session was first, and has committed meanwhile.
+    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, wanted_input);
+  end if;
+  insert into pgflow.runs (run_id, flow_slug, flow_version, version_id, input)
+  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, wanted_input)
+  returning * into run;
+  perform pg_notify('pgflow_runs', wanted_run_id::text);
+  return run;
+end
+$$;
+
+comment on function pgflow.start_flow(text, jsonb, uuid) is
+  'Asks Dagster to run a flow and returns the queued run; the same run_id again starts nothing new';

@@ -1,0 +1,71 @@
+"""Brings the schema of a database to the version of this code.
+
+All pending migrations are one transaction under one lock: of several migrators at the same time
+one works, the others wait and then find nothing to do.
+"""
+
+from dagster_pgflow.errors import SchemaTooNew, StoreRefused
+from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.schema_version import Migration, applied_version, packaged_migrations
+
+
+def migrate(database: Database) -> tuple[Migration, ...]:
+    """Apply what is pending and return it, oldest first; nothing when all is there.
+
+    Raises:
+        SchemaTooNew: The database was migrated by a newer version of this package.
+        StoreRefused: The database has a schema `pgflow` that is not ours.
+        StoreError: PostgreSQL cannot be reached or says no; nothing was changed.
+    """
+    with database.unchecked_transaction() as transaction:
+        transaction.fetch_value("lock_migrations")
+        missing = _pending(transaction, database)
+        for migration in missing:
+            transaction.run_script(migration.sql)
+            transaction.execute("record_migration", version=migration.version, name=migration.name)
+    return missing
+
+
+def pending(database: Database) -> tuple[Migration, ...]:
+    """Return the migrations that the database lacks, oldest first.
+
+    Raises:
+        SchemaTooNew: The database was migrated by a newer version of this package.
+        StoreRefused: The database has a schema `pgflow` that is not ours.
+    """
+    with database.unchecked_transaction() as transaction:
+        return _pending(transaction, database)
+
+
+def print_sql(migrations: tuple[Migration, ...] | None = None) -> str:
+    """Return what `migrate` would run as one script for psql, for people who apply it themselves.
+
+    Args:
+        migrations: Those to print, such as what `pending` returned; all without.
+    """
+    chosen = packaged_migrations() if migrations is None else migrations
+    blocks = [
+        f"-- {migration.version}: {migration.name}\n"
+        f"{migration.sql.strip()}\n\n"
+        "insert into pgflow.migrations (version, name)"
+        f" values ({migration.version}, '{migration.name}');\n"
+        for migration in chosen
+    ]
+    lock = "select pg_advisory_xact_lock(hashtextextended('pgflow.migrations', 0));\n"
+    return "\n".join(["begin;\n", lock, *blocks, "commit;\n"])
+
+
+def _pending(transaction: Transaction, database: Database) -> tuple[Migration, ...]:
+    applied = applied_version(transaction)
+    newest = packaged_migrations()[-1].version
+    if applied > newest:
+        raise SchemaTooNew(
+            f"The pgflow schema of {database.address.shown} has version {applied}, this code knows"
+            f" {newest}; upgrade dagster_pgflow."
+        )
+    if applied == 0 and transaction.fetch_value("fetch_foreign_objects"):
+        raise StoreRefused(
+            f"The database {database.address.shown} has a schema pgflow that dagster_pgflow did"
+            " not make; use another database."
+        )
+    return tuple(migration for migration in packaged_migrations() if migration.version > applied)

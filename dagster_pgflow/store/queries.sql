@@ -1,0 +1,227 @@
+-- name: fetch_has_migrations
+-- Whether the schema was ever made.
+select to_regclass('pgflow.migrations') is not null;
+
+-- name: lock_migrations
+-- Wait for other migrators and keep them out until commit.
+select pg_advisory_xact_lock(hashtextextended('pgflow.migrations', 0));
+
+-- name: fetch_foreign_objects
+-- What a schema of our name holds that no migrator of ours made.
+select count(*)
+from pg_catalog.pg_class as relation
+where relation.relnamespace = to_regnamespace('pgflow');
+
+-- name: record_migration
+-- Note that a migration is applied.
+insert into pgflow.migrations (version, name) values (:version, :name);
+
+-- name: fetch_applied_version
+-- The newest migration that the database has; null when it has none.
+select max(version) from pgflow.migrations;
+
+-- name: fetch_flow_definition
+-- A flow as it stands now, as JSON; null when there is none.
+select pgflow.flow_definition(:flow_slug);
+
+-- name: fetch_current_definition
+-- A flow as it stands now, with the number of its version.
+select newest.definition, newest.version
+from pgflow.newest_version(cast(:flow_slug as text)) as newest
+where newest.definition is not null;
+
+-- name: fetch_flow_summaries
+-- Every flow with its version and size.
+select
+  flow.flow_slug as slug,
+  flow.description,
+  newest.version,
+  newest.version_id,
+  (select count(*) from pgflow.steps as step where step.flow_slug = flow.flow_slug) as steps,
+  flow.created_at,
+  newest.created_at as changed_at
+from pgflow.flows as flow
+cross join lateral pgflow.newest_version(flow.flow_slug) as newest
+order by flow.flow_slug collate "C";
+
+-- name: create_flow
+-- Create a flow, or find it.
+select flow_slug
+from pgflow.create_flow(
+  cast(:flow_slug as text),
+  cast(:max_attempts as integer),
+  cast(:base_delay as integer),
+  cast(:timeout as integer)
+);
+
+-- name: add_step
+-- Add a step, or find the equal one.
+select step_slug
+from pgflow.add_step(
+  flow_slug => cast(:flow_slug as text),
+  step_slug => cast(:step_slug as text),
+  deps_slugs => cast(:deps_slugs as text[]),
+  max_attempts => cast(:max_attempts as integer),
+  base_delay => cast(:base_delay as integer),
+  timeout => cast(:timeout as integer),
+  start_delay => cast(:start_delay as integer),
+  step_type => cast(:step_type as text),
+  required_input_pattern => cast(:required_input_pattern as jsonb),
+  forbidden_input_pattern => cast(:forbidden_input_pattern as jsonb),
+  when_unmet => cast(:when_unmet as text),
+  when_exhausted => cast(:when_exhausted as text),
+  handler => cast(:handler as text),
+  params => cast(:params as jsonb),
+  description => cast(:description as text),
+  subflow_slug => cast(:subflow_slug as text),
+  batch_size => cast(:batch_size as integer),
+  input_schema => cast(:input_schema as jsonb),
+  output_schema => cast(:output_schema as jsonb)
+);
+
+-- name: replace_flow
+-- Store a whole definition and return the number of its version.
+select version from pgflow.replace_flow(cast(:definition as jsonb));
+
+-- name: delete_flow
+-- Delete a flow.
+select flow_slug from pgflow.delete_flow(cast(:flow_slug as text), force => :force);
+
+-- name: fetch_store_id
+-- What tells this store from others.
+select store_id from pgflow.store;
+
+-- name: fetch_watermark
+-- The newest version of any flow; 0 while there is none.
+select coalesce(max(version_id), 0) from pgflow.flow_versions;
+
+-- name: fetch_heads
+-- The version of each flow that was live at a watermark.
+select flow_slug, version, version_id
+from (
+  select distinct on (flow_slug) flow_slug, version, version_id, content_hash
+  from pgflow.flow_versions
+  where version_id <= :watermark
+  order by flow_slug, version_id desc
+) as newest
+where content_hash is not null
+order by flow_slug collate "C";
+
+-- name: fetch_tree
+-- A flow and every flow that it contains, as of a watermark.
+with recursive contained as (
+  select head.flow_slug, head.version, head.version_id, head.definition
+  from (select cast(:flow_slug as text) as slug) as wanted
+  cross join lateral (
+    select flow_version.*
+    from pgflow.flow_versions as flow_version
+    where flow_version.flow_slug = wanted.slug and flow_version.version_id <= :watermark
+    order by flow_version.version_id desc
+    limit 1
+  ) as head
+  where head.definition is not null
+  union
+  select head.flow_slug, head.version, head.version_id, head.definition
+  from contained
+  cross join lateral (
+    select distinct step.definition ->> 'flow' as slug
+    from jsonb_array_elements(contained.definition -> 'steps') as step (definition)
+    where step.definition ->> 'type' = 'subflow'
+  ) as wanted
+  cross join lateral (
+    select flow_version.*
+    from pgflow.flow_versions as flow_version
+    where flow_version.flow_slug = wanted.slug and flow_version.version_id <= :watermark
+    order by flow_version.version_id desc
+    limit 1
+  ) as head
+  where head.definition is not null
+)
+select flow_slug, version, version_id, definition from contained;
+
+-- name: fetch_schedules
+-- The schedules of the flows that were live at a watermark.
+select newest.flow_slug, newest.version, newest.version_id, schedule.definition
+from (
+  select distinct on (flow_slug) flow_slug, version, version_id, definition
+  from pgflow.flow_versions
+  where version_id <= :watermark
+  order by flow_slug, version_id desc
+) as newest
+cross join lateral jsonb_array_elements(newest.definition -> 'schedules')
+  with ordinality as schedule (definition, position)
+order by newest.flow_slug collate "C", schedule.position;
+
+-- name: start_flow
+-- Request a run and return its id.
+select run_id
+from pgflow.start_flow(
+  cast(:flow_slug as text), cast(:input as jsonb), cast(:run_id as uuid)
+);
+
+-- name: fetch_pending_requests
+-- Requests that Dagster has no run of, those that no sensor handed over yet first.
+select
+  request.run_id, request.flow_slug, request.version_id, request.input, request.created_at,
+  request.handed_over_at
+from pgflow.runs as run
+join pgflow.run_requests as request on request.run_id = run.run_id
+where run.status = 'queued'
+  and run.dagster_run_id is null
+  and request.refused_at is null
+  and (cast(:up_to_version as bigint) is null or request.version_id <= :up_to_version)
+order by request.handed_over_at nulls first, request.created_at, request.run_id
+limit :limit;
+
+-- name: fetch_newest_pending_version
+-- The highest version that a pending request needs; null when none is pending.
+select max(request.version_id)
+from pgflow.runs as run
+join pgflow.run_requests as request on request.run_id = run.run_id
+where run.status = 'queued' and run.dagster_run_id is null and request.refused_at is null;
+
+-- name: hand_over_requests
+-- Note that a sensor gave these requests to Dagster.
+update pgflow.run_requests
+set handed_over_at = clock_timestamp()
+where run_id = any (cast(:run_ids as uuid[]));
+
+-- name: refuse_request
+-- End a request that cannot be run; whether there was one to end.
+select pgflow.refuse_run(cast(:run_id as uuid), cast(:reason as text));
+
+-- name: put_output
+-- Store an output, or replace the one of an earlier attempt.
+insert into pgflow.step_outputs (
+  dagster_run_id, step_key, output_name, mapping_key, value, location, size_bytes
+)
+values (
+  cast(:dagster_run_id as uuid), :step_key, :output_name, :mapping_key,
+  cast(:text as json), :location, :size_bytes
+)
+on conflict on constraint step_outputs_pkey do update
+set value = excluded.value,
+  location = excluded.location,
+  size_bytes = excluded.size_bytes,
+  created_at = excluded.created_at;
+
+-- name: fetch_output
+-- One stored output.
+select
+  dagster_run_id, step_key, output_name, mapping_key, cast(value as text) as text, location,
+  size_bytes
+from pgflow.step_outputs
+where dagster_run_id = cast(:dagster_run_id as uuid)
+  and step_key = :step_key
+  and output_name = :output_name
+  and mapping_key = :mapping_key;
+
+-- name: fetch_outputs_of_run
+-- The outputs of a run, all or those of one name.
+select
+  dagster_run_id, step_key, output_name, mapping_key, cast(value as text) as text, location,
+  size_bytes
+from pgflow.step_outputs
+where dagster_run_id = cast(:dagster_run_id as uuid)
+  and (cast(:output_name as text) is null or output_name = :output_name)
+order by step_key, output_name, mapping_key;

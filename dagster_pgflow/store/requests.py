@@ -1,0 +1,108 @@
+"""Requests to run a flow: a row first, a Dagster run later, never lost in between."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.failures import unknown_or_refused
+from dagster_pgflow.store.json_text import to_json_text
+
+
+@dataclass(frozen=True)
+class RunRequested:
+    """A request that Dagster has no run of yet.
+
+    Attributes:
+        run_id: The id of the run to be.
+        flow_slug: The flow.
+        version_id: The catalog watermark that the run needs at least.
+        input: The flow input.
+        created_at: When it was asked for.
+        handed_over_at: When a sensor last gave it to Dagster, if one did.
+    """
+
+    run_id: UUID
+    flow_slug: str
+    version_id: int
+    input: Any
+    created_at: datetime
+    handed_over_at: datetime | None
+
+
+class Requests:
+    """Starts runs, and tells sensors what waits to be started.
+
+    Args:
+        database: The store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, flow_slug: str, input: Any, run_id: UUID | None = None) -> UUID:
+        """Ask for a run of a flow, as `pgflow.start_flow` does, and return the run's id.
+
+        Args:
+            flow_slug: The flow.
+            input: The flow input, any JSON value.
+            run_id: The id of the run; the same id again starts nothing new.
+
+        Raises:
+            UnknownFlow: There is no such flow.
+            InvalidInput: The input breaks the flow's input schema.
+            ValueNotJson: The input is no JSON.
+            StoreRefused: The run id belongs to a run with another flow or input.
+        """
+        meaning = f'The input of flow "{flow_slug}"'
+        try:
+            started: UUID = self._database.fetch_value(
+                "start_flow",
+                flow_slug=flow_slug,
+                input=to_json_text(input, meaning),
+                run_id=None if run_id is None else str(run_id),
+            )
+        except StoreRefused as error:
+            raise unknown_or_refused(flow_slug, error) from error
+        return started
+
+    def pending(self, limit: int, up_to_version: int | None = None) -> tuple[RunRequested, ...]:
+        """Return requests that Dagster has no run of yet.
+
+        Those that were never handed over come first, then those handed over longest ago: a
+        sensor that calls `hand_over` gets to all of them, however many there are.
+
+        Args:
+            limit: How many at most.
+            up_to_version: Only those that a catalog of this watermark can serve.
+        """
+        rows = self._database.fetch_all(
+            "fetch_pending_requests", limit=limit, up_to_version=up_to_version
+        )
+        return tuple(RunRequested(**row) for row in rows)
+
+    def hand_over(self, run_ids: Iterable[UUID]) -> None:
+        """Note that these requests were given to Dagster.
+
+        They stay pending until the projection has seen their runs, so that a request whose
+        launch was lost is offered again.
+        """
+        listed = [str(run_id) for run_id in run_ids]
+        if listed:
+            self._database.execute("hand_over_requests", run_ids=listed)
+
+    def refuse(self, run_id: UUID, reason: str) -> bool:
+        """End a request that cannot be run: its run is failed, with the reason as its error.
+
+        Returns:
+            Whether there was a request that was not refused yet.
+        """
+        return bool(self._database.fetch_value("refuse_request", run_id=str(run_id), reason=reason))
+
+    def newest_pending_version(self) -> int | None:
+        """Return the highest watermark that a pending request needs; `None` without requests."""
+        version_id: int | None = self._database.fetch_value("fetch_newest_pending_version")
+        return version_id

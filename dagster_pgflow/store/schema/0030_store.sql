@@ -1,0 +1,12 @@
+-- One row: what tells two pgflow databases apart that one Dagster instance uses.
+create table pgflow.store (
+  store_id uuid not null default gen_random_uuid(),
+  created_at timestamptz not null default now(),
+  is_the_only_row boolean not null default true,
+  constraint store_pkey primary key (is_the_only_row),
+  constraint store_has_one_row check (is_the_only_row)
+);
+
+comment on table pgflow.store is 'The identity of this store, which is a tag of every run that it starts';
+
+insert into pgflow.store default values;

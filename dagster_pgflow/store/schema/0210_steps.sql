@@ -1,0 +1,66 @@
+create table pgflow.steps (
+  flow_slug text not null,
+  step_slug text not null,
+  step_type text not null default 'single',
+  step_index integer not null,
+  deps_count integer not null default 0,
+  opt_max_attempts integer,
+  opt_base_delay integer,
+  opt_timeout integer,
+  opt_start_delay integer,
+  required_input_pattern jsonb,
+  forbidden_input_pattern jsonb,
+  when_unmet text not null default 'skip',
+  when_exhausted text not null default 'fail',
+  created_at timestamptz not null default now(),
+  handler text,
+  params jsonb not null default '{}',
+  description text not null default '',
+  subflow_slug text,
+  batch_size integer,
+  input_schema jsonb,
+  output_schema jsonb,
+  initial_tasks integer,
+  constraint steps_pkey primary key (flow_slug, step_slug),
+  constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
+  constraint steps_flow_slug_fkey foreign key (flow_slug)
+    references pgflow.flows (flow_slug) on delete cascade,
+  constraint steps_step_slug_check check (pgflow.is_valid_slug(step_slug)),
+  constraint steps_step_type_check check (step_type in ('single', 'map', 'subflow')),
+  constraint steps_deps_count_check check (deps_count >= 0),
+  constraint map_step_has_at_most_one_dependency check (step_type <> 'map' or deps_count <= 1),
+  constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
+  constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
+  constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_start_delay_is_nonnegative check (opt_start_delay >= 0),
+  constraint required_input_pattern_is_object
+    check (jsonb_typeof(required_input_pattern) = 'object'),
+  constraint forbidden_input_pattern_is_object
+    check (jsonb_typeof(forbidden_input_pattern) = 'object'),
+  constraint when_unmet_is_valid check (when_unmet in ('fail', 'skip', 'skip-cascade')),
+  constraint when_exhausted_is_valid check (when_exhausted in ('fail', 'skip', 'skip-cascade')),
+  constraint handler_is_a_name check (handler <> ''),
+  constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
+  constraint only_subflow_steps_name_a_subflow
+    check ((step_type = 'subflow') = (subflow_slug is not null)),
+  constraint subflow_slug_is_valid check (subflow_slug is null or pgflow.is_valid_slug(subflow_slug)),
+  constraint subflow_step_has_no_handler
+    check (step_type <> 'subflow' or (handler is null and params = '{}')),
+  constraint subflow_step_has_no_schemas
+    check (step_type <> 'subflow' or (input_schema is null and output_schema is null)),
+  constraint only_map_steps_have_batches check (batch_size is null or step_type = 'map'),
+  constraint batch_size_is_positive check (batch_size > 0),
+  constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
+  constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
+  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
+);
+
+create index steps_by_subflow on pgflow.steps (subflow_slug) where subflow_slug is not null;
+
+comment on table pgflow.steps is 'The steps of each flow; an option that is null is taken from the flow';
+comment on column pgflow.steps.step_index is
+  'The order of definition; a step depends only on steps with a smaller index';
+comment on column pgflow.steps.handler is
+  'The registered name of the handler; when null "<flow>.<step>", else "<step>"';
+comment on column pgflow.steps.initial_tasks is
+  'How many tasks the author expects of a map step; the list that arrives decides';

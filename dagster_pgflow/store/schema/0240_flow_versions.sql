@@ -1,0 +1,18 @@
+create table pgflow.flow_versions (
+  version_id bigint not null generated always as identity,
+  flow_slug text not null,
+  version integer not null,
+  definition jsonb,
+  content_hash text,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint flow_versions_pkey primary key (version_id),
+  constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
+  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
+);
+
+create unique index flow_versions_by_flow on pgflow.flow_versions (flow_slug, version_id desc);
+
+comment on table pgflow.flow_versions is
+  'Every definition that a flow ever had, for ever; version_ids become visible in their order';
+comment on column pgflow.flow_versions.version is 'Counts the versions of one flow from 1';
+comment on column pgflow.flow_versions.definition is 'The flow as JSON; null says that it was deleted';

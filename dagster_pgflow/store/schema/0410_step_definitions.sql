@@ -1,0 +1,42 @@
+create function pgflow.step_definitions(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select jsonb_agg(
+    jsonb_strip_nulls(jsonb_build_object(
+      'type', step.step_type,
+      'slug', step.step_slug,
+      'description', nullif(step.description, ''),
+      'depends_on', needed.slugs,
+      'handler', step.handler,
+      'batch_size', step.batch_size,
+      'flow', step.subflow_slug,
+      'when_unmet', nullif(step.when_unmet, 'skip'),
+      'when_exhausted', nullif(step.when_exhausted, 'fail'),
+      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+        'max_attempts', step.opt_max_attempts,
+        'base_delay', step.opt_base_delay,
+        'timeout', step.opt_timeout,
+        'start_delay', step.opt_start_delay
+      )), '{}')
+    ))
+    -- What the author wrote is added as it is: stripping nulls would reach into it.
+    || pgflow.json_field('params', nullif(step.params, '{}'))
+    || pgflow.json_field('if', step.required_input_pattern)
+    || pgflow.json_field('if_not', step.forbidden_input_pattern)
+    || pgflow.json_field('input_schema', step.input_schema)
+    || pgflow.json_field('output_schema', step.output_schema)
+    order by step.step_index
+  )
+  from pgflow.steps as step
+  left join lateral (
+    select jsonb_agg(dep.dep_slug order by dep.dep_index, dep.dep_slug) as slugs
+    from pgflow.deps as dep
+    where dep.flow_slug = step.flow_slug and dep.step_slug = step.step_slug
+  ) as needed on true
+  where step.flow_slug = step_definitions.flow_slug
+$$;
+
+comment on function pgflow.step_definitions(text) is
+  'The steps of a flow as JSON, in the order of definition; null when it has none';

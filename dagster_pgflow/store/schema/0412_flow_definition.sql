@@ -1,0 +1,26 @@
+create function pgflow.flow_definition(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select
+    jsonb_strip_nulls(jsonb_build_object(
+      'slug', flow.flow_slug,
+      'description', nullif(flow.description, ''),
+      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+        'max_attempts', nullif(flow.opt_max_attempts, 3),
+        'base_delay', nullif(flow.opt_base_delay, 5),
+        'timeout', nullif(flow.opt_timeout, 60)
+      )), '{}')
+    ))
+    || pgflow.json_field('tags', nullif(flow.tags, '{}'))
+    || pgflow.json_field('input_schema', flow.input_schema)
+    || pgflow.json_field('output_schema', flow.output_schema)
+    || pgflow.json_field('steps', pgflow.step_definitions(flow.flow_slug))
+    || pgflow.json_field('schedules', pgflow.schedule_definitions(flow.flow_slug))
+  from pgflow.flows as flow
+  where flow.flow_slug = flow_definition.flow_slug
+$$;
+
+comment on function pgflow.flow_definition(text) is
+  'A flow as JSON, without what equals a default; null when there is no such flow';

@@ -1,0 +1,30 @@
+create function pgflow.place_dep() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+begin
+  if new.dep_index is null then
+    select coalesce(max(dep.dep_index) + 1, 0) into new.dep_index
+    from pgflow.deps as dep
+    where dep.flow_slug = new.flow_slug and dep.step_slug = new.step_slug;
+  end if;
+  -- Dependencies that only ever point to earlier steps cannot form a cycle.
+  if new.dep_slug <> new.step_slug and exists (
+    select
+    from pgflow.steps as step
+    join pgflow.steps as dep on dep.flow_slug = step.flow_slug
+    where step.flow_slug = new.flow_slug
+      and step.step_slug = new.step_slug
+      and dep.step_slug = new.dep_slug
+      and dep.step_index >= step.step_index
+  ) then
+    raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
+      new.step_slug, new.flow_slug, new.dep_slug
+      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+  end if;
+  return new;
+end
+$$;
+
+create trigger deps_have_a_place before insert or update on pgflow.deps
+for each row execute function pgflow.place_dep();

@@ -1,0 +1,14 @@
+create function pgflow.refuse_unless_slug(slug text, meaning text, broken_constraint text)
+returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+begin
+  if not pgflow.is_valid_slug(slug) then
+    raise exception '"%" is no valid % slug (%): use 1 to 128 letters, digits and underscores, no digit first, and not the reserved word "run".',
+      coalesce(slug, 'null'), meaning, broken_constraint
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;

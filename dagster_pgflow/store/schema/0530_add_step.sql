@@ -1,0 +1,86 @@
+create function pgflow.add_step(
+  flow_slug text,
+  step_slug text,
+  deps_slugs text[] default '{}',
+  max_attempts integer default null,
+  base_delay integer default null,
+  timeout integer default null,
+  start_delay integer default null,
+  step_type text default 'single',
+  required_input_pattern jsonb default null,
+  forbidden_input_pattern jsonb default null,
+  when_unmet text default 'skip',
+  when_exhausted text default 'fail',
+  handler text default null,
+  params jsonb default '{}',
+  description text default '',
+  subflow_slug text default null,
+  batch_size integer default null,
+  input_schema jsonb default null,
+  output_schema jsonb default null,
+  initial_tasks integer default null
+) returns pgflow.steps
+language plpgsql
+set search_path to ''
+as $$
+declare
+  deps constant text[] := pgflow.each_once(add_step.deps_slugs);
+  step pgflow.steps;
+  stored pgflow.steps;
+  differences text;
+begin
+  step.flow_slug := add_step.flow_slug;
+  step.step_slug := add_step.step_slug;
+  step.step_type := coalesce(add_step.step_type, 'single');
+  step.deps_count := 0;
+  step.opt_max_attempts := add_step.max_attempts;
+  step.opt_base_delay := add_step.base_delay;
+  step.opt_timeout := add_step.timeout;
+  step.opt_start_delay := add_step.start_delay;
+  step.required_input_pattern := add_step.required_input_pattern;
+  step.forbidden_input_pattern := add_step.forbidden_input_pattern;
+  step.when_unmet := coalesce(add_step.when_unmet, 'skip');
+  step.when_exhausted := coalesce(add_step.when_exhausted, 'fail');
+  step.handler := add_step.handler;
+  step.params := coalesce(add_step.params, '{}');
+  step.description := coalesce(add_step.description, '');
+  step.subflow_slug := add_step.subflow_slug;
+  step.batch_size := add_step.batch_size;
+  step.input_schema := add_step.input_schema;
+  step.output_schema := add_step.output_schema;
+  step.initial_tasks := add_step.initial_tasks;
+
+  -- Whoever adds to the same flow waits here, and then sees the steps of this session.
+  perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
+  if not found then
+    perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
+  end if;
+  perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
+  perform pgflow.refuse_bad_deps(step, deps);
+
+  select existing.* into stored
+  from pgflow.steps as existing
+  where existing.flow_slug = step.flow_slug and existing.step_slug = step.step_slug;
+  if found then
+    differences := pgflow.step_differences(stored, step, deps);
+    if differences is null then
+      return stored;
+    end if;
+    raise exception 'Flow "%" already has a step "%" that differs in: %; give the new step another slug, or change the stored one in pgflow.steps.',
+      step.flow_slug, step.step_slug, differences
+      using errcode = 'unique_violation', constraint = 'steps_pkey';
+  end if;
+
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_unknown_subflow(step);
+  end if;
+  stored := pgflow.insert_step(step, deps);
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_subflow_cycle(step.flow_slug);
+  end if;
+  return stored;
+end
+$$;
+
+comment on function pgflow.add_step is
+  'Adds a step behind the steps that it depends on, or returns the equal step that exists';

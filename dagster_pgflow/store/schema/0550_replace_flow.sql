@@ -1,0 +1,32 @@
+create function pgflow.replace_flow(definition jsonb) returns pgflow.flow_versions
+language plpgsql
+set search_path to ''
+as $$
+declare
+  slug constant text := definition ->> 'slug';
+begin
+  perform pgflow.refuse_unless_slug(slug, 'flow', 'slug_is_valid');
+  perform pgflow.create_flow(slug);
+  perform from pgflow.flows as flow where flow.flow_slug = slug for no key update;
+  update pgflow.flows as flow
+  set
+    opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
+    opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
+    opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    description = coalesce(definition ->> 'description', ''),
+    input_schema = nullif(definition -> 'input_schema', 'null'),
+    output_schema = nullif(definition -> 'output_schema', 'null'),
+    tags = coalesce(nullif(definition -> 'tags', 'null'), '{}')
+  where flow.flow_slug = slug;
+
+  delete from pgflow.deps as dep where dep.flow_slug = slug;
+  delete from pgflow.steps as step where step.flow_slug = slug;
+  delete from pgflow.schedules as schedule where schedule.flow_slug = slug;
+  perform pgflow.insert_steps(slug, coalesce(nullif(definition -> 'steps', 'null'), '[]'));
+  perform pgflow.insert_schedules(slug, coalesce(nullif(definition -> 'schedules', 'null'), '[]'));
+  return pgflow.publish_flow(slug);
+end
+$$;
+
+comment on function pgflow.replace_flow(jsonb) is
+  'Stores a whole definition, steps behind their dependencies, in place of what was there, and returns its version';

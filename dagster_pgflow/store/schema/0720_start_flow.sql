@@ -1,0 +1,55 @@
+create function pgflow.start_flow(
+  flow_slug text,
+  input jsonb default '{}',
+  run_id uuid default null
+) returns pgflow.runs
+language plpgsql
+set search_path to ''
+as $$
+declare
+  wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());
+  wanted_input constant jsonb := coalesce(start_flow.input, '{}');
+  flow pgflow.flows;
+  version pgflow.flow_versions;
+  run pgflow.runs;
+  problem text;
+begin
+  run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
+  if run.id is not null then
+    return run;
+  end if;
+
+  select existing.* into flow
+  from pgflow.flows as existing
+  where existing.flow_slug = start_flow.flow_slug
+  for key share;
+  if not found then
+    perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
+  end if;
+  problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
+  if problem is not null then
+    raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
+      using errcode = 'PF002';
+  end if;
+
+  -- Marks of other transactions are invisible: these are flows that this one has just changed.
+  perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
+  version := pgflow.newest_version(flow.flow_slug);
+
+  insert into pgflow.run_requests (run_id, flow_slug, version_id, input)
+  values (wanted_run_id, flow.flow_slug, pgflow.watermark_of(flow.flow_slug), wanted_input)
+  on conflict do nothing;
+  if not found then
+    -- Another session was first, and has committed meanwhile.
+    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, wanted_input);
+  end if;
+  insert into pgflow.runs (run_id, flow_slug, flow_version, version_id, input)
+  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, wanted_input)
+  returning * into run;
+  perform pg_notify('pgflow_runs', wanted_run_id::text);
+  return run;
+end
+$$;
+
+comment on function pgflow.start_flow(text, jsonb, uuid) is
+  'Asks Dagster to run a flow and returns the queued run; the same run_id again starts nothing new';
