@@ -1,0 +1,67 @@
+"""Flows that live in Postgres, run by Dagster.
+
+The public names are loaded when they are first asked for, so that importing the definition half
+(`dagster_pgflow.model`, `dagster_pgflow.store`) does not import Dagster.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dagster_pgflow.version import __version__
+
+if TYPE_CHECKING:
+    from dagster_pgflow.errors import NonRetryable, PgflowError, RetryAfter
+    from dagster_pgflow.io_manager import PgflowIOManager
+    from dagster_pgflow.load_defs import build_definitions, build_repository
+    from dagster_pgflow.model.flow import Flow
+    from dagster_pgflow.resources import PgflowResource
+    from dagster_pgflow.runtime.context import StepContext
+    from dagster_pgflow.runtime.handlers import handler
+    from dagster_pgflow.store.database import Database
+    from dagster_pgflow.store.flows import FlowBuilder
+    from dagster_pgflow.triggers.run_request import flow_run_request
+
+__all__ = [
+    "Database",
+    "Flow",
+    "FlowBuilder",
+    "NonRetryable",
+    "PgflowError",
+    "PgflowIOManager",
+    "PgflowResource",
+    "RetryAfter",
+    "StepContext",
+    "__version__",
+    "build_definitions",
+    "build_repository",
+    "flow_run_request",
+    "handler",
+]
+
+_HOMES = {
+    "Database": "store.database",
+    "Flow": "model.flow",
+    "FlowBuilder": "store.flows",
+    "NonRetryable": "errors",
+    "PgflowError": "errors",
+    "PgflowIOManager": "io_manager",
+    "PgflowResource": "resources",
+    "RetryAfter": "errors",
+    "StepContext": "runtime.context",
+    "build_definitions": "load_defs",
+    "build_repository": "load_defs",
+    "flow_run_request": "triggers.run_request",
+    "handler": "runtime.handlers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that holds it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return __all__

@@ -1,0 +1,183 @@
+"""The composition root: where the store, the compiler, the sensors and Dagster meet."""
+
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, TypedDict, Unpack
+
+import dagster as dg
+from upath import UPath
+
+from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
+from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.io_manager import PgflowIOManager
+from dagster_pgflow.names import job_name
+from dagster_pgflow.projection.sensor import build_projection_sensor
+from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
+from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
+from dagster_pgflow.settings import database_url
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.outputs import OutputStore
+from dagster_pgflow.store.pinned_flows import PinnedFlows
+from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
+from dagster_pgflow.triggers.request_sensor import build_request_sensor
+from dagster_pgflow.triggers.schedules import build_schedule, schedule_name
+from dagster_pgflow.validation.schedules import problems_of_schedule
+
+LOAD_DATA_KEY = "dagster-pgflow/catalog"
+"""The key under which a run worker finds the watermark that its code location was loaded at."""
+
+
+class LocationSettings(TypedDict, total=False):
+    """What a user may say about a code location; everything may be left out.
+
+    Attributes:
+        name: The name of the repository (`pgflow`), and the beginning of its sensors' names.
+        handlers: Modules, handlers, or dicts of name to function; installed packages add theirs
+            through the entry point group `dagster_pgflow.handlers`.
+        resources: Dagster resources for handlers (`ctx.resources`), by key.
+        executor: What runs the steps of a run. Without one they run in the run's own process,
+            which for short steps is many times quicker than a process for each.
+        io_manager: What carries values between steps instead of `PgflowIOManager`.
+        spill_to: A folder or object store URL for outputs above 1 MiB, which otherwise go to
+            Postgres too.
+        database_url: The database; without it `PGFLOW_DATABASE_URL`, else the embedded server.
+    """
+
+    name: str
+    handlers: Iterable[HandlerSource]
+    resources: Mapping[str, Any]
+    executor: dg.ExecutorDefinition
+    io_manager: dg.IOManager | dg.IOManagerDefinition
+    spill_to: str | UPath
+    database_url: str
+
+
+class Location:
+    """One load of a code location: the flows as of one watermark, and their Dagster objects."""
+
+    def __init__(self, settings: LocationSettings, watermark: int | None = None) -> None:
+        self._begun_at = time.monotonic()
+        self._settings = settings
+        self.name = settings.get("name", "pgflow")
+        self._database = Database(settings.get("database_url") or database_url())
+        self._catalog = Catalog(self._database)
+        self.watermark = self._catalog.watermark() if watermark is None else watermark
+        self.flows = PinnedFlows(self._catalog, self.watermark)
+        self._jobs = JobEmitter(
+            self.flows, HandlerRegistry.collect(settings.get("handlers", ())), self._job_settings()
+        )
+
+    def job(self, slug: str) -> dg.JobDefinition:
+        """Return the job of a flow."""
+        return self._jobs.job(slug, self.flows.tags(slug))
+
+    def jobs(self) -> list[dg.JobDefinition]:
+        """Return the jobs of all flows."""
+        return [self.job(slug) for slug in self.flows]
+
+    def sensors(self) -> dict[str, Any]:
+        """Return what makes each sensor, by name."""
+        name, requests = self.name, Requests(self._database)
+        return {
+            f"{name}_requests": lambda: build_request_sensor(
+                f"{name}_requests", requests, self.flows, self.watermark, self.jobs()
+            ),
+            f"{name}_catalog": lambda: build_catalog_sensor(
+                f"{name}_catalog",
+                self._catalog,
+                requests,
+                self.watermark,
+                Reloader(time.monotonic(), time.monotonic() - self._begun_at),
+            ),
+            f"{name}_projection": lambda: build_projection_sensor(
+                f"{name}_projection", self._database
+            ),
+        }
+
+    def schedules(self) -> dict[str, Any]:
+        """Return what makes each schedule, by name; rows with problems have none."""
+        return {
+            schedule_name(pinned.flow_slug, pinned.schedule): partial(
+                build_schedule, pinned.flow_slug, pinned.schedule
+            )
+            for pinned in self._catalog.schedules(self.watermark)
+            if not any(problems_of_schedule(pinned.schedule))
+        }
+
+    def _job_settings(self) -> JobSettings:
+        settings = self._settings
+        own = {
+            PGFLOW_KEY: PgflowResource(self._database),
+            IO_MANAGER_KEY: settings.get("io_manager")
+            or PgflowIOManager(OutputStore(self._database), settings.get("spill_to")),
+        }
+        return JobSettings(
+            resources={**settings.get("resources", {}), **own},
+            executor=settings.get("executor", dg.in_process_executor),
+        )
+
+
+def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefinition:
+    """Return a code location in which each stored flow is a job.
+
+    A run executes the definitions that its code location was loaded with, in every process; a
+    run worker loads and compiles only its own flow.
+
+    Args:
+        **settings: See `LocationSettings`.
+
+    Raises:
+        ConfigurationError: The handlers or the settings contradict each other.
+        StoreError: The database cannot be used; the message says what to do.
+    """
+    location = Location(settings, _pinned_watermark())
+
+    @dg.repository(name=location.name, description="Flows stored in Postgres.")
+    def flows() -> dict[str, dict[str, Any]]:
+        return {
+            "jobs": {job_name(slug): partial(location.job, slug) for slug in location.flows},
+            "schedules": location.schedules(),
+            "sensors": location.sensors(),
+        }
+
+    return flows.replace_repository_load_data({LOAD_DATA_KEY: str(location.watermark)}, None)
+
+
+def build_definitions(**settings: Unpack[LocationSettings]) -> dg.Definitions:
+    """Return the same as `build_repository`, to merge with definitions of your own.
+
+    Runs are pinned in the same way, but each run worker builds the jobs of all flows: Dagster
+    loads definitions whole. With hundreds of flows `build_repository` is the quicker way.
+
+    Args:
+        **settings: See `LocationSettings`.
+
+    Raises:
+        ConfigurationError: The handlers or the settings contradict each other.
+        StoreError: The database cannot be used; the message says what to do.
+
+    Example:
+        `defs = dg.Definitions.merge(my_definitions, build_definitions(handlers=[my_handlers]))`
+    """
+    location = Location(settings, _pinned_watermark())
+    DefinitionsLoadContext.get().add_to_pending_reconstruction_metadata(
+        LOAD_DATA_KEY, str(location.watermark)
+    )
+    return dg.Definitions(
+        jobs=location.jobs(),
+        schedules=[make() for make in location.schedules().values()],
+        sensors=[make() for make in location.sensors().values()],
+    )
+
+
+def _pinned_watermark() -> int | None:
+    """Return the watermark that a run worker must load, or `None` in a code server."""
+    context = DefinitionsLoadContext.get()
+    if context.load_type is not DefinitionsLoadType.RECONSTRUCTION:
+        return None
+    pinned = context.reconstruction_metadata.get(LOAD_DATA_KEY)
+    return None if pinned is None else int(pinned)

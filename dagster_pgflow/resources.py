@@ -1,0 +1,39 @@
+"""The Dagster resource of a code location: the store, for steps and for handlers."""
+
+from typing import Any
+from uuid import UUID
+
+from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.json_text import to_json_text
+from dagster_pgflow.store.outputs import OutputKey, OutputStore
+
+FINISHED_ELEMENTS = "finished_elements"
+"""The output name under which the finished elements of an unfinished batch are kept."""
+
+
+class PgflowResource(TaskMemory):
+    """The resource `pgflow`.
+
+    Handlers reach it as `ctx.resources.pgflow`.
+
+    Attributes:
+        database: The database that holds the flows.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._outputs = OutputStore(database)
+
+    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
+        """Keep the finished elements of a batch until its next attempt."""
+        self._outputs.put(_key(run_id, step_key), to_json_text(finished, f'Step "{step_key}"'))
+
+    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
+        """Return the finished elements of a batch, or an empty dict."""
+        kept = self._outputs.get(_key(run_id, step_key))
+        return {} if kept is None else kept.value
+
+
+def _key(run_id: str, step_key: str) -> OutputKey:
+    return OutputKey(UUID(run_id), step_key, FINISHED_ELEMENTS)

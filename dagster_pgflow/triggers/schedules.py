@@ -1,0 +1,32 @@
+"""Cron rows as Dagster schedules."""
+
+import dagster as dg
+
+from dagster_pgflow.model.flow import Schedule
+from dagster_pgflow.names import TAG_SCHEDULE, job_name, op_name
+from dagster_pgflow.triggers.run_request import flow_run_request
+
+
+def schedule_name(flow_slug: str, schedule: Schedule) -> str:
+    """Return the name of a flow's schedule in Dagster."""
+    return op_name(flow_slug, schedule.slug)
+
+
+def build_schedule(flow_slug: str, schedule: Schedule) -> dg.ScheduleDefinition:
+    """Return the Dagster schedule of a cron row."""
+
+    def request(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return flow_run_request(flow_slug, schedule.input, tags={TAG_SCHEDULE: schedule.slug})
+
+    enabled = schedule.enabled
+    return dg.ScheduleDefinition(
+        name=schedule_name(flow_slug, schedule),
+        job_name=job_name(flow_slug),
+        cron_schedule=schedule.cron,
+        execution_timezone=schedule.timezone,
+        execution_fn=request,
+        description=f"Row `{schedule.slug}` of pgflow.schedules for flow `{flow_slug}`.",
+        default_status=(
+            dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED
+        ),
+    )
