@@ -11,7 +11,15 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
-from sqlalchemy import Connection, CursorResult, Engine, RowMapping, create_engine
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Engine,
+    RowMapping,
+    TextClause,
+    create_engine,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -28,7 +36,8 @@ RECYCLE_AFTER_S = 600
 class Transaction:
     """One open transaction: all of its changes become true together, or none does.
 
-    Every method takes the name of a query (see `queries`) and its parameters.
+    Most methods take the name of a query (see `queries`) and its parameters; `run_sql` is for
+    the SQL of handlers, which is no part of the product.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -58,6 +67,20 @@ class Transaction:
         if rows:
             self._run(query, [dict(row) for row in rows])
 
+    def run_sql(self, sql: str, **parameters: Any) -> Sequence[RowMapping]:
+        """Run one statement of your own and return its rows, none when it returns none.
+
+        Args:
+            sql: The statement; write a parameter as `:name`, and `cast(:name as type)`.
+            **parameters: Their values.
+
+        Example:
+            >>> with ctx.resources.pgflow.database.transaction() as tx:  # doctest: +SKIP
+            ...     tx.run_sql("insert into shop.orders (id) values (:id)", id=order_id)
+        """
+        result = self._execute(text(sql), parameters)
+        return result.mappings().all() if result.returns_rows else ()
+
     def run_script(self, sql: str) -> None:
         """Run SQL text of any number of statements, as it is and without parameters."""
         # Without this option the driver would read the percent signs of format() as parameters.
@@ -67,7 +90,11 @@ class Transaction:
     def _run(
         self, query: str, parameters: dict[str, Any] | list[dict[str, Any]]
     ) -> CursorResult[Any]:
-        statement = named_queries()[query]
+        return self._execute(named_queries()[query], parameters)
+
+    def _execute(
+        self, statement: TextClause, parameters: dict[str, Any] | list[dict[str, Any]]
+    ) -> CursorResult[Any]:
         try:
             return self._connection.execute(statement, parameters)
         except ValueError as error:
