@@ -21,7 +21,6 @@ create table pgflow.steps (
   input_schema jsonb,
   output_schema jsonb,
   initial_tasks integer,
-  constraint steps_pkey primary key (flow_slug, step_slug),
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -54,6 +53,10 @@ create table pgflow.steps (
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
 );
+
+-- Made after the other index: where the planner knows nothing of the table yet, it takes the
+-- newest of those that begin with flow_slug, and functions keep such a plan for a whole session.
+alter table pgflow.steps add constraint steps_pkey primary key (flow_slug, step_slug);
 
 create index steps_by_subflow on pgflow.steps (subflow_slug) where subflow_slug is not null;
 

@@ -2,6 +2,9 @@ create function pgflow.place_dep() returns trigger
 language plpgsql
 set search_path to ''
 as $$
+declare
+  step_index constant integer := pgflow.step_index_of(new.flow_slug, new.step_slug);
+  dep_step_index constant integer := pgflow.step_index_of(new.flow_slug, new.dep_slug);
 begin
   if new.dep_index is null then
     select coalesce(max(dep.dep_index) + 1, 0) into new.dep_index
@@ -9,15 +12,7 @@ begin
     where dep.flow_slug = new.flow_slug and dep.step_slug = new.step_slug;
   end if;
   -- Dependencies that only ever point to earlier steps cannot form a cycle.
-  if new.dep_slug <> new.step_slug and exists (
-    select
-    from pgflow.steps as step
-    join pgflow.steps as dep on dep.flow_slug = step.flow_slug
-    where step.flow_slug = new.flow_slug
-      and step.step_slug = new.step_slug
-      and dep.step_slug = new.dep_slug
-      and dep.step_index >= step.step_index
-  ) then
+  if dep_step_index > step_index then
     raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
       new.step_slug, new.flow_slug, new.dep_slug
       using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';

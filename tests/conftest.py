@@ -1,0 +1,87 @@
+"""Fixtures that every kind of test shares: databases of a real PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.outputs import OutputStore
+from dagster_pgflow.store.requests import Requests
+from tests.postgres import Server, Session, running_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The PostgreSQL server of this test session."""
+    with running_server(tmp_path_factory.mktemp("postgres") / "data") as address:
+        server = Server(address)
+        yield server
+        server.close()
+
+
+@pytest.fixture
+def database_url(server: Server) -> Iterator[str]:
+    """The address of a database of this test's own, with the schema."""
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(server: Server) -> Iterator[str]:
+    """The address of a database of this test's own, without the schema."""
+    with server.database(migrated=False) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The store of this test."""
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def new_session(database_url: str) -> Iterator[Callable[[], Session]]:
+    """Opens sessions of plain SQL on this test's database."""
+    sessions: list[Session] = []
+
+    def open_session() -> Session:
+        sessions.append(Session(database_url))
+        return sessions[-1]
+
+    yield open_session
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def sql(new_session: Callable[[], Session]) -> Session:
+    """A session of plain SQL on this test's database."""
+    return new_session()
+
+
+@pytest.fixture
+def builder(database: Database) -> FlowBuilder:
+    """Writes flows to this test's database."""
+    return FlowBuilder(database)
+
+
+@pytest.fixture
+def catalog(database: Database) -> Catalog:
+    """Reads flows of this test's database at a watermark."""
+    return Catalog(database)
+
+
+@pytest.fixture
+def requests(database: Database) -> Requests:
+    """Starts runs in this test's database."""
+    return Requests(database)
+
+
+@pytest.fixture
+def outputs(database: Database) -> OutputStore:
+    """Keeps step outputs in this test's database."""
+    return OutputStore(database)

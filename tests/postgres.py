@@ -1,0 +1,134 @@
+"""Real databases for tests: one server a session, one migrated template, one copy a test."""
+
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2 import sql
+
+from dagster_pgflow.embedded import EmbeddedPostgres
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.migrator import migrate
+
+SERVER_VARIABLE = "PGFLOW_TEST_DSN"
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[str]:
+    """Yields the address of a server: the one that PGFLOW_TEST_DSN names, else an own one."""
+    given = os.environ.get(SERVER_VARIABLE, "").strip()
+    if given:
+        yield given
+        return
+    server = EmbeddedPostgres(folder, durable=False)
+    server.start()
+    try:
+        yield server.url("postgres")
+    finally:
+        server.stop(for_everyone=True)
+
+
+class Server:
+    """A PostgreSQL server on which tests make and drop databases."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._template: str | None = None
+
+    def url(self, database: str) -> str:
+        """Returns the address of a database, as key=value pairs."""
+        dsn: str = psycopg2.extensions.make_dsn(self._address, dbname=database)
+        return dsn
+
+    @contextmanager
+    def database(self, *, migrated: bool = True) -> Iterator[str]:
+        """Yields the address of a new database, which is dropped afterwards."""
+        name = f"pgflow_test_{uuid.uuid4().hex[:12]}"
+        self._create(name, self._migrated_template() if migrated else "template0")
+        try:
+            yield self.url(name)
+        finally:
+            self._drop(name)
+
+    def close(self) -> None:
+        """Drops what outlives the tests."""
+        if self._template is not None:
+            self._drop(self._template)
+
+    def _migrated_template(self) -> str:
+        if self._template is None:
+            name = f"pgflow_template_{uuid.uuid4().hex[:12]}"
+            self._create(name, "template0")
+            database = Database(self.url(name))
+            migrate(database)
+            database.close()
+            self._template = name
+        return self._template
+
+    def _create(self, name: str, template: str) -> None:
+        self._run("create database {} template {}", name, template)
+
+    def _drop(self, name: str) -> None:
+        self._run("drop database if exists {} with (force)", name)
+
+    def _run(self, statement: str, *names: str) -> None:
+        connection = psycopg2.connect(self._address)
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+        finally:
+            connection.close()
+
+
+class Session:
+    """A connection that speaks plain SQL, as a user's psql does: each statement commits.
+
+    Inside `transaction()` nothing commits before its end.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg2.connect(url)
+        self.connection.autocommit = True
+
+    def __call__(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Runs a statement and returns its rows."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, statement: str, *parameters: Any) -> Any:
+        """Runs a statement that returns one value."""
+        [[value]] = self(statement, *parameters)
+        return value
+
+    def column(self, statement: str, *parameters: Any) -> list[Any]:
+        """Runs a statement and returns its first column."""
+        return [row[0] for row in self(statement, *parameters)]
+
+    def records(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Runs a statement and returns its rows as dicts."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters or None)
+            names: Sequence[str] = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Opens a transaction that commits at the end of the block, or rolls back on an error."""
+        self("begin")
+        try:
+            yield
+        except BaseException:
+            self("rollback")
+            raise
+        self("commit")
+
+    def close(self) -> None:
+        """Ends the session."""
+        self.connection.close()
