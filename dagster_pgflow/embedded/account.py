@@ -11,12 +11,12 @@ import errno
 import logging
 import os
 import pwd
-import stat
 import struct
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from dagster_pgflow.errors import EmbeddedPostgresError
 
@@ -30,6 +30,7 @@ _ACL_VERSION = 2
 _USER_OBJ, _USER, _GROUP_OBJ, _MASK, _OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
 _NO_ID = 0xFFFFFFFF
 _SEARCH = 0o1
+_AccessList: TypeAlias = dict[tuple[int, int], int]  # permission bits by tag and id
 
 
 @dataclass(frozen=True)
@@ -88,49 +89,56 @@ class Account:
             return
         for folder in reversed((path, *path.parents)):
             details = folder.stat()
-            if not self._may_search(details):
-                _let_pass(folder, details, self)
+            if details.st_uid == self.uid:
+                continue  # it can open its own folders itself
+            try:
+                entries = _access_list(folder, details.st_mode)
+                if not self._may_pass(entries, details.st_gid):
+                    _let_pass(folder, self, entries)
+            except OSError as error:
+                raise EmbeddedPostgresError(
+                    f'The user "{self.name}", as whom PostgreSQL runs when you are root, cannot '
+                    f"enter {folder}; run `chmod o+x {folder}`, or choose another folder."
+                ) from error
 
-    def _may_search(self, details: os.stat_result) -> bool:
-        if details.st_uid == self.uid:
-            return bool(details.st_mode & stat.S_IXUSR)
-        if details.st_gid == self.gid:
-            return bool(details.st_mode & stat.S_IXGRP)
-        return bool(details.st_mode & stat.S_IXOTH)
+    def _may_pass(self, entries: _AccessList, group: int) -> bool:
+        """Applies the rules of acl(5): the first entry that fits decides, cut by the mask."""
+        mask = entries.get((_MASK, _NO_ID), 0o7)
+        own = entries.get((_USER, self.uid))
+        if own is not None:
+            return bool(own & mask & _SEARCH)
+        if group == self.gid:
+            return bool(entries[_GROUP_OBJ, _NO_ID] & mask & _SEARCH)
+        return bool(entries[_OTHER, _NO_ID] & _SEARCH)
 
 
-def _let_pass(folder: Path, details: os.stat_result, account: Account) -> None:
-    try:
-        entries = _access_list(folder, details.st_mode)
-        key = (_USER, account.uid)
-        if entries.get(key, 0) & _SEARCH:
-            return
-        entries[key] = entries.get(key, 0) | _SEARCH
-        entries[_MASK, _NO_ID] = entries.get((_MASK, _NO_ID), entries[_GROUP_OBJ, _NO_ID]) | _SEARCH
-        os.setxattr(folder, _ACL_ATTRIBUTE, _encode(entries))
-    except (AttributeError, OSError) as error:
-        raise EmbeddedPostgresError(
-            f'The user "{account.name}", as whom PostgreSQL runs when you are root, cannot enter '
-            f"{folder}; run `chmod o+x {folder}`, or choose another folder."
-        ) from error
+def _let_pass(folder: Path, account: Account, entries: _AccessList) -> None:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, "no POSIX access control lists")
+    key, mask = (_USER, account.uid), (_MASK, _NO_ID)
+    entries[key] = entries.get(key, 0) | _SEARCH
+    entries[mask] = entries.get(mask, entries[_GROUP_OBJ, _NO_ID]) | _SEARCH
+    os.setxattr(folder, _ACL_ATTRIBUTE, _encode(entries))
     _logger.info("Let the user %s pass through %s, for PostgreSQL.", account.name, folder)
 
 
-def _access_list(folder: Path, mode: int) -> dict[tuple[int, int], int]:
-    """Reads the access list of a folder: permission bits by (tag, id)."""
-    try:
-        raw = os.getxattr(folder, _ACL_ATTRIBUTE)
-    except OSError as error:
-        if error.errno != errno.ENODATA:
-            raise
-        return {
-            (_USER_OBJ, _NO_ID): mode >> 6 & 0o7,
-            (_GROUP_OBJ, _NO_ID): mode >> 3 & 0o7,
-            (_OTHER, _NO_ID): mode & 0o7,
-        }
-    return {(tag, id_): bits for tag, bits, id_ in struct.iter_unpack("<HHI", raw[4:])}
+def _access_list(folder: Path, mode: int) -> _AccessList:
+    """Reads the access list of a folder; the mode alone is one, too."""
+    if sys.platform == "linux":
+        try:
+            raw = os.getxattr(folder, _ACL_ATTRIBUTE)
+        except OSError as error:
+            if error.errno not in {errno.ENODATA, errno.ENOTSUP}:
+                raise
+        else:
+            return {(tag, id_): bits for tag, bits, id_ in struct.iter_unpack("<HHI", raw[4:])}
+    return {
+        (_USER_OBJ, _NO_ID): mode >> 6 & 0o7,
+        (_GROUP_OBJ, _NO_ID): mode >> 3 & 0o7,
+        (_OTHER, _NO_ID): mode & 0o7,
+    }
 
 
-def _encode(entries: dict[tuple[int, int], int]) -> bytes:
+def _encode(entries: _AccessList) -> bytes:
     rows = (struct.pack("<HHI", tag, bits, id_) for (tag, id_), bits in sorted(entries.items()))
     return struct.pack("<I", _ACL_VERSION) + b"".join(rows)

@@ -12,10 +12,11 @@ from dagster_pgflow.embedded import locks
 from dagster_pgflow.embedded.account import Account
 from dagster_pgflow.errors import EmbeddedPostgresError
 
+CLUSTER = "cluster"
 SOCKET_NAME = ".s.PGSQL.5432"
 UNFINISHED_CLUSTER = "cluster.new-"
 
-_OWN_NAMES = frozenset({"cluster", "starting", "users", "keeper", "server.log", "server.log.old"})
+_OWN_NAMES = frozenset({CLUSTER, "starting", "users", "keeper", "server.log", "server.log.old"})
 # sun_path has 104 bytes on macOS and 108 on Linux, a final zero included.
 _SOCKET_PATH_BYTES = 103
 _LOG_BYTES_TO_KEEP = 8 * 1024 * 1024
@@ -31,7 +32,7 @@ class DataFolder:
     @property
     def cluster(self) -> Path:
         """What PostgreSQL calls its data directory."""
-        return self.path / "cluster"
+        return self.path / CLUSTER
 
     @property
     def log(self) -> Path:
@@ -60,10 +61,9 @@ class DataFolder:
         Raises:
             EmbeddedPostgresError: It cannot be a data folder; the message says why.
         """
-        path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  resolve() would follow links
         _make(path)
         _refuse_strange_content(path)
-        cluster = path / "cluster"
+        cluster = path / CLUSTER
         account = Account.for_folder((cluster if cluster.exists() else path).stat().st_uid)
         folder = cls(path, account)
         folder._refuse_other_owner()

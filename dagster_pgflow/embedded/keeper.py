@@ -28,7 +28,7 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
 def spawn(folder: DataFolder, *, durable: bool, linger: float) -> None:
@@ -70,7 +70,7 @@ class Keeper:
 
     def run(self) -> None:
         """Starts the server, or adopts one that lost its keeper, and returns when it is gone."""
-        server = None if postmaster.serving(self.folder) else self._launch()
+        server = None if postmaster.serving(self.folder.cluster) else self._launch()
         socket_folder = self.folder.socket_folder()
         last_used = time.monotonic()
         while self._runs(server):
@@ -110,7 +110,7 @@ class Keeper:
         """Waits for a moment and says whether the server still runs."""
         if server is None:
             time.sleep(_LOOK_EVERY_SECONDS)
-            found = postmaster.Postmaster.of(self.folder)
+            found = postmaster.Postmaster.of(self.folder.cluster)
             return found is not None and found.answers()
         try:
             server.wait(_LOOK_EVERY_SECONDS)
@@ -120,7 +120,7 @@ class Keeper:
 
     def _somebody_is_connected(self) -> bool:
         """Asks the server for sessions of programs that do not use our lock, such as psql."""
-        found = postmaster.serving(self.folder)
+        found = postmaster.serving(self.folder.cluster)
         if found is None:
             return False
         query = (

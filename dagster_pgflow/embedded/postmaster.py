@@ -14,6 +14,7 @@ from dagster_pgflow.embedded import locks
 from dagster_pgflow.embedded.folder import SOCKET_NAME, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
+_LOCK_FILE = "postmaster.pid"
 _FAST_STOP_SECONDS = 30
 _ORPHAN_SECONDS = 10
 _CONNECT_SECONDS = 5
@@ -32,12 +33,12 @@ class Postmaster:
     ready: bool
 
     @classmethod
-    def of(cls, folder: DataFolder) -> Self | None:
+    def of(cls, cluster: Path) -> Self | None:
         """Reads the lock file of a cluster; None when there is none, or only its beginning."""
         try:
-            lines = _lock_file(folder).read_text().splitlines()
+            lines = (cluster / _LOCK_FILE).read_text().splitlines()
             return cls(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
-        except (FileNotFoundError, IndexError, ValueError):
+        except (FileNotFoundError, PermissionError, IndexError, ValueError):
             return None
 
     def answers(self) -> bool:
@@ -53,9 +54,9 @@ class Postmaster:
         return True
 
 
-def serving(folder: DataFolder) -> Postmaster | None:
-    """Returns the server of a folder if it takes connections now."""
-    postmaster = Postmaster.of(folder)
+def serving(cluster: Path) -> Postmaster | None:
+    """Returns the server of a cluster if it takes connections now."""
+    postmaster = Postmaster.of(cluster)
     if postmaster is not None and postmaster.ready and postmaster.answers():
         return postmaster
     return None
@@ -71,7 +72,7 @@ def clear_remnants(folder: DataFolder) -> None:
     Raises:
         EmbeddedPostgresError: Processes of a server that does not answer are still there.
     """
-    if not _lock_file(folder).exists():
+    if not (folder.cluster / _LOCK_FILE).exists():
         return
     # After the death of a postmaster its children need a moment to notice.
     deadline = time.monotonic() + _ORPHAN_SECONDS
@@ -82,10 +83,10 @@ def clear_remnants(folder: DataFolder) -> None:
                 f"{left[0]}); end that process and try again."
             )
         time.sleep(locks.POLL_SECONDS)
-    postmaster = Postmaster.of(folder)
+    postmaster = Postmaster.of(folder.cluster)
     # A file that names a dead process is left to PostgreSQL, which checks more than we can.
     if postmaster is None or psutil.pid_exists(postmaster.pid):
-        _lock_file(folder).unlink(missing_ok=True)
+        (folder.cluster / _LOCK_FILE).unlink(missing_ok=True)
         for place in {folder.cluster, postmaster.socket_folder if postmaster else folder.cluster}:
             (place / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
 
@@ -98,7 +99,7 @@ def end_server(folder: DataFolder) -> None:
     Raises:
         EmbeddedPostgresError: It would not end.
     """
-    postmaster = Postmaster.of(folder)
+    postmaster = Postmaster.of(folder.cluster)
     if postmaster is None:
         return
     for order in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate shutdown
@@ -117,10 +118,6 @@ def end_server(folder: DataFolder) -> None:
         f"The PostgreSQL server of {folder.path} does not end (process {postmaster.pid}); see "
         f"{folder.log}."
     )
-
-
-def _lock_file(folder: DataFolder) -> Path:
-    return folder.cluster / "postmaster.pid"
 
 
 def _server_processes(folder: DataFolder) -> list[int]:

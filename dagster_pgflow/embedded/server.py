@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import quote
 
 from dagster_pgflow.embedded import cluster, keeper, locks, postmaster
-from dagster_pgflow.embedded.folder import DataFolder
+from dagster_pgflow.embedded.folder import CLUSTER, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 _START_SECONDS = 120
@@ -36,7 +36,7 @@ class EmbeddedPostgres:
         durable: bool = True,
         linger: float = _DEFAULT_LINGER_SECONDS,
     ) -> None:
-        self.data_dir = Path(data_dir)
+        self.data_dir = Path(data_dir).expanduser().absolute()
         self._durable = durable
         self._linger = linger
         # A bare descriptor: a process that never calls `stop` uses the server until it ends.
@@ -73,7 +73,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: It would not end.
         """
-        if self._use is None and not for_everyone:
+        if self._use is None and not (for_everyone and (self.data_dir / CLUSTER).exists()):
             return
         folder = DataFolder.open(self.data_dir)
         with locks.exclusive(folder.starting, _START_SECONDS):
@@ -96,7 +96,7 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: The server does not run.
         """
-        found = postmaster.serving(DataFolder.open(self.data_dir))
+        found = postmaster.serving(self.data_dir / CLUSTER)
         if found is None:
             raise EmbeddedPostgresError(
                 f"The embedded PostgreSQL in {self.data_dir} is not running; start it first."
@@ -107,7 +107,7 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Says whether the server takes connections now, whoever started it."""
-        return postmaster.serving(DataFolder.open(self.data_dir)) is not None
+        return postmaster.serving(self.data_dir / CLUSTER) is not None
 
     def __enter__(self) -> Self:
         self.start()
@@ -127,7 +127,7 @@ class EmbeddedPostgres:
         log_size: int | None = None
         while True:
             kept = locks.is_held(folder.keeper)
-            if kept and postmaster.serving(folder):
+            if kept and postmaster.serving(folder.cluster):
                 return
             if not kept:
                 if log_size is not None:
@@ -136,7 +136,7 @@ class EmbeddedPostgres:
                         f"{_reason(folder, log_size)} (all of it is in {folder.log})"
                     )
                 cluster.programs_for(folder)
-                if postmaster.serving(folder) is None:
+                if postmaster.serving(folder.cluster) is None:
                     postmaster.clear_remnants(folder)
                 log_size = folder.log.stat().st_size if folder.log.exists() else 0
                 keeper.spawn(folder, durable=self._durable, linger=self._linger)

@@ -1,0 +1,53 @@
+import os
+import pwd
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dagster_pgflow.embedded import EmbeddedPostgres
+from dagster_pgflow.embedded.account import Account
+
+MakeServer = Callable[..., EmbeddedPostgres]
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[MakeServer]:
+    """Makes servers whose processes are all gone after the test, however it ends."""
+    folders = set[Path]()
+
+    def make(data_dir: Path | None = None, *, linger: float = 30.0) -> EmbeddedPostgres:
+        server = EmbeddedPostgres(data_dir or tmp_path / "data", durable=False, linger=linger)
+        folders.add(server.data_dir)
+        return server
+
+    yield make
+    for folder in folders:
+        if (folder / "cluster").exists():
+            EmbeddedPostgres(folder).stop(for_everyone=True)
+
+
+@pytest.fixture
+def nobody() -> Iterator[pwd.struct_passwd]:
+    """The account `nobody`, able to run this Python for the length of the test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else; without root every test is this test")
+    account = pwd.getpwnam("nobody")
+    places = {Path(sys.executable), Path(sys.executable).resolve(), Path(psutil.__file__)}
+    places |= {Path(__file__), Path(os.__file__)}
+    modes = {
+        folder: folder.stat().st_mode
+        for place in places
+        for folder in place.parents
+        if not folder.stat().st_mode & 0o001 and not os.listxattr(folder)
+    }
+    for place in places:
+        Account(account.pw_uid, account.pw_gid, "nobody", switch=True).open_way_to(place.parent)
+    yield account
+    for folder, mode in modes.items():
+        if os.listxattr(folder):
+            os.removexattr(folder, "system.posix_acl_access")
+        folder.chmod(stat.S_IMODE(mode))
