@@ -23,8 +23,14 @@ class NamedHandler(Protocol):
     """A handler that knows its registered name and the schemas of what it takes and returns."""
 
     name: str
-    input_schema: JsonSchema | None
-    output_schema: JsonSchema | None
+
+    @property
+    def input_schema(self) -> JsonSchema | None:
+        """What it takes."""
+
+    @property
+    def output_schema(self) -> JsonSchema | None:
+        """What it returns."""
 
 
 class Schedule(BaseModel):

@@ -1,0 +1,20 @@
+"""Every handler of the examples, for `build_repository(handlers=[...])`."""
+
+from dagster_pgflow.examples.ai_workflow import fetch, process, save
+from dagster_pgflow.examples.measure_docs import list_files, measure, report
+from dagster_pgflow.examples.order import confirm, prepare
+from dagster_pgflow.examples.payment import charge, receipt, validate_card
+
+__all__ = [
+    "charge",
+    "confirm",
+    "fetch",
+    "list_files",
+    "measure",
+    "prepare",
+    "process",
+    "receipt",
+    "report",
+    "save",
+    "validate_card",
+]
