@@ -6,13 +6,16 @@ The projection makes them, the store writes and reads them, the command line sho
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
 TaskStatus = Literal["queued", "started", "completed", "failed", "skipped", "cancelled"]
 SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+
+STORED_AT_KEY: Final = "dagster-pgflow/stored_at"
+"""`{STORED_AT_KEY: url}` stands for an output outside the database; null: nobody said where."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""Up to where the runs of Dagster are in our tables."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run of ours that Dagster has.
+
+    Attributes:
+        dagster_run_id: Its id in Dagster.
+        requested_as: The `run_id` that it was requested under, if it was.
+        changed_at: When Dagster last changed it, by Dagster's clock.
+    """
+
+    dagster_run_id: UUID
+    requested_as: UUID | None
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunCursor:
+    """A row of `pgflow.run_cursors`.
+
+    Attributes:
+        dagster_run_id: The run.
+        position: Where in Dagster's event log the last look ended; `None` before the first.
+        looks: How often rows were written.
+        end_seen: Whether the run was over at the last look.
+        failures: How many looks failed since the last that did not.
+    """
+
+    dagster_run_id: UUID
+    position: str | None
+    looks: int
+    end_seen: bool
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """What a look at a run leaves for the next one.
+
+    Attributes:
+        position: Where in Dagster's event log it ended.
+        is_over: Whether the run was over.
+        is_final: Whether no other look is needed.
+        pause: Seconds before the next look.
+    """
+
+    position: str | None
+    is_over: bool
+    is_final: bool
+    pause: float

@@ -1,0 +1,1 @@
+"""What happened, back in tables: Dagster's event log folded into rows, again and again the same."""

@@ -1,0 +1,276 @@
+"""From what Dagster saw of a run to our event log: pure, and the same every time.
+
+Dagster tells of its own steps and of the run. What it does not tell is derived here: when a task
+begins and ends, when a map step is through with all its batches, when a subrun starts and how it
+ends, and that everything unfinished is cancelled when its run is over.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+from uuid import UUID
+
+from dagster_pgflow.model.run_state import LogEvent, SkipReason
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.projection.event_writer import EventWriter
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, PinnedTree
+from dagster_pgflow.projection.sightings import RunFacts, Sighting
+from dagster_pgflow.projection.unfolding import Ending, Unfolding
+from dagster_pgflow.runtime.mapping import batch_size_for
+from dagster_pgflow.runtime.values import Batch, from_wire
+
+Outcome = Mapping[str, Any]
+
+_RUN_ENDS: Final = ("run.completed", "run.failed", "run.cancelled")
+
+
+def narrate(
+    facts: RunFacts, tree: PinnedTree, layout: Layout, sightings: Iterable[Sighting]
+) -> list[LogEvent]:
+    """Return the event log of a run.
+
+    Args:
+        facts: What is known about the run beforehand.
+        tree: Its flow and every flow that it contains, at the versions that it runs.
+        layout: The layout of that tree.
+        sightings: What Dagster saw, in order; those of steps taken over from the run that this
+            one re-executes come first.
+    """
+    writer = EventWriter(facts.run_id, facts.dagster_run_id, facts.created_at)
+    pinned = tree[facts.flow_slug]
+    queued = {
+        "flow_slug": facts.flow_slug,
+        "flow_version": pinned.version,
+        "version_id": pinned.version_id,
+        "watermark": facts.watermark,
+        "dagster_run_id": str(facts.dagster_run_id),
+        "retry_of": str(facts.retry_of) if facts.retry_of else None,
+        "input": facts.input,
+    }
+    run_queued = writer.write("run.queued", queued, parent=None)
+    seen = list(sightings)
+    narrator = _Narrator(layout, Unfolding(layout, writer, run_queued), _reports(seen))
+    for sighting in seen:
+        # What is taken over from another run happened before this one.
+        if sighting.kind != "reused":
+            writer.turn_to(sighting.position, sighting.at)
+        narrator.tell(sighting)
+    return writer.written
+
+
+def cut_short(
+    layout: Layout, events: Sequence[LogEvent], at: datetime, reason: str
+) -> list[LogEvent]:
+    """Return the event log of a run that Dagster knows no more, with a truthful end.
+
+    Args:
+        layout: The layout of the run.
+        events: Its event log so far; one that has an end is returned as it is.
+        at: When the loss was noticed.
+        reason: One sentence about it.
+    """
+    if events[-1].event_type in _RUN_ENDS:
+        return list(events)
+    queued = events[0]
+    dagster_run_id = UUID(queued.event_data["dagster_run_id"])
+    writer = EventWriter(queued.run_id, dagster_run_id, at, events)
+    unfolding = Unfolding(layout, writer, queued.event_id)
+    unfolding.resume(events)
+    unfolding.end_run("cancelled", reason)
+    return writer.written
+
+
+def _reports(sightings: Iterable[Sighting]) -> dict[str, Outcome]:
+    return {s.step_key: s.outcome for s in sightings if s.outcome is not None}
+
+
+@dataclass
+class _MapProgress:
+    tasks: int
+    batches: int
+    done: int = 0
+    skip: tuple[SkipReason, str] | None = None
+
+
+class _Narrator:
+    """Tells one sighting after the other.
+
+    Args:
+        layout: Where everything stands.
+        unfolding: What has begun and ended so far.
+        reports: What each Dagster step reports in the end, as far as that is known. It shows
+            which steps were only started to find out that there is nothing to do for them.
+    """
+
+    def __init__(
+        self, layout: Layout, unfolding: Unfolding, reports: Mapping[str, Outcome]
+    ) -> None:
+        self._layout = layout
+        self._unfolding = unfolding
+        self._reports = reports
+        self._maps: dict[str, _MapProgress] = {}
+        self._attempts: dict[str, int] = {}
+        self._problems: str | None = None
+
+    def tell(self, sighting: Sighting) -> None:
+        """Write the events that follow from one sighting."""
+        match sighting.kind:
+            case "run_started":
+                self._unfolding.open_run()
+            case "run_completed" | "run_failed" | "run_cancelled":
+                self._tell_run_end(sighting)
+            case _:
+                self._tell_step(sighting)
+
+    def _tell_run_end(self, sighting: Sighting) -> None:
+        ending = cast("Ending", sighting.kind.removeprefix("run_"))
+        error = sighting.error
+        if ending == "completed":
+            for path, progress in self._maps.items():
+                # Nobody announced the batches of this map, so only the end shows that all came.
+                if progress.batches == 0 and progress.done:
+                    self._finish_map(path, progress)
+        elif ending == "failed" and self._unfolding.failure:
+            path, reason = self._unfolding.failure
+            error = f'Step "{path}" failed: {reason}'
+        elif ending == "failed":
+            error = self._problems or error
+        self._unfolding.end_run(ending, error)
+
+    def _tell_step(self, sighting: Sighting) -> None:
+        node = sighting.step_key.partition("[")[0]
+        path = self._layout.step_nodes.get(node)
+        if path is None:
+            self._tell_helper(sighting, self._layout.helper_nodes.get(node))
+            return
+        match sighting.kind:
+            case "started":
+                self._start(path, sighting)
+            case "retrying":
+                self._retry(path, sighting)
+            case "succeeded" | "reused":
+                self._succeed(path, sighting)
+            case "failed":
+                self._fail(path, sighting)
+            case "skipped":
+                self._unfolding.skip_step(path, "dependency_skipped", path)
+
+    def _tell_helper(self, sighting: Sighting, path: str | None) -> None:
+        """A helper op is no step: it announces batches, or fails the step that it helps."""
+        if path is None:
+            # The only op of the job of a flow that cannot run; it says why.
+            self._problems = sighting.error or self._problems
+        elif sighting.kind == "failed":
+            self._unfolding.fail_step(path, sighting.error or "unknown error")
+        elif sighting.outcome:
+            self._announce(self._layout.steps[path].scope, sighting.outcome)
+
+    def _start(self, path: str, sighting: Sighting) -> None:
+        report = self._reports.get(sighting.step_key)
+        has_tasks = report is None or bool(report.get("tasks"))
+        if report and report["status"] == "skipped" and not has_tasks:
+            return
+        attempt = self._attempts[sighting.step_key] = self._attempts.get(sighting.step_key, 0) + 1
+        self._unfolding.open_step(path)
+        indexes = self._indexes(path, sighting.step_key)
+        # Which elements of a batch are tried again, only its last report tells.
+        if has_tasks and (attempt == 1 or len(indexes) == 1):
+            for index in indexes:
+                self._unfolding.open_task((path, index), attempt)
+
+    def _retry(self, path: str, sighting: Sighting) -> None:
+        data = {
+            "attempt": self._attempts.get(sighting.step_key, 1),
+            "error": sighting.error,
+            "delay_seconds": sighting.delay,
+        }
+        indexes = self._indexes(path, sighting.step_key)
+        if len(indexes) == 1:
+            self._unfolding.retry_task((path, indexes[0]), data)
+        else:
+            batch = {"first_task": indexes.start, "tasks": len(indexes)} if indexes else {}
+            self._unfolding.note("step.retrying", path, {**batch, **data})
+
+    def _succeed(self, path: str, sighting: Sighting) -> None:
+        outcome = sighting.outcome or {"status": "completed"}
+        self._end_tasks(path, sighting, outcome)
+        skip = _skip_of(outcome, path)
+        if self._layout.steps[path].is_map:
+            progress = self._maps.setdefault(path, _MapProgress(0, 0))
+            progress.done += 1
+            progress.skip = progress.skip or skip
+            if progress.done == progress.batches:
+                self._finish_map(path, progress)
+        elif skip:
+            self._unfolding.skip_step(path, *skip)
+        else:
+            data = {"reused": True} if sighting.kind == "reused" else {}
+            self._unfolding.complete_step(path, data)
+        self._announce(self._layout.steps[path].scope, outcome)
+
+    def _fail(self, path: str, sighting: Sighting) -> None:
+        error = sighting.error or "unknown error"
+        if sighting.outcome is not None:
+            self._end_tasks(path, sighting, sighting.outcome)
+        for index in self._indexes(path, sighting.step_key):
+            if self._unfolding.is_open((path, index)):
+                self._unfolding.end_task((path, index), "failed", {"error": error})
+        self._unfolding.fail_step(path, error)
+
+    def _finish_map(self, path: str, progress: _MapProgress) -> None:
+        if progress.skip:
+            self._unfolding.skip_step(path, *progress.skip)
+        else:
+            self._unfolding.complete_step(path, {})
+
+    def _announce(self, scope: str, outcome: Outcome) -> None:
+        """Write how many tasks the map steps have whose batches an op sent out."""
+        for slug, counts in outcome.get("fans_out", {}).items():
+            path = slug if scope == RUN_SCOPE else f"{scope}.{slug}"
+            if path in self._layout.steps:
+                self._maps[path] = _MapProgress(counts["tasks"], counts["batches"])
+                self._unfolding.note("step.queued", path, counts)
+
+    def _indexes(self, path: str, step_key: str) -> range:
+        """Return the indexes of the tasks that a Dagster step works on, empty when unknown."""
+        step = self._layout.steps[path].step
+        if not isinstance(step, MapStep):
+            return range(1)
+        key = step_key.partition("[")[2].removesuffix("]")
+        progress = self._maps.get(path)
+        if progress is None or not key.isdecimal():
+            return range(0)
+        size = batch_size_for(step, progress.tasks)
+        start = int(key) * size
+        return range(start, min(start + size, progress.tasks))
+
+    def _end_tasks(self, path: str, sighting: Sighting, outcome: Outcome) -> None:
+        for report in outcome.get("tasks", ()):
+            task = (path, report["index"])
+            data = {"attempt": report["attempts"], "worker": outcome.get("worker")}
+            data |= {
+                name: report[name]
+                for name in ("started_at", "completed_at", "error")
+                if name in report
+            }
+            if report["status"] == "completed" and outcome["status"] == "completed":
+                data |= _output_of(report["index"], sighting, outcome)
+            if not self._unfolding.is_open(task) and sighting.kind != "reused":
+                self._unfolding.open_step(path)
+                self._unfolding.open_task(task, report["attempts"])
+            self._unfolding.end_task(task, report["status"], data)
+
+
+def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
+    if outcome["status"] != "skipped":
+        return None
+    return outcome["skip_reason"], outcome.get("skipped_step", path)
+
+
+def _output_of(index: int, sighting: Sighting, outcome: Outcome) -> dict[str, Any]:
+    """Return a task's output where it is small, or else where the step's output is stored."""
+    if "output" not in outcome:
+        return {"output_of": sighting.step_key}
+    value = from_wire(outcome["output"])
+    return {"output": value.values[index - value.start] if isinstance(value, Batch) else value}

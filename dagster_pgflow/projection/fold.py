@@ -1,0 +1,334 @@
+"""From the event log to the rows of the run tables: pure, and the same every time.
+
+What the fold reads is exactly what `pgflow.event_log` holds, the pinned definitions, and the
+outputs that were too large for an event. So the tables can be made again from these at any time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from dagster_pgflow.model.run_state import (
+    STORED_AT_KEY,
+    Json,
+    LogEvent,
+    RunRow,
+    RunState,
+    RunStatus,
+    StepRow,
+    StepStatus,
+    SubrunRow,
+    TaskRow,
+    TaskStatus,
+)
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, StepPlace
+from dagster_pgflow.projection.sightings import moment
+from dagster_pgflow.runtime.values import Batch, from_wire
+
+Outputs = Mapping[str, Any]
+"""The stored outputs of the run by Dagster step key, as they travelled between steps."""
+
+_UNFINISHED = ("queued", "started")
+
+
+def fold(layout: Layout, events: Iterable[LogEvent], outputs: Outputs) -> RunState:
+    """Return the rows that a run's events add up to.
+
+    Args:
+        layout: The layout of the run.
+        events: All its events, in order; the first is `run.queued`.
+        outputs: At least those that events name in `output_of`.
+    """
+    first, *others = events
+    state = _Fold(layout, first, outputs)
+    for event in others:
+        state.apply(event)
+    return state.result()
+
+
+class _Fold:
+    def __init__(self, layout: Layout, queued: LogEvent, outputs: Outputs) -> None:
+        self._layout = layout
+        self._outputs = outputs
+        self._dependents: dict[str, list[str]] = defaultdict(list)
+        for place in layout.steps.values():
+            for dep in place.deps:
+                self._dependents[dep].append(place.path)
+        self._run = _queued_run(layout, queued)
+        self._subruns = {
+            path: _created_subrun(layout, scope, queued.timestamp)
+            for path, scope in layout.scopes.items()
+            if path != RUN_SCOPE
+        }
+        self._steps = {
+            path: _created_step(layout, place, queued.timestamp)
+            for path, place in layout.steps.items()
+        }
+        self._tasks: dict[str, dict[int, TaskRow]] = defaultdict(dict)
+
+    def apply(self, event: LogEvent) -> None:
+        thing, _, happened = event.event_type.partition(".")
+        applied = {
+            "run": self._apply_to_run,
+            "subrun": self._apply_to_subrun,
+            "step": self._apply_to_step,
+            "task": self._apply_to_task,
+        }
+        applied[thing](event, happened)
+        if event.timestamp > self._run.updated_at:
+            self._run = replace(self._run, updated_at=event.timestamp)
+
+    def result(self) -> RunState:
+        tasks = (
+            self._tasks[path][index] for path in self._steps for index in sorted(self._tasks[path])
+        )
+        return RunState(
+            self._run, tuple(self._subruns.values()), tuple(self._steps.values()), tuple(tasks)
+        )
+
+    def _apply_to_run(self, event: LogEvent, happened: str) -> None:
+        at = event.timestamp
+        if happened == "started":
+            self._run = replace(self._run, status="started", started_at=at)
+            return
+        completed = happened == "completed"
+        self._run = replace(
+            self._run,
+            status=cast("RunStatus", happened),
+            output=self._output_of_scope(RUN_SCOPE) if completed else None,
+            error_message=event.event_data.get("error"),
+            completed_at=at if completed else None,
+            failed_at=None if completed else at,
+        )
+        for tasks in self._tasks.values():
+            for index, task in tasks.items():
+                if task.status in _UNFINISHED:
+                    tasks[index] = replace(task, status="cancelled", failed_at=at)
+
+    def _apply_to_subrun(self, event: LogEvent, happened: str) -> None:
+        path, at = event.event_data["step_path"], event.timestamp
+        row = replace(self._subruns[path], status=cast("StepStatus", happened), updated_at=at)
+        if happened == "started":
+            self._subruns[path] = replace(row, started_at=at, input=self._input_of(path))
+            return
+        self._subruns[path] = replace(
+            row,
+            output=self._output_of_scope(path) if happened == "completed" else None,
+            error_message=event.event_data.get("error"),
+            completed_at=at,
+        )
+
+    def _apply_to_step(self, event: LogEvent, happened: str) -> None:
+        path, at, data = str(event.correlation_id), event.timestamp, event.event_data
+        row = self._steps[path]
+        match happened:
+            case "queued":
+                self._steps[path] = replace(row, initial_tasks=data["tasks"])
+                for index in range(data["tasks"]):
+                    self._tasks[path][index] = self._new_task(path, index, at)
+                return
+            case "started":
+                row = replace(row, started_at=at, remaining_tasks=row.initial_tasks)
+            case "completed":
+                row = self._completed_step(row, at)
+            case "failed":
+                row = replace(row, failed_at=at, error_message=data.get("error"))
+            case "skipped":
+                row = replace(
+                    row,
+                    skipped_at=at,
+                    skip_reason=data["skip_reason"],
+                    error_message=self._first_error(path),
+                )
+            case "cancelled":
+                row = replace(row, failed_at=at)
+            case _:
+                return
+        self._steps[path] = replace(row, status=cast("StepStatus", happened))
+        if happened in ("completed", "skipped"):
+            self._settle_dependents(path)
+
+    def _completed_step(self, row: StepRow, at: datetime) -> StepRow:
+        path = row.step_path
+        tasks = self._tasks[path]
+        place = self._layout.steps[path]
+        output: Json | None
+        if place.is_subflow:
+            output = self._output_of_scope(path) or Json(None)
+        elif place.is_map:
+            values = [tasks[index].output for index in sorted(tasks)]
+            output = Json([value.value if value else _elsewhere(None) for value in values])
+        else:
+            output = tasks[0].output if 0 in tasks else Json(_elsewhere(None))
+        known = row.initial_tasks if row.initial_tasks is not None else len(tasks)
+        return replace(row, completed_at=at, initial_tasks=known, remaining_tasks=0, output=output)
+
+    def _settle_dependents(self, path: str) -> None:
+        for dependent in self._dependents[path]:
+            row = self._steps[dependent]
+            self._steps[dependent] = replace(row, remaining_deps=row.remaining_deps - 1)
+        if self._layout.steps[path].scope == RUN_SCOPE:
+            left = (self._run.remaining_steps or 1) - 1
+            self._run = replace(self._run, remaining_steps=left)
+
+    def _apply_to_task(self, event: LogEvent, happened: str) -> None:
+        path, at, data = str(event.correlation_id), event.timestamp, event.event_data
+        index = data["task_index"]
+        row = self._tasks[path].get(index) or self._new_task(path, index, at)
+        row = replace(row, attempts_count=data.get("attempt", row.attempts_count))
+        match happened:
+            case "started":
+                row = replace(row, status="started", started_at=at)
+            case "retrying":
+                row = replace(row, status="queued", error_message=data.get("error"))
+            case _:
+                row = self._ended_task(row, event, cast("TaskStatus", happened))
+        self._tasks[path][index] = row
+
+    def _ended_task(self, row: TaskRow, event: LogEvent, status: TaskStatus) -> TaskRow:
+        data = event.event_data
+        ended = _moment(data.get("completed_at")) or event.timestamp
+        completed = status == "completed"
+        if completed:
+            step = self._steps[row.step_path]
+            if step.remaining_tasks is not None:
+                left = max(step.remaining_tasks - 1, 0)
+                self._steps[row.step_path] = replace(step, remaining_tasks=left)
+        return replace(
+            row,
+            status=status,
+            error_message=data.get("error") or (None if completed else row.error_message),
+            output=self._output_of_task(data, row.task_index) if completed else None,
+            started_at=_moment(data.get("started_at")) or row.started_at,
+            completed_at=ended if completed else None,
+            failed_at=None if completed else ended,
+            last_worker_id=data.get("worker"),
+        )
+
+    def _output_of_task(self, data: Mapping[str, Any], index: int) -> Json:
+        if "output" in data:
+            return Json(data["output"])
+        value = from_wire(self._outputs.get(data.get("output_of", ""), _elsewhere(None)))
+        return Json(value.values[index - value.start] if isinstance(value, Batch) else value)
+
+    def _output_of_scope(self, path: str) -> Json | None:
+        """Return `{leaf: output}` over the completed final steps; nothing when there is none."""
+        output: dict[str, Any] = {}
+        for leaf in self._layout.scopes[path].leaves:
+            row = self._steps[leaf]
+            if row.status == "completed" and row.output is not None:
+                output[row.step_slug] = row.output.value
+        return Json(output) if output else None
+
+    def _input_of(self, path: str) -> Json | None:
+        """Return what a subflow step gives its flow."""
+        place = self._layout.steps[path]
+        if place.deps:
+            rows = [self._steps[dep] for dep in place.deps]
+            return Json({row.step_slug: row.output.value for row in rows if row.output})
+        if place.scope == RUN_SCOPE:
+            return Json(self._run.input)
+        return self._subruns[place.scope].input
+
+    def _first_error(self, path: str) -> str | None:
+        tasks = self._tasks[path]
+        errors = (tasks[index].error_message for index in sorted(tasks))
+        return next((error for error in errors if error), None)
+
+    def _new_task(self, path: str, index: int, at: datetime) -> TaskRow:
+        step = self._steps[path]
+        return TaskRow(
+            step_path=path,
+            task_index=index,
+            step_slug=step.step_slug,
+            flow_slug=step.flow_slug,
+            subrun_path=step.subrun_path,
+            status="queued",
+            attempts_count=0,
+            error_message=None,
+            output=None,
+            queued_at=at,
+            started_at=None,
+            completed_at=None,
+            failed_at=None,
+            last_worker_id=None,
+        )
+
+
+def _queued_run(layout: Layout, event: LogEvent) -> RunRow:
+    data = event.event_data
+    return RunRow(
+        run_id=event.run_id,
+        dagster_run_id=_uuid(data["dagster_run_id"]),
+        flow_slug=data["flow_slug"],
+        flow_version=data["flow_version"],
+        version_id=data["version_id"],
+        status="queued",
+        input=data["input"],
+        output=None,
+        error_message=None,
+        remaining_steps=len(layout.scopes[RUN_SCOPE].steps),
+        retry_of=_uuid(data["retry_of"]),
+        created_at=event.timestamp,
+        started_at=None,
+        completed_at=None,
+        failed_at=None,
+        updated_at=event.timestamp,
+    )
+
+
+def _created_subrun(layout: Layout, scope: Scope, at: datetime) -> SubrunRow:
+    parent = layout.scopes[scope.parent or RUN_SCOPE]
+    return SubrunRow(
+        subrun_path=scope.subrun_path,
+        parent_path=parent.subrun_path or None,
+        parent_step_slug=layout.steps[scope.path].step.slug,
+        subflow_slug=scope.flow_slug,
+        run_index=scope.run_index,
+        subrun_index=scope.subrun_index,
+        status="created",
+        input=None,
+        output=None,
+        error_message=None,
+        created_at=at,
+        started_at=None,
+        completed_at=None,
+        updated_at=at,
+    )
+
+
+def _created_step(layout: Layout, place: StepPlace, at: datetime) -> StepRow:
+    return StepRow(
+        step_path=place.path,
+        step_slug=place.step.slug,
+        flow_slug=place.flow_slug,
+        subrun_path=layout.scopes[place.scope].subrun_path or None,
+        step_type=place.step.type,
+        status="created",
+        skip_reason=None,
+        initial_tasks=None if place.is_map else 1,
+        remaining_tasks=None,
+        remaining_deps=len(place.deps),
+        output=None,
+        error_message=None,
+        created_at=at,
+        started_at=None,
+        completed_at=None,
+        failed_at=None,
+        skipped_at=None,
+    )
+
+
+def _elsewhere(location: str | None) -> dict[str, str | None]:
+    return {STORED_AT_KEY: location}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else moment(seconds)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)

@@ -1,0 +1,270 @@
+"""Brings the run tables up to date with Dagster: looks at run after run, writes what it saw.
+
+Which runs there are to look at is a table, and each look is one transaction of its own. So a
+pass may end anywhere and the next goes on, a run that cannot be read holds up no other, and two
+sensors at once only cost time.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+import dagster as dg
+
+from dagster_pgflow.errors import StoreError, StoreRefused
+from dagster_pgflow.model.run_cursor import NextLook, RunCursor
+from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
+from dagster_pgflow.projection.dagster_runs import DagsterRuns
+from dagster_pgflow.projection.discovery import discover
+from dagster_pgflow.projection.events import cut_short, narrate
+from dagster_pgflow.projection.fold import fold
+from dagster_pgflow.projection.layout import Layout, PinnedTree, layout_of
+from dagster_pgflow.projection.sightings import RunFacts
+from dagster_pgflow.projection.sources import Sources
+
+RUNS_PER_PAGE: Final = 100
+SETTLE_S: Final = 30.0
+"""A run is read once more so long after its end, for what its last processes wrote late."""
+
+REST: Final = 3.0
+"""A run under way is left alone for so many times as long as the last look at it took."""
+
+RETRY_S: Final = 5.0
+MAX_RETRY_S: Final = 3600.0
+
+LOST: Final = "The run was deleted in Dagster before it ended."
+
+_ENDS: Final[Mapping[dg.DagsterRunStatus, RunStatus]] = {
+    dg.DagsterRunStatus.SUCCESS: "completed",
+    dg.DagsterRunStatus.FAILURE: "failed",
+    dg.DagsterRunStatus.CANCELED: "cancelled",
+}
+
+Pins = Callable[[str, int], tuple[PinnedTree, Layout]]
+"""Returns the definitions that a run executes, and their layout."""
+
+
+@dataclass
+class Tally:
+    """What a pass did.
+
+    Attributes:
+        written: How many runs were read and written.
+        idle: How many had nothing new.
+        problems: One sentence for each run that could not be read.
+        is_complete: Whether every run was looked at before time ran out.
+    """
+
+    written: int = 0
+    idle: int = 0
+    problems: list[str] = field(default_factory=list)
+    is_complete: bool = True
+
+
+def pins_of(sources: Sources) -> Pins:
+    """Return what loads definitions and keeps those used last; versions never change."""
+
+    @lru_cache(maxsize=100)
+    def load(flow_slug: str, watermark: int) -> tuple[PinnedTree, Layout]:
+        tree = sources.definitions.tree(flow_slug, watermark)
+        return tree, layout_of(flow_slug, tree)
+
+    return load
+
+
+def project(
+    instance: dg.DagsterInstance,
+    sources: Sources,
+    *,
+    pins: Pins | None = None,
+    budget_s: float = float("inf"),
+    log: logging.Logger | None = None,
+) -> Tally:
+    """Find the runs of our flows and bring their rows up to date.
+
+    Args:
+        instance: The Dagster instance.
+        sources: The store.
+        pins: What loads definitions; keep one for many passes.
+        budget_s: Seconds after which no other look is begun.
+        log: Where problems go.
+    """
+    deadline = time.monotonic() + budget_s
+    discover(instance, sources)
+    projector = Projector(instance, sources, pins or pins_of(sources), log=log)
+    return projector.look_at_due_runs(deadline)
+
+
+def rebuild(
+    instance: dg.DagsterInstance, sources: Sources, *, log: logging.Logger | None = None
+) -> Tally:
+    """Make all rows of all runs again, from the first event.
+
+    Rows keep their numbers. Runs that Dagster has no more are folded from our own event log.
+
+    Args:
+        instance: The Dagster instance.
+        sources: The store.
+        log: Where problems go.
+    """
+    sources.tables.reopen()
+    discover(instance, sources, from_the_start=True)
+    projector = Projector(instance, sources, pins_of(sources), log=log, rewrite=True)
+    return projector.look_at_due_runs(float("inf"))
+
+
+class Projector:
+    """Looks at runs.
+
+    Args:
+        instance: The Dagster instance.
+        sources: The store.
+        pins: What loads definitions.
+        log: Where problems go.
+        rewrite: Whether to write everything anew, even what seems to be as it was.
+    """
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        sources: Sources,
+        pins: Pins,
+        *,
+        log: logging.Logger | None = None,
+        rewrite: bool = False,
+    ) -> None:
+        self._runs = DagsterRuns(instance)
+        self._sources = sources
+        self._tables = sources.tables
+        self._pins = pins
+        self._log = log or logging.getLogger(__name__)
+        self._rewrite = rewrite
+
+    def look_at_due_runs(self, deadline: float) -> Tally:
+        """Look at every run that is due, those that wait longest first.
+
+        Args:
+            deadline: When to stop, by `time.monotonic`.
+        """
+        tally = Tally()
+        as_of = self._tables.clock()
+        while cursors := self._tables.due(as_of, RUNS_PER_PAGE):
+            records = self._runs.records([cursor.dagster_run_id for cursor in cursors])
+            idle: list[UUID] = []
+            for cursor in cursors:
+                if time.monotonic() > deadline:
+                    tally.is_complete = False
+                    break
+                if not self._look_safely(cursor, records.get(cursor.dagster_run_id), tally):
+                    idle.append(cursor.dagster_run_id)
+            tally.idle += len(idle)
+            self._tables.postpone(idle)
+            if not tally.is_complete:
+                break
+        return tally
+
+    def _look_safely(self, cursor: RunCursor, record: dg.RunRecord | None, tally: Tally) -> bool:
+        """Look at a run and keep to yourself what goes wrong; say whether it had news."""
+        try:
+            has_news = self._look(cursor, record)
+        except Exception as error:  # one broken run must not stop the others
+            if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
+                raise
+            self._note_failure(cursor, record, error, tally)
+            return True
+        tally.written += has_news
+        return has_news
+
+    def _look(self, cursor: RunCursor, record: dg.RunRecord | None) -> bool:
+        if record is None:
+            self._settle_lost_run(cursor)
+            return True
+        began = time.monotonic()
+        is_over = record.dagster_run.status in _ENDS
+        if (
+            cursor.position is not None
+            and not is_over
+            and not self._runs.has_news(cursor.dagster_run_id, cursor.position)
+        ):
+            return False
+        seen = self._runs.read(record)
+        facts = self._identified(seen.facts, record)
+        tree, layout = self._pins(facts.flow_slug, facts.watermark)
+        events = narrate(facts, tree, layout, seen.sightings)
+        is_over = events[-1].event_type in ("run.completed", "run.failed", "run.cancelled")
+        seconds = time.monotonic() - began
+        following = NextLook(
+            position=seen.position,
+            is_over=is_over,
+            is_final=is_over and cursor.end_seen,
+            pause=SETTLE_S if is_over else REST * seconds,
+        )
+        self._write(cursor, layout, events, self._outputs(events, seen.outputs_of), following)
+        return True
+
+    def _write(
+        self,
+        cursor: RunCursor,
+        layout: Layout,
+        events: Sequence[LogEvent],
+        outputs: Mapping[str, Any],
+        following: NextLook,
+    ) -> None:
+        state = fold(layout, events, outputs)
+        self._tables.save(cursor, state, events, following, rewrite=self._rewrite)
+
+    def _identified(self, facts: RunFacts, record: dg.RunRecord) -> RunFacts:
+        """Settle under which id a run is known, when it was asked for, and what it repeats."""
+        parent = record.dagster_run.parent_run_id
+        if parent is not None:
+            retry_of = self._tables.run_id_of(UUID(parent)) or UUID(parent)
+            return replace(facts, retry_of=retry_of)
+        if facts.run_id == facts.dagster_run_id:
+            return facts
+        taken_by, requested_at = self._tables.identity(facts.run_id)
+        if taken_by not in (None, facts.dagster_run_id):
+            # Somebody launched a run anew with all its tags: one run_id cannot name both.
+            return replace(facts, run_id=facts.dagster_run_id)
+        return replace(facts, created_at=requested_at or facts.created_at)
+
+    def _outputs(self, events: Sequence[LogEvent], runs: Sequence[UUID]) -> dict[str, Any]:
+        """Return the stored outputs that events refer to, by Dagster step key."""
+        wanted = {event.event_data.get("output_of") for event in events} - {None}
+        found: dict[str, Any] = {}
+        for dagster_run_id in runs if wanted else ():
+            for stored in self._sources.outputs.of_run(dagster_run_id, "result"):
+                key = stored.key.step_key
+                if key in wanted and key not in found:
+                    here = stored.location is None
+                    found[key] = stored.value if here else {STORED_AT_KEY: stored.location}
+        return found
+
+    def _settle_lost_run(self, cursor: RunCursor) -> None:
+        """End a run that is gone from Dagster; one that had ended keeps its end."""
+        run_id = self._tables.run_id_of(cursor.dagster_run_id)
+        events = self._tables.events(run_id) if run_id else ()
+        if not events:
+            self._tables.lose(cursor, LOST)
+            return
+        told = events[0].event_data
+        _, layout = self._pins(told["flow_slug"], told["watermark"])
+        ended = cut_short(layout, events, self._tables.clock(), LOST)
+        following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)
+        outputs = self._outputs(ended, [cursor.dagster_run_id])
+        self._write(cursor, layout, ended, outputs, following)
+
+    def _note_failure(
+        self, cursor: RunCursor, record: dg.RunRecord | None, error: Exception, tally: Tally
+    ) -> None:
+        sentence = f"Run {cursor.dagster_run_id} could not be read: {error}"
+        self._log.warning(sentence, exc_info=error)
+        tally.problems.append(sentence)
+        pause = min(RETRY_S * 2.0 ** min(cursor.failures, 20), MAX_RETRY_S)
+        self._tables.note_failure(cursor, str(error), pause)
+        status = _ENDS.get(record.dagster_run.status) if record else None
+        if status is not None:
+            self._tables.end_unread(cursor, status, sentence)

@@ -1,0 +1,282 @@
+"""What Dagster says about a run, in our words: the one place that reads its records.
+
+Everything behind this file is pure and knows no Dagster.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+import dagster as dg
+
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.names import (
+    FLOW_INPUT,
+    OUTCOME_KEY,
+    RESULT_OUTPUT,
+    TAG_FLOW,
+    TAG_RUN_ID,
+    TAG_WATERMARK,
+)
+
+SightingKind = Literal[
+    "run_started",
+    "run_completed",
+    "run_failed",
+    "run_cancelled",
+    "started",
+    "retrying",
+    "succeeded",
+    "failed",
+    "skipped",
+    "reused",
+]
+
+_KINDS: Final[Mapping[dg.DagsterEventType, SightingKind]] = {
+    dg.DagsterEventType.RUN_START: "run_started",
+    dg.DagsterEventType.RUN_SUCCESS: "run_completed",
+    dg.DagsterEventType.RUN_FAILURE: "run_failed",
+    dg.DagsterEventType.RUN_CANCELED: "run_cancelled",
+    dg.DagsterEventType.STEP_START: "started",
+    dg.DagsterEventType.STEP_RESTARTED: "started",
+    dg.DagsterEventType.STEP_UP_FOR_RETRY: "retrying",
+    dg.DagsterEventType.STEP_SUCCESS: "succeeded",
+    dg.DagsterEventType.STEP_FAILURE: "failed",
+    dg.DagsterEventType.STEP_SKIPPED: "skipped",
+}
+EVENT_TYPES: Final = frozenset(
+    {
+        *_KINDS,
+        dg.DagsterEventType.STEP_OUTPUT,
+        dg.DagsterEventType.RUN_ENQUEUED,
+        dg.DagsterEventType.RUN_STARTING,
+    }
+)
+"""The Dagster events that say how far a run is."""
+
+_ENDS: Final[Mapping[dg.DagsterRunStatus, SightingKind]] = {
+    dg.DagsterRunStatus.SUCCESS: "run_completed",
+    dg.DagsterRunStatus.FAILURE: "run_failed",
+    dg.DagsterRunStatus.CANCELED: "run_cancelled",
+}
+
+_INTERRUPTS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
+
+
+class UnreadableRun(PgflowError):
+    """A run in Dagster that carries our tags but cannot be made sense of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One thing that Dagster saw.
+
+    Attributes:
+        position: The number of the event in Dagster's event log; 0 when there is none.
+        at: When.
+        kind: What.
+        step_key: Which Dagster step, mapping key included.
+        outcome: What the step reported about itself.
+        error: What went wrong.
+        delay: Seconds before the next attempt.
+    """
+
+    position: int
+    at: datetime
+    kind: SightingKind
+    step_key: str = ""
+    outcome: Mapping[str, Any] | None = None
+    error: str | None = None
+    delay: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known about a run before anything happens in it.
+
+    Attributes:
+        run_id: The run's id in `pgflow.runs`.
+        dagster_run_id: Its id in Dagster.
+        flow_slug: The flow.
+        watermark: The catalog watermark that pins the definitions.
+        input: The flow input.
+        created_at: When it was asked for.
+        retry_of: The `run_id` of the run that it re-executes.
+    """
+
+    run_id: UUID
+    dagster_run_id: UUID
+    flow_slug: str
+    watermark: int
+    input: Any
+    created_at: datetime
+    retry_of: UUID | None = None
+
+
+def facts_of(record: dg.RunRecord, events: Sequence[dg.EventLogRecord] = ()) -> RunFacts:
+    """Return the facts of a run; `retry_of` is filled in by who knows the other runs.
+
+    Args:
+        record: The run.
+        events: Its events so far, of the types `EVENT_TYPES`.
+
+    Raises:
+        UnreadableRun: A tag of ours is missing or makes no sense.
+    """
+    run = record.dagster_run
+    dagster_run_id = UUID(run.run_id)
+    requested = None if run.parent_run_id else _uuid(run.tags.get(TAG_RUN_ID))
+    watermark = run.tags.get(TAG_WATERMARK, "")
+    if TAG_FLOW not in run.tags or not watermark.isdecimal():
+        raise UnreadableRun(
+            f"Dagster run {run.run_id} has no usable tags {TAG_FLOW} and {TAG_WATERMARK}."
+        )
+    config: Mapping[str, Any] = run.run_config
+    inputs = config.get("inputs") or {}
+    # With a PostgreSQL whose time zone is not UTC, create_timestamp is off by its offset
+    # (Dagster 1.13); the times of events are not.
+    created_at = moment(events[0].timestamp) if events else record.create_timestamp.astimezone(UTC)
+    return RunFacts(
+        run_id=requested or dagster_run_id,
+        dagster_run_id=dagster_run_id,
+        flow_slug=run.tags[TAG_FLOW],
+        watermark=int(watermark),
+        input=storable(inputs.get(FLOW_INPUT, {})),
+        created_at=created_at,
+    )
+
+
+def sightings_of(record: dg.RunRecord, events: Iterable[dg.EventLogRecord]) -> list[Sighting]:
+    """Return what Dagster saw of a run, in the order of its event log.
+
+    Args:
+        record: The run.
+        events: Its events of the types `EVENT_TYPES`.
+    """
+    seen = list(_read(events))
+    status = record.dagster_run.status
+    ends = [sighting for sighting in seen if sighting.kind in _ENDS.values()]
+    # A worker may outlive its run and go on to write. Dagster's word on how the run ended holds,
+    # and what the steps did all the same comes before it.
+    told = [sighting for sighting in ends if sighting.kind == _ENDS.get(status)] or ends
+    if not told and status in _ENDS:
+        at = record.end_time or record.update_timestamp.timestamp()
+        told = [Sighting(0, moment(at), _ENDS[status])]
+    return [sighting for sighting in seen if sighting not in ends] + told[-1:]
+
+
+def reused_sightings(parent: Iterable[Sighting], executed: frozenset[str]) -> list[Sighting]:
+    """Return what a re-execution takes over from the run before it.
+
+    Args:
+        parent: What Dagster saw of the run before.
+        executed: The Dagster steps that the re-execution runs itself.
+    """
+    return [
+        replace(sighting, position=0, kind="reused")
+        for sighting in parent
+        if sighting.kind in ("succeeded", "reused") and sighting.step_key not in executed
+    ]
+
+
+def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
+    outcomes: dict[str, Mapping[str, Any]] = {}
+    for record in events:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        key = event.step_key or ""
+        if event.event_type == dg.DagsterEventType.STEP_OUTPUT:
+            # It comes before the value is stored; only STEP_SUCCESS says that all went well.
+            output = event.step_output_data
+            if output.output_name == RESULT_OUTPUT:
+                outcomes[key] = _outcome(output.metadata) or {}
+            continue
+        kind = _KINDS.get(event.event_type)
+        if kind is None:
+            continue
+        if kind == "failed" and _is_interrupt(event):
+            continue
+        at = moment(record.event_log_entry.timestamp)
+        yield _sighting(Sighting(record.storage_id, at, kind, key), event, outcomes)
+
+
+def _sighting(
+    bare: Sighting, event: dg.DagsterEvent, outcomes: dict[str, Mapping[str, Any]]
+) -> Sighting:
+    match bare.kind:
+        case "succeeded":
+            return replace(bare, outcome=outcomes.pop(bare.step_key, None))
+        case "retrying":
+            retry = event.step_retry_data
+            error = _innermost(retry.error)
+            return replace(bare, error=error, delay=retry.seconds_to_wait)
+        case "failed":
+            failure = event.step_failure_data
+            told = failure.user_failure_data
+            outcome = _outcome(told.metadata) if told else None
+            said = outcome.get("error") if outcome else None
+            return replace(
+                bare, outcome=outcome, error=said or _innermost(failure.error) or event.message
+            )
+        case "run_failed":
+            # There is no such data when the run was never launched.
+            cause = _innermost(getattr(event.event_specific_data, "error", None))
+            words = [event.message, cause]
+            return replace(bare, error=storable(" ".join(word for word in words if word)))
+        case _:
+            return bare
+
+
+def _is_interrupt(event: dg.DagsterEvent) -> bool:
+    """Say whether a step was stopped from outside: then it did not fail, its run tells the rest."""
+    failure = event.step_failure_data
+    stopped = failure.error is not None and failure.error.cls_name in _INTERRUPTS
+    return stopped or failure.error_source.value == "INTERRUPT"
+
+
+def _outcome(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    entry = metadata.get(OUTCOME_KEY)
+    value = entry.value if isinstance(entry, dg.JsonMetadataValue) else None
+    return storable(value) if isinstance(value, dict) else None
+
+
+def _innermost(error: Any) -> str | None:
+    """Return the message of the error that started it, without Dagster's wrappings."""
+    if error is None:
+        return None
+    while error.cause is not None:
+        error = error.cause
+    return str(storable(error.message.strip()))
+
+
+def moment(seconds: float) -> datetime:
+    """Return a moment given in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def storable(value: Any) -> Any:
+    """Return JSON that PostgreSQL can hold: no NUL, no lone surrogate, no NaN."""
+    match value:
+        case str():
+            return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {storable(str(key)): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+        case None | bool() | int():
+            return value
+        case _:
+            return str(value)
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

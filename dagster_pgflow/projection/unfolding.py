@@ -1,0 +1,221 @@
+"""How the things of a run begin and end, one inside the other.
+
+A task lies in a step, a step in a scope, and a scope (unless it is the run) in a subflow step of
+the scope around it. So one beginning or end leads to others, and each is written once.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from dagster_pgflow.model.run_state import LogEvent, SkipReason
+from dagster_pgflow.projection.event_writer import EventWriter
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout
+
+Ending = Literal["completed", "failed", "skipped", "cancelled"]
+_ENDINGS: Final = ("completed", "failed", "skipped", "cancelled")
+Task = tuple[str, int]
+"""A step path and a task index."""
+
+
+class Unfolding:
+    """What has begun and what has ended so far.
+
+    Attributes:
+        failure: The path of the first step that failed, and why.
+    """
+
+    def __init__(self, layout: Layout, writer: EventWriter, run_queued: UUID) -> None:
+        self._layout = layout
+        self._writer = writer
+        self._scope_openers: dict[str, UUID] = {RUN_SCOPE: run_queued}
+        self._step_openers: dict[str, UUID] = {}
+        self._task_openers: dict[Task, UUID] = {}
+        self._ended_scopes: set[str] = set()
+        self._ended_steps: set[str] = set()
+        self._ended_tasks: set[Task] = set()
+        self._skipped_scopes: dict[str, tuple[SkipReason, str]] = {}
+        self._run_is_over = False
+        self.failure: tuple[str, str] | None = None
+
+    def resume(self, events: Iterable[LogEvent]) -> None:
+        """Take over what events say that has begun and ended."""
+        begun: dict[str, dict[Any, UUID]] = {
+            "run": self._scope_openers,
+            "subrun": self._scope_openers,
+            "step": self._step_openers,
+            "task": self._task_openers,
+        }
+        over: dict[str, set[Any]] = {
+            "run": set(),
+            "subrun": self._ended_scopes,
+            "step": self._ended_steps,
+            "task": self._ended_tasks,
+        }
+        for event in events:
+            thing, _, happened = event.event_type.partition(".")
+            name: Any = event.event_data.get("step_path", event.correlation_id or RUN_SCOPE)
+            if thing == "task":
+                name = (name, event.event_data["task_index"])
+            if happened == "started" or event.event_type == "task.retrying":
+                begun[thing][name] = event.event_id
+            elif happened in _ENDINGS:
+                over[thing].add(name)
+
+    def open_run(self) -> None:
+        """Write that the run has started."""
+        queued = self._scope_openers[RUN_SCOPE]
+        self._scope_openers[RUN_SCOPE] = self._writer.write("run.started", {}, parent=queued)
+
+    def open_step(self, path: str) -> None:
+        """Write that a step has started, after the scopes around it."""
+        if path in self._step_openers or path in self._ended_steps:
+            return
+        scope = self._layout.steps[path].scope
+        self._open_scope(scope)
+        self._step_openers[path] = self._writer.write(
+            "step.started", {}, parent=self._opener_of(scope), correlation=path
+        )
+
+    def _open_scope(self, path: str) -> None:
+        if path in self._scope_openers or path in self._ended_scopes:
+            return
+        self.open_step(path)
+        scope = self._layout.scopes[path]
+        self._scope_openers[path] = self._writer.write(
+            "subrun.started",
+            {"step_path": path},
+            parent=self._step_openers.get(path),
+            correlation=scope.subrun_path,
+        )
+
+    def open_task(self, task: Task, attempt: int) -> None:
+        """Write that an attempt of a task has started."""
+        if task in self._ended_tasks:
+            return
+        path, index = task
+        cause = self._task_openers.get(task) or self._step_openers.get(path)
+        self._task_openers[task] = self._writer.write(
+            "task.started",
+            {"task_index": index, "attempt": attempt},
+            parent=cause,
+            correlation=path,
+        )
+
+    def retry_task(self, task: Task, data: Mapping[str, Any]) -> None:
+        """Write that an attempt of a task failed and that another one follows."""
+        path, index = task
+        self._task_openers[task] = self._writer.write(
+            "task.retrying",
+            {"task_index": index, **data},
+            parent=self._task_openers.get(task),
+            correlation=path,
+        )
+
+    def end_task(self, task: Task, ending: Ending, data: Mapping[str, Any]) -> None:
+        """Write how a task ended."""
+        if task in self._ended_tasks:
+            return
+        self._ended_tasks.add(task)
+        path, index = task
+        self._writer.write(
+            f"task.{ending}",
+            {"task_index": index, **data},
+            parent=self._task_openers.get(task) or self._cause_in(path),
+            correlation=path,
+        )
+
+    def is_open(self, task: Task) -> bool:
+        """Say whether a task has begun and not ended."""
+        return task in self._task_openers and task not in self._ended_tasks
+
+    def note(self, event_type: str, path: str, data: Mapping[str, Any]) -> None:
+        """Write something about a step that neither begins nor ends it."""
+        self._writer.write(event_type, data, parent=self._cause_in(path), correlation=path)
+
+    def complete_step(self, path: str, data: Mapping[str, Any]) -> None:
+        """Write that a step has completed, and what follows from it."""
+        self._end_step(path, "completed", data)
+
+    def fail_step(self, path: str, error: str) -> None:
+        """Write that a step has failed, and with it every subrun around it."""
+        self.failure = self.failure or (path, error)
+        if path in self._layout.scopes:
+            self._end_scope(path, "failed", {"error": error})
+        self._end_step(path, "failed", {"error": error})
+
+    def skip_step(self, path: str, reason: SkipReason, origin: str) -> None:
+        """Write that a step is skipped, and what follows from it.
+
+        Args:
+            path: The step.
+            reason: Why the step of the origin is skipped.
+            origin: The path of the step where the skip began: this one or a subflow around it.
+        """
+        scope = self._layout.steps[path].scope
+        if origin == scope or scope.startswith(f"{origin}."):
+            self._skipped_scopes[scope] = (reason, origin)
+        told = reason if origin == path else "dependency_skipped"
+        self._end_step(path, "skipped", {"skip_reason": told})
+
+    def end_run(self, ending: Ending, error: str | None) -> None:
+        """Write that everything unfinished is cancelled, and how the run ended."""
+        self._run_is_over = True
+        for task in [task for task in self._task_openers if task not in self._ended_tasks]:
+            self.end_task(task, "cancelled", {})
+        for scope in reversed(tuple(self._layout.scopes.values())):
+            for path in scope.steps:
+                self._end_step(path, "cancelled", {})
+            if scope.path != RUN_SCOPE:
+                empty = not scope.steps and ending == "completed"
+                self._end_scope(scope.path, "completed" if empty else "cancelled", {})
+        data = {} if error is None else {"error": error}
+        self._writer.write(f"run.{ending}", data, parent=self._scope_openers[RUN_SCOPE])
+
+    def _end_step(self, path: str, ending: Ending, data: Mapping[str, Any]) -> None:
+        if path in self._ended_steps:
+            return
+        self._ended_steps.add(path)
+        self._writer.write(f"step.{ending}", data, parent=self._cause_in(path), correlation=path)
+        scope = self._layout.steps[path].scope
+        if scope == RUN_SCOPE or self._run_is_over:
+            return
+        if ending == "failed":
+            self._end_scope(scope, "failed", data)
+        elif self._ended_steps.issuperset(self._layout.scopes[scope].steps):
+            self._settle_scope(scope)
+
+    def _settle_scope(self, path: str) -> None:
+        """End a scope whose steps have all ended; a skip from outside skips the scope itself."""
+        if path not in self._skipped_scopes:
+            self._end_scope(path, "completed", {})
+            return
+        reason, origin = self._skipped_scopes[path]
+        told = reason if origin == path else "dependency_skipped"
+        self._end_scope(path, "skipped", {"skip_reason": told})
+
+    def _end_scope(self, path: str, ending: Ending, data: Mapping[str, Any]) -> None:
+        if path in self._ended_scopes:
+            return
+        if ending in ("completed", "failed"):
+            self._open_scope(path)
+        self._ended_scopes.add(path)
+        self._writer.write(
+            f"subrun.{ending}",
+            {"step_path": path, **data},
+            parent=self._scope_openers.get(path) or self._cause_in(path),
+            correlation=self._layout.scopes[path].subrun_path,
+        )
+        if ending == "skipped":
+            self.skip_step(path, *self._skipped_scopes[path])
+        else:
+            self._end_step(path, ending, data)
+
+    def _cause_in(self, path: str) -> UUID:
+        """Return what a step began with, or else what the innermost scope around it did."""
+        return self._step_openers.get(path) or self._opener_of(self._layout.steps[path].scope)
+
+    def _opener_of(self, scope: str) -> UUID:
+        while scope not in self._scope_openers:
+            scope = self._layout.steps[scope].scope
+        return self._scope_openers[scope]

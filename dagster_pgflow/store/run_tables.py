@@ -1,0 +1,249 @@
+"""What the projection writes: the rows of a run and how far it is read, in one transaction."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
+from dagster_pgflow.model.run_state import (
+    Json,
+    LogEvent,
+    RunRow,
+    RunState,
+    RunStatus,
+    StepRow,
+    SubrunRow,
+    TaskRow,
+)
+from dagster_pgflow.store.database import Database, Transaction
+
+EVENTS_PER_STATEMENT = 5000
+"""Keeps one statement, and what the driver makes of it, to a few megabytes."""
+
+_SUBRUN_IDENTITY = ("subrun_path", "parent_step_slug", "subflow_slug", "run_index", "subrun_index")
+
+
+class RunTables:
+    """Writes the run tables, and keeps the list of the runs to look at.
+
+    Args:
+        database: The store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def clock(self) -> datetime:
+        """Return what time it is for the store."""
+        now: datetime = self._database.fetch_value("fetch_clock")
+        return now
+
+    def position(self, name: str) -> Mapping[str, Any] | None:
+        """Return how far a sensor has read, or `None` before its first time."""
+        position: Mapping[str, Any] | None = self._database.fetch_value("fetch_position", name=name)
+        return position
+
+    def register(self, found: Sequence[FoundRun], name: str, position: Mapping[str, Any]) -> None:
+        """Put new and changed runs on the list, and note how far the sensor has read.
+
+        Args:
+            found: Runs of ours that Dagster has; those known and unchanged are left alone.
+            name: The sensor's cursor.
+            position: How far it has read.
+        """
+        requested = [run for run in found if run.requested_as is not None]
+        with self._database.transaction() as transaction:
+            if found:
+                transaction.execute(
+                    "register_runs",
+                    dagster_run_ids=[str(run.dagster_run_id) for run in found],
+                    changed_at=[run.changed_at for run in found],
+                )
+            if requested:
+                transaction.execute(
+                    "bind_requested_runs",
+                    dagster_run_ids=[str(run.dagster_run_id) for run in requested],
+                    run_ids=[str(run.requested_as) for run in requested],
+                )
+            transaction.execute("save_position", name=name, position=json.dumps(position))
+
+    def due(self, as_of: datetime, limit: int) -> tuple[RunCursor, ...]:
+        """Return runs to look at, those that wait longest first.
+
+        Args:
+            as_of: The moment, by the store's clock, as of which they are due.
+            limit: How many at most.
+        """
+        rows = self._database.fetch_all("fetch_due_cursors", as_of=as_of, limit=limit)
+        return tuple(RunCursor(**row) for row in rows)
+
+    def postpone(self, dagster_run_ids: Sequence[UUID]) -> None:
+        """Put runs that have nothing new at the end of the list."""
+        if dagster_run_ids:
+            listed = [str(dagster_run_id) for dagster_run_id in dagster_run_ids]
+            self._database.execute("postpone_runs", dagster_run_ids=listed)
+
+    def identity(self, run_id: UUID) -> tuple[UUID | None, datetime | None]:
+        """Return the Dagster run that has a run_id, and when that run was requested."""
+        row = self._database.fetch_one("fetch_identity", run_id=str(run_id))
+        return (None, None) if row is None else (row["dagster_run_id"], row["requested_at"])
+
+    def run_id_of(self, dagster_run_id: UUID) -> UUID | None:
+        """Return the run that a Dagster run is, if it is known."""
+        run_id: UUID | None = self._database.fetch_value(
+            "fetch_run_id", dagster_run_id=str(dagster_run_id)
+        )
+        return run_id
+
+    def events(self, run_id: UUID) -> tuple[LogEvent, ...]:
+        """Return the event log of a run."""
+        rows = self._database.fetch_all("fetch_events", run_id=str(run_id))
+        return tuple(LogEvent(**row) for row in rows)
+
+    def save(
+        self,
+        cursor: RunCursor,
+        state: RunState,
+        events: Sequence[LogEvent],
+        following: NextLook,
+        *,
+        rewrite: bool = False,
+    ) -> bool:
+        """Write a run and how far it is read; what is as it was stays untouched.
+
+        Args:
+            cursor: What was known before the look.
+            state: All rows of the run.
+            events: All its events.
+            following: What the look leaves for the next one.
+            rewrite: Whether to write events anew that seem to be the same.
+
+        Returns:
+            Whether it was written; nothing is, when somebody else read the run meanwhile.
+        """
+        with self._database.transaction() as transaction:
+            advanced = transaction.execute(
+                "advance_run_cursor",
+                dagster_run_id=str(cursor.dagster_run_id),
+                looks=cursor.looks,
+                position=following.position,
+                is_over=following.is_over,
+                is_final=following.is_final,
+                pause=following.pause,
+            )
+            if not advanced:
+                return False
+            number = _write_run(transaction, state.run)
+            _write_parts(transaction, number, state)
+            _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
+        return True
+
+    def note_failure(self, cursor: RunCursor, message: str, pause: float) -> None:
+        """Note why a look at a run failed, and when to try again (in seconds)."""
+        self._database.execute(
+            "note_failed_look",
+            dagster_run_id=str(cursor.dagster_run_id),
+            looks=cursor.looks,
+            error_message=message.replace("\x00", "\ufffd"),
+            pause=pause,
+        )
+
+    def end_unread(self, cursor: RunCursor, status: RunStatus, message: str) -> None:
+        """End a run that cannot be read, so that nobody waits for it for ever."""
+        with self._database.transaction() as transaction:
+            _end_unread(transaction, cursor, status, message)
+
+    def lose(self, cursor: RunCursor, message: str) -> None:
+        """End a run that is gone from Dagster before anything of it was read."""
+        with self._database.transaction() as transaction:
+            _end_unread(transaction, cursor, "cancelled", message)
+            transaction.execute("drop_run_cursor", dagster_run_id=str(cursor.dagster_run_id))
+
+    def reopen(self) -> None:
+        """Have every run read again, and bring back requested runs whose rows are gone."""
+        with self._database.transaction() as transaction:
+            transaction.execute("reopen_runs")
+            transaction.execute("restore_requested_runs")
+
+
+def _end_unread(
+    transaction: Transaction, cursor: RunCursor, status: RunStatus, message: str
+) -> None:
+    transaction.execute(
+        "end_unread_run",
+        dagster_run_id=str(cursor.dagster_run_id),
+        status=status,
+        error_message=message.replace("\x00", "\ufffd"),
+    )
+
+
+def _write_run(transaction: Transaction, run: RunRow) -> int:
+    run_id = str(run.run_id)
+    number: int | None = transaction.fetch_value("lock_run", run_id=run_id)
+    if number is None:
+        number = transaction.fetch_value("insert_run", run_id=run_id, flow_slug=run.flow_slug)
+    values = {name: column[0] for name, column in _columns(RunRow, [run]).items()}
+    del values["run_id"]
+    values["input"] = _text(run.input)
+    transaction.execute("update_run", id=number, **values)
+    return int(number or 0)
+
+
+def _write_parts(transaction: Transaction, number: int, state: RunState) -> None:
+    run_id = str(state.run.run_id)
+    subruns = _columns(SubrunRow, state.subruns)
+    identity = {name: subruns[name] for name in _SUBRUN_IDENTITY}
+    transaction.execute("insert_subruns", id=number, **identity)
+    if state.subruns:
+        transaction.execute("update_subruns", id=number, **subruns)
+    steps = _columns(StepRow, state.steps)
+    transaction.execute("write_steps", id=number, run_id=run_id, **steps)
+    tasks = _columns(TaskRow, state.tasks)
+    transaction.execute("write_tasks", id=number, run_id=run_id, **tasks)
+
+
+def _write_events(
+    transaction: Transaction, run_id: UUID, events: Sequence[LogEvent], *, rewrite: bool
+) -> None:
+    """Write the events from the first that differs; an id stands for all that an event says."""
+    stored = transaction.fetch_value("fetch_event_ids", run_id=str(run_id)) or []
+    kept = 0 if rewrite else _common(stored, [str(event.event_id) for event in events])
+    if kept < len(stored):
+        transaction.execute("delete_events", run_id=str(run_id), kept=kept)
+    for start in range(kept, len(events), EVENTS_PER_STATEMENT):
+        columns = _columns(LogEvent, events[start : start + EVENTS_PER_STATEMENT])
+        columns["run_id"] = str(run_id)  # type: ignore[assignment]  # one value for all rows
+        transaction.execute("insert_events", **columns)
+
+
+def _common(stored: Sequence[str], wanted: Sequence[str]) -> int:
+    """Return how many events at the beginning are the same."""
+    pairs = zip(stored, wanted, strict=False)
+    differing = (index for index, (old, new) in enumerate(pairs) if old != new)
+    return next(differing, min(len(stored), len(wanted)))
+
+
+def _columns(kind: type, rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Turn rows into one list a column, which SQL unnests: one round trip for any number."""
+    return {
+        field.name: [_parameter(getattr(row, field.name)) for row in rows] for field in fields(kind)
+    }
+
+
+def _parameter(value: Any) -> Any:
+    match value:
+        case Json():
+            return _text(value.value)
+        case UUID():
+            return str(value)
+        case dict():
+            return _text(value)
+        case _:
+            return value
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
