@@ -5,8 +5,11 @@ with `version_id <= W`, unless that version says "deleted". What is read at a wa
 changes, whatever is defined later: versions are immutable, and their ids become visible in order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
+
+from sqlalchemy import RowMapping
 
 from dagster_pgflow.errors import UnknownFlow
 from dagster_pgflow.model.flow import Flow, Schedule
@@ -102,3 +105,14 @@ class Catalog:
             )
             for row in rows
         )
+
+
+def _pinned_flows(rows: Sequence[RowMapping]) -> dict[str, PinnedFlow]:
+    return {
+        row["flow_slug"]: PinnedFlow(
+            flow=parse_flow(row["definition"]),
+            version=row["version"],
+            version_id=row["version_id"],
+        )
+        for row in rows
+    }

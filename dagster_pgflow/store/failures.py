@@ -15,11 +15,11 @@ from dagster_pgflow.errors import (
 )
 from dagster_pgflow.store.address import Address
 
-INVALID_INPUT = "PF002"
-UNKNOWN_FLOW = "PF001"
+UNKNOWN_FLOW = ("flow_exists", "steps_flow_slug_fkey")
+INVALID_INPUT = "input_fits_its_schema"
+"""Constraints, of which the first and the last exist only in what our functions raise."""
 
 _KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
-    ((INVALID_INPUT,), InvalidInput, "{message}"),
     (
         ("42501",),
         StoreAccessDenied,
@@ -41,7 +41,7 @@ _KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
         "Another session changed the same rows: {message} Try again.",
     ),
     (
-        (UNKNOWN_FLOW, "22", "23", "25", "2B", "42", "44", "54", "55", "P0"),
+        ("22", "23", "25", "2B", "42", "44", "54", "55", "P0"),
         StoreRefused,
         "{message}",
     ),
@@ -63,6 +63,8 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
     state = cause.pgcode
     if state is None:
         return _without_state(cause, address, was_connected=error.statement is not None)
+    if cause.diag.constraint_name == INVALID_INPUT:
+        return InvalidInput(_sentence(cause))
     kind, sentence = next(
         (kind, sentence) for states, kind, sentence in _KINDS if state.startswith(states)
     )
@@ -74,8 +76,7 @@ def is_about_unknown_flow(error: StoreRefused) -> bool:
     driver = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else None
     if not isinstance(driver, psycopg2.Error):
         return False
-    constraint = driver.diag.constraint_name
-    return driver.pgcode == UNKNOWN_FLOW or bool(constraint == "steps_flow_slug_fkey")
+    return driver.diag.constraint_name in UNKNOWN_FLOW
 
 
 def unknown_or_refused(flow_slug: str, error: StoreRefused) -> PgflowError:

@@ -139,6 +139,18 @@ with recursive contained as (
 )
 select flow_slug, version, version_id, definition from contained;
 
+-- name: fetch_flows
+-- Every flow that was live at a watermark.
+select flow_slug, version, version_id, definition
+from (
+  select distinct on (flow_slug) flow_slug, version, version_id, definition
+  from pgflow.flow_versions
+  where version_id <= :watermark
+  order by flow_slug, version_id desc
+) as newest
+where definition is not null
+order by flow_slug collate "C";
+
 -- name: fetch_schedules
 -- The schedules of the flows that were live at a watermark.
 select newest.flow_slug, newest.version, newest.version_id, schedule.definition

@@ -1,11 +1,10 @@
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dagster_pgflow.names import is_valid_slug
 from tests.postgres import Session
 
-SLUGS = {
+SLUGS: dict[str, bool] = {
     "my_workflow_123": True,
     "_": True,
     "_private": True,
@@ -26,16 +25,16 @@ SLUGS = {
     "a\nb": False,
     "dot.ted": False,
     "größe": False,
-    "ａ": False,
-    "a١": False,
+    "\uff41": False,
+    "a\u0661": False,
     "\u212a": False,
 }
 
 
-@pytest.mark.parametrize(("slug", "valid"), SLUGS.items())
-def test_sql_and_python_know_the_same_slugs(sql: Session, slug: str, valid: bool) -> None:
-    assert sql.value("select pgflow.is_valid_slug(%s)", slug) is valid
-    assert is_valid_slug(slug) is valid
+def test_sql_and_python_know_the_same_slugs(sql: Session) -> None:
+    in_sql = {slug: sql.value("select pgflow.is_valid_slug(%s)", slug) for slug in SLUGS}
+    assert in_sql == SLUGS
+    assert {slug: is_valid_slug(slug) for slug in SLUGS} == SLUGS
 
 
 def test_null_is_no_slug(sql: Session) -> None:
@@ -52,7 +51,7 @@ def test_the_function_is_immutable(sql: Session) -> None:
 @given(
     slug=st.text(
         st.sampled_from("azAZ09_- run\n\u00e9\u212a\u0660")
-        | st.characters(exclude_characters="\0"),
+        | st.characters(exclude_characters="\0", exclude_categories=["Cs"]),
         max_size=6,
     )
 )

@@ -99,7 +99,6 @@ create table pgflow.steps (
   input_schema jsonb,
   output_schema jsonb,
   initial_tasks integer,
-  constraint steps_pkey primary key (flow_slug, step_slug),
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -132,6 +131,10 @@ create table pgflow.steps (
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
 );
+
+-- Made after the other index: where the planner knows nothing of the table yet, it takes the
+-- newest of those that begin with flow_slug, and functions keep such a plan for a whole session.
+alter table pgflow.steps add constraint steps_pkey primary key (flow_slug, step_slug);
 
 create index steps_by_subflow on pgflow.steps (subflow_slug) where subflow_slug is not null;
 
@@ -429,17 +432,28 @@ comment on table pgflow.projection_cursors is 'How far each sensor has read, wri
 -- 0380_run_cursors.sql
 create table pgflow.run_cursors (
   dagster_run_id uuid not null,
-  run_id uuid not null,
-  last_event_id bigint not null default 0,
+  found_at timestamptz not null,
+  position text,
+  looks integer not null default 0,
+  due_at timestamptz not null default clock_timestamp(),
+  end_seen_at timestamptz,
   is_final boolean not null default false,
-  updated_at timestamptz not null default now(),
+  failures integer not null default 0,
+  error_message text,
   constraint run_cursors_pkey primary key (dagster_run_id)
 );
 
-create index run_cursors_open on pgflow.run_cursors (updated_at) where not is_final;
+create index run_cursors_due on pgflow.run_cursors (due_at) where not is_final;
+create index run_cursors_in_trouble on pgflow.run_cursors (due_at) where failures > 0;
 
-comment on table pgflow.run_cursors is 'Up to which Dagster event each run is in our tables';
+comment on table pgflow.run_cursors is
+  'Up to where each run of Dagster is in our tables, written with what was read';
+comment on column pgflow.run_cursors.found_at is 'When Dagster last changed the run, by its clock';
+comment on column pgflow.run_cursors.position is 'Where in Dagster''s event log the last look ended';
+comment on column pgflow.run_cursors.looks is 'Counts what was written: a slower sensor sees that it is late';
+comment on column pgflow.run_cursors.due_at is 'When to look at the run again';
 comment on column pgflow.run_cursors.is_final is 'Whether the run was read once more after its end';
+comment on column pgflow.run_cursors.error_message is 'Why the last look failed';
 
 -- 0400_json_field.sql
 -- A building block of definitions, in which an absent value is an absent key.
@@ -701,6 +715,17 @@ $$;
 create trigger versions_are_immutable before update or delete or truncate on pgflow.flow_versions
 for each statement execute function pgflow.refuse_version_change();
 
+-- 0449_step_index_of.sql
+create function pgflow.step_index_of(flow_slug text, step_slug text) returns integer
+language sql
+stable
+set search_path to ''
+as $$
+  select step.step_index
+  from pgflow.steps as step
+  where step.flow_slug = step_index_of.flow_slug and step.step_slug = step_index_of.step_slug
+$$;
+
 -- 0450_place_step.sql
 create function pgflow.place_step() returns trigger
 language plpgsql
@@ -738,6 +763,9 @@ create function pgflow.place_dep() returns trigger
 language plpgsql
 set search_path to ''
 as $$
+declare
+  step_index constant integer := pgflow.step_index_of(new.flow_slug, new.step_slug);
+  dep_step_index constant integer := pgflow.step_index_of(new.flow_slug, new.dep_slug);
 begin
   if new.dep_index is null then
     select coalesce(max(dep.dep_index) + 1, 0) into new.dep_index
@@ -745,15 +773,7 @@ begin
     where dep.flow_slug = new.flow_slug and dep.step_slug = new.step_slug;
   end if;
   -- Dependencies that only ever point to earlier steps cannot form a cycle.
-  if new.dep_slug <> new.step_slug and exists (
-    select
-    from pgflow.steps as step
-    join pgflow.steps as dep on dep.flow_slug = step.flow_slug
-    where step.flow_slug = new.flow_slug
-      and step.step_slug = new.step_slug
-      and dep.step_slug = new.dep_slug
-      and dep.step_index >= step.step_index
-  ) then
+  if dep_step_index > step_index then
     raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
       new.step_slug, new.flow_slug, new.dep_slug
       using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
@@ -823,9 +843,10 @@ end
 $$;
 
 -- 0501_refuse_unknown_flow.sql
--- PF001 is what the Python side knows as UnknownFlow, and so is a broken reference to a flow.
-create function pgflow.refuse_unknown_flow(flow_slug text, broken_constraint text default null)
-returns void
+-- The constraint names are what the Python side knows UnknownFlow by.
+create function pgflow.refuse_unknown_flow(
+  flow_slug text, broken_constraint text default 'flow_exists'
+) returns void
 language plpgsql
 immutable
 set search_path to ''
@@ -834,8 +855,10 @@ begin
   raise exception 'Flow "%" does not exist; create it with pgflow.create_flow, or look for its slug in pgflow.flows.',
     coalesce(flow_slug, 'null')
     using
-      errcode = case when broken_constraint is null then 'PF001' else '23503' end,
-      constraint = coalesce(broken_constraint, '');
+      errcode = case broken_constraint
+        when 'flow_exists' then 'undefined_object' else 'foreign_key_violation'
+      end,
+      constraint = broken_constraint;
 end
 $$;
 
@@ -1668,7 +1691,7 @@ begin
   problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
-      using errcode = 'PF002';
+      using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
   end if;
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.

@@ -1,6 +1,7 @@
--- PF001 is what the Python side knows as UnknownFlow, and so is a broken reference to a flow.
-create function pgflow.refuse_unknown_flow(flow_slug text, broken_constraint text default null)
-returns void
+-- The constraint names are what the Python side knows UnknownFlow by.
+create function pgflow.refuse_unknown_flow(
+  flow_slug text, broken_constraint text default 'flow_exists'
+) returns void
 language plpgsql
 immutable
 set search_path to ''
@@ -9,7 +10,9 @@ begin
   raise exception 'Flow "%" does not exist; create it with pgflow.create_flow, or look for its slug in pgflow.flows.',
     coalesce(flow_slug, 'null')
     using
-      errcode = case when broken_constraint is null then 'PF001' else '23503' end,
-      constraint = coalesce(broken_constraint, '');
+      errcode = case broken_constraint
+        when 'flow_exists' then 'undefined_object' else 'foreign_key_violation'
+      end,
+      constraint = broken_constraint;
 end
 $$;

@@ -29,7 +29,7 @@ begin
   problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
-      using errcode = 'PF002';
+      using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
   end if;
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
