@@ -193,8 +193,8 @@ class FlowBuilder:
         """
         given = _by_slug(flows)
         with self._database.transaction() as transaction:
-            _refuse_problems(given, _known_flows(transaction, given))
-            return {flow.slug: _replace(transaction, flow) for flow in given.values()}
+            _refuse_problems(given, known_flows(transaction, given))
+            return {flow.slug: replace_flow(transaction, flow) for flow in given.values()}
 
 
 def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
@@ -207,8 +207,8 @@ def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
     return given
 
 
-def _known_flows(transaction: Transaction, given: Mapping[str, Flow]) -> dict[str, Flow]:
-    """Return the given flows and all stored ones that these contain."""
+def known_flows(transaction: Transaction, given: Mapping[str, Flow]) -> dict[str, Flow]:
+    """Return the given flows and all stored ones that these contain, by slug."""
     named = {
         step.flow for flow in given.values() for step in flow.steps if isinstance(step, SubflowStep)
     }
@@ -235,7 +235,8 @@ def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> No
     raise InvalidFlow(", ".join(problems), named)
 
 
-def _replace(transaction: Transaction, flow: Flow) -> int:
+def replace_flow(transaction: Transaction, flow: Flow) -> int:
+    """Store a sound flow, unless it is stored as it is, and return its version number."""
     document = stored_form(flow)
     stored = transaction.fetch_one("fetch_current_definition", flow_slug=flow.slug)
     # As texts, because Python holds 1 and true for equal.

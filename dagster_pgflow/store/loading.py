@@ -1,0 +1,194 @@
+"""Loads flow files as one change: every problem of every file, or all of it, or nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from sqlalchemy.exc import DBAPIError
+
+from dagster_pgflow.errors import InvalidFlow, Problem, StoreUnreachable
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.failures import translated
+from dagster_pgflow.store.flows import known_flows, replace_flow
+from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
+from dagster_pgflow.validation.validate import parse_flow, validate
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file.
+
+    Attributes:
+        name: How the user calls it.
+        flows: The flows that it defines.
+        sql: Or the statements that it consists of.
+    """
+
+    name: str
+    flows: tuple[Flow, ...] = ()
+    sql: str | None = None
+
+
+@dataclass(frozen=True)
+class FlowChange:
+    """What became of one flow.
+
+    Attributes:
+        source: The file.
+        slug: The flow.
+        version: Its version; the one that it had before when the flow is as it was.
+        is_new: Whether this version is new.
+        is_deleted: Whether the flow is gone.
+    """
+
+    source: str
+    slug: str
+    version: int
+    is_new: bool = False
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem, and the file that has it."""
+
+    source: str
+    problem: Problem
+
+
+@dataclass
+class Loading:
+    """What loading came to.
+
+    Attributes:
+        changes: What became of each flow, by file and slug; nothing did when there are findings.
+        findings: All that is wrong.
+    """
+
+    changes: dict[tuple[str, str], FlowChange] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+class _Undo(Exception):
+    """Rolls the transaction back."""
+
+
+def load(database: Database, sources: Sequence[Source], *, keep: bool = True) -> Loading:
+    """Load files in the order given, in one transaction.
+
+    Args:
+        database: The store.
+        sources: The files.
+        keep: Whether to keep what was loaded; without it everything is tried and undone.
+
+    Raises:
+        StoreError: PostgreSQL cannot be reached or the schema does not fit.
+    """
+    loading = Loading()
+    given = _definitions(sources, loading)
+    try:
+        with database.transaction() as transaction:
+            for source in sources:
+                watermark = transaction.fetch_value("fetch_watermark")
+                if source.sql is None:
+                    _define(transaction, source, given, loading)
+                else:
+                    _run_script(transaction, database, source, loading)
+                _note_changes(transaction, source, watermark, loading)
+            _undo_if(not keep or bool(loading.findings))
+    except _Undo:
+        pass
+    return loading
+
+
+def _undo_if(condition: bool) -> None:  # noqa: FBT001  reads like a sentence
+    if condition:
+        raise _Undo
+
+
+def _definitions(sources: Sequence[Source], loading: Loading) -> dict[str, Flow]:
+    """Return the flows of all files by slug; one that stands twice must be the same."""
+    given: dict[str, Flow] = {}
+    for source in sources:
+        for flow in source.flows:
+            if given.setdefault(flow.slug, flow) != flow:
+                message = f'Another flow is called "{flow.slug}" too; give one another slug.'
+                problem = Problem("duplicate-flow", flow.slug, message)
+                loading.findings.append(Finding(source.name, problem))
+    return given
+
+
+def _define(
+    transaction: Transaction, source: Source, given: dict[str, Flow], loading: Loading
+) -> None:
+    known = known_flows(transaction, given)
+    for flow in source.flows:
+        problems = validate(flow, known)
+        loading.findings += _findings(source, flow.slug, problems)
+        if not problems:
+            version = replace_flow(transaction, flow)
+            loading.changes[source.name, flow.slug] = FlowChange(source.name, flow.slug, version)
+
+
+def _findings(source: Source, slug: str, problems: Sequence[Problem]) -> Iterator[Finding]:
+    for problem in problems:
+        path = f"{slug}.{problem.path}" if len(source.flows) != 1 else problem.path
+        yield Finding(source.name, Problem(problem.code, path, problem.message))
+
+
+def _run_script(
+    transaction: Transaction, database: Database, source: Source, loading: Loading
+) -> None:
+    """Run each statement, also those behind one that failed."""
+    for statement in split_statements(source.sql or ""):
+        problem = refusal(statement) or _run(transaction, database, statement)
+        if problem is not None:
+            loading.findings.append(Finding(source.name, problem))
+
+
+def _run(transaction: Transaction, database: Database, statement: Statement) -> Problem | None:
+    transaction.run_script("savepoint statement")
+    try:
+        transaction.run_script(statement.text)
+    except DBAPIError as error:
+        told = translated(error, database.address)
+        if isinstance(told, StoreUnreachable):
+            raise
+        transaction.run_script("rollback to savepoint statement")
+        line = statement.line + _lines_before(error, statement)
+        return Problem("refused-statement", f"line {line}", str(told))
+    transaction.run_script("release savepoint statement")
+    return None
+
+
+def _lines_before(error: DBAPIError, statement: Statement) -> int:
+    """Return how many lines of the statement stand before what PostgreSQL points at."""
+    diagnosis: Any = error.orig.diag if isinstance(error.orig, psycopg2.Error) else None
+    position = getattr(diagnosis, "statement_position", None)
+    return statement.text.count("\n", 0, int(position) - 1) if position else 0
+
+
+def _note_changes(
+    transaction: Transaction, source: Source, watermark: int, loading: Loading
+) -> None:
+    if loading.findings:
+        return
+    transaction.fetch_all("publish_touched_flows")
+    for row in transaction.fetch_all("fetch_versions_after", watermark=watermark):
+        slug, definition = row["flow_slug"], row["definition"]
+        loading.changes[source.name, slug] = FlowChange(
+            source.name, slug, row["version"], is_new=True, is_deleted=definition is None
+        )
+        if source.sql is not None and definition is not None:
+            loading.findings += _findings(source, slug, _problems_of(transaction, definition))
+
+
+def _problems_of(transaction: Transaction, definition: Any) -> tuple[Problem, ...]:
+    """Check a flow that SQL made: its constraints know less than the rules do."""
+    try:
+        flow = parse_flow(definition)
+    except InvalidFlow as invalid:
+        return invalid.problems
+    return validate(flow, known_flows(transaction, {flow.slug: flow}))
