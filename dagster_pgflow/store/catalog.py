@@ -86,12 +86,11 @@ class Catalog:
         rows = self._database.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
         if not rows:
             raise UnknownFlow(flow_slug)
-        return {
-            row["flow_slug"]: PinnedFlow(
-                parse_flow(row["definition"]), row["version"], row["version_id"]
-            )
-            for row in rows
-        }
+        return _pinned_flows(rows)
+
+    def flows(self, watermark: int) -> dict[str, PinnedFlow]:
+        """Return every flow that was live, by slug: for those who need all of them anyway."""
+        return _pinned_flows(self._database.fetch_all("fetch_flows", watermark=watermark))
 
     def schedules(self, watermark: int) -> tuple[PinnedSchedule, ...]:
         """Return the schedules of all flows that were live, by flow and slug."""

@@ -237,12 +237,15 @@ def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> No
 
 def replace_flow(transaction: Transaction, flow: Flow) -> int:
     """Store a sound flow, unless it is stored as it is, and return its version number."""
+    meaning = f'The definition of flow "{flow.slug}"'
+    # The JSON form of a model says null for NaN: what cannot be stored must be found before.
+    to_json_text(flow.model_dump(), meaning)
     document = stored_form(flow)
     stored = transaction.fetch_one("fetch_current_definition", flow_slug=flow.slug)
     # As texts, because Python holds 1 and true for equal.
     if stored is not None and _sorted_text(stored["definition"]) == _sorted_text(document):
         return int(stored["version"])
-    text = to_json_text(document, f'The definition of flow "{flow.slug}"')
+    text = to_json_text(document, meaning)
     return int(transaction.fetch_value("replace_flow", definition=text))
 
 
