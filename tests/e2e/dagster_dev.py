@@ -1,0 +1,176 @@
+"""A real `dagster dev`: webserver, daemon and code servers as processes of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.polling import poll
+
+START_S = 90
+STOP_S = 20
+
+DAGSTER_YAML = """
+storage:
+  postgres:
+    postgres_url: {url}
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+
+LAUNCH = """
+mutation($job: String!, $location: String!, $repository: String!, $config: RunConfigData!) {
+  launchRun(executionParams: {
+    selector: {
+      jobName: $job, repositoryLocationName: $location, repositoryName: $repository
+    },
+    runConfigData: $config
+  }) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+
+STEPS = """
+query($job: String!, $location: String!, $repository: String!) {
+  pipelineOrError(params: {
+    pipelineName: $job, repositoryLocationName: $location, repositoryName: $repository
+  }) { ... on Pipeline { solids { name } } }
+}
+"""
+
+LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries {
+  name
+  locationOrLoadError {
+    __typename
+    ... on PythonError { message }
+    ... on RepositoryLocation { repositories { jobs { name } } }
+  }
+} } } }
+"""
+
+
+class DagsterDev:
+    """The running `dagster dev`.
+
+    Attributes:
+        address: The webserver's URL.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def ask(self, query: str, **variables: Any) -> Any:
+        """Returns the data that a GraphQL query gets."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        request = urllib.request.Request(
+            f"{self.address}/graphql", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def jobs(self) -> dict[str, list[str]]:
+        """Returns the job names of each code location that is loaded."""
+        entries = self.ask(LOCATIONS)["workspaceOrError"]["locationEntries"]
+        return {
+            entry["name"]: [
+                job["name"]
+                for repository in entry["locationOrLoadError"]["repositories"]
+                for job in repository["jobs"]
+            ]
+            for entry in entries
+            if (entry["locationOrLoadError"] or {}).get("repositories") is not None
+        }
+
+    def steps(self, job: str, location: str, repository: str) -> list[str]:
+        """Returns the names of a job's top-level nodes."""
+        answer = self.ask(STEPS, job=job, location=location, repository=repository)
+        return [node["name"] for node in answer["pipelineOrError"]["solids"]]
+
+    def launch(self, job: str, location: str, repository: str, config: Mapping[str, Any]) -> str:
+        """Starts a run as the launchpad does, and returns its id."""
+        launched = self.ask(
+            LAUNCH, job=job, location=location, repository=repository, config=dict(config)
+        )["launchRun"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        run_id: str = launched["run"]["runId"]
+        return run_id
+
+    def run_status(self, run_id: str) -> str:
+        """Returns Dagster's word for the state of a run."""
+        query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        status: str = self.ask(query, id=run_id)["runOrError"]["status"]
+        return status
+
+    def answers(self) -> bool:
+        """Says whether the webserver is up."""
+        try:
+            return bool(self.ask("{ version }"))
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+@contextmanager
+def running_dagster_dev(
+    workspaces: Sequence[Path], home: Path, storage_url: str, environment: Mapping[str, str]
+) -> Iterator[DagsterDev]:
+    """Yields a `dagster dev` on the workspaces; its log is `dagster.log` in the home."""
+    home.mkdir(parents=True)
+    (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url))
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("dagster")), "dev", "--port", str(port)]
+    for workspace in workspaces:
+        command += ["--workspace", str(workspace)]
+    bin_folder = str(Path(sys.executable).parent)
+    with (home / "dagster.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=workspaces[0].parent,
+            env={
+                **os.environ,
+                **environment,
+                "DAGSTER_HOME": str(home),
+                "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            },
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            dagster = DagsterDev(f"http://127.0.0.1:{port}")
+            poll(dagster.answers, timeout=START_S)
+            yield dagster
+        finally:
+            _end_group(process)
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

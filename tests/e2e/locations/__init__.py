@@ -1,0 +1,1 @@
+"""Code locations that stand in the workspace beside the product's own."""

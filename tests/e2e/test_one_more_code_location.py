@@ -1,0 +1,70 @@
+"""The product as one code location among others in an existing deployment."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.conftest import Deployment
+from tests.polling import poll
+
+Finished = Callable[..., dict[str, Any]]
+
+FETCH = "handler => 'ai_workflow.fetch'"
+
+
+def test_runs_of_a_foreign_location_do_not_appear_in_our_tables(
+    deployment: Deployment, finished: Finished
+) -> None:
+    sql, dagster = deployment.sql, deployment.dagster
+    foreign = dagster.launch("foreign_job", "foreign", "__repository__", {})
+    poll(lambda: dagster.run_status(foreign) == "SUCCESS", timeout=60)
+    sql("select pgflow.create_flow('ours')")
+    sql(f"select pgflow.add_step('ours', 'fetch', {FETCH})")
+    # A run of ours that ends later shows that the projection has passed the foreign one.
+    run_id = sql.value("select run_id from pgflow.start_flow('ours')")
+    assert finished(sql, run_id)["status"] == "completed"
+
+    for session in (deployment.sql, deployment.parallel_sql):
+        dagster_runs = session.column("select dagster_run_id::text from pgflow.runs")
+        assert foreign not in dagster_runs
+
+
+def test_two_stores_in_one_dagster_keep_their_runs_apart(
+    deployment: Deployment, finished: Finished
+) -> None:
+    for sql in (deployment.sql, deployment.parallel_sql):
+        sql("select pgflow.create_flow('twin')")
+        sql(f"select pgflow.add_step('twin', 'fetch', {FETCH})")
+    mine = deployment.sql.value("select run_id from pgflow.start_flow('twin')")
+    other = deployment.parallel_sql.value("select run_id from pgflow.start_flow('twin')")
+
+    assert finished(deployment.sql, mine)["status"] == "completed"
+    assert finished(deployment.parallel_sql, other)["status"] == "completed"
+
+    query = "select run_id::text from pgflow.runs where flow_slug = 'twin'"
+    assert deployment.sql.column(query) == [mine]
+    assert deployment.parallel_sql.column(query) == [other]
+
+
+def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: Finished) -> None:
+    sql, dagster = deployment.sql, deployment.dagster
+    sql("select pgflow.create_flow('by_hand')")
+    sql(f"select pgflow.add_step('by_hand', 'fetch', {FETCH})")
+    poll(lambda: "by_hand" in dagster.jobs().get("pgflow", ()), timeout=60)
+
+    run_id = dagster.launch("by_hand", "pgflow", "pgflow", {"inputs": {"flow_input": {"count": 2}}})
+
+    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=60)
+    run = finished(sql, run_id)
+    assert (run["status"], run["input"], run["output"]) == (
+        "completed",
+        {"count": 2},
+        {"fetch": [1, 2]},
+    )
+
+
+def test_a_cron_row_starts_runs(deployment: Deployment, finished: Finished) -> None:
+    sql = deployment.sql
+    poll(lambda: sql("select 1 from pgflow.runs where flow_slug = 'minutely'"), timeout=120)
+    run_id = sql.column("select run_id from pgflow.runs where flow_slug = 'minutely' limit 1")[0]
+    run = finished(sql, run_id)
+    assert (run["status"], run["output"]) == ("completed", {"fetch": [1, 2]})
