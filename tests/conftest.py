@@ -1,6 +1,8 @@
 """Fixtures that every kind of test shares: databases of a real PostgreSQL."""
 
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,14 @@ from tests.postgres import Server, Session, running_server
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """The PostgreSQL server of this test session."""
-    with running_server(tmp_path_factory.mktemp("postgres") / "data") as address:
+    # Not below pytest's own folder: each pytest that starts closes that one to other accounts,
+    # and started by root the server runs as one of those.
+    with (
+        tempfile.TemporaryDirectory(prefix="pgflow-tests-") as folder,
+        running_server(Path(folder) / "data") as address,
+    ):
         server = Server(address)
         yield server
         server.close()

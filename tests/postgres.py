@@ -50,6 +50,8 @@ class Server:
         """Yields the address of a new database, which is dropped afterwards."""
         name = f"pgflow_test_{uuid.uuid4().hex[:12]}"
         self._create(name, self._migrated_template() if migrated else "template0")
+        if migrated:
+            self._become_a_store_of_its_own(name)
         try:
             yield self.url(name)
         finally:
@@ -69,6 +71,12 @@ class Server:
             database.close()
             self._template = name
         return self._template
+
+    def _become_a_store_of_its_own(self, name: str) -> None:
+        # The id tells the stores of one Dagster apart; a copy has that of its template.
+        session = Session(self.url(name))
+        session("update pgflow.store set store_id = gen_random_uuid()")
+        session.close()
 
     def _create(self, name: str, template: str) -> None:
         self._run("create database {} template {}", name, template)
