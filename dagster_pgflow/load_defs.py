@@ -1,8 +1,7 @@
 """The composition root: where the store, the compiler, the sensors and Dagster meet."""
 
 import time
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict, Unpack
 
 import dagster as dg
@@ -13,6 +12,7 @@ from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.names import job_name
 from dagster_pgflow.projection.sensor import build_projection_sensor
+from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
 from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
@@ -22,6 +22,7 @@ from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.run_tables import RunTables
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from dagster_pgflow.triggers.request_sensor import build_request_sensor
 from dagster_pgflow.triggers.schedules import build_schedule, schedule_name
@@ -94,14 +95,15 @@ class Location:
                 Reloader(time.monotonic(), time.monotonic() - self._begun_at),
             ),
             f"{name}_projection": lambda: build_projection_sensor(
-                f"{name}_projection", self._database
+                f"{name}_projection",
+                Sources(self._catalog, OutputStore(self._database), RunTables(self._database)),
             ),
         }
 
     def schedules(self) -> dict[str, Any]:
         """Return what makes each schedule, by name; rows with problems have none."""
         return {
-            schedule_name(pinned.flow_slug, pinned.schedule): partial(
+            schedule_name(pinned.flow_slug, pinned.schedule): _later(
                 build_schedule, pinned.flow_slug, pinned.schedule
             )
             for pinned in self._catalog.schedules(self.watermark)
@@ -139,7 +141,7 @@ def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefin
     @dg.repository(name=location.name, description="Flows stored in Postgres.")
     def flows() -> dict[str, dict[str, Any]]:
         return {
-            "jobs": {job_name(slug): partial(location.job, slug) for slug in location.flows},
+            "jobs": {job_name(slug): _later(location.job, slug) for slug in location.flows},
             "schedules": location.schedules(),
             "sensors": location.sensors(),
         }
@@ -181,3 +183,8 @@ def _pinned_watermark() -> int | None:
         return None
     pinned = context.reconstruction_metadata.get(LOAD_DATA_KEY)
     return None if pinned is None else int(pinned)
+
+
+def _later(make: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Return what makes a definition; Dagster tells it from one by its being a plain function."""
+    return lambda: make(*arguments)
