@@ -4,9 +4,11 @@
     A PostgreSQL server of yours, in any form that libpq knows (with or without an SQLAlchemy
     driver suffix).
 `PGFLOW_DATA_DIR`
-    Without the URL: the folder of the embedded PostgreSQL, which is started when needed. When
-    this is not given either, the folder is `postgres` in the place that the operating system
-    reserves for a user's application data, such as `~/.local/share/dagster-pgflow`.
+    Without the URL: the folder of the embedded PostgreSQL, which is started when needed. A
+    relative path counts from the working directory of each process, so processes that share a
+    server had better get a full one. When this is not given either, the folder is `postgres`
+    in the place that the operating system reserves for a user's application data, such as
+    `~/.local/share/dagster-pgflow`.
 """
 
 import os

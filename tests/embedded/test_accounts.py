@@ -1,5 +1,6 @@
 """Who the server runs as and who can reach it."""
 
+import errno
 import os
 import pwd
 import stat
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.embedded import EmbeddedPostgres
+from dagster_pgflow.errors import EmbeddedPostgresError
 from tests.embedded.conftest import MakeServer
 from tests.embedded.processes import ended, processes_in, query, started, user_process, wait_until
 
@@ -68,6 +70,25 @@ def test_a_way_that_was_closed_again_is_opened_again(
         assert query(server, "select 1") == [(1,)]
 
 
+def test_a_closed_way_on_a_file_system_without_access_lists_is_refused(
+    make_server: MakeServer,
+    tmp_path: Path,
+    nobody: pwd.struct_passwd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(path: Path, name: str, value: bytes) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    make_server().start()
+    monkeypatch.setattr(os, "setxattr", refuse)
+    with pytest.raises(
+        EmbeddedPostgresError, match=f'"nobody".* cannot enter {closed}; run `chmod'
+    ):
+        make_server(closed / "data").start()
+
+
 def test_a_folder_of_an_ordinary_user_serves_that_user_and_root(
     make_server: MakeServer, tmp_path: Path, nobody: pwd.struct_passwd
 ) -> None:
@@ -125,9 +146,7 @@ def test_a_forked_child_neither_loses_nor_keeps_the_lock_of_its_parent(
 
 def _folder_of(account: pwd.struct_passwd, parent: Path) -> Path:
     """Makes a data folder in a way that the account can go, as in its own home."""
-    for folder in (parent, *parent.parents):
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
+    parent.chmod(0o755)
     data = parent / "data"
     data.mkdir(mode=0o700)
     os.chown(data, account.pw_uid, account.pw_gid)

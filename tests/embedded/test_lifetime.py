@@ -22,9 +22,9 @@ from tests.embedded.processes import (
 
 
 def test_the_first_start_makes_a_real_postgresql_with_two_databases(
-    make_server: MakeServer,
+    make_server: MakeServer, tmp_path: Path
 ) -> None:
-    server = make_server()
+    server = make_server(tmp_path / "new")
     url = server.start()
     [[version]] = query(url, "select current_setting('server_version_num')::int / 10000")
     names = query(url, "select datname from pg_database where not datistemplate order by 1")
@@ -82,8 +82,8 @@ def test_stopping_twice_or_without_a_start_is_no_error(make_server: MakeServer) 
 def test_eight_processes_that_start_at_once_share_one_server(
     make_server: MakeServer, tmp_path: Path
 ) -> None:
-    server = make_server()
-    processes = [user_process(tmp_path / "data") for _ in range(8)]
+    server = make_server(tmp_path / "new")
+    processes = [user_process(tmp_path / "new") for _ in range(8)]
     urls = {started(process) for process in processes}
     assert urls == {server.url()}
     assert [ended(process) for process in processes] == [0] * 8
