@@ -1,7 +1,6 @@
 """Which version of the schema this code needs, and whether a database has it."""
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,7 +37,6 @@ class Reader(Protocol):
         """Return the first value."""
 
 
-@cache
 def packaged_migrations() -> tuple[Migration, ...]:
     """Return the migrations that this code brings, oldest first."""
     return tuple(
