@@ -58,7 +58,13 @@ class LocationSettings(TypedDict, total=False):
 
 
 class Location:
-    """One load of a code location: the flows as of one watermark, and their Dagster objects."""
+    """One load of a code location: the flows as of one watermark, and their Dagster objects.
+
+    Args:
+        settings: What the user says.
+        watermark: What a run is pinned to, in a process that serves a run; a code server takes
+            the newest there is.
+    """
 
     def __init__(self, settings: LocationSettings, watermark: int | None = None) -> None:
         self._begun_at = time.monotonic()
@@ -66,8 +72,13 @@ class Location:
         self.name = settings.get("name", "pgflow")
         self._database = Database(settings.get("database_url") or database_url())
         self._catalog = Catalog(self._database)
+        # Dagster makes every sensor and schedule of a repository that it loads, and the request
+        # sensor names every job: a run worker, which needs one job, must not have them.
+        self.serves_a_run = watermark is not None
         self.watermark = self._catalog.watermark() if watermark is None else watermark
         self.flows = PinnedFlows(self._catalog, self.watermark)
+        if not self.serves_a_run:
+            self.flows.load_all()
         self._jobs = JobEmitter(
             self.flows, HandlerRegistry.collect(settings.get("handlers", ())), self._job_settings()
         )
@@ -140,11 +151,10 @@ def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefin
 
     @dg.repository(name=location.name, description="Flows stored in Postgres.")
     def flows() -> dict[str, dict[str, Any]]:
-        return {
-            "jobs": {job_name(slug): _later(location.job, slug) for slug in location.flows},
-            "schedules": location.schedules(),
-            "sensors": location.sensors(),
-        }
+        jobs = {job_name(slug): _later(location.job, slug) for slug in location.flows}
+        if location.serves_a_run:
+            return {"jobs": jobs}
+        return {"jobs": jobs, "schedules": location.schedules(), "sensors": location.sensors()}
 
     return flows.replace_repository_load_data({LOAD_DATA_KEY: str(location.watermark)}, None)
 
@@ -177,7 +187,7 @@ def build_definitions(**settings: Unpack[LocationSettings]) -> dg.Definitions:
 
 
 def _pinned_watermark() -> int | None:
-    """Return the watermark that a run worker must load, or `None` in a code server."""
+    """Return what the run that this process serves is pinned to, or `None` in a code server."""
     context = DefinitionsLoadContext.get()
     if context.load_type is not DefinitionsLoadType.RECONSTRUCTION:
         return None

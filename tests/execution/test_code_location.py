@@ -1,0 +1,162 @@
+"""What a code location loads, and when."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow import Flow, FlowBuilder, build_definitions, build_repository
+from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
+from dagster_pgflow.compiler.emit_job import JobEmitter
+from dagster_pgflow.load_defs import LOAD_DATA_KEY
+from dagster_pgflow.store.catalog import Catalog
+
+MANY = 300
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The slugs of the flows that were compiled, as it happens."""
+    slugs: list[str] = []
+    emit = JobEmitter._emit
+
+    def counted(self: JobEmitter, flow: Flow, tags: dict[str, str]) -> dg.JobDefinition:
+        slugs.append(flow.slug)
+        return emit(self, flow, tags)
+
+    monkeypatch.setattr(JobEmitter, "_emit", counted)
+    return slugs
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The slugs of the flows whose definitions were read from the store, as it happens."""
+    slugs: list[str] = []
+    tree, flows = Catalog.tree, Catalog.flows
+
+    def counted_tree(self: Catalog, flow_slug: str, watermark: int) -> object:
+        found = tree(self, flow_slug, watermark)
+        slugs.extend(found)
+        return found
+
+    def counted_flows(self: Catalog, watermark: int) -> object:
+        found = flows(self, watermark)
+        slugs.extend(found)
+        return found
+
+    monkeypatch.setattr(Catalog, "tree", counted_tree)
+    monkeypatch.setattr(Catalog, "flows", counted_flows)
+    return slugs
+
+
+@pytest.fixture
+def many_flows(builder: FlowBuilder, catalog: Catalog) -> int:
+    """300 stored flows, one of which contains another; the watermark behind them."""
+    for index in range(MANY - 1):
+        builder.define_flow(Flow(f"flow_{index}").step("a").step("b", depends_on="a"))
+    builder.define_flow(Flow("outer").subflow("inner", "flow_7"))
+    return catalog.watermark()
+
+
+@pytest.fixture
+def in_run_worker(many_flows: int) -> Iterator[None]:
+    """The load context that Dagster sets up in the processes of a run."""
+    repository = build_repository_load_data({LOAD_DATA_KEY: str(many_flows)})
+    with DefinitionsLoadContext.scoped(
+        DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION, repository)
+    ):
+        yield
+
+
+def build_repository_load_data(metadata: dict[str, str]) -> object:
+    """Makes what a run worker is handed, the way the repository itself makes it."""
+    empty = dg.repository(name="empty")(lambda: {"jobs": {}})
+    return empty.replace_repository_load_data(metadata, None).repository_load_data
+
+
+@pytest.mark.usefixtures("in_run_worker")
+def test_a_run_worker_reads_and_compiles_its_own_flow_alone(
+    database_url: str, compiled: list[str], read: list[str]
+) -> None:
+    repository = build_repository(database_url=database_url)
+    job = repository.get_job("outer")
+
+    assert len(repository.job_names) == MANY
+    assert job.tags["dagster-pgflow/flow"] == "outer"
+    assert compiled == ["outer"]
+    assert read == ["outer", "flow_7"]
+
+
+def test_a_code_server_reads_all_flows_in_one_query(
+    database_url: str, many_flows: int, read: list[str]
+) -> None:
+    repository = build_repository(database_url=database_url)
+
+    assert len(repository.get_all_jobs()) == MANY
+    assert sorted(read) == sorted(repository.job_names)
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "pgflow_requests",
+        "pgflow_catalog",
+        "pgflow_projection",
+    }
+
+
+def test_a_run_worker_builds_the_definition_of_its_watermark(
+    database_url: str, builder: FlowBuilder, catalog: Catalog
+) -> None:
+    builder.define_flow(Flow("edited").step("a"))
+    before = catalog.watermark()
+    builder.define_flow(Flow("edited").step("a").step("b", depends_on="a"))
+
+    load_data = build_repository_load_data({LOAD_DATA_KEY: str(before)})
+    with DefinitionsLoadContext.scoped(
+        DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION, load_data)
+    ):
+        pinned = build_repository(database_url=database_url).get_job("edited")
+    newest = build_repository(database_url=database_url).get_job("edited")
+
+    assert {node.name for node in pinned.nodes} == {"a"}
+    assert {node.name for node in newest.nodes} == {"a", "b"}
+    assert pinned.tags["dagster-pgflow/version"] == "1"
+    assert newest.tags["dagster-pgflow/version"] == "2"
+
+
+def test_definitions_merge_with_those_of_a_deployment(
+    database_url: str, builder: FlowBuilder
+) -> None:
+    builder.define_flow(Flow("stored").step("a").schedule("nightly", "0 2 * * *"))
+
+    @dg.op
+    def work() -> None: ...
+
+    @dg.job
+    def theirs() -> None:
+        work()
+
+    merged = dg.Definitions.merge(
+        dg.Definitions(jobs=[theirs], resources={"io_manager": dg.mem_io_manager}),
+        build_definitions(database_url=database_url, handlers=[{"a": lambda given: given}]),
+    )
+
+    repository = merged.get_repository_def()
+    assert {job.name for job in repository.get_all_jobs()} >= {"theirs", "stored"}
+    assert [schedule.name for schedule in repository.schedule_defs] == ["stored__nightly"]
+    result = merged.resolve_job_def("stored").execute_in_process(
+        run_config={"inputs": {"flow_input": [1]}}
+    )
+    assert result.output_for_node("a") == [1]
+
+
+def test_a_broken_row_does_not_disturb_the_other_flows(
+    database_url: str, builder: FlowBuilder
+) -> None:
+    builder.create_flow("empty_so_far")
+    builder.define_flow(Flow("sound").step("a"))
+
+    repository = build_repository(database_url=database_url)
+    failed = repository.get_job("empty_so_far").execute_in_process(raise_on_error=False)
+
+    assert "a" in [node.name for node in repository.get_job("sound").nodes]
+    assert not failed.success
+    [failure] = [e for e in failed.all_events if e.is_step_failure]
+    assert "has no steps yet" in failure.step_failure_data.error.message
