@@ -96,11 +96,14 @@ set position = null, is_final = false, due_at = clock_timestamp();
 -- name: restore_requested_runs
 -- Bring back the runs of requests that nothing else tells of.
 insert into pgflow.runs (
-  run_id, flow_slug, status, input, error_message, created_at, failed_at, updated_at
+  run_id, flow_slug, flow_version, version_id, status, input, error_message, created_at,
+  failed_at, updated_at
 )
 select
   request.run_id,
   request.flow_slug,
+  pinned.version,
+  pinned.version_id,
   case when request.refused_at is null then 'queued' else 'failed' end,
   request.input,
   request.refused_reason,
@@ -108,6 +111,14 @@ select
   request.refused_at,
   coalesce(request.refused_at, request.created_at)
 from pgflow.run_requests as request
+left join lateral (
+  select flow_version.version, flow_version.version_id
+  from pgflow.flow_versions as flow_version
+  where flow_version.flow_slug = request.flow_slug
+    and flow_version.version_id <= request.version_id
+  order by flow_version.version_id desc
+  limit 1
+) as pinned on true
 where not exists (select from pgflow.runs as run where run.run_id = request.run_id)
 order by request.created_at, request.run_id;
 

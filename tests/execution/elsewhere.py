@@ -1,0 +1,60 @@
+"""Jobs for other processes: what a run needs to find its job again, and handlers with switches."""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.load_defs import Location
+
+FOLDER = "PGFLOW_TEST_FOLDER"
+URL = "PGFLOW_TEST_DATABASE"
+FLOW = "PGFLOW_TEST_FLOW"
+EXECUTOR = "PGFLOW_TEST_EXECUTOR"
+
+
+def flow_job() -> dg.JobDefinition:
+    """Returns the job that the environment names."""
+    processes = os.environ.get(EXECUTOR) == "multiprocess"
+    executor = dg.multiprocess_executor if processes else dg.in_process_executor
+    settings = {"handlers": [HANDLERS], "database_url": os.environ[URL], "executor": executor}
+    return Location(settings).job(os.environ[FLOW])  # type: ignore[arg-type]
+
+
+def quick(value: Any) -> Any:
+    return value
+
+
+def listed(value: Any) -> list[int]:
+    return [1, 2, 3]
+
+
+def repairable(value: Any) -> str:
+    """Fails until somebody makes the file `repaired`."""
+    if not (Path(os.environ[FOLDER]) / "repaired").exists():
+        raise ValueError("broken")
+    return "repaired"
+
+
+def endless(value: Any) -> None:
+    """Says that it has begun, and goes on until it is killed."""
+    (Path(os.environ[FOLDER]) / "begun").touch()
+    while True:
+        time.sleep(0.05)
+
+
+HANDLERS = {function.__name__: function for function in (quick, listed, repairable, endless)}
+
+if __name__ == "__main__":
+    repeats = sys.argv[1:]
+    with dg.DagsterInstance.get() as instance:
+        dg.execute_job(
+            dg.reconstructable(flow_job),
+            instance=instance,
+            reexecution_options=(
+                dg.ReexecutionOptions.from_failure(repeats[0], instance) if repeats else None
+            ),
+        )

@@ -1,0 +1,204 @@
+"""A small world for tests of the projection: flows, real Dagster runs, and the run tables."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+from uuid import UUID, uuid4
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow.load_defs import Location
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.run_state import (
+    Json,
+    RunRow,
+    RunState,
+    StepRow,
+    SubrunRow,
+    TaskRow,
+)
+from dagster_pgflow.names import TAG_RUN_ID
+from dagster_pgflow.projection.fold import fold
+from dagster_pgflow.projection.layout import layout_of
+from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
+from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.outputs import OutputStore
+from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.run_tables import RunTables
+from tests.postgres import Session
+
+Handlers = Mapping[str, Callable[..., Any]]
+TABLES = {
+    "runs": "id",
+    "subruns": "parent_run_id, run_index",
+    "step_states": "run_id, step_path",
+    "step_tasks": "run_id, step_path, task_index",
+    "event_log": "run_id, sequence_num",
+}
+
+
+class World:
+    """Flows of one store and runs of one Dagster instance."""
+
+    def __init__(self, database: Database, sql: Session, instance: dg.DagsterInstance) -> None:
+        self.database = database
+        self.sql = sql
+        self.instance = instance
+        self.builder = FlowBuilder(database)
+        self.requests = Requests(database)
+        self.tables = RunTables(database)
+        self.sources = Sources(Catalog(database), OutputStore(database), self.tables)
+
+    def define(self, *flows: Flow) -> None:
+        """Stores flows, those that others contain first."""
+        for flow in flows:
+            self.builder.define_flow(flow)
+
+    def run(
+        self,
+        slug: str,
+        handlers: Handlers,
+        input: Any = None,
+        *,
+        run_id: UUID | None = None,
+        **settings: Any,
+    ) -> UUID:
+        """Runs a flow in this process, to whatever end, and returns the Dagster run's id."""
+        dagster_run_id = uuid4()
+        tags = {} if run_id is None else {TAG_RUN_ID: str(run_id)}
+        self.job(slug, handlers, **settings).execute_in_process(
+            instance=self.instance,
+            run_config={"inputs": {"flow_input": {} if input is None else input}},
+            run_id=str(dagster_run_id),
+            tags=tags,
+            raise_on_error=False,
+        )
+        return dagster_run_id
+
+    def job(self, slug: str, handlers: Handlers, **settings: Any) -> dg.JobDefinition:
+        """Returns the job of a flow, as of now."""
+        given: Any = {"handlers": [handlers], "database_url": self.database.address.dsn}
+        return Location({**given, **settings}).job(slug)
+
+    def project(self, **options: Any) -> Tally:
+        """Does what one tick of the sensor does."""
+        return project(self.instance, self.sources, **options)
+
+    def settle(self) -> None:
+        """Looks at every run until no other look is needed."""
+        self.project()
+        self.sql("update pgflow.run_cursors set due_at = now()")
+        self.project()
+        assert self.sql.column("select is_final from pgflow.run_cursors where not is_final") == []
+
+    def look_again(self) -> Tally:
+        """Reads all runs anew, whether they have news or not."""
+        self.sql("update pgflow.run_cursors set position = null, is_final = false, due_at = now()")
+        projector = Projector(self.instance, self.sources, pins_of(self.sources))
+        return projector.look_at_due_runs(float("inf"))
+
+    def one(self, table: str, condition: str = "true") -> dict[str, Any]:
+        """Returns the one row of a run table."""
+        [row] = self.sql.records(f"select * from pgflow.{table} where {condition}")
+        return row
+
+    def by_path(self, column: str, table: str = "step_states") -> dict[str, Any]:
+        """Returns a column of the steps by their paths."""
+        return dict(self.sql(f"select step_path, {column} from pgflow.{table} order by step_path"))
+
+    def tasks(self, path: str, column: str) -> list[Any]:
+        """Returns a column of the tasks of a step."""
+        return self.sql.column(
+            f"select {column} from pgflow.step_tasks where step_path = %s order by task_index", path
+        )
+
+    def event_types(self) -> list[str]:
+        """Returns what happened in the one run."""
+        return self.sql.column("select event_type from pgflow.event_log order by sequence_num")
+
+    def snapshot(self) -> dict[str, list[dict[str, Any]]]:
+        """Returns the contents of all run tables."""
+        return {
+            table: self.sql.records(f"select * from pgflow.{table} order by {order}")
+            for table, order in TABLES.items()
+        }
+
+    def stored_state(self, run_id: UUID) -> RunState:
+        """Returns the rows of a run as the fold returns them."""
+        one = str(run_id)
+        path = "(select subrun_path from pgflow.subruns as s where s.subrun_id = t.subrun_id)"
+        parent = (
+            "(select subrun_path from pgflow.subruns as s where s.subrun_id = t.parent_subrun_id)"
+        )
+        [run] = self._rows(RunRow, "runs", "t.run_id = %s", one)
+        return RunState(
+            run,
+            tuple(
+                self._rows(
+                    SubrunRow,
+                    "subruns",
+                    "t.parent_run_id = (select id from pgflow.runs where run_id = %s)",
+                    one,
+                    parent_path=parent,
+                )
+            ),
+            tuple(self._rows(StepRow, "step_states", "t.run_id = %s", one, subrun_path=path)),
+            tuple(self._rows(TaskRow, "step_tasks", "t.run_id = %s", one, subrun_path=path)),
+        )
+
+    def folded_state(self, run_id: UUID) -> RunState:
+        """Returns what the stored event log of a run adds up to."""
+        events = self.tables.events(run_id)
+        told = events[0].event_data
+        tree = self.sources.definitions.tree(told["flow_slug"], told["watermark"])
+        projector = Projector(self.instance, self.sources, pins_of(self.sources))
+        runs = [UUID(told["dagster_run_id"])]
+        outputs = projector._outputs(events, runs)
+        return fold(layout_of(told["flow_slug"], tree), events, outputs)
+
+    def _rows(
+        self, kind: Any, table: str, condition: str, run_id: str, **special: str
+    ) -> list[Any]:
+        nullable = {field.name for field in fields(kind) if field.type == Json | None}
+        columns = ", ".join(
+            f"{special.get(name, f't.{name}')}{'::text' if name in nullable else ''} as {name}"
+            for name in (field.name for field in fields(kind))
+        )
+        found = self.sql.records(
+            f"select {columns} from pgflow.{table} as t where {condition}", run_id
+        )
+        return [
+            kind(**{name: _value(name, value, nullable) for name, value in row.items()})
+            for row in found
+        ]
+
+
+def _value(name: str, value: Any, nullable: set[str]) -> Any:
+    """Returns a column's value; text of a JSON column tells null from no value."""
+    if value is None:
+        return None
+    if name in nullable:
+        return Json(json.loads(value))
+    return UUID(str(value)) if name in ("run_id", "dagster_run_id", "retry_of") else value
+
+
+def sorted_state(state: RunState) -> RunState:
+    """Returns the same rows in an order that SQL and the fold agree on."""
+    return RunState(
+        state.run,
+        tuple(sorted(state.subruns, key=lambda row: row.run_index)),
+        tuple(sorted(state.steps, key=lambda row: row.step_path)),
+        tuple(sorted(state.tasks, key=lambda row: (row.step_path, row.task_index))),
+    )
+
+
+@pytest.fixture
+def world(database: Database, sql: Session) -> Iterator[World]:
+    """A store of this test's own, and a Dagster instance in memory."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield World(database, sql, instance)

@@ -1,0 +1,194 @@
+"""Runs that a Dagster with PostgreSQL storage keeps, in processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.database import Database
+from tests.execution import elsewhere
+from tests.execution.projecting import World, sorted_state
+from tests.polling import poll
+from tests.postgres import Server, Session
+
+
+@pytest.fixture
+def world(
+    server: Server,
+    database: Database,
+    sql: Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """A store, and a Dagster instance that keeps its runs in PostgreSQL."""
+    monkeypatch.setenv(elsewhere.URL, database.address.dsn)
+    monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with server.database(migrated=False) as storage:
+        parts = dict(part.split("=", 1) for part in storage.replace("'", "").split())
+        host = parts["host"].replace("/", "%2F")
+        url = f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={host}"
+        (tmp_path / "dagster.yaml").write_text(
+            f"storage:\n  postgres:\n    postgres_url: {url}\ntelemetry:\n  enabled: false\n"
+        )
+        with dg.DagsterInstance.get() as instance:
+            yield World(database, sql, instance)
+
+
+def run_elsewhere(flow: str) -> None:
+    """Runs a flow in another process, to its end."""
+    start_elsewhere(flow).wait(60)
+
+
+def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.execution.elsewhere", *repeats],
+        env={**os.environ, elsewhere.FLOW: flow},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def assert_log_adds_up(world: World) -> None:
+    for run_id in world.sql.column("select run_id from pgflow.runs"):
+        one = UUID(str(run_id))
+        assert sorted_state(world.folded_state(one)) == sorted_state(world.stored_state(one))
+    before = world.snapshot()
+    world.look_again()
+    assert world.snapshot() == before
+
+
+def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) -> None:
+    world.define(
+        Flow("inner").step("x", handler="endless").step("y", handler="quick", depends_on="x"),
+        Flow("f").step("a", handler="quick").subflow("s", "inner", depends_on="a"),
+    )
+    process = start_elsewhere("f")
+    poll((tmp_path / "begun").exists, timeout=60)
+    world.project()
+    assert world.by_path("status")["s.x"] == "started"
+    [run] = world.instance.get_runs()
+    world.instance.report_run_canceling(run)
+    process.send_signal(signal.SIGINT)
+    process.wait(60)
+    world.settle()
+    row = world.one("runs")
+    assert (row["status"], row["completed_at"]) == ("cancelled", None)
+    assert world.by_path("status") == {
+        "a": "completed",
+        "s": "cancelled",
+        "s.x": "cancelled",
+        "s.y": "cancelled",
+    }
+    assert world.tasks("s.x", "status") == ["cancelled"]
+    assert world.one("subruns")["status"] == "cancelled"
+    assert_log_adds_up(world)
+
+
+def test_a_killed_worker_is_told_as_soon_as_dagster_knows(world: World, tmp_path: Path) -> None:
+    world.define(Flow("f").step("x", handler="endless"))
+    process = start_elsewhere("f")
+    poll((tmp_path / "begun").exists, timeout=60)
+    process.kill()
+    process.wait(60)
+    world.project()
+    assert world.one("runs")["status"] == "started"
+    [run] = world.instance.get_runs()
+    # What Dagster's run monitoring does.
+    world.instance.report_run_failed(run, "The worker is gone.")
+    world.settle()
+    row = world.one("runs")
+    assert row["status"] == "failed"
+    assert "The worker is gone." in row["error_message"]
+    assert world.by_path("status") == {"x": "cancelled"}
+    assert_log_adds_up(world)
+
+
+def test_each_step_in_a_process_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(elsewhere.EXECUTOR, "multiprocess")
+    world.define(Flow("f").step("a", handler="listed").map("m", handler="quick", depends_on="a"))
+    run_elsewhere("f")
+    world.settle()
+    assert world.one("runs")["output"] == {"m": [1, 2, 3]}
+    assert set(world.tasks("m", "status")) == {"completed"}
+    assert len(set(world.tasks("m", "last_worker_id"))) == 3
+    assert_log_adds_up(world)
+
+
+def test_a_re_execution_takes_over_what_was_done(world: World, tmp_path: Path) -> None:
+    world.define(
+        Flow("f")
+        .step("a", handler="listed")
+        .step("b", handler="repairable", depends_on="a", max_attempts=1)
+        .step("c", handler="quick", depends_on="b")
+    )
+    run_elsewhere("f")
+    world.settle()
+    first = world.one("runs")
+    assert first["status"] == "failed"
+    second = re_execute(world, tmp_path, first["dagster_run_id"])
+    world.settle()
+    run = world.one("runs", f"dagster_run_id = '{second}'")
+    assert (run["run_id"], run["retry_of"]) == (second, first["run_id"])
+    assert (run["status"], run["output"]) == ("completed", {"c": {"b": "repaired"}})
+    assert steps_of(world, second) == [
+        ("a", "completed", [1, 2, 3]),
+        ("b", "completed", "repaired"),
+        ("c", "completed", {"b": "repaired"}),
+    ]
+    assert reused(world) == ["a"]
+    assert_log_adds_up(world)
+
+
+def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path) -> None:
+    world.define(
+        Flow("inner").step("x", handler="quick"),
+        Flow("f")
+        .step("a", handler="listed")
+        .subflow("s", "inner", depends_on="a")
+        .map("m", handler="quick", depends_on="a")
+        .step("b", handler="repairable", depends_on=["m", "s"], max_attempts=1),
+    )
+    run_elsewhere("f")
+    world.settle()
+    second = re_execute(world, tmp_path, world.one("runs")["dagster_run_id"])
+    world.settle()
+    assert world.one("runs", f"dagster_run_id = '{second}'")["status"] == "completed"
+    assert steps_of(world, second) == [
+        ("a", "completed", [1, 2, 3]),
+        ("b", "completed", "repaired"),
+        ("m", "completed", [1, 2, 3]),
+        ("s", "completed", {"x": {"a": [1, 2, 3]}}),
+        ("s.x", "completed", {"a": [1, 2, 3]}),
+    ]
+    assert_log_adds_up(world)
+
+
+def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
+    """Does what "re-execute from failure" does in the UI, after a repair."""
+    (folder / "repaired").touch()
+    start_elsewhere("f", dagster_run_id).wait(60)
+    runs = world.instance.get_runs()
+    [second] = [run.run_id for run in runs if run.parent_run_id == dagster_run_id]
+    return second
+
+
+def steps_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
+    return world.sql(
+        "select step_path, status, output from pgflow.step_states where run_id = %s"
+        " order by step_path",
+        run_id,
+    )
+
+
+def reused(world: World) -> list[str]:
+    return world.sql.column(
+        "select correlation_id from pgflow.event_log where event_data ? 'reused'"
+    )

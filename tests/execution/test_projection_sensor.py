@@ -1,0 +1,285 @@
+"""How the projection finds runs, and what it does when something is not as it should be."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
+from dagster_pgflow.projection.projector import LOST, Projector, pins_of, rebuild
+from dagster_pgflow.projection.sensor import build_projection_sensor
+from tests.execution.projecting import World, world
+
+__all__ = ["world"]
+
+FLOW = Flow("f").step("a").map("b", depends_on="a").step("c", depends_on="b")
+HANDLERS = {"a": lambda _: [1, 2], "b": lambda value: value, "c": lambda value: value}
+IDENTITY = {"id", "subrun_id", "parent_run_id", "parent_subrun_id"}
+
+
+def without_numbers(snapshot: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        table: [{k: v for k, v in row.items() if k not in IDENTITY} for row in rows]
+        for table, rows in snapshot.items()
+    }
+
+
+def test_the_sensor_writes_runs_and_says_so(world: World) -> None:
+    world.define(FLOW)
+    world.run("f", HANDLERS)
+    sensor = build_projection_sensor("pgflow_projection", world.sources)
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 5
+    context = dg.build_sensor_context(instance=world.instance)
+    answer = sensor.evaluate_tick(context)
+    assert answer.skip_message == "Wrote 1 run, 0 had nothing new."
+    assert world.one("runs")["status"] == "completed"
+    context = dg.build_sensor_context(instance=world.instance)
+    assert sensor.evaluate_tick(context).skip_message == "Wrote 0 runs, 0 had nothing new."
+
+
+def test_a_requested_run_keeps_its_row_and_learns_its_dagster_run(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.requests.start("f", {"x": 1})
+    before = world.one("runs")
+    assert before["status"] == "queued"
+    dagster_run_id = world.run("f", HANDLERS, {"x": 1}, run_id=run_id)
+    world.settle()
+    run = world.one("runs")
+    assert (run["id"], run["run_id"]) == (before["id"], str(run_id))
+    assert (run["dagster_run_id"], run["status"]) == (str(dagster_run_id), "completed")
+    assert run["created_at"] == before["created_at"]
+    assert world.requests.pending(10) == ()
+
+
+def test_a_waiting_request_is_left_alone(world: World) -> None:
+    world.define(FLOW)
+    world.requests.start("f", {})
+    before = world.snapshot()
+    world.project()
+    assert world.snapshot() == before
+
+
+def test_two_dagster_runs_with_one_run_id_are_two_runs(world: World) -> None:
+    world.define(FLOW)
+    run_id = uuid4()
+    first = world.run("f", HANDLERS, run_id=run_id)
+    world.project()
+    second = world.run("f", HANDLERS, run_id=run_id)
+    world.settle()
+    rows = world.sql("select run_id, dagster_run_id from pgflow.runs order by id")
+    assert rows == [(str(run_id), str(first)), (str(second), str(second))]
+
+
+def test_runs_of_others_leave_no_trace(world: World) -> None:
+    world.define(FLOW)
+
+    @dg.op
+    def foreign() -> None: ...
+
+    @dg.job
+    def theirs() -> None:
+        foreign()
+
+    theirs.execute_in_process(instance=world.instance)
+    other = {TAG_STORE: str(uuid4()), TAG_FLOW: "f", TAG_WATERMARK: "1"}
+    theirs.execute_in_process(instance=world.instance, tags=other)
+    world.project()
+    assert world.sql("select from pgflow.run_cursors") == []
+    assert world.sql("select from pgflow.runs") == []
+
+
+def ours(world: World, **tags: str) -> dict[str, str]:
+    return {TAG_STORE: str(world.sources.definitions.store_id()), **tags}
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {TAG_FLOW: "f", TAG_WATERMARK: "soon"},
+        {TAG_FLOW: "gone", TAG_WATERMARK: "1"},
+        {TAG_FLOW: "f", TAG_WATERMARK: "0"},
+    ],
+)
+def test_a_run_that_cannot_be_read_is_seen_and_holds_up_no_other(
+    world: World, tags: dict[str, str]
+) -> None:
+    world.define(FLOW)
+
+    @dg.job
+    def broken() -> None: ...
+
+    result = broken.execute_in_process(instance=world.instance, tags=ours(world, **tags))
+    good = world.run("f", HANDLERS)
+    tally = world.project()
+    assert tally.written == 1
+    assert len(tally.problems) == 1
+    assert result.run_id in tally.problems[0]
+    assert world.one("runs")["dagster_run_id"] == str(good)
+    cursor = world.one("run_cursors", f"dagster_run_id = '{result.run_id}'")
+    assert cursor["failures"] == 1
+    assert cursor["error_message"]
+    # It is tried again, later and later.
+    assert world.project().problems == []
+    world.sql("update pgflow.run_cursors set due_at = now()")
+    assert len(world.project().problems) == 1
+    cursor = world.one("run_cursors", f"dagster_run_id = '{result.run_id}'")
+    assert (cursor["failures"], cursor["is_final"]) == (2, False)
+
+
+def test_nobody_waits_for_ever_for_a_run_that_cannot_be_read(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.requests.start("f", {})
+    dagster_run_id = world.run("f", HANDLERS, run_id=run_id)
+    world.instance.add_run_tags(str(dagster_run_id), {TAG_WATERMARK: "no number"})
+    world.project()
+    run = world.one("runs")
+    assert run["status"] == "completed"
+    assert "could not be read" in run["error_message"]
+    world.instance.add_run_tags(str(dagster_run_id), {TAG_WATERMARK: "1"})
+    world.settle()
+    run = world.one("runs")
+    assert (run["status"], run["error_message"]) == ("completed", None)
+    assert world.by_path("status")["c"] == "completed"
+
+
+def test_a_run_that_is_deleted_while_under_way_ends_as_cancelled(world: World) -> None:
+    def vanish(value: Any, context: Any) -> None:
+        world.project()
+        world.instance.delete_run(context.run_id)
+        world.sql("update pgflow.run_cursors set due_at = now()")
+        world.project()
+        seen.update(world.by_path("status"), run=world.one("runs"))
+
+    seen: dict[str, Any] = {}
+    world.define(FLOW)
+    dagster_run_id = world.run("f", {**HANDLERS, "c": vanish})
+    assert seen["run"]["status"] == "cancelled"
+    assert seen["run"]["error_message"] == LOST
+    assert (seen["a"], seen["b"], seen["c"]) == ("completed", "completed", "cancelled")
+    run_id = world.tables.run_id_of(dagster_run_id)
+    assert run_id is not None
+    before = world.snapshot()
+    rebuild(world.instance, world.sources)
+    assert world.snapshot() == before
+
+
+def test_a_requested_run_that_is_deleted_before_it_was_read_ends_too(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.requests.start("f", {})
+    dagster_run_id = world.run("f", HANDLERS, run_id=run_id)
+    world.sql(
+        "insert into pgflow.run_cursors (dagster_run_id, found_at) values (%s, now())",
+        str(dagster_run_id),
+    )
+    world.sql("update pgflow.runs set dagster_run_id = %s", str(dagster_run_id))
+    world.instance.delete_run(str(dagster_run_id))
+    world.project()
+    run = world.one("runs")
+    assert (run["status"], run["error_message"]) == ("cancelled", LOST)
+    assert world.sql("select from pgflow.run_cursors") == []
+
+
+def test_a_run_that_is_deleted_after_its_end_keeps_its_rows(world: World) -> None:
+    world.define(FLOW)
+    dagster_run_id = world.run("f", HANDLERS)
+    world.project()
+    before = world.snapshot()
+    world.instance.delete_run(str(dagster_run_id))
+    world.settle()
+    assert world.snapshot() == before
+    rebuild(world.instance, world.sources)
+    assert world.snapshot() == before
+
+
+def test_rebuild_repairs_rows_and_keeps_their_numbers(world: World) -> None:
+    world.define(Flow("inner").step("x"), Flow("g").subflow("s", "inner").step("y"))
+    world.run("g", {"x": lambda _: 1, "y": lambda _: 2})
+    world.settle()
+    before = world.snapshot()
+    world.sql("update pgflow.runs set status = 'queued', output = null")
+    world.sql("update pgflow.subruns set status = 'failed'")
+    world.sql("delete from pgflow.step_states where step_slug = 'x'")
+    world.sql("update pgflow.step_tasks set output = '5'")
+    world.sql("update pgflow.event_log set event_data = '{}' where sequence_num = 3")
+    world.sql("delete from pgflow.event_log where sequence_num = 5")
+    world.sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug)"
+        " select run_id, 'z', 'z', 'g' from pgflow.runs"
+    )
+    tally = rebuild(world.instance, world.sources)
+    assert (tally.written, tally.problems) == (1, [])
+    assert world.snapshot() == before
+
+
+def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
+    def fail(value: Any) -> None:
+        raise NonRetryable("no")
+
+    world.define(Flow("inner").step("x"), Flow("g").subflow("s", "inner").step("y"))
+    refused = world.requests.start("g", {})
+    world.requests.refuse(refused, "not today")
+    waiting = world.requests.start("g", {"w": 1})
+    run_id = world.requests.start("g", {})
+    world.run("g", {"x": lambda _: 1, "y": lambda _: 2}, run_id=run_id)
+    world.run("g", {"x": lambda _: 1, "y": fail})
+    world.settle()
+    before = without_numbers(world.snapshot())
+    assert {row["run_id"] for row in before["runs"]} >= {str(refused), str(waiting), str(run_id)}
+    world.sql("truncate pgflow.runs, pgflow.event_log, pgflow.run_cursors cascade")
+    world.sql("truncate pgflow.projection_cursors")
+    rebuild(world.instance, world.sources)
+    after = without_numbers(world.snapshot())
+    for table, rows in before.items():
+        assert sorted(after[table], key=str) == sorted(rows, key=str)
+
+
+def test_a_pass_out_of_time_goes_on_at_the_next(world: World) -> None:
+    world.define(FLOW)
+    for _ in range(3):
+        world.run("f", HANDLERS)
+    tally = world.project(budget_s=0)
+    assert (tally.written, tally.is_complete) == (0, False)
+    assert world.sql("select from pgflow.runs") == []
+    assert world.project().written == 3
+
+
+def test_a_slower_sensor_does_not_overwrite_a_faster_one(world: World) -> None:
+    world.define(FLOW)
+    world.run("f", HANDLERS)
+    world.project(budget_s=0)
+    [cursor] = world.tables.due(world.tables.clock(), 10)
+    world.project()
+    before = world.snapshot()
+    projector = Projector(world.instance, world.sources, pins_of(world.sources))
+    records = projector._runs.records([cursor.dagster_run_id])
+    looks = world.one("run_cursors")["looks"]
+    projector._look(cursor, records[cursor.dagster_run_id])
+    assert world.snapshot() == before
+    assert world.one("run_cursors")["looks"] == looks
+
+
+def test_a_run_is_read_once_more_after_its_end(world: World) -> None:
+    world.define(FLOW)
+    world.run("f", HANDLERS)
+    world.project()
+    cursor = world.one("run_cursors")
+    assert (cursor["is_final"], cursor["end_seen_at"] is not None) == (False, True)
+    assert cursor["due_at"] - cursor["end_seen_at"] > timedelta(seconds=20)
+    world.settle()
+    assert world.one("run_cursors")["is_final"]
+
+
+def test_discovery_pages_through_many_runs_of_one_moment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_pgflow.projection.discovery.RUNS_PER_PAGE", 2)
+    world.define(FLOW)
+    made = {str(world.run("f", HANDLERS)) for _ in range(7)}
+    world.project()
+    assert set(world.sql.column("select dagster_run_id from pgflow.runs")) == made
