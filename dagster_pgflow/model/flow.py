@@ -17,6 +17,8 @@ from dagster_pgflow.model.step import (
     WhenUnmet,
 )
 
+JSON_KINDS = (dict, list, str, bool, int, float, type(None))
+
 
 @runtime_checkable
 class NamedHandler(Protocol):
@@ -44,7 +46,8 @@ class Schedule(BaseModel):
         enabled: Whether Dagster starts with the schedule turned on.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON has no infinity; whoever writes the JSON says so, instead of reading null in its place.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     slug: str
     cron: str
@@ -80,7 +83,7 @@ class Flow(BaseModel):
         ['fetch', 'price']
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     slug: str
     description: str = ""
@@ -104,10 +107,10 @@ class Flow(BaseModel):
             data["slug"] = slug
         short = {name: data.pop(name) for name in FlowOptions.model_fields if name in data}
         if short:
-            data["options"] = short
+            data["options"] = _with_options(data.get("options"), short)
         for name in ("input_schema", "output_schema"):
             if name in data:
-                data[name] = json_schema_of(data[name])
+                data[name] = _schema(data[name])
         super().__init__(**data)
 
     def step(
@@ -184,6 +187,27 @@ class Flow(BaseModel):
 
     def _with(self, step: Step) -> Self:
         return self.model_copy(update={"steps": (*self.steps, step)})
+
+
+def _with_options(given: Any, short: dict[str, Any]) -> Any:
+    """Add the options that stand beside `options` to those in it."""
+    match given:
+        case FlowOptions():
+            return given.model_dump(exclude_none=True) | short
+        case dict():
+            return given | short
+        case None:
+            return short
+        case _:
+            return given
+
+
+def _schema(given: Any) -> Any:
+    """Return the schema of a type; JSON is left as it is, for the field to judge.
+
+    Text must never be taken for a type: pydantic would evaluate it as Python.
+    """
+    return given if isinstance(given, JSON_KINDS) else json_schema_of(given)
 
 
 def _handler_fields(

@@ -23,7 +23,9 @@ class StepBase(BaseModel):
         when_exhausted: What happens when the last attempt has failed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="constants"
+    )
 
     slug: str
     description: str = ""

@@ -8,6 +8,8 @@ from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.validation.rule import KnownFlows
 
 MINIMUM = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "start_delay": 0}
+MAXIMUM = 2**31 - 1
+"""What an integer column holds."""
 
 
 def options_are_in_range(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
@@ -20,9 +22,9 @@ def options_are_in_range(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
 def _out_of_range(path: str, options: FlowOptions) -> Iterator[Problem]:
     for name, minimum in MINIMUM.items():
         value = getattr(options, name, None)
-        if value is not None and value < minimum:
+        if value is not None and not minimum <= value <= MAXIMUM:
             yield Problem(
                 "option-out-of-range",
                 f"{path}.{name}",
-                f"{name} is {value}; it must be at least {minimum}.",
+                f"{name} is {value}; it must be from {minimum} to {MAXIMUM}.",
             )

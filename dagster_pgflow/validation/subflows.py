@@ -33,8 +33,7 @@ def _containment(flow: Flow, known: Mapping[str, Flow]) -> dict[str, list[str]]:
     waiting = [flow]
     while waiting:
         current = waiting.pop()
-        edges[current.slug] = [s.flow for s in current.steps if isinstance(s, SubflowStep)]
-        waiting += [
-            known[slug] for slug in edges[current.slug] if slug in known and slug not in edges
-        ]
+        inner = dict.fromkeys(s.flow for s in current.steps if isinstance(s, SubflowStep))
+        edges[current.slug] = list(inner)
+        waiting += [known[slug] for slug in inner if slug in known and slug not in edges]
     return edges

@@ -1,5 +1,6 @@
 """The list of rules, and the two ways to apply it."""
 
+import reprlib
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
+from dagster_pgflow.validation.schemas import schemas_are_json_schemas
 from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
 
@@ -23,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     subflows_exist_and_end,
     options_are_in_range,
     schedules_can_fire,
+    schemas_are_json_schemas,
 )
 
 
@@ -56,19 +59,19 @@ def parse_flow(document: Any) -> Flow:
     Raises:
         InvalidFlow: The document has not the shape of a flow; every place is named.
     """
-    if not isinstance(document, dict):
-        problem = Problem("not-an-object", "$", "A flow is a JSON object with at least a slug.")
-        raise InvalidFlow("?", [problem])
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        message = "A flow is an object of named fields, with at least a slug."
+        raise InvalidFlow("?", [Problem("not-an-object", "$", message)])
     try:
         return Flow.model_validate(document)
     except ValidationError as error:
-        problems = [_problem_of(details) for details in error.errors()]
+        problems = [_problem_of(details) for details in error.errors(include_url=False)]
         raise InvalidFlow(str(document.get("slug", "?")), problems) from None
 
 
 def _problem_of(details: Any) -> Problem:
     kinds = ("single", "map", "subflow")
-    path = ".".join(str(part) for part in details["loc"] if part not in kinds) or "$"
+    path = _path_of(details["loc"])
     match details["type"]:
         case "union_tag_invalid" | "union_tag_not_found":
             given = details["ctx"].get("tag")
@@ -78,5 +81,19 @@ def _problem_of(details: Any) -> Problem:
             return Problem("unknown-field", path, "There is no such field here; remove it.")
         case "missing":
             return Problem("missing-field", path, "This field is required; add it.")
+        case "tuple_type":
+            wanted = "Input should be a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            wanted = "Input should be an object"
         case _:
-            return Problem("wrong-value", path, f"{details['msg']}; got {details['input']!r:.80}.")
+            wanted = details["msg"]
+    return Problem("wrong-value", path, f"{wanted}; got {reprlib.repr(details['input'])}.")
+
+
+def _path_of(location: tuple[str | int, ...]) -> str:
+    """Return where in the document; pydantic names a step's type behind its index."""
+    match location:
+        case ("steps", index, _, *inside):
+            return ".".join(map(str, ("steps", index, *inside)))
+        case _:
+            return ".".join(map(str, location)) or "$"

@@ -1,0 +1,56 @@
+"""The shape of a flow."""
+
+from graphlib import CycleError
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import dependents, find_cycle, in_order, known_deps, leaves
+from dagster_pgflow.model.step import Step
+
+DIAMOND = (
+    Flow("f")
+    .step("d", depends_on=["b", "c"])
+    .step("b", depends_on="a")
+    .step("c", depends_on=["a", "a", "ghost"])
+    .step("a")
+)
+
+
+def slugs(steps: tuple[Step, ...]) -> list[str]:
+    return [step.slug for step in steps]
+
+
+def test_steps_stand_behind_their_dependencies() -> None:
+    order = slugs(in_order(DIAMOND))
+    assert sorted(order) == ["a", "b", "c", "d"]
+    assert order[0] == "a"
+    assert order[-1] == "d"
+
+
+def test_steps_in_a_circle_have_no_order() -> None:
+    with pytest.raises(CycleError):
+        in_order(Flow("f").step("a", depends_on="b").step("b", depends_on="a"))
+
+
+def test_dependencies_count_once_and_only_when_they_exist() -> None:
+    assert known_deps(DIAMOND) == {"d": ("b", "c"), "b": ("a",), "c": ("a",), "a": ()}
+
+
+def test_leaves_are_the_steps_that_nothing_needs_in_the_order_of_the_definition() -> None:
+    assert slugs(leaves(DIAMOND)) == ["d"]
+    assert slugs(leaves(Flow("f").step("b").step("a").step("c", depends_on="a"))) == ["b", "c"]
+
+
+def test_dependents_are_listed_once() -> None:
+    found = {slug: slugs(steps) for slug, steps in dependents(DIAMOND).items()}
+    assert found == {"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}
+
+
+def test_a_cycle_is_shown_from_its_first_node_back_to_it() -> None:
+    assert find_cycle({"a": ["b"], "b": ["c"], "c": ["a"], "d": []}) in {
+        ("a", "b", "c", "a"), ("b", "c", "a", "b"), ("c", "a", "b", "c"),
+        ("a", "c", "b", "a"), ("c", "b", "a", "c"), ("b", "a", "c", "b"),
+    }  # fmt: skip
+    assert find_cycle({"a": ["a"]}) == ("a", "a")
+    assert find_cycle({"a": ["b"], "b": []}) == ()

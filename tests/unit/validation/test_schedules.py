@@ -1,0 +1,39 @@
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.schedules import schedules_can_fire
+from tests.unit.validation.findings import findings, places
+
+
+@pytest.mark.parametrize("cron", ["0 2 * * *", "*/5 * * * *", "0 9-17 * * mon-fri", "0 0 1 1 *"])
+def test_a_cron_string_of_five_fields_is_no_problem(cron: str) -> None:
+    flow = Flow("f").schedule("s", cron, timezone="Europe/Berlin")
+    assert findings(schedules_can_fire, flow) == []
+
+
+@pytest.mark.parametrize(
+    "cron", ["", "often", "@daily", "* * * *", "0 0 2 * * *", "61 * * * *", "* * * * * * *"]
+)
+def test_anything_else_is_a_problem(cron: str) -> None:
+    assert findings(schedules_can_fire, Flow("f").schedule("s", cron)) == [
+        (
+            "invalid-cron",
+            "schedules.s.cron",
+            f'"{cron}" is no cron string of five fields, such as "0 2 * * *".',
+        )
+    ]
+
+
+@pytest.mark.parametrize("timezone", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "a\0b"])
+def test_a_time_zone_that_does_not_exist_is_a_problem(timezone: str) -> None:
+    flow = Flow("f").schedule("s", "0 2 * * *", timezone=timezone)
+    assert places(schedules_can_fire, flow) == [("unknown-timezone", "schedules.s.timezone")]
+
+
+def test_each_schedule_is_checked() -> None:
+    flow = Flow("f").schedule("s", "x", timezone="y").schedule("t", "z")
+    assert places(schedules_can_fire, flow) == [
+        ("invalid-cron", "schedules.s.cron"),
+        ("unknown-timezone", "schedules.s.timezone"),
+        ("invalid-cron", "schedules.t.cron"),
+    ]
