@@ -194,7 +194,10 @@ class FlowBuilder:
         given = _by_slug(flows)
         with self._database.transaction() as transaction:
             _refuse_problems(given, known_flows(transaction, given))
-            return {flow.slug: replace_flow(transaction, flow) for flow in given.values()}
+            # Everybody locks flows in this order, and the log of versions last: no deadlocks.
+            for slug in sorted(given):
+                _store(transaction, given[slug])
+            return {slug: _publish(transaction, slug) for slug in given}
 
 
 def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
@@ -237,16 +240,23 @@ def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> No
 
 def replace_flow(transaction: Transaction, flow: Flow) -> int:
     """Store a sound flow, unless it is stored as it is, and return its version number."""
+    _store(transaction, flow)
+    return _publish(transaction, flow.slug)
+
+
+def _store(transaction: Transaction, flow: Flow) -> None:
     meaning = f'The definition of flow "{flow.slug}"'
     # The JSON form of a model says null for NaN: what cannot be stored must be found before.
     to_json_text(flow.model_dump(), meaning)
     document = stored_form(flow)
-    stored = transaction.fetch_one("fetch_current_definition", flow_slug=flow.slug)
+    stored = transaction.fetch_value("fetch_flow_definition", flow_slug=flow.slug)
     # As texts, because Python holds 1 and true for equal.
-    if stored is not None and _sorted_text(stored["definition"]) == _sorted_text(document):
-        return int(stored["version"])
-    text = to_json_text(document, meaning)
-    return int(transaction.fetch_value("replace_flow", definition=text))
+    if stored is None or _sorted_text(stored) != _sorted_text(document):
+        transaction.fetch_value("replace_flow", definition=to_json_text(document, meaning))
+
+
+def _publish(transaction: Transaction, flow_slug: str) -> int:
+    return int(transaction.fetch_value("publish_flow", flow_slug=flow_slug))
 
 
 def _sorted_text(document: Any) -> str:

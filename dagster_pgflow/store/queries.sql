@@ -80,8 +80,12 @@ from pgflow.add_step(
 );
 
 -- name: replace_flow
--- Store a whole definition and return the number of its version.
-select version from pgflow.replace_flow(cast(:definition as jsonb));
+-- Store a whole definition.
+select pgflow.replace_flow(cast(:definition as jsonb));
+
+-- name: publish_flow
+-- Publish a flow if it changed, and return the number of its version.
+select version from pgflow.publish_flow(cast(:flow_slug as text));
 
 -- name: delete_flow
 -- Delete a flow.

@@ -1,20 +1,24 @@
 import re
 
-import pytest
+import psycopg2
 from sqlalchemy import TextClause
 
 from dagster_pgflow.store.queries import named_queries
 from tests.postgres import Session
 
 
-@pytest.mark.parametrize("name", named_queries())
-def test_every_named_query_is_sound_sql(sql: Session, name: str) -> None:
-    query: TextClause = named_queries()[name]
-    statement = re.sub(
-        r"(?<![:\w]):(\w+)", lambda found: _number(query, found.group(1)), str(query)
+def test_every_named_query_is_sound_sql(sql: Session) -> None:
+    unsound: dict[str, str] = {}
+    for name, query in named_queries().items():
+        try:
+            sql(f"prepare {name} as {_with_numbered_parameters(query)}")
+        except psycopg2.Error as error:
+            unsound[name] = str(error)
+    assert unsound == {}
+
+
+def _with_numbered_parameters(query: TextClause) -> str:
+    names = list(query._bindparams)
+    return re.sub(
+        r"(?<![:\w]):(\w+)", lambda found: f"${names.index(found.group(1)) + 1}", str(query)
     )
-    sql(f"prepare checked as {statement}")
-
-
-def _number(query: TextClause, parameter: str) -> str:
-    return f"${list(query._bindparams).index(parameter) + 1}"

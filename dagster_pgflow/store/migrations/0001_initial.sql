@@ -1317,7 +1317,7 @@ as $$
 $$;
 
 -- 0550_replace_flow.sql
-create function pgflow.replace_flow(definition jsonb) returns pgflow.flow_versions
+create function pgflow.replace_flow(definition jsonb) returns void
 language plpgsql
 set search_path to ''
 as $$
@@ -1343,12 +1343,11 @@ begin
   delete from pgflow.schedules as schedule where schedule.flow_slug = slug;
   perform pgflow.insert_steps(slug, coalesce(nullif(definition -> 'steps', 'null'), '[]'));
   perform pgflow.insert_schedules(slug, coalesce(nullif(definition -> 'schedules', 'null'), '[]'));
-  return pgflow.publish_flow(slug);
 end
 $$;
 
 comment on function pgflow.replace_flow(jsonb) is
-  'Stores a whole definition, steps behind their dependencies, in place of what was there, and returns its version';
+  'Stores a whole definition, steps behind their dependencies, in place of what was there';
 
 -- 0600_workflows.sql
 create view pgflow.workflows as
