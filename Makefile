@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
 STAMP := $(VENV)/installed-$(shell pwd | cksum | cut -d ' ' -f 1)
-SOURCES := dagster_pgflow tests $(wildcard benchmarks) $(wildcard definitions.py)
+SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +31,7 @@ format: $(STAMP)  ## let ruff format and repair what it can
 	@$(BIN)/ruff format $(SOURCES)
 
 bench: $(STAMP)  ## load times and the overhead per step
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m tests.benchmarks
 
 migrations: $(STAMP)  ## write the initial migration from the schema files
 	@$(BIN)/python -m dagster_pgflow.store.assemble

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg2.extensions
 import pytest
 
 from tests.e2e.dagster_dev import DagsterDev, running_dagster_dev
 from tests.polling import poll
-from tests.postgres import Server, Session
+from tests.postgres import Server, Session, sqlalchemy_url
 
 ROOT = Path(__file__).parents[2]
 RUN_S = 90
@@ -41,7 +40,7 @@ def deployment(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
         running_dagster_dev(
             workspaces=[ROOT / "workspace.yaml", ROOT / "tests/e2e/workspace.yaml"],
             home=tmp_path_factory.mktemp("dagster") / "home",
-            storage_url=_sqlalchemy_url(storage_dsn),
+            storage_url=sqlalchemy_url(storage_dsn),
             environment={"PGFLOW_DATABASE_URL": url, "PGFLOW_PARALLEL_URL": parallel_url},
         ) as dagster,
     ):
@@ -76,12 +75,3 @@ def _start_minutely(sql: Session) -> None:
         "insert into pgflow.schedules (flow_slug, schedule_slug, cron, input)"
         """ values ('minutely', 'each_minute', '* * * * *', '{"count": 2}')"""
     )
-
-
-def _sqlalchemy_url(dsn: str) -> str:
-    parts = psycopg2.extensions.parse_dsn(dsn)
-    if parts["host"].startswith("/"):
-        return f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={parts['host']}"
-    password = f":{parts['password']}" if "password" in parts else ""
-    place = f"{parts['host']}:{parts.get('port', 5432)}"
-    return f"postgresql+psycopg2://{parts['user']}{password}@{place}/{parts['dbname']}"

@@ -1,0 +1,61 @@
+"""Timing two ways of doing the same thing."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The median seconds of two ways.
+
+    Attributes:
+        what: What was done.
+        ours: With dagster_pgflow.
+        plain: With plain Dagster.
+    """
+
+    what: str
+    ours: float
+    plain: float
+
+    @property
+    def overhead(self) -> float:
+        """How much longer ours takes, in percent of the plain way."""
+        return (self.ours / self.plain - 1) * 100
+
+
+def seconds(work: Work) -> float:
+    """Returns how long one run takes."""
+    begun_at = time.perf_counter()
+    work()
+    return time.perf_counter() - begun_at
+
+
+def median_seconds(work: Work, runs: int) -> float:
+    """Returns the median of several runs."""
+    return statistics.median(seconds(work) for _ in range(runs))
+
+
+def compare(what: str, ours: Work, plain: Work, runs: int) -> Comparison:
+    """Times two ways in turns, so that a busy moment of the machine meets both."""
+    pairs = [(seconds(ours), seconds(plain)) for _ in range(runs)]
+    return Comparison(
+        what,
+        statistics.median(pair[0] for pair in pairs),
+        statistics.median(pair[1] for pair in pairs),
+    )
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table."""
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
