@@ -94,7 +94,7 @@ class Unfolding:
         if task in self._ended_tasks:
             return
         path, index = task
-        cause = self._task_openers.get(task) or self._step_openers.get(path)
+        cause = self._task_openers.get(task) or self._cause_in(path)
         self._task_openers[task] = self._writer.write(
             "task.started",
             {"task_index": index, "attempt": attempt},
@@ -104,11 +104,13 @@ class Unfolding:
 
     def retry_task(self, task: Task, data: Mapping[str, Any]) -> None:
         """Write that an attempt of a task failed and that another one follows."""
+        if task in self._ended_tasks:
+            return
         path, index = task
         self._task_openers[task] = self._writer.write(
             "task.retrying",
             {"task_index": index, **data},
-            parent=self._task_openers.get(task),
+            parent=self._task_openers.get(task) or self._cause_in(path),
             correlation=path,
         )
 

@@ -82,8 +82,9 @@ class World:
 
     def job(self, slug: str, handlers: Handlers, **settings: Any) -> dg.JobDefinition:
         """Returns the job of a flow, as of now."""
-        given: Any = {"handlers": [handlers], "database_url": self.database.address.dsn}
-        return Location({**given, **settings}).job(slug)
+        url = self.database.address.dsn
+        given: Any = {"handlers": [handlers], "database_url": url, **settings}
+        return Location(given).job(slug)
 
     def project(self, **options: Any) -> Tally:
         """Does what one tick of the sensor does."""

@@ -1,0 +1,128 @@
+"""Whatever Dagster may see of a run, in whatever order, the tables tell something sound."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.projection.fold import fold
+from tests.unit.projection.telling import Story, batch, completed, skipped, task
+
+INNER = Flow("inner").step("x").map("m", depends_on="x")
+OUTER = Flow("outer").subflow("i", "inner").step("y", depends_on="i")
+TOP = (
+    Flow("top")
+    .step("a")
+    .map("m", depends_on="a", batch_size=2)
+    .subflow("o", "outer", depends_on="a")
+    .subflow("i", "inner", depends_on="m")
+    .step("z", depends_on=["o", "i"])
+)
+FLOWS = [TOP, OUTER, INNER]
+SINGLE_KEYS = ["a", "o.i.x", "o.y", "i.x", "z", "unknown", "i__input"]
+MAP_KEYS = ["m[0]", "m[1]", "o.i.m[0]", "i.m[0]", "i.m[1]", "m__fan_out"]
+TERMINAL = {"completed", "failed", "skipped", "cancelled"}
+FAN_OUTS: list[dict[str, Any]] = [
+    {},
+    {"fans_out": {"m": {"tasks": 3, "batches": 2}}},
+    {"fans_out": {"m": {"tasks": 0, "batches": 1}}},
+]
+OUTCOMES: list[Any] = [
+    None,
+    completed(1, [task()]),
+    completed(1, []),
+    batch(0, 1, 2),
+    batch(2, 3),
+    batch(0),
+    skipped("condition_unmet", "o"),
+    skipped("condition_unmet", "o.i"),
+    skipped("dependency_skipped", "z"),
+    skipped("handler_failed", "m", [task(0), task(1, "failed", error="no")]),
+    {"status": "failed", "tasks": [task(0, "failed", error="no")]},
+    {"status": "failed", "tasks": []},
+]
+sightings = st.tuples(
+    st.sampled_from(["started", "succeeded", "failed", "retrying", "skipped", "reused"]),
+    st.sampled_from([*SINGLE_KEYS, *MAP_KEYS]),
+    st.sampled_from(OUTCOMES),
+    st.sampled_from(FAN_OUTS),
+)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    story = Story(FLOWS)
+    if draw(st.booleans()):
+        story = story.then("run_started")
+    for kind, key, outcome, fans_out in draw(st.lists(sightings, max_size=25)):
+        told = None
+        if outcome is not None and kind in ("succeeded", "failed", "reused"):
+            told = {**outcome, **fans_out}
+        story = story.then(kind, key, outcome=told, error="e" if kind == "failed" else None)  # type: ignore[arg-type]
+    ending = draw(st.sampled_from([None, "run_completed", "run_failed", "run_cancelled"]))
+    return story if ending is None else story.then(ending)  # type: ignore[arg-type]
+
+
+@settings(deadline=None)
+@given(stories())
+def test_the_log_has_no_gaps_and_every_cause_stands_before(story: Story) -> None:
+    events = story.events()
+    assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
+    known = set()
+    for event in events:
+        assert event.parent_event_id in known or event.event_type == "run.queued"
+        known.add(event.event_id)
+    assert len(known) == len(events)
+
+
+@settings(deadline=None)
+@given(stories())
+def test_nothing_begins_or_ends_twice(story: Story) -> None:
+    ends = [
+        (
+            event.event_type.partition(".")[0],
+            event.correlation_id,
+            event.event_data.get("task_index"),
+        )
+        for event in story.events()
+        if event.event_type.partition(".")[2] in TERMINAL
+    ]
+    assert len(ends) == len(set(ends))
+    begins = [
+        (event.event_type, event.correlation_id)
+        for event in story.events()
+        if event.event_type in ("step.started", "subrun.started")
+    ]
+    assert len(begins) == len(set(begins))
+
+
+@settings(deadline=None)
+@given(stories())
+def test_every_beginning_of_the_log_folds_to_sound_rows(story: Story) -> None:
+    events = story.events()
+    for length in range(1, len(events) + 1):
+        state = fold(story.layout, events[:length], {})
+        assert all(row.remaining_deps >= 0 for row in state.steps)
+        assert (state.run.remaining_steps or 0) >= 0
+        assert all((row.remaining_tasks or 0) >= 0 for row in state.steps)
+
+
+@settings(deadline=None)
+@given(stories())
+def test_when_the_run_is_over_so_is_everything_in_it(story: Story) -> None:
+    state = story.state()
+    if state.run.status in ("completed", "failed", "cancelled"):
+        assert {row.status for row in state.subruns} <= TERMINAL
+        assert {row.status for row in state.steps} <= TERMINAL
+        assert {row.status for row in state.tasks} <= TERMINAL
+
+
+@settings(deadline=None)
+@given(stories())
+def test_a_subrun_and_its_step_agree(story: Story) -> None:
+    state = story.state()
+    steps = {row.step_path: row.status for row in state.steps}
+    scopes = {scope.subrun_path: path for path, scope in story.layout.scopes.items()}
+    for row in state.subruns:
+        assert row.status == steps[scopes[row.subrun_path]]

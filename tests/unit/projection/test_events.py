@@ -1,0 +1,289 @@
+from dataclasses import replace
+from datetime import timedelta
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.projection.events import cut_short
+from tests.unit.projection.telling import (
+    NOON,
+    RUN_ID,
+    Story,
+    batch,
+    completed,
+    shown,
+    skipped,
+    task,
+)
+
+INNER = Flow("inner").step("x").step("y", depends_on="x")
+TOP = Flow("top").step("a").subflow("s", "inner", depends_on="a").step("z", depends_on="s")
+MAPS = Flow("maps").step("a").map("m", depends_on="a", batch_size=2)
+FANS_OUT = {"m": {"tasks": 3, "batches": 2}}
+
+
+def test_a_run_unfolds_in_order() -> None:
+    story = (
+        Story([TOP, INNER])
+        .then("run_started")
+        .does("a")
+        .does("s.x")
+        .does("s.y")
+        .does("z")
+        .then("run_completed")
+    )
+    assert story.types() == [
+        "run.queued",
+        "run.started",
+        "step.started a",
+        "task.started a[0]",
+        "task.completed a[0]",
+        "step.completed a",
+        "step.started s",
+        "subrun.started 1",
+        "step.started s.x",
+        "task.started s.x[0]",
+        "task.completed s.x[0]",
+        "step.completed s.x",
+        "step.started s.y",
+        "task.started s.y[0]",
+        "task.completed s.y[0]",
+        "step.completed s.y",
+        "subrun.completed 1",
+        "step.completed s",
+        "step.started z",
+        "task.started z[0]",
+        "task.completed z[0]",
+        "step.completed z",
+        "run.completed",
+    ]
+
+
+def test_an_end_points_to_its_beginning_and_a_beginning_to_its_cause() -> None:
+    events = Story([TOP, INNER]).then("run_started").does("a").does("s.x").events()
+    by_id = {event.event_id: event for event in events}
+    parents = {
+        shown(event): shown(by_id[event.parent_event_id])
+        for event in events
+        if event.parent_event_id
+    }
+    assert parents == {
+        "run.started": "run.queued",
+        "step.started a": "run.started",
+        "task.started a[0]": "step.started a",
+        "task.completed a[0]": "task.started a[0]",
+        "step.completed a": "step.started a",
+        "step.started s": "run.started",
+        "subrun.started 1": "step.started s",
+        "step.started s.x": "subrun.started 1",
+        "task.started s.x[0]": "step.started s.x",
+        "task.completed s.x[0]": "task.started s.x[0]",
+        "step.completed s.x": "step.started s.x",
+    }
+
+
+def test_events_carry_the_times_of_dagster() -> None:
+    story = Story([MAPS]).then("run_started").does("a")
+    assert [event.timestamp - NOON for event in story.events()] == [
+        timedelta(seconds=second) for second in (0, 1, 2, 2, 3, 3)
+    ]
+
+
+def test_the_same_sightings_give_the_same_ids_and_more_only_add() -> None:
+    story = Story([TOP, INNER]).then("run_started").does("a")
+    longer = story.does("s.x")
+    assert story.events() == story.events()
+    assert longer.events()[: len(story.events())] == story.events()
+
+
+def test_an_event_that_says_something_else_has_another_id() -> None:
+    told = Story([MAPS]).does("a", 1).events()
+    other = Story([MAPS]).does("a", 2).events()
+    assert [event.event_id for event in told[:3]] == [event.event_id for event in other[:3]]
+    assert told[3].event_id != other[3].event_id
+
+
+def test_a_map_completes_with_its_last_batch() -> None:
+    story = (
+        Story([MAPS])
+        .does("a", [1, 2, 3], fans_out=FANS_OUT)
+        .then("started", "m[1]")
+        .then("succeeded", "m[1]", outcome=batch(2, 30))
+        .then("started", "m[0]")
+        .then("succeeded", "m[0]", outcome=batch(0, 10, 20))
+    )
+    assert story.types()[5:] == [
+        "step.queued m",
+        "step.started m",
+        "task.started m[2]",
+        "task.completed m[2]",
+        "task.started m[0]",
+        "task.started m[1]",
+        "task.completed m[0]",
+        "task.completed m[1]",
+        "step.completed m",
+    ]
+
+
+def test_a_helper_announces_batches_and_is_no_step() -> None:
+    flow = Flow("f").map("m")
+    told = {"status": "completed", "fans_out": {"m": {"tasks": 1, "batches": 1}}}
+    story = (
+        Story([flow])
+        .then("started", "m__fan_out")
+        .then("succeeded", "m__fan_out", outcome=told)
+        .then("started", "m[0]")
+        .then("succeeded", "m[0]", outcome=batch(0, 5))
+    )
+    assert story.types() == [
+        "run.queued",
+        "step.queued m",
+        "step.started m",
+        "task.started m[0]",
+        "task.completed m[0]",
+        "step.completed m",
+    ]
+
+
+def test_a_helper_that_fails_fails_the_step_it_helps() -> None:
+    inner = Flow("inner").step("x")
+    flow = Flow("f").map("m").step("b").subflow("s", "inner", depends_on=["m", "b"])
+    story = Story([flow, inner]).then("failed", "s__input", error="no").then("run_failed")
+    assert {"subrun.failed 1", "step.failed s", "step.cancelled s.x"} <= set(story.types())
+    assert story.state().run.error_message == 'Step "s" failed: no'
+
+
+def test_batches_that_nobody_announced_are_complete_when_the_run_is() -> None:
+    story = Story([MAPS]).then("started", "m[0]").then("succeeded", "m[0]", outcome=batch(0, 1, 2))
+    assert "step.completed m" not in story.types()
+    assert "step.completed m" in story.then("run_completed").types()
+
+
+def test_a_retry_is_told_with_its_reason_and_delay() -> None:
+    story = (
+        Story([MAPS])
+        .then("started", "a")
+        .then("retrying", "a", error="flaky", delay=5.0)
+        .then("started", "a")
+        .then("succeeded", "a", outcome=completed(1, [task(attempts=2)]))
+    )
+    assert story.types()[1:] == [
+        "step.started a",
+        "task.started a[0]",
+        "task.retrying a[0]",
+        "task.started a[0]",
+        "task.completed a[0]",
+        "step.completed a",
+    ]
+    retrying = story.events()[3]
+    assert (retrying.event_data["error"], retrying.event_data["delay_seconds"]) == ("flaky", 5.0)
+
+
+def test_a_step_that_had_nothing_to_do_never_started() -> None:
+    story = (
+        Story([TOP, INNER])
+        .then("started", "a")
+        .then("succeeded", "a", outcome=skipped("condition_unmet", "a"))
+        .then("started", "s.x")
+        .then("succeeded", "s.x", outcome=skipped("dependency_skipped", "s"))
+        .then("started", "s.y")
+        .then("succeeded", "s.y", outcome=skipped("dependency_skipped", "s"))
+    )
+    assert story.types() == [
+        "run.queued",
+        "step.skipped a",
+        "step.skipped s.x",
+        "step.skipped s.y",
+        "subrun.skipped 1",
+        "step.skipped s",
+    ]
+
+
+def test_a_skip_from_far_outside_skips_every_scope_inside() -> None:
+    top = Flow("top").subflow("o", "outer")
+    outer = Flow("outer").subflow("s", "inner")
+    told = skipped("condition_unmet", "o")
+    story = Story([top, outer, INNER])
+    for key in ("o.s.x", "o.s.y"):
+        story = story.then("started", key).then("succeeded", key, outcome=told)
+    skips = {
+        event.correlation_id: event.event_data["skip_reason"]
+        for event in story.events()
+        if event.event_type in ("step.skipped", "subrun.skipped")
+    }
+    assert skips == {
+        "o.s.x": "dependency_skipped",
+        "o.s.y": "dependency_skipped",
+        "1.1": "dependency_skipped",
+        "o.s": "dependency_skipped",
+        "1": "condition_unmet",
+        "o": "condition_unmet",
+    }
+
+
+def test_a_failure_ends_the_subruns_around_it_and_the_run_end_the_rest() -> None:
+    story = (
+        Story([TOP, INNER])
+        .then("run_started")
+        .does("a")
+        .then("started", "s.x")
+        .then("failed", "s.x", error="boom", outcome={"status": "failed", "tasks": []})
+        .then("run_failed", error="Dagster says so")
+    )
+    assert story.types()[6:] == [
+        "step.started s",
+        "subrun.started 1",
+        "step.started s.x",
+        "step.failed s.x",
+        "subrun.failed 1",
+        "step.failed s",
+        "step.cancelled s.y",
+        "step.cancelled z",
+        "run.failed",
+    ]
+    assert story.events()[-1].event_data == {"error": 'Step "s.x" failed: boom'}
+
+
+def test_a_run_that_failed_without_a_step_says_what_dagster_says() -> None:
+    story = Story([TOP, INNER]).then("run_failed", error="no worker")
+    assert story.events()[-1].event_data == {"error": "no worker"}
+
+
+def test_elements_taken_over_count_among_those_that_run() -> None:
+    flow = Flow("f").step("a").map("m", depends_on="a")
+    parent = (
+        Story([flow])
+        .does("a", [1, 2], fans_out={"m": {"tasks": 2, "batches": 2}})
+        .then("started", "m[0]")
+        .then("succeeded", "m[0]", outcome=batch(0, 10))
+    )
+    taken_over = tuple(
+        replace(sighting, position=0, kind="reused")
+        for sighting in parent.sightings
+        if sighting.kind == "succeeded"
+    )
+    story = replace(Story([flow]), sightings=taken_over).then("run_started")
+    story = story.then("started", "m[1]").then("succeeded", "m[1]", outcome=batch(1, 20))
+    state = story.then("run_completed").state()
+    assert state.run.status == "completed"
+    assert [row.status for row in state.steps] == ["completed", "completed"]
+    assert [row.output.value for row in state.tasks if row.output] == [[1, 2], 10, 20]
+    assert "task.started a[0]" not in story.types()
+
+
+def test_a_run_that_is_gone_gets_a_truthful_end() -> None:
+    story = Story([TOP, INNER]).then("run_started").does("a").then("started", "s.x")
+    before = story.events()
+    late = NOON + timedelta(hours=1)
+    after = cut_short(story.layout, before, late, "gone")
+    assert after[: len(before)] == before
+    assert [shown(event) for event in after[len(before) :]] == [
+        "task.cancelled s.x[0]",
+        "step.cancelled s.x",
+        "step.cancelled s.y",
+        "subrun.cancelled 1",
+        "step.cancelled s",
+        "step.cancelled z",
+        "run.cancelled",
+    ]
+    assert {event.timestamp for event in after[len(before) :]} == {late}
+    assert {event.run_id for event in after} == {RUN_ID}
+    assert cut_short(story.layout, after, late, "gone") == after

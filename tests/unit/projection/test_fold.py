@@ -1,0 +1,86 @@
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.run_state import STORED_AT_KEY, Json, RunState, StepRow
+from tests.unit.projection.telling import NOON, WORKER, Story, batch, completed, task
+
+INNER = Flow("inner").step("x").step("y", depends_on="x")
+TOP = Flow("top").step("a").subflow("s", "inner", depends_on="a").step("z", depends_on="s")
+MAPS = Flow("maps").step("a").map("m", depends_on="a", batch_size=2)
+FANS_OUT = {"m": {"tasks": 3, "batches": 2}}
+
+
+def step(state: RunState, path: str) -> StepRow:
+    return next(row for row in state.steps if row.step_path == path)
+
+
+def test_everything_is_there_before_anything_starts() -> None:
+    state = Story([TOP, INNER], input={"n": 1}).state()
+    assert (state.run.status, state.run.input, state.run.remaining_steps) == ("queued", {"n": 1}, 3)
+    assert {row.status for row in state.steps} == {"created"}
+    assert {row.status for row in state.subruns} == {"created"}
+    assert [row.remaining_deps for row in state.steps] == [0, 1, 0, 1, 1]
+    assert state.tasks == ()
+
+
+def test_a_map_has_tasks_as_soon_as_its_list_is_known() -> None:
+    story = Story([MAPS])
+    before = step(story.state(), "m")
+    assert (before.initial_tasks, before.remaining_tasks) == (None, None)
+    story = story.does("a", [1, 2, 3], fans_out=FANS_OUT)
+    assert step(story.state(), "m").initial_tasks == 3
+    assert [row.status for row in story.state().tasks] == ["completed", *["queued"] * 3]
+    story = story.then("started", "m[0]")
+    assert [row.status for row in story.state().tasks[1:]] == ["started", "started", "queued"]
+    story = story.then("succeeded", "m[0]", outcome=batch(0, 10, 20))
+    assert step(story.state(), "m").remaining_tasks == 1
+    assert step(story.state(), "m").status == "started"
+
+
+def test_dependencies_count_down_as_they_complete_or_skip() -> None:
+    story = Story([TOP, INNER]).does("a")
+    assert step(story.state(), "s").remaining_deps == 0
+    assert story.state().run.remaining_steps == 2
+
+
+def test_a_subrun_gets_what_its_step_receives() -> None:
+    state = Story([TOP, INNER]).does("a", 5).does("s.x", 6).state()
+    assert state.subruns[0].input == Json({"a": 5})
+    assert state.subruns[0].status == "started"
+
+
+def test_a_root_subrun_gets_the_input_of_the_flow_around_it() -> None:
+    top = Flow("top").subflow("o", "outer")
+    outer = Flow("outer").subflow("s", "inner")
+    state = Story([top, outer, INNER], input=[7]).does("o.s.x").state()
+    assert [row.input for row in state.subruns] == [Json([7]), Json([7])]
+
+
+def test_a_task_tells_who_worked_on_it_and_when() -> None:
+    [row] = Story([MAPS]).does("a").state().tasks
+    assert (row.started_at, row.last_worker_id) == (NOON, WORKER)
+    assert row.completed_at is not None
+    assert (row.completed_at - NOON).total_seconds() == 1
+
+
+def test_large_outputs_are_read_from_the_stored_ones() -> None:
+    told = completed(None, [task()])
+    del told["output"]
+    story = Story([MAPS], outputs={"a": "stored"}).then("succeeded", "a", outcome=told)
+    assert step(story.state(), "a").output == Json("stored")
+    elsewhere = Story([MAPS]).then("succeeded", "a", outcome=told)
+    assert step(elsewhere.state(), "a").output == Json({STORED_AT_KEY: None})
+
+
+def test_when_the_run_ends_nothing_is_under_way() -> None:
+    story = Story([MAPS]).then("run_started").does("a", [1, 2, 3], fans_out=FANS_OUT)
+    state = story.then("started", "m[0]").then("run_cancelled").state()
+    assert (state.run.status, state.run.error_message) == ("cancelled", None)
+    assert step(state, "m").status == "cancelled"
+    assert [row.status for row in state.tasks[1:]] == ["cancelled"] * 3
+    assert state.run.failed_at == step(state, "m").failed_at == state.tasks[3].failed_at
+
+
+def test_an_end_that_came_late_is_still_the_truth() -> None:
+    # The worker finished its step although the run was cancelled meanwhile.
+    state = Story([MAPS]).then("run_started").does("a", 1).then("run_cancelled").state()
+    assert step(state, "a").status == "completed"
+    assert step(state, "m").status == "cancelled"

@@ -1,0 +1,55 @@
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.projection.layout import Layout, layout_of
+from tests.unit.projection.telling import Version
+
+
+def layout(*flows: Flow) -> Layout:
+    return layout_of(flows[0].slug, {flow.slug: Version(flow) for flow in flows})
+
+
+LEAF = Flow("leaf").step("x").step("y", depends_on="x")
+
+
+def test_subruns_are_numbered_in_pre_order_of_the_topological_order() -> None:
+    middle = Flow("middle").subflow("b", "leaf", depends_on="a").subflow("a", "leaf")
+    top = Flow("top").subflow("late", "middle", depends_on="early").subflow("early", "middle")
+    scopes = layout(top, middle, LEAF).scopes
+    assert [(s.run_index, s.path, s.subrun_path, s.subrun_index) for s in scopes.values()] == [
+        (0, "", "", 0),
+        (1, "early", "1", 1),
+        (2, "early.a", "1.1", 1),
+        (3, "early.b", "1.2", 2),
+        (4, "late", "2", 2),
+        (5, "late.a", "2.1", 1),
+        (6, "late.b", "2.2", 2),
+    ]
+
+
+def test_steps_know_their_scope_and_dependencies_by_path() -> None:
+    top = Flow("top").step("a").subflow("sub", "leaf", depends_on="a")
+    steps = layout(top, LEAF).steps
+    assert list(steps) == ["a", "sub", "sub.x", "sub.y"]
+    assert (steps["sub.y"].scope, steps["sub.y"].deps) == ("sub", ("sub.x",))
+    assert steps["sub.y"].flow_slug == "leaf"
+
+
+def test_dagster_steps_are_found_under_their_mangled_names() -> None:
+    top = Flow("top").map("config").subflow("in", "leaf", depends_on="config")
+    found = layout(top, LEAF)
+    assert found.step_nodes["config_"] == "config"
+    assert found.step_nodes["in_.x"] == "in.x"
+    assert found.helper_nodes["config__fan_out"] == "config"
+    assert found.helper_nodes["in__input"] == "in"
+
+
+def test_a_step_may_look_like_a_helper() -> None:
+    found = layout(Flow("top").map("m").step("m__fan_out"))
+    assert found.step_nodes["m__fan_out_"] == "m__fan_out"
+    assert found.helper_nodes["m__fan_out"] == "m"
+    assert "m__fan_out" not in found.step_nodes
+
+
+def test_a_flow_that_is_not_sound_has_a_layout_too() -> None:
+    circular = Flow("top").step("a", depends_on="b").step("b", depends_on="a").subflow("s", "top")
+    assert list(layout(circular).steps) == ["a", "b", "s"]
+    assert list(layout(Flow("top").subflow("s", "nowhere")).scopes) == ["", "s"]
