@@ -1,5 +1,6 @@
 """Where the store is: every form of a PostgreSQL address becomes the one that libpq reads."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -8,7 +9,9 @@ from psycopg2 import ProgrammingError
 
 from dagster_pgflow.errors import ConfigurationError
 
-_URL = re.compile(r"(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
+_SCHEME = re.compile(r"([\w.+-]+)://")
+_URL = re.compile(r"\A(?:postgres|postgresql)(?:\+\w+)?://", re.IGNORECASE)
+_VARIABLES = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,10 @@ def parse_address(url: str) -> Address:
     """
     stripped = url.strip()
     dsn = _URL.sub("postgresql://", stripped, count=1)
-    if "://" in dsn and not dsn.startswith("postgresql://"):
-        scheme = dsn.split("://", 1)[0]
+    scheme = _SCHEME.match(dsn)
+    if scheme and scheme.group(1) != "postgresql":
         raise ConfigurationError(
-            f'The database URL begins with "{scheme}://"; write postgresql://user@host:5432/name.'
+            f'The database URL begins with "{scheme.group()}"; write postgresql://user@host/name.'
         )
     try:
         parts = psycopg2.extensions.parse_dsn(dsn)
@@ -56,8 +59,12 @@ def parse_address(url: str) -> Address:
             "The database URL cannot be read; write postgresql://user:password@host:5432/name "
             "and percent-encode special characters in the password."
         ) from None
-    user = parts.get("user", "")
-    database = parts.get("dbname") or user
-    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
-    port = f":{parts['port']}" if "port" in parts else ""
-    return Address(dsn=dsn, shown=f"{host}{port}/{database}", database=database, user=user)
+    # What the address leaves out libpq takes from the environment.
+    said = {
+        name: parts.get(name) or os.environ.get(variable, "")
+        for name, variable in _VARIABLES.items()
+    }
+    host = said["host"] or parts.get("hostaddr") or "the local socket"
+    port = f":{said['port']}" if said["port"] else ""
+    database = said["dbname"] or said["user"]
+    return Address(dsn, f"{host}{port}/{database}", database, said["user"])

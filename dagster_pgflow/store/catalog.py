@@ -86,7 +86,8 @@ class Catalog:
         rows = self._database.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
         if not rows:
             raise UnknownFlow(flow_slug)
-        return _pinned_flows(rows)
+        found = _pinned_flows(rows)
+        return {flow_slug: found.pop(flow_slug), **found}
 
     def flows(self, watermark: int) -> dict[str, PinnedFlow]:
         """Return every flow that was live, by slug: for those who need all of them anyway."""

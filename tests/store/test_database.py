@@ -81,6 +81,20 @@ def test_a_database_never_shows_its_password() -> None:
     assert SECRET not in repr(database.address)
 
 
+def test_an_address_may_hold_anything_in_its_password() -> None:
+    address = Database("host=db password='x postgres://b' dbname=flows").address
+    assert address.shown == "db/flows"
+    assert parts_of(address.dsn)["password"] == "x postgres://b"
+
+
+def test_what_an_address_leaves_out_comes_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGHOST", "db.example")
+    monkeypatch.setenv("PGDATABASE", "flows")
+    assert Database("").address.shown == "db.example/flows"
+
+
 def test_a_wrong_password_is_one_sentence_without_the_password(
     strict_server: EmbeddedPostgres,
 ) -> None:
