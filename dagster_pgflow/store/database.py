@@ -7,6 +7,7 @@ everything that libpq knows works: socket folders, `sslmode`, several hosts, ser
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
@@ -25,12 +26,27 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dagster_pgflow.errors import StoreRefused, StoreUnreachable
 from dagster_pgflow.store.address import parse_address
-from dagster_pgflow.store.failures import translated
+from dagster_pgflow.store.failures import mistakes_told, translated
 from dagster_pgflow.store.queries import named_queries
 from dagster_pgflow.store.schema_version import ensure_current_schema
 
 CONNECT_TIMEOUT_S = 10
 RECYCLE_AFTER_S = 600
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a statement says.
+
+    Attributes:
+        columns: The names of its columns; none for a statement that returns no rows.
+        rows: Its rows.
+        count: How many rows it returned or changed.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    count: int
 
 
 class Transaction:
@@ -78,14 +94,27 @@ class Transaction:
             >>> with ctx.resources.pgflow.database.transaction() as tx:  # doctest: +SKIP
             ...     tx.run_sql("insert into shop.orders (id) values (:id)", id=order_id)
         """
-        result = self._execute(text(sql), parameters)
+        with mistakes_told():
+            result = self._execute(text(sql), parameters)
         return result.mappings().all() if result.returns_rows else ()
 
     def run_script(self, sql: str) -> None:
         """Run SQL text of any number of statements, as it is and without parameters."""
+        self._run_as_it_is(sql)
+
+    def answer(self, sql: str) -> Answer:
+        """Run SQL text as it is, and return what its last statement says, as psql would."""
+        with mistakes_told():
+            result = self._run_as_it_is(sql)
+        if not result.returns_rows:
+            return Answer((), (), max(result.rowcount, 0))
+        rows = tuple(tuple(row) for row in result.all())
+        return Answer(tuple(result.keys()), rows, len(rows))
+
+    def _run_as_it_is(self, sql: str) -> CursorResult[Any]:
         # Without this option the driver would read the percent signs of format() as parameters.
         as_it_is = self._connection.execution_options(no_parameters=True)
-        as_it_is.exec_driver_sql(sql)
+        return as_it_is.exec_driver_sql(sql)
 
     def _run(
         self, query: str, parameters: dict[str, Any] | list[dict[str, Any]]

@@ -1,5 +1,8 @@
 """What PostgreSQL says no with, in our words; the one place that reads its error codes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg2
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +22,8 @@ UNKNOWN_FLOW = ("flow_exists", "steps_flow_slug_fkey")
 INVALID_INPUT = "input_fits_its_schema"
 """Constraints, of which the first and the last exist only in what our functions raise."""
 
+SCHEMA_STATES = ("42P01", "42883", "3F000", "42703")
+
 _KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
     (
         ("42501",),
@@ -26,7 +31,7 @@ _KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
         "The user of {address} lacks a right: {message} Grant it, or use another user.",
     ),
     (
-        ("42P01", "42883", "3F000", "42703"),
+        SCHEMA_STATES,
         SchemaMissing,
         "The pgflow schema of {address} is damaged; run `dagster-pgflow doctor`: {message}",
     ),
@@ -69,6 +74,30 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
         (kind, sentence) for states, kind, sentence in _KINDS if state.startswith(states)
     )
     return kind(sentence.format(message=_sentence(cause), address=address.shown))
+
+
+def mistake_in_sql(error: DBAPIError) -> StoreRefused | None:
+    """Return what is wrong with SQL that somebody else wrote, if it is the SQL that is wrong.
+
+    In our own queries an unknown table means a damaged schema; in theirs, a mistake of theirs.
+    """
+    cause = error.orig
+    state = (cause.pgcode or "") if isinstance(cause, psycopg2.Error) else ""
+    if isinstance(cause, psycopg2.Error) and state in SCHEMA_STATES:
+        return StoreRefused(_sentence(cause))
+    return None
+
+
+@contextmanager
+def mistakes_told() -> Iterator[None]:
+    """Run SQL that somebody else wrote."""
+    try:
+        yield
+    except DBAPIError as error:
+        mistake = mistake_in_sql(error)
+        if mistake is None:
+            raise
+        raise mistake from error
 
 
 def is_about_unknown_flow(error: StoreRefused) -> bool:

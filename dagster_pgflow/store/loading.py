@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreUnreachable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database, Transaction
-from dagster_pgflow.store.failures import translated
+from dagster_pgflow.store.failures import mistake_in_sql, translated
 from dagster_pgflow.store.flows import known_flows, replace_flow
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 from dagster_pgflow.validation.validate import parse_flow, validate
@@ -73,6 +73,16 @@ class Loading:
 
 class _Undo(Exception):
     """Rolls the transaction back."""
+
+
+def check(sources: Sequence[Source]) -> Loading:
+    """Find the problems of files that hold no SQL and contain no flow but each other's."""
+    loading = Loading()
+    given = _definitions(sources, loading)
+    for source in sources:
+        for flow in source.flows:
+            loading.findings += _findings(source, flow.slug, validate(flow, given))
+    return loading
 
 
 def load(database: Database, sources: Sequence[Source], *, keep: bool = True) -> Loading:
@@ -153,7 +163,7 @@ def _run(transaction: Transaction, database: Database, statement: Statement) -> 
     try:
         transaction.run_script(statement.text)
     except DBAPIError as error:
-        told = translated(error, database.address)
+        told = mistake_in_sql(error) or translated(error, database.address)
         if isinstance(told, StoreUnreachable):
             raise
         transaction.run_script("rollback to savepoint statement")

@@ -75,6 +75,7 @@ select pgflow.add_step('fine', 'b')
         ("refused-statement", "line 6"),
     ]
     assert "9lives" in loading.findings[0].problem.message
+    assert loading.findings[2].problem.message.startswith("function nonsense() does not exist.")
 
 
 def test_a_script_cannot_end_the_transaction(database: Database, sql: Session) -> None:

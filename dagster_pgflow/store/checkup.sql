@@ -1,0 +1,64 @@
+-- name: fetch_server_facts
+-- Which server and database this is, and as whom we are there.
+select
+  current_setting('server_version') as version,
+  cast(current_setting('server_version_num') as integer) / 10000 as major,
+  current_database() as database,
+  current_user as user_name;
+
+-- name: fetch_missing_rights
+-- What the user of this connection may not do in the schema, though this package does.
+select wanted.privilege || ' on ' || wanted.name as missing
+from (
+  select
+    'pgflow.' || relation.relname as name,
+    privilege.name as privilege,
+    has_table_privilege(relation.oid, privilege.name) as granted
+  from pg_catalog.pg_class as relation
+  cross join unnest(array['select', 'insert', 'update', 'delete']) as privilege (name)
+  where relation.relnamespace = to_regnamespace('pgflow')
+    and relation.relkind in ('r', 'p')
+    and not (
+      relation.relname in ('flow_versions', 'migrations', 'store')
+      and privilege.name in ('update', 'delete')
+    )
+    and not (relation.relname in ('migrations', 'store') and privilege.name = 'insert')
+  union all
+  select
+    cast(cast(routine.oid as regprocedure) as text),
+    'execute',
+    has_function_privilege(routine.oid, 'execute')
+  from pg_catalog.pg_proc as routine
+  where routine.pronamespace = to_regnamespace('pgflow')
+  union all
+  select 'schema pgflow', 'usage', has_schema_privilege(to_regnamespace('pgflow'), 'usage')
+) as wanted
+where not wanted.granted
+order by 1;
+
+-- name: fetch_waiting_requests
+-- How many requests Dagster has no run of yet, and for how many seconds the oldest waits.
+select
+  count(*) as waiting,
+  count(*) filter (where request.handed_over_at is null) as never_seen,
+  extract(epoch from clock_timestamp() - min(request.created_at)) as oldest_s
+from pgflow.runs as run
+join pgflow.run_requests as request on request.run_id = run.run_id
+where run.status = 'queued' and run.dagster_run_id is null and request.refused_at is null;
+
+-- name: fetch_projection_lag
+-- How long ago the projection looked for runs, and how many it has still to look at.
+select
+  (
+    select extract(epoch from clock_timestamp() - max(updated_at))
+    from pgflow.projection_cursors
+  ) as looked_s,
+  (select count(*) from pgflow.run_cursors where not is_final and failures > 0) as in_trouble,
+  (
+    select run_cursor.error_message
+    from pgflow.run_cursors as run_cursor
+    where not run_cursor.is_final and run_cursor.failures > 0
+    order by run_cursor.due_at
+    limit 1
+  ) as trouble,
+  (select count(*) from pgflow.runs where status in ('queued', 'started')) as under_way;

@@ -1,0 +1,171 @@
+"""Reads the run tables for people who ask how a run is doing."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
+from dagster_pgflow.store.database import Database
+
+LEAST_DIGITS = 4
+_BEGINNING = re.compile(rf"[0-9a-f-]{{{LEAST_DIGITS},36}}")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A row of `pgflow.runs`.
+
+    Attributes:
+        ended_at: When it completed, failed or was cancelled.
+        seen_at: What time it was for the store when the row was read.
+    """
+
+    run_id: UUID
+    dagster_run_id: UUID | None
+    flow_slug: str
+    flow_version: int | None
+    status: RunStatus
+    input: Any
+    output: Any
+    error_message: str | None
+    retry_of: UUID | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    seen_at: datetime
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status not in ("queued", "started")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """A row of `pgflow.step_states`, with its tasks counted.
+
+    Attributes:
+        tasks: How many tasks it has; none while that is unknown.
+        attempts: The most tries that one of its tasks took.
+        subrun_path: The subrun that it belongs to, unless it is a step of the run's own flow.
+    """
+
+    step_path: str
+    step_slug: str
+    flow_slug: str
+    step_type: str
+    status: StepStatus
+    skip_reason: SkipReason | None
+    tasks: int | None
+    tasks_done: int
+    tasks_failed: int
+    attempts: int
+    output: Any
+    error_message: str | None
+    subrun_path: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class SubrunReport:
+    """A row of `pgflow.subruns`."""
+
+    subrun_path: str
+    subflow_slug: str
+    parent_step_slug: str
+    status: StepStatus
+    map_index: int | None
+    input: Any
+    output: Any
+    error_message: str | None
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run with its steps and subruns."""
+
+    run: RunSummary
+    steps: tuple[StepReport, ...]
+    subruns: tuple[SubrunReport, ...]
+
+
+class RunStatusReader:
+    """Reads runs, all of one moment.
+
+    Args:
+        database: The store.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def latest(self, limit: int) -> tuple[RunSummary, ...]:
+        """Return the newest runs, the newest first."""
+        rows = self._database.fetch_all("fetch_latest_runs", limit=limit)
+        return tuple(RunSummary(**row) for row in rows)
+
+    def summary(self, run_id: UUID) -> RunSummary:
+        """Return a run without its steps.
+
+        Raises:
+            StoreRefused: There is no such run.
+        """
+        row = self._database.fetch_one("fetch_run_report", run_id=str(run_id))
+        if row is None:
+            raise _no_run(str(run_id))
+        return RunSummary(**row)
+
+    def report(self, run_id: UUID) -> RunReport:
+        """Return a run with its steps and subruns.
+
+        Args:
+            run_id: The run's id in `pgflow.runs`, or its id in Dagster.
+
+        Raises:
+            StoreRefused: There is no such run.
+        """
+        with self._database.transaction() as transaction:
+            row = transaction.fetch_one("fetch_run_report", run_id=str(run_id))
+            if row is None:
+                raise _no_run(str(run_id))
+            run = RunSummary(**row)
+            steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
+            subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
+        return RunReport(
+            run,
+            tuple(StepReport(**step) for step in steps),
+            tuple(SubrunReport(**subrun) for subrun in subruns),
+        )
+
+    def find(self, beginning: str) -> UUID:
+        """Return the run whose id, ours or Dagster's, begins so.
+
+        Args:
+            beginning: At least four digits of the id.
+
+        Raises:
+            StoreRefused: There is none, or more than one.
+        """
+        wanted = beginning.strip().lower()
+        if not _BEGINNING.fullmatch(wanted):
+            raise StoreRefused(
+                f'"{beginning}" is no run id; give one as `dagster-pgflow status` lists them, or'
+                f" at least its first {LEAST_DIGITS} digits."
+            )
+        rows = self._database.fetch_all("fetch_run_ids_by_prefix", prefix=wanted)
+        if not rows:
+            raise _no_run(beginning)
+        if len(rows) > 1:
+            raise StoreRefused(f"More than one run id begins with {beginning}; give more of it.")
+        run_id: UUID = rows[0]["run_id"]
+        return run_id
+
+
+def _no_run(run_id: str) -> StoreRefused:
+    return StoreRefused(f"There is no run {run_id}; `dagster-pgflow status` lists the latest runs.")
