@@ -1,9 +1,12 @@
 """One attempt of one task: check the input, call the handler in time, check the output."""
 
 import asyncio
+import contextvars
 import inspect
+import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -37,20 +40,19 @@ def attempt(handler: Handler, value: Any, context: StepContext, timeout: float) 
     """
     typed = _typed_input(handler, value, context)
     arguments = (typed, context) if handler.wants_context else (typed,)
-    try:
-        returned = _within(timeout, lambda: _call(handler, arguments))
-    except (RetryAfter, NonRetryable):
-        raise
-    except _TimedOut:
+    ended = _within(timeout, lambda: _call(handler, arguments))
+    if ended is None:
         raise HandlerTimedOut(
             f"{_subject(handler, context)} took longer than its timeout of {timeout:g} s;"
             " make it quicker or raise the step's timeout."
-        ) from None
-    except Exception as error:
-        raise HandlerFailed(
-            f"{_subject(handler, context)} raised {type(error).__name__}: {error}"
-        ) from error
-    return _json_output(handler, returned, context)
+        )
+    match ended.error:
+        case None:
+            return _json_output(handler, ended.returned, context)
+        case RetryAfter() | NonRetryable():
+            raise ended.error
+        case error:
+            raise HandlerFailed(f"{_subject(handler, context)} raised {_said(error)}") from error
 
 
 def _call(handler: Handler, arguments: tuple[Any, ...]) -> Any:
@@ -60,39 +62,48 @@ def _call(handler: Handler, arguments: tuple[Any, ...]) -> Any:
     return returned
 
 
-class _TimedOut(Exception):
-    """Ours alone, so that a TimeoutError of the handler's own is not mistaken for it."""
+@dataclass(frozen=True)
+class _Ended:
+    """How a call ended.
+
+    Attributes:
+        returned: What it returned.
+        error: What it raised; `SystemExit` and the like too, which are no news for this process.
+    """
+
+    returned: Any = None
+    error: BaseException | None = None
 
 
-def _within(timeout: float, call: Callable[[], Any]) -> Any:
-    """Run a call in a thread of its own and wait for it no longer than the timeout.
+def _within(timeout: float, call: Callable[[], Any]) -> _Ended | None:
+    """Run a call in a thread of its own; return how it ended, or `None` after the timeout.
 
     The thread is a daemon, because a handler that never returns must not keep the process.
     """
-    outcome: list[tuple[Any, BaseException | None]] = []
+    ended: list[_Ended] = []
 
     def run() -> None:
         try:
-            outcome.append((call(), None))
+            ended.append(_Ended(call()))
         except BaseException as error:  # noqa: BLE001  # handed to the waiting thread
-            outcome.append((None, error))
+            ended.append(_Ended(error=error))
 
-    thread = threading.Thread(target=run, name="pgflow-handler", daemon=True)
+    # The thread sees the context variables of this one, where Dagster and tracers keep theirs.
+    surroundings = contextvars.copy_context()
+    thread = threading.Thread(
+        target=surroundings.run, args=(run,), name="pgflow-handler", daemon=True
+    )
     thread.start()
     thread.join(timeout)
-    if not outcome:
-        raise _TimedOut
-    returned, error = outcome[0]
-    if error is not None:
-        raise error
-    return returned
+    return ended[0] if ended else None
 
 
 def _typed_input(handler: Handler, value: Any, context: StepContext) -> Any:
     if handler.input_adapter is None:
         return value
     try:
-        return handler.input_adapter.validate_python(value)
+        # As JSON, so that a strict model takes a date from its text.
+        return handler.input_adapter.validate_json(json.dumps(value))
     except ValidationError as error:
         raise NonRetryable(
             f"{_subject(handler, context)} cannot take its input: {_first(error)}"
@@ -123,6 +134,10 @@ def _subject(handler: Handler, context: StepContext) -> str:
         f'Handler "{handler.name}" of step "{context.step_path}{element}"'
         f' (flow "{context.flow_slug}", attempt {context.attempt})'
     )
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else f"{type(error).__name__}."
 
 
 def _first(error: ValidationError) -> str:

@@ -1,5 +1,6 @@
 """Whether a step's conditions hold: JSON containment as PostgreSQL's `@>` has it."""
 
+from decimal import Decimal
 from typing import Any
 
 from dagster_pgflow.model.step import Step
@@ -20,7 +21,7 @@ def unmet_condition(step: Step, step_input: Any) -> str | None:
 
 
 def contains(value: Any, pattern: Any) -> bool:
-    """Say whether `value @> pattern` for the jsonb forms of both.
+    """Say whether `value @> pattern` for the jsonb forms of both, where the pattern is an object.
 
     >>> contains({"a": [1, {"b": 2}], "c": 3}, {"a": [{"b": 2.0}]})
     True
@@ -36,4 +37,10 @@ def contains(value: Any, pattern: Any) -> bool:
             )
         case _:
             # Python takes True for 1; jsonb does not.
-            return isinstance(value, bool) == isinstance(pattern, bool) and value == pattern
+            same_kind = isinstance(value, bool) == isinstance(pattern, bool)
+            return same_kind and bool(_number(value) == _number(pattern))
+
+
+def _number(value: Any) -> Any:
+    """Return a float as the decimal number that its text says, which is what jsonb compares."""
+    return Decimal(repr(value)) if isinstance(value, float) else value

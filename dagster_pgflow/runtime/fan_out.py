@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dagster_pgflow.errors import ConditionNotMet
+from dagster_pgflow.errors import ConditionNotMet, TypeViolation
 from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.runtime.frames import Frame, check
 from dagster_pgflow.runtime.mapping import split
@@ -22,22 +22,22 @@ def batches_of(frame: Frame, step: MapStep, given: Any) -> list[Batch | Skipped]
     """
     try:
         admitted = check(frame, step, given)
-    except ConditionNotMet as error:
+        if isinstance(admitted, Skipped):
+            return [admitted]
+        return list(split(step, _elements(frame, step, admitted)))
+    except (ConditionNotMet, TypeViolation) as error:
         return [Batch(0, (), str(error))]
-    if isinstance(admitted, Skipped):
-        return [admitted]
-    elements = _elements(step, admitted)
-    if not isinstance(elements, list):
-        return [Batch(0, (), _type_violation(frame, step, elements))]
-    return list(split(step, elements))
 
 
-def _elements(step: MapStep, given: Any) -> Any:
-    """Return the list to map over; a dependency that was skipped counts as an empty one."""
-    return given.get(step.depends_on[0], []) if step.depends_on else given
+def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:
+    """Return the list to map over; a dependency that was skipped counts as an empty one.
 
-
-def _type_violation(frame: Frame, step: MapStep, elements: Any) -> str:
+    Raises:
+        TypeViolation: There is something else in its place.
+    """
+    elements = given.get(step.depends_on[0], []) if step.depends_on else given
+    if isinstance(elements, list):
+        return elements
     path = ".".join(frame.path_of(step))
     kinds = {dict: "an object", str: "text", bool: "a boolean", type(None): "null"}
     got = kinds.get(type(elements), "a number")
@@ -46,4 +46,4 @@ def _type_violation(frame: Frame, step: MapStep, elements: Any) -> str:
         if step.depends_on
         else f'the input of flow "{frame.flow.slug}" is {got}'
     )
-    return f'Map step "{path}" needs a list, but {source}; return a list from there.'
+    raise TypeViolation(f'Map step "{path}" needs a list, but {source}; return a list from there.')

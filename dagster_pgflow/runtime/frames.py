@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_pgflow.errors import ConditionNotMet
+from dagster_pgflow.errors import ConditionNotMet, InvalidInput
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.names import dagster_name
 from dagster_pgflow.runtime.conditions import unmet_condition
+from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.runtime.sources import (
     Flows,
     Source,
@@ -81,6 +82,32 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     if not sources:
         return check(parent, step, flow_input(parent, arrived, flows))
     return step_input(parent, step, sources, unpack(arrived, sources))
+
+
+def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
+    """Check the input of the flows that begin where a root step of a frame stands.
+
+    A flow that begins with a subflow has no op of its own there; it is checked with the inner one.
+
+    Args:
+        frame: The running flow.
+        arrived: What came through the graph's input.
+        flows: Every flow that the top one contains.
+
+    Raises:
+        InvalidInput: An input breaks its flow's input schema.
+        ConditionNotMet: A subflow step's condition does not hold and says `fail`.
+    """
+    if frame.around is not None:
+        parent, step = frame.around
+        if not step.depends_on:
+            refuse_bad_input(parent, arrived, flows)
+    given = flow_input(frame, arrived, flows)
+    reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
+    if reason is not None:
+        raise InvalidInput(
+            f'The input of flow "{frame.flow.slug}" does not fit its input schema: {reason}'
+        )
 
 
 def step_input(

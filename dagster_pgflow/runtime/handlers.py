@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, update_wrapper
 from importlib.metadata import entry_points
-from types import ModuleType
-from typing import Any, overload
+from inspect import Parameter
+from types import ModuleType, SimpleNamespace
+from typing import Any, get_type_hints, overload
 
 from pydantic import TypeAdapter
 
@@ -20,10 +21,14 @@ from dagster_pgflow.names import is_valid_slug
 
 ENTRY_POINT_GROUP = "dagster_pgflow.handlers"
 MOST_PARAMETERS = 2
+CONTEXT_PARAMETER = "ctx"
+POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
 class Handler:
     """A callable `fn(input)` or `fn(input, ctx)`, sync or async, with the name that steps use.
+
+    A second parameter that has a default keeps it, unless it is called `ctx`.
 
     Attributes:
         name: What a step writes to mean this handler: a slug, or `<flow>.<step>`.
@@ -37,18 +42,15 @@ class Handler:
             raise ConfigurationError(
                 f'"{name}" is no handler name; write a slug, or "<flow>.<step>".'
             )
-        parameters = list(inspect.signature(function).parameters.values())
-        required = [p for p in parameters if p.default is p.empty and p.kind != p.VAR_POSITIONAL]
-        if not parameters or len(required) > MOST_PARAMETERS:
-            raise ConfigurationError(
-                f'Handler "{name}" takes {len(required)} arguments; write it as fn(input) or'
-                " fn(input, ctx)."
-            )
+        positional = _positional_parameters(function, name)
         self.name = name
         self.function = function
-        self.wants_context = len(parameters) >= MOST_PARAMETERS
-        hints = inspect.get_annotations(function, eval_str=True)
-        self._input_type = hints.get(parameters[0].name, Any)
+        self.wants_context = len(positional) >= MOST_PARAMETERS and (
+            positional[1].default is Parameter.empty or positional[1].name == CONTEXT_PARAMETER
+        )
+        first = positional[0].name if positional else ""
+        hints = _type_hints(function, name, (first, "return"))
+        self._input_type = hints.get(first, Any)
         self._output_type = hints.get("return", Any)
         update_wrapper(self, function)
 
@@ -162,5 +164,45 @@ def _handlers_in(source: HandlerSource) -> Iterator[Handler]:
             )
 
 
+def _positional_parameters(function: Callable[..., Any], name: str) -> list[Parameter]:
+    """Return the parameters that positional arguments fill, without those of `*args`.
+
+    Raises:
+        ConfigurationError: The function cannot be called as fn(input) or fn(input, ctx).
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f'Handler "{name}" is {function!r}, whose parameters cannot be read; write a function.'
+        ) from None
+    parameters = signature.parameters.values()
+    positional = [p for p in parameters if p.kind in POSITIONAL]
+    takes_input = positional or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    required = [p for p in positional if p.default is p.empty]
+    by_name = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    if not takes_input or len(required) > MOST_PARAMETERS or by_name:
+        raise ConfigurationError(
+            f'Handler "{name}" has the parameters {signature}; write it as fn(input) or'
+            " fn(input, ctx)."
+        )
+    return positional
+
+
+def _type_hints(function: Callable[..., Any], name: str, wanted: Iterable[str]) -> dict[str, Any]:
+    """Return some of the type hints; others may name what exists for type checkers alone."""
+    plain = inspect.unwrap(function)
+    raw = getattr(plain, "__annotations__", {})
+    hints = SimpleNamespace(__annotations__={key: raw[key] for key in wanted if key in raw})
+    try:
+        return get_type_hints(hints, getattr(plain, "__globals__", {}), include_extras=True)
+    except NameError as error:
+        raise ConfigurationError(
+            f'The type hints of handler "{name}" cannot be read: {error}; import it where the'
+            " handler's module is run, not for type checkers alone."
+        ) from None
+
+
 def _place(found: Handler) -> str:
-    return f"{found.function.__module__}.{found.function.__qualname__}"
+    function = inspect.unwrap(found.function)
+    return f"{function.__module__}.{getattr(function, '__qualname__', repr(function))}"

@@ -4,6 +4,7 @@ It reads Dagster's context, calls the pure functions beside it, and turns what t
 raise into Dagster's outputs, retries and failures.
 """
 
+import json
 import os
 import socket
 import time
@@ -14,7 +15,7 @@ from typing import Any, Literal, assert_never
 
 import dagster as dg
 
-from dagster_pgflow.errors import InvalidInput, PgflowError, StepError, UnknownHandler
+from dagster_pgflow.errors import PgflowError, StepError, UnknownHandler
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, MapStep, Step
@@ -32,9 +33,15 @@ from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.fan_out import batches_of
-from dagster_pgflow.runtime.frames import Frame, check, flow_input, frame_at, step_input
+from dagster_pgflow.runtime.frames import (
+    Frame,
+    check,
+    flow_input,
+    frame_at,
+    refuse_bad_input,
+    step_input,
+)
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
-from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.sources import Flows, Source, assemble, input_names
@@ -43,6 +50,7 @@ from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 PGFLOW_KEY = "pgflow"
 IO_MANAGER_KEY = "pgflow_io_manager"
+SHOWN_LENGTH = 200
 
 Role = Literal["step", "fan_out", "collect", "gather"]
 """What an op does: a step of a flow, or help where Dagster leaves no other way."""
@@ -122,7 +130,7 @@ class Execution:
     def gathered(self) -> Any:
         """Return the step's input before its conditions are looked at, or `Skipped`."""
         if not self.work.sources:
-            self._refuse_bad_input()
+            refuse_bad_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
             return self.flow_input
         return assemble(self.frame.path, self.work.sources, self._values())
 
@@ -212,16 +220,6 @@ class Execution:
 
     def _values(self) -> dict[Source, Any]:
         return {source: self.inputs[name] for source, name in self.work.input_names.items()}
-
-    def _refuse_bad_input(self) -> None:
-        """Check the flow's input where the flow begins."""
-        if isinstance(self.flow_input, Skipped):
-            return
-        reason = breach(self.work.flow.input_schema, self.flow_input)
-        if reason is not None:
-            raise InvalidInput(
-                f'The input of flow "{self.work.flow.slug}" does not fit its input schema: {reason}'
-            )
 
 
 Work = Callable[[Execution], Any]
@@ -344,9 +342,17 @@ def _result(
         report = outcome.completed(_wire(value), reports, execution.worker)
     if sent:
         report["fans_out"] = {step.slug: _counts(batches) for step, batches in sent}
-    return dg.Output(
-        _wire(value), RESULT_OUTPUT, metadata={OUTCOME_KEY: dg.MetadataValue.json(report)}
-    )
+    metadata: dict[str, Any] = {**_for_people(value), OUTCOME_KEY: dg.MetadataValue.json(report)}
+    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
+
+
+def _for_people(value: Any) -> dict[str, str]:
+    """Return what the Dagster UI shows of an output at first glance."""
+    if isinstance(value, Skipped):
+        return {"skipped": value.reason}
+    shown = list(value.values) if isinstance(value, Batch) else value
+    text = json.dumps(shown, ensure_ascii=False)
+    return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
 
 
 def _counts(batches: Sequence[Batch | Skipped]) -> dict[str, int]:

@@ -8,6 +8,7 @@ running op (which reads them).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 
 from dagster_pgflow.model.flow import Flow
@@ -68,9 +69,12 @@ def output_paths(step: Step, flows: Flows) -> list[tuple[str, ...]]:
 def port_names(ports: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """Return a distinct Dagster name for each path, readable where slugs allow."""
     names: dict[tuple[str, ...], str] = {}
+    taken: set[str] = set()
     for port in ports:
-        name = dagster_name("__".join(port))
-        names[port] = name if name not in names.values() else f"{name}__{len(names)}"
+        plain = dagster_name("__".join(port))
+        numbered = (f"{plain}__{number}" for number in count(2))
+        names[port] = next(name for name in chain([plain], numbered) if name not in taken)
+        taken.add(names[port])
     return names
 
 

@@ -82,7 +82,7 @@ class Tasks:
 
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):
-            return error.seconds
+            return max(error.seconds, 0.0)
         return delay_before(self.attempt + 1, self.effort.base_delay)
 
     def _report(self, index: int, started_at: float, error: StepError | None = None) -> None:

@@ -82,7 +82,10 @@ def to_json(value: Any) -> Any:
     Raises:
         ValueNotJson: Something in the value is not JSON; the message names its path.
     """
-    return _to_json(value, "$")
+    try:
+        return _to_json(value, "$")
+    except RecursionError:
+        raise ValueNotJson("The value contains itself, or is nested too deeply.") from None
 
 
 def _to_json(value: Any, path: str) -> Any:

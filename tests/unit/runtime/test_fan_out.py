@@ -1,0 +1,77 @@
+"""How a map step gets its batches."""
+
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.runtime.fan_out import batches_of
+from dagster_pgflow.runtime.frames import Frame
+from dagster_pgflow.runtime.values import Batch, Skipped
+
+
+def batches(given: Any, **settings: Any) -> list[Any]:
+    flow = Flow("f").step("a").map("m", **settings)
+    step = flow.steps[1]
+    assert isinstance(step, MapStep)
+    return batches_of(Frame(flow, ("s",)), step, given)
+
+
+def test_a_root_map_maps_over_the_flow_input() -> None:
+    assert batches([1, None]) == [Batch(0, (1,)), Batch(1, (None,))]
+
+
+def test_a_map_maps_over_the_output_of_its_dependency() -> None:
+    assert batches({"a": [1, 2, 3]}, depends_on="a", batch_size=2) == [
+        Batch(0, (1, 2)),
+        Batch(2, (3,)),
+    ]
+
+
+def test_a_skipped_dependency_counts_as_an_empty_list() -> None:
+    assert batches({}, depends_on="a") == [Batch(0, ())]
+
+
+def test_an_empty_list_is_one_empty_batch() -> None:
+    assert batches([]) == [Batch(0, ())]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ({"b": 1}, "an object"),
+        ("ab", "text"),
+        (0, "a number"),
+        (1.5, "a number"),
+        (False, "a boolean"),
+        (None, "null"),
+    ],
+)
+def test_what_is_no_list_is_a_type_violation_that_names_both_ends(value: Any, kind: str) -> None:
+    [found] = batches({"a": value}, depends_on="a")
+    assert found.error == (
+        f'Map step "s.m" needs a list, but step "a" returned {kind}; return a list from there.'
+    )
+    [found] = batches(value)
+    assert found.error == (
+        f'Map step "s.m" needs a list, but the input of flow "f" is {kind}; return a list from'
+        " there."
+    )
+
+
+def test_a_skip_is_the_only_batch() -> None:
+    cascade = Skipped("condition_unmet", ("s", "a"), cascade=True)
+    assert batches(cascade, depends_on="a") == [
+        Skipped("dependency_skipped", ("s", "m"), cascade=True)
+    ]
+
+
+def test_conditions_are_looked_at_before_the_list() -> None:
+    settings: dict[str, Any] = {"depends_on": "a", "if_": {"a": [9]}}
+    assert batches({"a": [9, 8]}, **settings) == [Batch(0, (9,)), Batch(1, (8,))]
+    assert batches({"a": 5}, **settings) == [Skipped("condition_unmet", ("s", "m"))]
+    [found] = batches({"a": [1]}, **settings, when_unmet="fail")
+    assert found.error == (
+        "Step \"s.m\" may not run: condition not met, its input does not contain {'a': [9]}."
+    )

@@ -1,0 +1,108 @@
+"""Attempts, their reports, and what failure leads to."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.errors import HandlerFailed, NonRetryable, RetryAfter, StepError
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import Effort
+from dagster_pgflow.runtime.tasks import Tasks, TryAgain
+from dagster_pgflow.runtime.values import Skipped
+
+OOPS = HandlerFailed("oops")
+
+
+def tasks(attempt: int = 1, max_attempts: int = 3, when_exhausted: Any = "fail") -> Tasks:
+    [step] = Flow("f").map("m", when_exhausted=when_exhausted).steps
+    return Tasks(step, ("s", "m"), Effort(max_attempts, 5, 60, 0), attempt)
+
+
+def raising(error: StepError) -> Callable[[int, Any], Any]:
+    def call(index: int, value: Any) -> Any:
+        raise error
+
+    return call
+
+
+def test_a_task_that_completes_is_reported() -> None:
+    found = tasks(attempt=2)
+    assert found.run(7, 21, lambda index, value: [index, value]) == [7, 21]
+    report = found.reports[7]
+    assert (report.index, report.status, report.attempts, report.error) == (7, "completed", 2, None)
+    assert 0 < report.started_at <= report.completed_at
+    assert found.settle() is None
+
+
+def test_a_task_that_fails_is_reported_with_its_error() -> None:
+    found = tasks()
+    assert found.run(0, None, raising(OOPS)) is None
+    report = found.reports[0]
+    assert (report.status, report.attempts, report.error) == ("failed", 1, "oops")
+
+
+def test_an_error_of_ours_is_not_kept_but_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        tasks().run(0, None, lambda _index, _value: 1 / 0)
+
+
+def test_while_attempts_are_left_the_step_is_tried_again() -> None:
+    for attempt, seconds in [(1, 10), (2, 20)]:
+        found = tasks(attempt)
+        found.run(0, None, raising(OOPS))
+        with pytest.raises(TryAgain) as caught:
+            found.settle()
+        assert (caught.value.seconds, caught.value.error) == (seconds, OOPS)
+
+
+@pytest.mark.parametrize(("attempt", "max_attempts"), [(3, 3), (1, 1), (1, 0), (4, 3)])
+def test_after_the_last_attempt_the_step_fails_with_the_first_error(
+    attempt: int, max_attempts: int
+) -> None:
+    found = tasks(attempt, max_attempts)
+    found.run(0, None, raising(OOPS))
+    found.run(1, None, raising(HandlerFailed("later")))
+    with pytest.raises(HandlerFailed, match="oops"):
+        found.settle()
+
+
+@pytest.mark.parametrize("cascade", [False, True])
+def test_after_the_last_attempt_the_step_may_be_skipped(cascade: bool) -> None:
+    found = tasks(3, when_exhausted="skip-cascade" if cascade else "skip")
+    found.run(0, None, raising(OOPS))
+    assert found.settle() == Skipped("handler_failed", ("s", "m"), cascade=cascade)
+
+
+def test_one_error_that_must_not_be_tried_again_ends_the_attempts() -> None:
+    found = tasks(attempt=1)
+    found.run(0, None, raising(OOPS))
+    found.run(1, None, raising(NonRetryable("never")))
+    with pytest.raises(NonRetryable, match="never"):
+        found.settle()
+
+
+@pytest.mark.parametrize(
+    ("errors", "seconds"),
+    [
+        ([RetryAfter(3)], 3),
+        ([RetryAfter(0)], 0),
+        ([RetryAfter(-5)], 0),
+        ([RetryAfter(3), OOPS], 10),
+        ([OOPS, RetryAfter(30)], 30),
+    ],
+)
+def test_the_longest_wait_that_was_asked_for_holds(errors: list[StepError], seconds: float) -> None:
+    found = tasks()
+    for index, error in enumerate(errors):
+        found.run(index, None, raising(error))
+    with pytest.raises(TryAgain) as caught:
+        found.settle()
+    assert caught.value.seconds == seconds
+
+
+def test_asking_for_another_try_gives_no_more_attempts() -> None:
+    found = tasks(attempt=3)
+    found.run(0, None, raising(RetryAfter(1, "the bank is closed")))
+    with pytest.raises(RetryAfter, match="the bank is closed"):
+        found.settle()

@@ -1,0 +1,119 @@
+"""What travels between steps."""
+
+import json
+import math
+from collections import OrderedDict
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from dagster_pgflow.errors import ValueNotJson
+from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, json_size, to_json
+
+
+class Item(BaseModel):
+    name: str
+    at: date
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["a", "b", ""]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(json_values)
+def test_json_stays_as_it_is(value: Any) -> None:
+    assert to_json(value) == value
+    assert from_wire(to_json(value)) == value
+
+
+@pytest.mark.parametrize("value", [None, 0, False, "", [], {}, 0.0, -0.0])
+def test_falsy_values_stay_what_they_are(value: Any) -> None:
+    assert repr(to_json(value)) == repr(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ((1, (2,)), [1, [2]]),
+        (range(3), [0, 1, 2]),
+        (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+        (Item(name="x", at=date(2026, 7, 1)), {"name": "x", "at": "2026-07-01"}),
+        ([Item(name="x", at=date(2026, 7, 1))], [{"name": "x", "at": "2026-07-01"}]),
+    ],
+)
+def test_tuples_sequences_mappings_and_models_become_json(value: Any, expected: Any) -> None:
+    assert to_json(value) == expected
+    assert list(json.loads(json.dumps(to_json(value)))) == list(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": [1, {2, 3}]}, r"The value at \$\.a\[1\] is a set, which is not JSON"),
+        (b"x", r"The value at \$ is a bytes"),
+        (date(2026, 7, 1), r"is a date, which is not JSON"),
+        (object(), r"is a object, which is not JSON"),
+        (iter([]), r"which is not JSON"),
+        ([math.nan], r"The value at \$\[0\] is nan, which JSON does not have"),
+        (-math.inf, r"is -inf, which JSON does not have"),
+        ({1: 2}, r"The object at \$ has the key 1; JSON keys are strings"),
+        ({"a": {None: 2}}, r"The object at \$\.a has the key None"),
+        ("a\0b", r"The text at \$ has a NUL character, which PostgreSQL cannot store"),
+        ({"a\0": 1}, r"The text at \$ has a NUL character"),
+        ("\ud800", r"has a lone surrogate, which is no valid Unicode"),
+        ({SKIPPED_KEY: 1}, "reserved"),
+        ({"a": {BATCH_KEY: 1}}, r"The object at \$\.a has the key .* which is reserved"),
+    ],
+)
+def test_what_is_not_json_is_refused_with_its_place(value: Any, message: str) -> None:
+    with pytest.raises(ValueNotJson, match=message):
+        to_json(value)
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(ValueNotJson, match="contains itself"):
+        to_json(circle)
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        Skipped("condition_unmet", ("a",)),
+        Skipped("dependency_skipped", ("pay", "charge"), cascade=True),
+        Batch(0, ()),
+        Batch(7, (None, 0, {"a": [1]})),
+        Batch(0, (), "Map step needs a list."),
+    ],
+)
+def test_markers_travel_as_json(marker: Skipped | Batch) -> None:
+    assert from_wire(json.loads(json.dumps(marker.to_wire()))) == marker
+
+
+@pytest.mark.parametrize("key", [SKIPPED_KEY, BATCH_KEY])
+def test_an_object_that_only_has_such_a_key_among_others_is_no_marker(key: str) -> None:
+    assert from_wire({key: 1, "a": 2}) == {key: 1, "a": 2}
+
+
+@pytest.mark.parametrize(
+    ("frame", "inside"),
+    [((), False), (("a",), True), (("a", "b"), True), (("b",), False), (("ab",), False)],
+)
+def test_a_skipped_subflow_encloses_what_lies_in_it(frame: tuple[str, ...], inside: bool) -> None:
+    assert Skipped("condition_unmet", ("a",)).encloses(frame) is inside
+
+
+def test_the_size_of_json_is_that_of_its_utf8_text() -> None:
+    assert json_size("é") == 4
+    assert json_size([1, 2]) == 6
