@@ -1,6 +1,6 @@
 """Reads runs from a Dagster instance, with public calls only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -61,17 +61,21 @@ class DagsterRuns:
         )
         return bool(page.records)
 
-    def read(self, record: dg.RunRecord) -> RunAsSeen:
+    def read(self, record: dg.RunRecord, when_long: Callable[[], None]) -> RunAsSeen:
         """Read a run, all of it.
 
         A part would not do: ids of events are given out before they commit, so one that was
         not there at the last reading may lie before those that were.
 
+        Args:
+            record: The run.
+            when_long: Is called when one page does not hold its events.
+
         Raises:
             UnreadableRun: A tag of ours is missing or makes no sense.
         """
         run_id = record.dagster_run.run_id
-        events, position = self._events(run_id)
+        events, position = self._events(run_id, when_long)
         sightings = sightings_of(record, events)
         taken_over, outputs_of = self._taken_over(record, sightings)
         return RunAsSeen(
@@ -81,7 +85,9 @@ class DagsterRuns:
             [UUID(run_id), *outputs_of],
         )
 
-    def _events(self, run_id: str) -> tuple[list[dg.EventLogRecord], str]:
+    def _events(
+        self, run_id: str, when_long: Callable[[], None] = lambda: None
+    ) -> tuple[list[dg.EventLogRecord], str]:
         events: list[dg.EventLogRecord] = []
         position: str | None = None
         while True:
@@ -92,6 +98,8 @@ class DagsterRuns:
             position = page.cursor
             if not page.has_more:
                 return events, position
+            if len(events) == EVENTS_PER_PAGE:
+                when_long()
 
     def _taken_over(
         self, record: dg.RunRecord, own: Sequence[Sighting]

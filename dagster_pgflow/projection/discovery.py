@@ -53,7 +53,8 @@ def discover(
                 position["changed_at"] = newest.isoformat()
         if is_last and deep:
             position["deep_at"] = clock.isoformat()
-        tables.register([_found(record) for record in records], CURSOR, position)
+        if records or deep:
+            tables.register([_found(record) for record in records], CURSOR, position)
         if is_last:
             return
         # A page that ends amid changes of one moment begins again at that moment.

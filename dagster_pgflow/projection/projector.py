@@ -33,6 +33,9 @@ SETTLE_S: Final = 30.0
 REST: Final = 3.0
 """A run under way is left alone for so many times as long as the last look at it took."""
 
+LONG_S: Final = 60.0
+"""A run with very many events goes behind the others first, in case that time runs out over it."""
+
 RETRY_S: Final = 5.0
 MAX_RETRY_S: Final = 3600.0
 
@@ -184,38 +187,24 @@ class Projector:
             self._settle_lost_run(cursor)
             return True
         began = time.monotonic()
-        is_over = record.dagster_run.status in _ENDS
-        if (
-            cursor.position is not None
-            and not is_over
-            and not self._runs.has_news(cursor.dagster_run_id, cursor.position)
-        ):
+        run_id = cursor.dagster_run_id
+        goes_on = record.dagster_run.status not in _ENDS
+        if goes_on and cursor.position and not self._runs.has_news(run_id, cursor.position):
             return False
-        seen = self._runs.read(record)
+        seen = self._runs.read(record, lambda: self._tables.postpone([run_id], LONG_S))
         facts = self._identified(seen.facts, record)
         tree, layout = self._pins(facts.flow_slug, facts.watermark)
         events = narrate(facts, tree, layout, seen.sightings)
-        is_over = events[-1].event_type in ("run.completed", "run.failed", "run.cancelled")
-        seconds = time.monotonic() - began
+        state = fold(layout, events, self._outputs(events, seen.outputs_of))
+        is_over = state.run.status not in ("queued", "started")
         following = NextLook(
             position=seen.position,
             is_over=is_over,
             is_final=is_over and cursor.end_seen,
-            pause=SETTLE_S if is_over else REST * seconds,
+            pause=SETTLE_S if is_over else REST * (time.monotonic() - began),
         )
-        self._write(cursor, layout, events, self._outputs(events, seen.outputs_of), following)
-        return True
-
-    def _write(
-        self,
-        cursor: RunCursor,
-        layout: Layout,
-        events: Sequence[LogEvent],
-        outputs: Mapping[str, Any],
-        following: NextLook,
-    ) -> None:
-        state = fold(layout, events, outputs)
         self._tables.save(cursor, state, events, following, rewrite=self._rewrite)
+        return True
 
     def _identified(self, facts: RunFacts, record: dg.RunRecord) -> RunFacts:
         """Settle under which id a run is known, when it was asked for, and what it repeats."""
@@ -253,9 +242,9 @@ class Projector:
         told = events[0].event_data
         _, layout = self._pins(told["flow_slug"], told["watermark"])
         ended = cut_short(layout, events, self._tables.clock(), LOST)
+        state = fold(layout, ended, self._outputs(ended, [cursor.dagster_run_id]))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)
-        outputs = self._outputs(ended, [cursor.dagster_run_id])
-        self._write(cursor, layout, ended, outputs, following)
+        self._tables.save(cursor, state, ended, following, rewrite=self._rewrite)
 
     def _note_failure(
         self, cursor: RunCursor, record: dg.RunRecord | None, error: Exception, tally: Tally

@@ -53,7 +53,7 @@ class Tables(Protocol):
         self, found: Sequence[FoundRun], name: str, position: Mapping[str, Any]
     ) -> None: ...
     def due(self, as_of: datetime, limit: int) -> Sequence[RunCursor]: ...  # noqa: D102
-    def postpone(self, dagster_run_ids: Sequence[UUID]) -> None: ...  # noqa: D102
+    def postpone(self, dagster_run_ids: Sequence[UUID], pause: float = 0.0) -> None: ...  # noqa: D102
     def identity(self, run_id: UUID) -> tuple[UUID | None, datetime | None]: ...  # noqa: D102
     def run_id_of(self, dagster_run_id: UUID) -> UUID | None: ...  # noqa: D102
     def events(self, run_id: UUID) -> Sequence[LogEvent]: ...  # noqa: D102

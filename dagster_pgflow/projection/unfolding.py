@@ -35,6 +35,7 @@ class Unfolding:
         self._ended_steps: set[str] = set()
         self._ended_tasks: set[Task] = set()
         self._skipped_scopes: dict[str, tuple[SkipReason, str]] = {}
+        self._run_has_started = False
         self._run_is_over = False
         self.failure: tuple[str, str] | None = None
 
@@ -63,9 +64,11 @@ class Unfolding:
                 over[thing].add(name)
 
     def open_run(self) -> None:
-        """Write that the run has started."""
-        queued = self._scope_openers[RUN_SCOPE]
-        self._scope_openers[RUN_SCOPE] = self._writer.write("run.started", {}, parent=queued)
+        """Write that the run has started; a worker that takes a run over does not start it."""
+        if not self._run_has_started:
+            self._run_has_started = True
+            queued = self._scope_openers[RUN_SCOPE]
+            self._scope_openers[RUN_SCOPE] = self._writer.write("run.started", {}, parent=queued)
 
     def open_step(self, path: str) -> None:
         """Write that a step has started, after the scopes around it."""

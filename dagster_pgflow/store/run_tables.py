@@ -80,11 +80,11 @@ class RunTables:
         rows = self._database.fetch_all("fetch_due_cursors", as_of=as_of, limit=limit)
         return tuple(RunCursor(**row) for row in rows)
 
-    def postpone(self, dagster_run_ids: Sequence[UUID]) -> None:
-        """Put runs that have nothing new at the end of the list."""
+    def postpone(self, dagster_run_ids: Sequence[UUID], pause: float = 0.0) -> None:
+        """Put runs at the end of the list, or even further by so many seconds."""
         if dagster_run_ids:
             listed = [str(dagster_run_id) for dagster_run_id in dagster_run_ids]
-            self._database.execute("postpone_runs", dagster_run_ids=listed)
+            self._database.execute("postpone_runs", dagster_run_ids=listed, pause=pause)
 
     def identity(self, run_id: UUID) -> tuple[UUID | None, datetime | None]:
         """Return the Dagster run that has a run_id, and when that run was requested."""

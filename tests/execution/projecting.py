@@ -198,6 +198,22 @@ def sorted_state(state: RunState) -> RunState:
     )
 
 
+def assert_log_is_sound(world: World, dagster_run_id: UUID) -> None:
+    """Checks that the log is whole, adds up to the rows, and comes out the same again."""
+    run_id = world.tables.run_id_of(dagster_run_id)
+    assert run_id is not None
+    events = world.tables.events(run_id)
+    assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
+    known: set[UUID | None] = {None}
+    for event in events:
+        assert event.parent_event_id in known
+        known.add(event.event_id)
+    assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
+    before = world.snapshot()
+    world.look_again()
+    assert world.snapshot() == before
+
+
 @pytest.fixture
 def world(database: Database, sql: Session) -> Iterator[World]:
     """A store of this test's own, and a Dagster instance in memory."""

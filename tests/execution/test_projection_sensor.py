@@ -283,3 +283,39 @@ def test_discovery_pages_through_many_runs_of_one_moment(
     made = {str(world.run("f", HANDLERS)) for _ in range(7)}
     world.project()
     assert set(world.sql.column("select dagster_run_id from pgflow.runs")) == made
+
+
+def test_a_search_now_and_then_finds_what_a_wrong_clock_dated_back(world: World) -> None:
+    world.define(FLOW)
+    world.run("f", HANDLERS)
+    world.project()
+    ahead = "jsonb_build_object('changed_at', now() + interval '3 hours', 'deep_at', {})"
+    write = "update pgflow.projection_cursors set position = "
+    world.sql(write + ahead.format("now()"))
+    late = world.run("f", HANDLERS)
+    assert world.project().written == 0
+    world.sql(write + ahead.format("now() - interval '1 hour'"))
+    assert world.project().written == 1
+    assert world.sql("select status from pgflow.runs where dagster_run_id = %s", str(late)) == [
+        ("completed",)
+    ]
+
+
+def test_a_run_of_many_events_goes_behind_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_pgflow.projection.dagster_runs.EVENTS_PER_PAGE", 2)
+    postponed: list[float] = []
+    postpone = world.tables.postpone
+
+    def note(dagster_run_ids: Any, pause: float = 0.0) -> None:
+        if dagster_run_ids:
+            postponed.append(pause)
+        postpone(dagster_run_ids, pause)
+
+    monkeypatch.setattr(world.tables, "postpone", note)
+    world.define(FLOW)
+    world.run("f", HANDLERS)
+    assert world.project().written == 1
+    assert postponed == [60.0]
+    assert world.one("runs")["status"] == "completed"

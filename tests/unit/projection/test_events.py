@@ -242,6 +242,20 @@ def test_a_failure_ends_the_subruns_around_it_and_the_run_end_the_rest() -> None
     assert story.events()[-1].event_data == {"error": 'Step "s.x" failed: boom'}
 
 
+def test_a_worker_that_takes_a_run_over_does_not_start_it_again() -> None:
+    story = Story([MAPS]).then("run_started").then("started", "a").then("run_started")
+    story = story.does("a")
+    assert story.types()[1:] == [
+        "run.started",
+        "step.started a",
+        "task.started a[0]",
+        "task.started a[0]",
+        "task.completed a[0]",
+        "step.completed a",
+    ]
+    assert story.events()[4].event_data["attempt"] == 2
+
+
 def test_a_run_that_failed_without_a_step_says_what_dagster_says() -> None:
     story = Story([TOP, INNER]).then("run_failed", error="no worker")
     assert story.events()[-1].event_data == {"error": "no worker"}

@@ -49,9 +49,9 @@ order by due_at, dagster_run_id
 limit :limit;
 
 -- name: postpone_runs
--- Note that there was nothing new to see.
+-- Put runs behind others in the list of those to look at.
 update pgflow.run_cursors
-set due_at = clock_timestamp()
+set due_at = clock_timestamp() + make_interval(secs => :pause)
 where dagster_run_id = any (cast(:dagster_run_ids as uuid[]));
 
 -- name: advance_run_cursor

@@ -1,0 +1,154 @@
+"""What the projection writes, and what it leaves alone."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.run_tables import RunTables
+from tests.postgres import Session
+from tests.unit.projection.telling import NOON, RUN_ID, Story, batch
+
+INNER = Flow("inner").step("x")
+TOP = Flow("top").step("a").subflow("s", "inner", depends_on="a").subflow("t", "inner")
+STORY = Story([TOP, INNER]).then("run_started").does("a", 1)
+GOES_ON = NextLook("1", is_over=False, is_final=False, pause=0)
+STATES = ("runs", "subruns", "step_states", "step_tasks", "event_log")
+
+
+@pytest.fixture
+def tables(database: Database) -> RunTables:
+    tables = RunTables(database)
+    tables.register([FoundRun(RUN_ID, None, NOON)], "runs", {})
+    return tables
+
+
+def due(tables: RunTables) -> RunCursor:
+    [cursor] = tables.due(tables.clock(), 10)
+    return cursor
+
+
+def save(tables: RunTables, story: Story, *, rewrite: bool = False) -> bool:
+    return tables.save(due(tables), story.state(), story.events(), GOES_ON, rewrite=rewrite)
+
+
+def versions(sql: Session) -> dict[str, list[str]]:
+    """Returns which transaction wrote each row, table by table."""
+    return {
+        table: sql.column(f"select xmin::text from pgflow.{table} order by ctid")
+        for table in STATES
+    }
+
+
+def test_rows_that_have_not_changed_are_not_written_again(tables: RunTables, sql: Session) -> None:
+    assert save(tables, STORY)
+    before = versions(sql)
+    assert save(tables, STORY)
+    assert versions(sql) == before
+
+
+def test_new_events_are_added_behind_the_others(tables: RunTables, sql: Session) -> None:
+    save(tables, STORY)
+    before = versions(sql)["event_log"]
+    save(tables, STORY.does("s.x", 2))
+    assert versions(sql)["event_log"][: len(before)] == before
+    numbers = sql.column("select sequence_num from pgflow.event_log order by 1")
+    assert numbers == list(range(1, len(before) + 9))
+
+
+def test_an_event_that_turns_up_late_finds_its_place(tables: RunTables, sql: Session) -> None:
+    late = STORY.does("s.x", 2).does("t.x", 3)
+    early = replace(late, sightings=tuple(s for s in late.sightings if s.step_key != "s.x"))
+    save(tables, early)
+    save(tables, late)
+    stored = [event.event_id for event in tables.events(RUN_ID)]
+    assert stored == [event.event_id for event in late.events()]
+
+
+def test_stored_events_are_those_that_were_written(tables: RunTables) -> None:
+    save(tables, STORY)
+    assert list(tables.events(RUN_ID)) == STORY.events()
+
+
+def test_numbers_stay_and_have_no_gaps(tables: RunTables, sql: Session) -> None:
+    save(tables, STORY)
+    ids = sql("select subrun_path, subrun_id from pgflow.subruns order by 1")
+    for _ in range(3):
+        save(tables, STORY.does("s.x"), rewrite=True)
+        save(tables, STORY)
+    assert sql("select subrun_path, subrun_id from pgflow.subruns order by 1") == ids
+    other = replace(STORY.state().run, run_id=uuid4(), dagster_run_id=uuid4())
+    tables.register([FoundRun(other.run_id, None, NOON)], "runs", {})
+    cursor = RunCursor(other.run_id, None, 0, end_seen=False, failures=0)
+    tables.save(cursor, replace(STORY.state(), run=other), [], GOES_ON)
+    assert sql.column("select id from pgflow.runs order by 1") == [1, 2]
+    assert sql.column("select subrun_id from pgflow.subruns order by 1") == [1, 2, 3, 4]
+
+
+def test_whoever_is_late_writes_nothing(tables: RunTables, sql: Session) -> None:
+    cursor = due(tables)
+    assert tables.save(cursor, STORY.state(), STORY.events(), GOES_ON)
+    before = versions(sql)
+    later = STORY.does("s.x")
+    assert not tables.save(cursor, later.state(), later.events(), GOES_ON)
+    assert versions(sql) == before
+
+
+def test_a_failed_write_leaves_the_cursor_where_it_was(tables: RunTables, sql: Session) -> None:
+    cursor = due(tables)
+    sql("alter table pgflow.event_log add constraint none check (event_type <> 'step.completed')")
+    with pytest.raises(Exception, match="none"):
+        tables.save(cursor, STORY.state(), STORY.events(), GOES_ON)
+    assert due(tables) == cursor
+    assert sql("select from pgflow.runs") == []
+
+
+def test_a_run_is_due_again_when_dagster_changes_it(tables: RunTables) -> None:
+    final = NextLook("1", is_over=True, is_final=True, pause=0)
+    tables.save(due(tables), STORY.state(), STORY.events(), final)
+    tables.register([FoundRun(RUN_ID, None, NOON)], "runs", {})
+    assert tables.due(tables.clock(), 10) == ()
+    tables.register([FoundRun(RUN_ID, None, NOON + timedelta(seconds=1))], "runs", {})
+    assert due(tables).end_seen
+
+
+def test_the_position_of_a_sensor_comes_back(tables: RunTables) -> None:
+    assert tables.position("other") is None
+    tables.register([], "other", {"changed_at": "today"})
+    assert tables.position("other") == {"changed_at": "today"}
+
+
+def test_ten_thousand_tasks_are_written_in_seconds(tables: RunTables, sql: Session) -> None:
+    count = 10_000
+    flow = Flow("f").map("m", batch_size=100)
+    story = Story([flow]).then(
+        "succeeded",
+        "m__fan_out",
+        outcome={"status": "completed", "fans_out": {"m": {"tasks": count, "batches": 100}}},
+    )
+    sightings = list(story.sightings)
+    for key in range(100):
+        told = batch(key * 100, *range(100))
+        [added] = story.then("succeeded", f"m[{key}]", outcome=told).sightings[1:]
+        sightings.append(replace(added, position=key + 2))
+    story = replace(story, sightings=tuple(sightings))
+    began = time.monotonic()
+    assert save(tables, story)
+    assert time.monotonic() - began < 20
+    assert sql.value("select count(*) from pgflow.step_tasks where status = 'completed'") == count
+
+
+def test_a_requested_run_is_bound_to_the_first_dagster_run(tables: RunTables, sql: Session) -> None:
+    run_id, first, second = uuid4(), uuid4(), uuid4()
+    sql("insert into pgflow.runs (run_id, flow_slug) values (%s, 'f')", str(run_id))
+    tables.register([FoundRun(first, run_id, NOON)], "runs", {})
+    tables.register([FoundRun(second, run_id, NOON)], "runs", {})
+    bound = sql.value("select dagster_run_id from pgflow.runs where run_id = %s", str(run_id))
+    assert UUID(str(bound)) == first
+    assert tables.run_id_of(first) == run_id
+    assert tables.identity(run_id) == (first, None)
