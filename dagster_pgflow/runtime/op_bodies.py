@@ -334,7 +334,7 @@ def _wire(value: Any) -> Any:
 def _result(
     execution: Execution, value: Any, sent: Sequence[tuple[MapStep, Sequence[Batch | Skipped]]]
 ) -> dg.Output[Any]:
-    reports = tuple(execution.tasks.reports.values())
+    reports = execution.tasks.reported
     if isinstance(value, Skipped):
         execution.context.log.info(_skip_sentence(execution, value))
         report = outcome.skipped(value, reports, execution.worker)
@@ -370,7 +370,7 @@ def _skip_sentence(execution: Execution, skip: Skipped) -> str:
 
 
 def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
-    reports = tuple(execution.tasks.reports.values())
+    reports = execution.tasks.reported
     report = outcome.failed(str(error), reports, execution.worker)
     return dg.Failure(
         description=str(error),

@@ -50,6 +50,11 @@ class Tasks:
     reports: dict[int, TaskReport] = field(default_factory=dict)
     errors: list[StepError] = field(default_factory=list)
 
+    @property
+    def reported(self) -> tuple[TaskReport, ...]:
+        """The reports by index, whichever attempt they are from."""
+        return tuple(self.reports[index] for index in sorted(self.reports))
+
     def run(self, index: int, value: Any, call: Call) -> Any:
         """Run one task; return its output, or `None` after an error that is kept."""
         started_at = time.time()

@@ -1,0 +1,200 @@
+"""Run a flow in real Dagster, in this process, in one line of a test.
+
+    result = run(Flow("f").step("a", "echo").step("b", "echo", depends_on="a"), {"x": 1})
+    assert result.outputs == {"a": {"x": 1}, "b": {"a": {"x": 1}}}
+
+Two handlers are always there: `echo` returns its input, `give` what `gives(...)` says.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, RESULT_OUTPUT, TAG_FLOW, is_helper
+from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.mapping import join
+from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
+
+Handlers = Mapping[str, Callable[..., Any]]
+
+
+def gives(value: Any) -> dict[str, Any]:
+    """The arguments of a step that returns a value, whatever it receives."""
+    return {"handler": "give", "params": {"value": value}}
+
+
+BUILT_IN: Handlers = {
+    "echo": lambda value: value,
+    "give": lambda _value, ctx: ctx.params["value"],
+}
+
+
+class MemoryOfThisProcess(TaskMemory):
+    """Keeps finished elements as the database would: as JSON."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+
+    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
+        self.kept[run_id, step_key] = json.dumps(finished)
+
+    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
+        recalled: dict[str, Any] = json.loads(self.kept.get((run_id, step_key), "{}"))
+        return recalled
+
+
+class JsonIOManager(dg.IOManager):
+    """Keeps outputs as the database would: as JSON."""
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, str, str], str] = {}
+
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        self.texts[_key_of(context)] = json.dumps(obj, allow_nan=False)
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        assert context.upstream_output is not None
+        return json.loads(self.texts[_key_of(context.upstream_output)])
+
+
+def _key_of(context: dg.OutputContext) -> tuple[str, str, str]:
+    return context.step_key, context.name, context.mapping_key or ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a run.
+
+    Attributes:
+        success: Whether Dagster calls the run a success.
+        outputs: The outputs of the completed steps by path, that of a map as one list.
+        skips: Why steps were skipped, by path.
+        errors: What failed the run, by path.
+        helpers: The helper ops that ran.
+        executions: How many ops ran for each step.
+        tasks: The report of each task, by path.
+        fans_out: How many tasks and batches each op sent out, by its path.
+        retries: How often an op was tried again, by path.
+    """
+
+    success: bool
+    outputs: dict[str, Any] = field(default_factory=dict)
+    skips: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    helpers: list[str] = field(default_factory=list)
+    executions: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    fans_out: dict[str, Any] = field(default_factory=dict)
+    retries: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """How each step ended, by path."""
+        found = dict.fromkeys(self.outputs, "completed") | dict.fromkeys(self.skips, "skipped")
+        return found | dict.fromkeys(self.errors, "failed")
+
+    @property
+    def error(self) -> str:
+        """The only thing that failed the run."""
+        [error] = self.errors.values()
+        return error
+
+
+def job_of(
+    flow: Flow,
+    others: Iterable[Flow] = (),
+    handlers: Handlers | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.JobDefinition:
+    """Return the Dagster job of a flow."""
+    flows = {known.slug: known for known in (*others, flow)}
+    own = {PGFLOW_KEY: MemoryOfThisProcess(), IO_MANAGER_KEY: JsonIOManager()}
+    settings = JobSettings({**own, **(resources or {})}, dg.in_process_executor)
+    registry = HandlerRegistry.collect([{**BUILT_IN, **(handlers or {})}])
+    return JobEmitter(flows, registry, settings).job(flow.slug, {TAG_FLOW: flow.slug})
+
+
+def run(
+    flow: Flow,
+    input: Any = None,
+    *,
+    others: Iterable[Flow] = (),
+    handlers: Handlers | None = None,
+    resources: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a flow in this process.
+
+    Args:
+        flow: The flow.
+        input: Its input.
+        others: The flows that it contains.
+        handlers: Functions by handler name, besides those that are always there.
+        resources: Dagster resources by key.
+        tags: Tags of the run.
+    """
+    stored = JsonIOManager()
+    job = job_of(flow, others, handlers, {IO_MANAGER_KEY: stored, **(resources or {})})
+    finished = job.execute_in_process(
+        run_config={"inputs": {FLOW_INPUT: input}}, raise_on_error=False, tags=dict(tags or {})
+    )
+    return result_of(finished.success, finished.all_events, stored.texts)
+
+
+def result_of(
+    success: bool,  # it is Dagster's own word
+    events: Iterable[dg.DagsterEvent],
+    texts: Mapping[tuple[str, str, str], str],
+) -> Result:
+    """Read the result of a run from its events and its stored outputs."""
+    result = Result(success)
+    values: dict[str, list[Any]] = {}
+    for event in events:
+        if event.step_key is None:
+            continue
+        path = event.step_key.partition("[")[0]
+        if event.is_step_up_for_retry:
+            result.retries[path] = result.retries.get(path, 0) + 1
+        elif event.is_step_failure:
+            result.errors[path] = _error_of(event)
+            _note(result, path, _outcome(event.step_failure_data.user_failure_data))
+        elif event.is_successful_output and event.step_output_data.output_name == RESULT_OUTPUT:
+            _note(result, path, _outcome(event.step_output_data))
+            if is_helper(path):
+                result.helpers.append(path)
+                continue
+            result.executions[path] = result.executions.get(path, 0) + 1
+            value = from_wire(json.loads(texts[event.step_key, RESULT_OUTPUT, ""]))
+            values.setdefault(path, []).append(value)
+    for path, found in values.items():
+        value = join(found) if any(isinstance(item, Batch) for item in found) else found[0]
+        if isinstance(value, Skipped):
+            result.skips[path] = value.reason
+        elif path not in result.errors:
+            result.outputs[path] = value
+    return result
+
+
+def _note(result: Result, path: str, outcome: Mapping[str, Any]) -> None:
+    result.tasks.setdefault(path, []).extend(outcome.get("tasks", ()))
+    if "fans_out" in outcome:
+        result.fans_out[path] = outcome["fans_out"]
+
+
+def _outcome(data: Any) -> Mapping[str, Any]:
+    found = data.metadata.get(OUTCOME_KEY) if data is not None else None
+    return found.value if found is not None else {}
+
+
+def _error_of(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return data.user_failure_data.description
+    return data.error.message if data.error is not None else "?"
