@@ -1,0 +1,1 @@
+"""What `dagster-pgflow doctor` looks at."""

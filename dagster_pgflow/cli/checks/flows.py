@@ -1,0 +1,77 @@
+"""Can the stored flows run, and are their handlers known?"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
+from dagster_pgflow.compiler.soundness import problems_of
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import HandledStep
+from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+
+MOST_SHOWN = 20
+
+
+def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[Check]:
+    """Look for problems of the stored flows.
+
+    Args:
+        database: The store.
+        handler_modules: Modules that hold handlers, by their dotted names.
+    """
+    catalog = Catalog(database)
+    pinned = catalog.flows(catalog.watermark())
+    flows = {slug: found.flow for slug, found in pinned.items()}
+    problems = [f"{slug}: {p}" for slug, flow in flows.items() for p in problems_of(flow, flows)]
+    if not flows:
+        yield skipped("Flows", "none is stored; `dagster-pgflow load --examples` stores some")
+        return
+    if problems:
+        yield warning("Flows", _listed(problems))
+    else:
+        yield ok("Flows", f"{len(flows)} stored, all sound")
+    yield from _check_handlers(flows, handler_modules)
+
+
+def _check_handlers(flows: Mapping[str, Flow], modules: Sequence[str]) -> Iterator[Check]:
+    try:
+        registry = HandlerRegistry.collect(_import(name) for name in modules)
+    except (ImportError, PgflowError) as error:
+        yield failed("Handlers", f"The handlers cannot be loaded: {error}")
+        return
+    if not registry.handlers:
+        yield skipped(
+            "Handlers", "not looked at; name their modules: `doctor --handlers my_package.handlers`"
+        )
+        return
+    unknown = [
+        f"{flow.slug}.{step.slug} ({step.handler or f'{flow.slug}.{step.slug}'})"
+        for flow in flows.values()
+        for step in flow.steps
+        if isinstance(step, HandledStep)
+        and registry.find(flow.slug, step.slug, step.handler) is None
+    ]
+    if unknown:
+        yield warning("Handlers", f"Not registered: {_listed(unknown)}")
+    else:
+        yield ok("Handlers", f"{len(registry.handlers)} registered, none is missing")
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    shown = list(sentences[:MOST_SHOWN])
+    if len(sentences) > MOST_SHOWN:
+        shown.append(f"... and {len(sentences) - MOST_SHOWN} more")
+    return "\n".join(shown)
+
+
+def _import(name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    return import_module(name)

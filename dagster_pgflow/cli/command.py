@@ -1,0 +1,23 @@
+"""What every command has: a name, a help text and examples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+KEEP_LINES = "\b"
+"""Tells click to leave the lines of a paragraph as they are."""
+
+
+def command_with_examples(
+    name: str, *examples: str
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """Make a function a command whose help ends in examples.
+
+    Args:
+        name: The command's name.
+        *examples: Command lines, without the program's name.
+    """
+    lines = [f"  dagster-pgflow {example}" for example in examples]
+    heading = "Examples:" if len(lines) > 1 else "Example:"
+    return click.command(name, epilog="\n".join([KEEP_LINES, heading, *lines]))

@@ -1,0 +1,88 @@
+"""The group of all commands, and the one place where errors become sentences and exit codes."""
+
+from importlib import import_module
+from typing import Any, Self
+
+import click
+
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.version import __version__
+
+COMMANDS = (
+    "demo",
+    "migrate",
+    "load",
+    "validate",
+    "list",
+    "show",
+    "start",
+    "status",
+    "sql",
+    "doctor",
+    "rebuild",
+    "schema",
+)
+"""Each is a module of this package; the order is that of the help."""
+
+HELP = """Flows that live in Postgres and run in Dagster.
+
+The database is PGFLOW_DATABASE_URL; without it, an embedded PostgreSQL in PGFLOW_DATA_DIR or in
+your user data folder, which is started when it is needed.
+
+\b
+Examples:
+  dagster-pgflow demo                          see all of it at work
+  dagster-pgflow migrate                       make the schema
+  dagster-pgflow load flows/*.yaml             store flows
+  dagster-pgflow start order --input @order.json --wait
+  dagster-pgflow status 3f2a                   how a run is doing
+"""
+
+
+class CommandGroup(click.Group):
+    """Loads a command when it is called, so that `list` does not wait for Dagster's import."""
+
+    @classmethod
+    def of_this_package(cls) -> Self:
+        """Return the group with every command of this package."""
+        group = cls(
+            "dagster-pgflow",
+            help=HELP,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        )
+        group.params += [
+            click.Option(
+                ["--traceback"], is_flag=True, help="Show where an unexpected error came from."
+            )
+        ]
+        return click.version_option(__version__, prog_name="dagster-pgflow")(group)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, loading its module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"dagster_pgflow.cli.{cmd_name}").command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error becomes one sentence and exit code 1."""
+        wants_traceback = ctx.params.pop("traceback", False)
+        try:
+            return super().invoke(ctx)
+        except PgflowError as error:
+            raise click.ClickException(str(error)) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if wants_traceback or isinstance(error, BrokenPipeError):
+                raise
+            raise click.ClickException(
+                f"This should not have happened, {type(error).__name__}: {error};"
+                " `dagster-pgflow --traceback ...` shows where."
+            ) from error

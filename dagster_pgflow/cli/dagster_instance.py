@@ -1,0 +1,34 @@
+"""The Dagster instance that DAGSTER_HOME names."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+
+from dagster_pgflow.errors import ConfigurationError
+
+HOME_VARIABLE = "DAGSTER_HOME"
+
+
+@contextmanager
+def opened_instance() -> Iterator[dg.DagsterInstance]:
+    """Open the Dagster instance of the environment.
+
+    Raises:
+        ConfigurationError: DAGSTER_HOME is not set, or its dagster.yaml cannot be used.
+    """
+    if not os.environ.get(HOME_VARIABLE, "").strip():
+        raise ConfigurationError(
+            f"{HOME_VARIABLE} is not set; set it to the folder of Dagster's dagster.yaml, as it is"
+            " for `dagster dev`."
+        )
+    try:
+        instance = dg.DagsterInstance.get()
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(
+            f"Dagster cannot be opened with {HOME_VARIABLE}={os.environ[HOME_VARIABLE]}: {reason}"
+        ) from error
+    with instance:
+        yield instance

@@ -1,0 +1,1 @@
+"""What `dagster-pgflow demo` consists of."""

@@ -1,0 +1,69 @@
+"""The files that `load` and `validate` take, as sources for the store."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from dagster_pgflow.cli.console import aside
+from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_text
+from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.errors import ConfigurationError, Problem
+from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.store.loading import Finding, Source
+
+SQL_SUFFIX = ".sql"
+
+
+def read_sources(paths: Sequence[Path]) -> tuple[list[Source], list[Finding]]:
+    """Read files; return what they hold, and what could not be read.
+
+    Args:
+        paths: Flow files and SQL scripts.
+
+    Raises:
+        ConfigurationError: A file cannot be opened, or is of another kind.
+    """
+    sources: list[Source] = []
+    findings: list[Finding] = []
+    for path in paths:
+        source, problems = _read(path)
+        sources.append(source)
+        findings += [Finding(source.name, problem) for problem in problems]
+    return sources, findings
+
+
+def needs_store(sources: Sequence[Source]) -> bool:
+    """Say whether only a database can tell if the sources are sound."""
+    flows = {flow.slug: flow for source in sources for flow in source.flows}
+    return any(source.sql is not None for source in sources) or any(
+        isinstance(step, SubflowStep) and step.flow not in flows
+        for flow in flows.values()
+        for step in flow.steps
+    )
+
+
+def refuse(findings: Sequence[Finding]) -> None:
+    """Print every problem, and end with exit code 1, when there are any."""
+    if not findings:
+        return
+    for finding in findings:
+        aside(f"{finding.source}: {finding.problem}")
+    count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
+    raise click.ClickException(f"{count}; nothing was changed.")
+
+
+def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:
+    suffix = path.suffix.lower()
+    if suffix not in (*SUFFIXES, SQL_SUFFIX):
+        raise ConfigurationError(
+            f"{path} is no flow file; its name must end in one of:"
+            f" {', '.join((*SUFFIXES, SQL_SUFFIX))}."
+        )
+    if suffix != SQL_SUFFIX:
+        file = read_flow_file(path)
+        return Source(str(path), flows=file.flows), file.problems
+    try:
+        return Source(str(path), sql=read_text(path)), ()
+    except Unreadable as reason:
+        return Source(str(path)), (Problem("unreadable-file", reason.place, str(reason)),)

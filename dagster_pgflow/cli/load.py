@@ -1,0 +1,57 @@
+"""`dagster-pgflow load`: store the flows of files."""
+
+from pathlib import Path
+
+import click
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import as_json, aside, print_json
+from dagster_pgflow.cli.flow_files import read_sources, refuse
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.examples import FLOW_FILES
+from dagster_pgflow.store.loading import FlowChange, load
+
+
+@command_with_examples(
+    "load",
+    "load flows/order.yaml flows/payment.py",
+    "load my_flow.sql",
+    "load --examples",
+)
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--examples", "wants_examples", is_flag=True, help="The flows that ship with this.")
+@as_json
+def command(files: tuple[Path, ...], *, wants_examples: bool, wants_json: bool) -> None:
+    """Store the flows of files.
+
+    All flows of FILES are stored, or none when there is a problem.
+
+    A .json, .yaml or .yml file holds one flow or a list of flows. A .py file is run and gives
+    the `Flow` objects at its top. A .sql file is run, all of it in one transaction.
+
+    A running Dagster shows new and changed flows some seconds later.
+    """
+    paths = [*files, *(FLOW_FILES if wants_examples else ())]
+    if not paths:
+        raise click.UsageError("Name at least one file, or --examples.")
+    sources, findings = read_sources(paths)
+    refuse(findings)
+    with opened_store() as database:
+        loading = load(database, sources)
+    refuse(loading.findings)
+    changes = list(loading.changes.values())
+    if wants_json:
+        print_json(changes)
+        return
+    for change in changes:
+        click.echo(_sentence(change))
+    if not changes:
+        aside("No flow was changed.")
+
+
+def _sentence(change: FlowChange) -> str:
+    file = Path(change.source).name
+    if change.is_deleted:
+        return f"{change.slug}: deleted ({file})"
+    news = "stored as" if change.is_new else "unchanged,"
+    return f"{change.slug}: {news} version {change.version} ({file})"

@@ -1,0 +1,37 @@
+"""`dagster-pgflow rebuild`: make the run tables anew from Dagster's event log."""
+
+import time
+
+import click
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import aside
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.outputs import OutputStore
+from dagster_pgflow.store.run_tables import RunTables
+
+
+@command_with_examples("rebuild", "rebuild")
+def command() -> None:
+    """Make the run tables anew.
+
+    Every row is made from Dagster's event log, as the sensors would have made it, with the same
+    ids; runs go on meanwhile. Runs that Dagster has deleted are made from pgflow's own event
+    log. It needs DAGSTER_HOME, the folder with the dagster.yaml of the deployment.
+    """
+    # Here, because Dagster takes seconds to import.
+    from dagster_pgflow.cli.dagster_instance import opened_instance  # noqa: PLC0415
+    from dagster_pgflow.projection.projector import rebuild  # noqa: PLC0415
+    from dagster_pgflow.projection.sources import Sources  # noqa: PLC0415
+
+    began = time.monotonic()
+    with opened_store() as database, opened_instance() as instance:
+        sources = Sources(Catalog(database), OutputStore(database), RunTables(database))
+        tally = rebuild(instance, sources)
+    for problem in tally.problems:
+        aside(problem)
+    runs = "1 run" if tally.written == 1 else f"{tally.written} runs"
+    click.echo(f"Rebuilt {runs} in {time.monotonic() - began:.1f} s.")
+    if tally.problems:
+        raise click.ClickException(f"{len(tally.problems)} runs could not be read.")

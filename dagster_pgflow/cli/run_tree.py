@@ -1,0 +1,82 @@
+"""The steps of a run as a tree: a subflow's steps stand below its step."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from dagster_pgflow.cli.console import clock, duration, new_table, styled
+from dagster_pgflow.store.run_status import RunReport, StepReport
+
+Children = Mapping[str, Sequence[StepReport]]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One line of the tree.
+
+    Attributes:
+        lead: The lines that connect it to its parent.
+        step: The step.
+    """
+
+    lead: str
+    step: StepReport
+
+
+def run_tree(report: RunReport) -> Table:
+    """Return the steps of a run as a table whose first column is a tree."""
+    subflows = {subrun.subrun_path: subrun.subflow_slug for subrun in report.subruns}
+    children = _by_parent(report.steps)
+    table = new_table("Step", "State", "Tasks", "Tries", "Started", "Took", "", numbers=("Took",))
+    for branch in branches(children):
+        step = branch.step
+        inner = children.get(step.step_path, ())
+        subrun = inner[0].subrun_path if inner else None
+        table.add_row(
+            f"{branch.lead}{step.step_slug}",
+            styled(step.status),
+            _tasks(step),
+            str(step.attempts) if step.attempts > 1 else "",
+            clock(step.started_at).partition(" ")[2],
+            duration(step.started_at, step.ended_at or report.run.seen_at),
+            step.error_message or _note(step, subrun, subflows),
+        )
+    return table
+
+
+def branches(children: Children, parent: str = "", lead: str = "") -> Iterator[Branch]:
+    """Yield the lines below a step, in the order in which the steps began.
+
+    Args:
+        children: The steps by the path of the step that they belong to.
+        parent: That path; empty at the top.
+        lead: What stands before the lines of this level.
+    """
+    siblings = children.get(parent, ())
+    for number, step in enumerate(siblings, 1):
+        is_last = number == len(siblings)
+        yield Branch(f"{lead}{'└─ ' if is_last else '├─ '}", step)
+        yield from branches(children, step.step_path, f"{lead}{'   ' if is_last else '│  '}")
+
+
+def _by_parent(steps: Sequence[StepReport]) -> dict[str, list[StepReport]]:
+    children: dict[str, list[StepReport]] = {}
+    for step in steps:
+        children.setdefault(step.step_path.rpartition(".")[0], []).append(step)
+    return children
+
+
+def _tasks(step: StepReport) -> str:
+    if step.step_type != "map" or step.tasks is None:
+        return ""
+    failed = f", {step.tasks_failed} failed" if step.tasks_failed else ""
+    return f"{step.tasks_done}/{step.tasks}{failed}"
+
+
+def _note(step: StepReport, subrun: str | None, subflows: Mapping[str, str]) -> str:
+    if step.skip_reason is not None:
+        return step.skip_reason.replace("_", " ")
+    if subrun is not None:
+        return f"subrun {subrun} of flow {subflows.get(subrun, '?')}"
+    return ""

@@ -1,0 +1,107 @@
+"""`dagster-pgflow show`: one flow, as it is stored."""
+
+from collections.abc import Iterator
+
+import click
+from rich.table import Table
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import as_json, console, new_table, print_json, short
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import effort_of
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.store.flows import FlowBuilder
+
+
+@command_with_examples(
+    "show",
+    "show order",
+    "show order --json > order.json",
+)
+@click.argument("slug")
+@as_json
+def command(slug: str, *, wants_json: bool) -> None:
+    """Show a stored flow.
+
+    With --json it is the definition, which `load` takes back.
+    """
+    with opened_store() as database:
+        flow = FlowBuilder(database).get_flow(slug)
+    if wants_json:
+        print_json(flow.to_json())
+        return
+    out = console()
+    for line in _headlines(flow):
+        out.print(line)
+    out.print(_steps(flow) if flow.steps else "It has no steps yet.")
+    if flow.schedules:
+        out.print(_schedules(flow))
+
+
+def _headlines(flow: Flow) -> Iterator[str]:
+    yield f"Flow {flow.slug}"
+    if flow.description:
+        yield flow.description
+    if flow.tags:
+        yield "Tags: " + ", ".join(f"{key}={value}" for key, value in flow.tags.items())
+    if flow.input_schema is not None:
+        yield f"Input: {_fields(flow)}"
+
+
+def _fields(flow: Flow) -> str:
+    schema = flow.input_schema or {}
+    fields = schema.get("properties")
+    if not isinstance(fields, dict) or not fields:
+        return short(schema)
+    required = schema.get("required", ())
+    return ", ".join(name if name in required else f"[{name}]" for name in fields)
+
+
+def _steps(flow: Flow) -> Table:
+    table = new_table("Step", "Type", "Depends on", "Runs", "Attempts", "Delay", "Timeout", "When")
+    for step in flow.steps:
+        effort = effort_of(flow.options, step.options)
+        table.add_row(
+            step.slug,
+            step.type,
+            ", ".join(step.depends_on),
+            _work(flow, step),
+            str(effort.max_attempts),
+            f"{effort.base_delay} s",
+            f"{effort.timeout} s",
+            "; ".join(_conditions(step)),
+        )
+    return table
+
+
+def _work(flow: Flow, step: Step) -> str:
+    if isinstance(step, SubflowStep):
+        return f"flow {step.flow}"
+    name = step.handler or f"{flow.slug}.{step.slug}"
+    size = f", {step.batch_size} at a time" if isinstance(step, MapStep) and step.batch_size else ""
+    return f"{name}{size}"
+
+
+def _conditions(step: Step) -> Iterator[str]:
+    if step.if_ is not None:
+        yield f"if {short(step.if_, 60)}"
+    if step.if_not is not None:
+        yield f"if not {short(step.if_not, 60)}"
+    if step.when_unmet != "skip":
+        yield f"unmet: {step.when_unmet}"
+    if step.when_exhausted != "fail":
+        yield f"exhausted: {step.when_exhausted}"
+
+
+def _schedules(flow: Flow) -> Table:
+    table = new_table("Schedule", "Cron", "Time zone", "Input", "Enabled")
+    for schedule in flow.schedules:
+        table.add_row(
+            schedule.slug,
+            schedule.cron,
+            schedule.timezone,
+            short(schedule.input),
+            "yes" if schedule.enabled else "no",
+        )
+    return table

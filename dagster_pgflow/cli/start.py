@@ -1,0 +1,83 @@
+"""`dagster-pgflow start`: ask for a run, and wait for it if wished."""
+
+from typing import Any
+from uuid import UUID
+
+import click
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import as_json, aside, duration, print_json
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.cli.run_input import read_input
+from dagster_pgflow.cli.waiting import Watcher, wait_for_ends
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
+
+
+@command_with_examples(
+    "start",
+    "start ai_workflow",
+    """start measure_docs --input '{"folder": "docs"}' --wait""",
+    "start order --input @order.json --wait --json",
+)
+@click.argument("slug")
+@click.option(
+    "--input",
+    "-i",
+    "flow_input",
+    default="{}",
+    metavar="JSON|@FILE|-",
+    callback=read_input,
+    help="The flow's input: JSON, a file of JSON, or standard input; {} when absent.",
+)
+@click.option("--run-id", type=click.UUID, help="Your own id; the same id twice starts one run.")
+@click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), help="Seconds after which to wait no more."
+)
+@as_json
+def command(
+    slug: str,
+    flow_input: Any,
+    run_id: UUID | None,
+    timeout: float | None,
+    *,
+    wait: bool,
+    wants_json: bool,
+) -> None:
+    """Start a run of a flow.
+
+    The request is a row in the database before anything else happens: Dagster runs it as soon
+    as its daemon sees it. With --wait the exit code is 0 when the run completed and 1 when it
+    failed or was cancelled.
+    """
+    with opened_store() as database:
+        started = Requests(database).start(slug, flow_input, run_id)
+        if wait or timeout is not None:
+            run = _wait(database, started, timeout)
+        else:
+            run = RunStatusReader(database).summary(started)
+    if wants_json:
+        print_json(run)
+    elif run.is_over:
+        _tell_end(run)
+    else:
+        click.echo(f"Run {run.run_id} of flow {slug} is {run.status}.")
+        aside(f"`dagster-pgflow status {str(run.run_id)[:8]}` shows how it does.")
+    if run.status in ("failed", "cancelled"):
+        raise click.exceptions.Exit(1)
+
+
+def _wait(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
+    ends = wait_for_ends(RunStatusReader(database), {run_id: Watcher(aside)}, timeout)
+    return ends[run_id].run
+
+
+def _tell_end(run: RunSummary) -> None:
+    took = duration(run.started_at, run.ended_at)
+    click.echo(f"Run {run.run_id} of flow {run.flow_slug} {run.status}{took and f' in {took}'}.")
+    if run.error_message:
+        aside(run.error_message)
+    elif run.status == "completed":
+        print_json(run.output)

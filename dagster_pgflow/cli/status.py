@@ -1,0 +1,88 @@
+"""`dagster-pgflow status`: how a run is doing, or the latest runs."""
+
+import click
+from rich.console import Console
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import (
+    as_json,
+    clock,
+    console,
+    duration,
+    new_table,
+    print_json,
+    short,
+    styled,
+)
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.cli.run_tree import run_tree
+from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
+
+
+@command_with_examples(
+    "status",
+    "status",
+    "status 3f2a91c4",
+    "status 3f2a91c4 --json | jq .run.status",
+)
+@click.argument("run_id", required=False)
+@click.option("--limit", "-n", default=20, show_default=True, help="How many of the latest runs.")
+@as_json
+def command(run_id: str | None, limit: int, *, wants_json: bool) -> None:
+    """Show a run, or the latest runs.
+
+    The first digits of a run id are enough, and Dagster's own run id works too.
+    """
+    with opened_store() as database:
+        reader = RunStatusReader(database)
+        if run_id is None:
+            runs = reader.latest(limit)
+            print_json(runs) if wants_json else print_runs(runs, console())
+            return
+        report = reader.report(reader.find(run_id))
+    if wants_json:
+        print_json(report)
+    else:
+        print_report(report, console())
+
+
+def print_runs(runs: tuple[RunSummary, ...], out: Console) -> None:
+    """Print runs as a table."""
+    if not runs:
+        out.print("There are no runs yet; `dagster-pgflow start SLUG` starts one.")
+        return
+    table = new_table("Run", "Flow", "State", "Created", "Took", "Result", numbers=("Took",))
+    for run in runs:
+        table.add_row(
+            str(run.run_id)[:8],
+            run.flow_slug,
+            styled(run.status),
+            clock(run.created_at),
+            duration(run.started_at, run.ended_at or run.seen_at),
+            run.error_message or ("" if run.output is None else short(run.output, 60)),
+        )
+    out.print(table)
+
+
+def print_report(report: RunReport, out: Console) -> None:
+    """Print a run with its steps."""
+    run = report.run
+    out.print(f"Run {run.run_id} of flow {run.flow_slug}, version {run.flow_version}: ", end="")
+    out.print(styled(run.status))
+    if run.dagster_run_id not in (None, run.run_id):
+        out.print(f"In Dagster: run {run.dagster_run_id}")
+    if run.retry_of is not None:
+        out.print(f"Repeats run {run.retry_of}")
+    out.print(f"Created {clock(run.created_at)}", end="")
+    if run.started_at is not None:
+        took = duration(run.started_at, run.ended_at or run.seen_at)
+        out.print(f", started {clock(run.started_at)}, {'took' if run.ended_at else 'for'} {took}")
+    else:
+        out.print()
+    out.print(f"Input:  {short(run.input, 300)}")
+    if run.error_message:
+        out.print(f"Error:  {run.error_message}")
+    elif run.status == "completed":
+        out.print(f"Output: {short(run.output, 300)}")
+    if report.steps:
+        out.print(run_tree(report))

@@ -1,0 +1,120 @@
+"""Waits for runs, and tells what happens in them meanwhile."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from dagster_pgflow.cli.console import Printer, duration
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.store.run_status import RunReport, RunStatusReader, StepReport
+
+POLL_S = 0.5
+PATIENCE_S = 20.0
+"""A sensor that runs has picked a request up by then."""
+
+TASKS_EVERY_S = 2.0
+
+HINT = (
+    "Nothing has picked this run up yet. Is Dagster running with its daemon (`dagster dev`), on"
+    " this database, and are the sensors of the code location turned on? The request is kept"
+    " meanwhile; `dagster-pgflow doctor` says more."
+)
+
+
+class RunGoesOn(PgflowError):
+    """The time to wait is over, the run is not."""
+
+
+@dataclass
+class Watcher:
+    """Tells each change of a run once.
+
+    Attributes:
+        say: Prints a line.
+        with_run: Whether each line names the run, for those who watch several.
+    """
+
+    say: Printer
+    with_run: bool = False
+    _told: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _told_tasks_at: float = 0.0
+    _hinted: bool = False
+    _name: str = ""
+
+    def tell(self, report: RunReport) -> None:
+        """Tell what has changed since the last time."""
+        run = report.run
+        self._name = f"{str(run.run_id)[:8]} {run.flow_slug}: " if self.with_run else ""
+        if self._told.get("") != (run.status, 0):
+            self._told[""] = (run.status, 0)
+            self.say(f"{self._name}run {run.run_id} {run.status}")
+        waited = (run.seen_at - run.created_at).total_seconds()
+        if run.status == "queued" and waited > PATIENCE_S and not self._hinted:
+            self._hinted = True
+            self.say(HINT)
+        for step in report.steps:
+            self._tell_step(step)
+
+    def _tell_step(self, step: StepReport) -> None:
+        told = self._told.get(step.step_path, ("created", 0))
+        if step.status != told[0]:
+            self._told[step.step_path] = (step.status, step.tasks_done)
+            self.say(f"{self._name}{step_line(step)}")
+        elif step.status == "started" and step.tasks_done != told[1] and (step.tasks or 0) > 1:
+            now = time.monotonic()
+            if now - self._told_tasks_at > TASKS_EVERY_S:
+                self._told_tasks_at = now
+                self._told[step.step_path] = (step.status, step.tasks_done)
+                self.say(f"{self._name}{step_line(step)}")
+
+
+def step_line(step: StepReport) -> str:
+    """Return a step and its state as a line."""
+    parts = [f"{step.step_path}: {step.status}"]
+    if step.skip_reason:
+        parts.append(f"({step.skip_reason.replace('_', ' ')})")
+    if step.step_type == "map" and step.tasks is not None:
+        parts.append(f"{step.tasks_done}/{step.tasks}")
+    took = duration(step.started_at, step.ended_at)
+    if took and step.status != "skipped":
+        parts.append(f"in {took}")
+    return " ".join(parts)
+
+
+def wait_for_ends(
+    reader: RunStatusReader,
+    watchers: Mapping[UUID, Watcher],
+    timeout: float | None = None,
+    each_time: Callable[[], None] = lambda: None,
+) -> dict[UUID, RunReport]:
+    """Return runs once all of them are over.
+
+    Args:
+        reader: Reads the run tables.
+        watchers: For each run, who is shown every state that is seen.
+        timeout: Seconds; without it the wait has no end.
+        each_time: Called while waiting; it raises when there is nothing more to wait for.
+
+    Raises:
+        RunGoesOn: The time is over.
+    """
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    ended: dict[UUID, RunReport] = {}
+    while True:
+        each_time()
+        for run_id in watchers.keys() - ended.keys():
+            report = reader.report(run_id)
+            watchers[run_id].tell(report)
+            if report.run.is_over:
+                ended[run_id] = report
+        going_on = watchers.keys() - ended.keys()
+        if not going_on:
+            return ended
+        if time.monotonic() > deadline:
+            listed = ", ".join(str(run_id) for run_id in sorted(going_on))
+            raise RunGoesOn(
+                f"Run {listed} has not ended within {timeout:g} s and goes on;"
+                " `dagster-pgflow status` shows how it does."
+            )
+        time.sleep(POLL_S)

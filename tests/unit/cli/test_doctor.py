@@ -1,0 +1,141 @@
+"""doctor, on healthy and on sick installations."""
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import dagster as dg
+import pytest
+from psycopg2.extensions import make_dsn
+
+from dagster_pgflow.cli.checks.traps import check_project_file, check_storage_url
+from tests.postgres import Session
+from tests.unit.cli.conftest import Cli
+
+
+def states(cli: Cli, *arguments: str) -> dict[str, str]:
+    return {check["name"]: check["state"] for check in json.loads(cli(*arguments, "--json").stdout)}
+
+
+def test_a_healthy_database_is_ok(cli: Cli) -> None:
+    cli("load", "--examples")
+    result = cli("doctor", "--handlers", "dagster_pgflow.examples.handlers")
+    assert result.exit_code == 0
+    assert "4 stored, all sound" in result.stdout
+    assert "none is missing" in result.stdout
+
+
+def test_a_database_that_is_not_there_fails_and_says_so(offline_cli: Cli) -> None:
+    result = offline_cli("doctor")
+    assert result.exit_code == 1
+    assert "No PostgreSQL answers at 127.0.0.1:1/none" in result.stdout
+
+
+def test_a_password_is_never_shown(offline_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
+    assert "secret" not in offline_cli("doctor").output
+
+
+def test_a_missing_schema_fails(
+    cli: Cli, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", empty_database_url)
+    assert states(cli, "doctor")["Schema"] == "failed"
+
+
+def test_a_user_without_rights_fails(
+    cli: Cli, sql: Session, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role = f"weak_{uuid4().hex}"
+    sql(f"create role {role}; grant usage on schema pgflow to {role}")
+    sql(f"grant select on all tables in schema pgflow to {role}")
+    try:
+        monkeypatch.setenv("PGFLOW_DATABASE_URL", make_dsn(database_url, options=f"-c role={role}"))
+        result = cli("doctor")
+        assert result.exit_code == 1
+        assert "delete on pgflow.deps" in result.stdout
+    finally:
+        sql(f"drop owned by {role}; drop role {role}")
+
+
+def test_steps_without_a_handler_are_named(cli: Cli) -> None:
+    cli("load", "--examples")
+    cli("sql", "select pgflow.add_step('order', 'extra')")
+    result = cli("doctor", "--handlers", "dagster_pgflow.examples.handlers")
+    assert "Not registered: order.extra" in result.stdout
+
+
+def test_a_handler_module_that_cannot_be_imported_fails(cli: Cli) -> None:
+    cli("load", "--examples")
+    assert states(cli, "doctor", "--handlers", "no_such_module")["Handlers"] == "failed"
+
+
+def test_an_old_request_is_something_to_look_at(cli: Cli, sql: Session) -> None:
+    cli("load", "--examples")
+    cli("start", "ai_workflow")
+    assert states(cli, "doctor")["Requests"] == "ok"
+    sql("update pgflow.run_requests set created_at = now() - interval '1 hour'")
+    result = cli("doctor")
+    assert "1 waiting, the oldest for 1 h" in result.stdout
+    assert "no sensor has seen" in result.stdout
+
+
+def test_a_projection_that_stands_still_is_something_to_look_at(cli: Cli, sql: Session) -> None:
+    cli("load", "--examples")
+    cli("start", "ai_workflow")
+    sql("insert into pgflow.projection_cursors values ('runs', '{}', now() - interval '1 day')")
+    assert states(cli, "doctor")["Run tables"] == "warning"
+
+
+def test_a_daemon_that_never_ran_is_something_to_look_at(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    found = states(cli, "doctor")
+    assert (found["Dagster storage"], found["Dagster daemon"]) == ("ok", "warning")
+
+
+def test_a_dagster_home_that_cannot_be_used_fails(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dagster.yaml").write_text("storage:\n  nonsense: 1\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    assert states(cli, "doctor")["Dagster storage"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("storage", "is_trap"),
+    [
+        ("postgres: {postgres_url: 'postgresql://u@h/d'}", True),
+        ("postgres: {postgres_url: 'postgresql+psycopg2://u@h/d'}", False),
+        ("postgres: {postgres_url: {env: STORAGE_URL}}", True),
+        ("postgres: {postgres_db: {username: u, hostname: h, db_name: d}}", True),
+        ("postgres: {postgres_db: {username: u, scheme: postgresql+psycopg2}}", False),
+        ("sqlite: {base_dir: /tmp}", False),
+    ],
+)
+def test_a_storage_url_that_means_another_driver_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str, *, is_trap: bool
+) -> None:
+    monkeypatch.setenv("STORAGE_URL", "postgresql://u@h/d")
+    monkeypatch.setattr("dagster_pgflow.cli.checks.traps.version", lambda _: "2.1.0")
+    (tmp_path / "dagster.yaml").write_text(f"storage:\n  {storage}\n")
+    assert [check.state for check in check_storage_url(tmp_path)] == ["failed"] * is_trap
+
+
+def test_a_project_block_that_overrides_the_workspace_is_found(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.dagster]\nmodule_name = 'x'\n")
+    assert list(check_project_file(tmp_path)) == []
+    (tmp_path / "workspace.yaml").write_text("load_from: []\n")
+    [check] = check_project_file(tmp_path)
+    assert "[tool.dagster]" in check.says
+
+
+def test_rebuild_makes_the_tables_anew(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "DAGSTER_HOME is not set" in cli("rebuild").stderr
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get():
+        assert "Rebuilt 0 runs" in cli("rebuild").stdout

@@ -1,0 +1,142 @@
+"""load, validate, list, show and schema."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from dagster_pgflow.examples import FLOW_FILES
+from tests.postgres import Session
+from tests.unit.cli.conftest import Cli
+
+FLOW = '{"slug": "a", "steps": [{"type": "single", "slug": "s"}]}'
+BAD = '{"slug": "9", "steps": [{"type": "map", "slug": "m", "depends_on": ["x", "y"]}]}'
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def test_the_examples_load_and_are_listed(cli: Cli) -> None:
+    assert cli("load", "--examples").exit_code == 0
+    listed = json.loads(cli("list", "--json").stdout)
+    assert [flow["slug"] for flow in listed] == ["ai_workflow", "measure_docs", "order", "payment"]
+    assert "measure_docs" in cli("list").stdout
+
+
+def test_loading_says_what_became_of_each_flow(cli: Cli, tmp_path: Path) -> None:
+    file = write(tmp_path, "a.json", FLOW)
+    assert cli("load", file).stdout == "a: stored as version 1 (a.json)\n"
+    assert cli("load", file).stdout == "a: unchanged, version 1 (a.json)\n"
+    [change] = json.loads(cli("load", file, "--json").stdout)
+    assert (change["slug"], change["version"], change["is_new"]) == ("a", 1, False)
+
+
+def test_loading_tells_all_problems_of_all_files_and_changes_nothing(
+    cli: Cli, tmp_path: Path, sql: Session
+) -> None:
+    good, bad = write(tmp_path, "a.json", FLOW), write(tmp_path, "b.json", BAD)
+    script = write(tmp_path, "c.sql", "select pgflow.create_flow('run');")
+    result = cli("load", good, bad, script)
+    assert (result.exit_code, result.stdout) == (1, "")
+    for code in ("invalid-slug", "unknown-dependency", "map-with-many-dependencies"):
+        assert f"[{code}]" in result.stderr
+    assert f"{script}: line 1:" in result.stderr
+    assert sql.value("select count(*) from pgflow.flows") == 0
+
+
+def test_loading_nothing_is_a_usage_error(offline_cli: Cli) -> None:
+    assert offline_cli("load").exit_code == 2
+
+
+def test_a_file_that_is_not_there_and_one_of_another_kind_are_errors(
+    offline_cli: Cli, tmp_path: Path
+) -> None:
+    assert "cannot be read: No such file" in offline_cli("load", "none.yaml").stderr
+    assert "is no flow file" in offline_cli("validate", write(tmp_path, "a.txt", "")).stderr
+
+
+def test_validation_needs_no_database_for_files_that_are_whole(
+    offline_cli: Cli, tmp_path: Path
+) -> None:
+    whole = [str(path) for path in FLOW_FILES if path.suffix != ".sql"]
+    assert offline_cli("validate", *whole).stdout == "No problems in 2 files.\n"
+    result = offline_cli("validate", write(tmp_path, "b.json", BAD))
+    assert result.exit_code == 1
+    assert result.stdout.endswith("4 problems in 1 file.\n")
+
+
+def test_validation_as_json_names_file_code_path_and_sentence(
+    offline_cli: Cli, tmp_path: Path
+) -> None:
+    file = write(tmp_path, "b.json", BAD)
+    result = offline_cli("validate", "--json", file)
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert {"file": file, "code": "unknown-dependency", "path": "steps.m.depends_on"}.items() <= (
+        found[1].items()
+    )
+
+
+def test_validation_runs_sql_and_undoes_it(cli: Cli, sql: Session) -> None:
+    script = next(str(path) for path in FLOW_FILES if path.suffix == ".sql")
+    assert cli("validate", script).stdout == "No problems in 1 file.\n"
+    assert sql.value("select count(*) from pgflow.flows") == 0
+
+
+def test_validation_knows_the_stored_flows(cli: Cli, tmp_path: Path) -> None:
+    outer = '{"slug": "o", "steps": [{"type": "subflow", "slug": "s", "flow": "a"}]}'
+    file = write(tmp_path, "o.json", outer)
+    assert "[unknown-subflow]" in cli("validate", file).stdout
+    cli("load", write(tmp_path, "a.json", FLOW))
+    assert cli("validate", file).exit_code == 0
+
+
+def test_a_shown_flow_can_be_loaded_again(cli: Cli, tmp_path: Path) -> None:
+    cli("load", "--examples")
+    shown = cli("show", "payment", "--json").stdout
+    result = cli("load", write(tmp_path, "payment.json", shown))
+    assert result.stdout == "payment: unchanged, version 1 (payment.json)\n"
+
+
+def test_a_flow_is_shown_with_its_steps(cli: Cli) -> None:
+    cli("load", "--examples")
+    shown = cli("show", "order").stdout
+    assert "Takes an order and its payment" in shown
+    assert "flow payment" in shown
+    assert "order.confirm" in shown
+
+
+def test_an_unknown_flow_is_told(cli: Cli) -> None:
+    result = cli("show", "none")
+    assert result.exit_code == 1
+    assert 'There is no flow "none"' in result.stderr
+
+
+def test_the_schema_fits_what_show_prints(cli: Cli) -> None:
+    cli("load", "--examples")
+    schema = json.loads(cli("schema").stdout)
+    for slug in ("ai_workflow", "measure_docs", "order", "payment"):
+        jsonschema.validate(json.loads(cli("show", slug, "--json").stdout), schema)
+
+
+def test_without_flows_the_list_says_what_to_do(cli: Cli) -> None:
+    assert "load --examples" in cli("list").stdout
+
+
+def test_a_database_without_schema_says_what_to_do(
+    cli: Cli, empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", empty_database_url)
+    assert "run `dagster-pgflow migrate`" in cli("list").stderr
+    assert "Applied migration 1" in cli("migrate").stdout
+    assert "is up to date" in cli("migrate").stdout
+    assert cli("list").exit_code == 0
+
+
+def test_the_sql_of_the_migrations_can_be_printed_without_a_database(offline_cli: Cli) -> None:
+    printed = offline_cli("migrate", "--print-sql").stdout
+    assert printed.startswith("begin;")
+    assert "create table pgflow.flows" in printed
