@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from uuid import UUID
 
 import click
 
@@ -66,15 +65,15 @@ def _demo(address: Address, began: float, *, exit_when_done: bool) -> None:
         runs = example_runs(home.report)
         environment = _environment(home)
         with running_dagster_dev(home.workspace, address, home.log, environment) as dagster:
-            click.echo(f"Starting Dagster; what it says is in {home.log}")
-            run_ids = _start(database, runs)
-            dagster.wait_until_ready()
-            click.echo(f"Dagster is at {address.url}\n")
-            unexpected = _watch(database, dagster, runs, run_ids)
-            click.echo(f"All of this took {time.monotonic() - began:.0f} s.")
-            if not exit_when_done:
-                click.echo(next_steps(address.url))
-                _wait_for_the_end(dagster)
+            try:
+                unexpected = _show(database, dagster, runs)
+                click.echo(f"All of this took {time.monotonic() - began:.0f} s.")
+                if not exit_when_done:
+                    click.echo(next_steps(address.url))
+                    _wait_for_the_end(dagster)
+            except Ended:
+                click.echo("\nEnding Dagster and PostgreSQL; this takes some seconds.")
+                raise
     if unexpected:
         raise click.ClickException(f"These runs did not end as they should: {unexpected}.")
 
@@ -112,17 +111,14 @@ def _environment(home: DemoHome) -> Mapping[str, str]:
     return {**own, DATA_DIR_VARIABLE: str(data_dir()), "DAGSTER_HOME": str(home.path)}
 
 
-def _start(database: Database, runs: Sequence[ExampleRun]) -> list[UUID]:
+def _show(database: Database, dagster: DagsterDev, runs: Sequence[ExampleRun]) -> str:
+    """Start runs and show them; return those that did not end as they should, in words."""
+    click.echo(f"Starting Dagster; what it says is in {dagster.log}")
     run_ids = start_runs(database, runs)
     slugs = ", ".join(run.flow_slug for run in runs)
     click.echo(f"Asked for {len(runs)} runs through pgflow.start_flow: {slugs}")
-    return run_ids
-
-
-def _watch(
-    database: Database, dagster: DagsterDev, runs: Sequence[ExampleRun], run_ids: Sequence[UUID]
-) -> str:
-    """Show the runs; return those that did not end as they should, in words."""
+    dagster.wait_until_ready()
+    click.echo(f"Dagster is at {dagster.address.url}\n")
     ends = wait_for_runs(database, run_ids, click.echo, dagster.ensure_running)
     sql, answer = what_happened(database, len(runs))
     click.echo(f"\n{sql}\n")

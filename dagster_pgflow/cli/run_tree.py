@@ -40,7 +40,7 @@ def run_tree(report: RunReport) -> Table:
             str(step.attempts) if step.attempts > 1 else "",
             clock(step.started_at).partition(" ")[2],
             duration(step.started_at, step.ended_at or report.run.seen_at),
-            step.error_message or _note(step, subrun, subflows),
+            _note(step, subrun, subflows) or step.error_message,
         )
     return table
 

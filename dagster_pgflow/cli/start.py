@@ -9,7 +9,7 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, duration, print_json
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_input import read_input
-from dagster_pgflow.cli.waiting import Watcher, wait_for_ends
+from dagster_pgflow.cli.waiting import Watcher, hints, wait_for_ends
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
@@ -70,8 +70,9 @@ def command(
 
 
 def _wait(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
-    ends = wait_for_ends(RunStatusReader(database), {run_id: Watcher(aside)}, timeout)
-    return ends[run_id].run
+    reader = RunStatusReader(database)
+    watchers = {run_id: Watcher(aside)}
+    return wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id].run
 
 
 def _tell_end(run: RunSummary) -> None:

@@ -7,18 +7,24 @@ from uuid import UUID
 
 from dagster_pgflow.cli.console import Printer, duration
 from dagster_pgflow.errors import PgflowError
-from dagster_pgflow.store.run_status import RunReport, RunStatusReader, StepReport
+from dagster_pgflow.store.run_status import (
+    RunReport,
+    RunStatusReader,
+    RunSummary,
+    StepReport,
+)
 
 POLL_S = 0.5
-PATIENCE_S = 20.0
-"""A sensor that runs has picked a request up by then."""
+PATIENCE_S = 10.0
+SILENCE_S = 30.0
+"""Sensors that run leave a mark every five seconds or so."""
 
 TASKS_EVERY_S = 2.0
 
 HINT = (
-    "Nothing has picked this run up yet. Is Dagster running with its daemon (`dagster dev`), on"
-    " this database, and are the sensors of the code location turned on? The request is kept"
-    " meanwhile; `dagster-pgflow doctor` says more."
+    "Nothing has picked this run up yet, and no sensor was seen for a while. Is Dagster running"
+    " with its daemon (`dagster dev`), on this database, and are the sensors of the code location"
+    " turned on? The request is kept meanwhile; `dagster-pgflow doctor` says more."
 )
 
 
@@ -39,22 +45,23 @@ class Watcher:
     with_run: bool = False
     _told: dict[str, tuple[str, int]] = field(default_factory=dict)
     _told_tasks_at: float = 0.0
-    _hinted: bool = False
     _name: str = ""
 
     def tell(self, report: RunReport) -> None:
         """Tell what has changed since the last time."""
         run = report.run
         self._name = f"{str(run.run_id)[:8]} {run.flow_slug}: " if self.with_run else ""
+        if not run.is_over:
+            self._tell_run(run)
+        for step in report.steps:
+            self._tell_step(step)
+        if run.is_over and self.with_run:
+            self._tell_run(run)
+
+    def _tell_run(self, run: RunSummary) -> None:
         if self._told.get("") != (run.status, 0):
             self._told[""] = (run.status, 0)
             self.say(f"{self._name}run {run.run_id} {run.status}")
-        waited = (run.seen_at - run.created_at).total_seconds()
-        if run.status == "queued" and waited > PATIENCE_S and not self._hinted:
-            self._hinted = True
-            self.say(HINT)
-        for step in report.steps:
-            self._tell_step(step)
 
     def _tell_step(self, step: StepReport) -> None:
         told = self._told.get(step.step_path, ("created", 0))
@@ -100,21 +107,37 @@ def wait_for_ends(
         RunGoesOn: The time is over.
     """
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
-    ended: dict[UUID, RunReport] = {}
+    seen: dict[UUID, RunReport] = {}
     while True:
         each_time()
-        for run_id in watchers.keys() - ended.keys():
-            report = reader.report(run_id)
-            watchers[run_id].tell(report)
-            if report.run.is_over:
-                ended[run_id] = report
-        going_on = watchers.keys() - ended.keys()
+        for run_id, watcher in watchers.items():
+            if run_id not in seen or not seen[run_id].run.is_over:
+                seen[run_id] = reader.report(run_id)
+                watcher.tell(seen[run_id])
+        going_on = [run_id for run_id, report in seen.items() if not report.run.is_over]
         if not going_on:
-            return ended
+            return seen
         if time.monotonic() > deadline:
-            listed = ", ".join(str(run_id) for run_id in sorted(going_on))
+            listed = ", ".join(str(run_id) for run_id in going_on)
             raise RunGoesOn(
                 f"Run {listed} has not ended within {timeout:g} s and goes on;"
                 " `dagster-pgflow status` shows how it does."
             )
         time.sleep(POLL_S)
+
+
+def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], None]:
+    """Return what says once, while a run waits, that nobody seems to be there to start it."""
+    said: list[str] = []
+
+    def look() -> None:
+        run = reader.summary(run_id)
+        waited = (run.seen_at - run.created_at).total_seconds()
+        if said or run.status != "queued" or waited < PATIENCE_S:
+            return
+        silence = reader.seconds_since_sensors()
+        if silence is None or silence > SILENCE_S:
+            said.append(HINT)
+            say(HINT)
+
+    return look

@@ -143,6 +143,11 @@ class RunStatusReader:
             tuple(SubrunReport(**subrun) for subrun in subruns),
         )
 
+    def seconds_since_sensors(self) -> float | None:
+        """Return how long ago a sensor last kept the run tables; none when none ever did."""
+        seconds = self._database.fetch_value("fetch_seconds_since_sensors")
+        return None if seconds is None else float(seconds)
+
     def find(self, beginning: str) -> UUID:
         """Return the run whose id, ours or Dagster's, begins so.
 

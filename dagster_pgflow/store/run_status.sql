@@ -62,3 +62,7 @@ from pgflow.subruns as subrun
 join pgflow.runs as run on run.id = subrun.parent_run_id
 where run.run_id = cast(:run_id as uuid)
 order by cast(string_to_array(subrun.subrun_path, '.') as integer[]);
+
+-- name: fetch_seconds_since_sensors
+-- How long ago the projection last looked for runs; null when it never did.
+select extract(epoch from clock_timestamp() - max(updated_at)) from pgflow.projection_cursors;

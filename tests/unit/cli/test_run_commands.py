@@ -93,8 +93,17 @@ def test_a_run_that_nobody_picks_up_gets_a_hint(
     flows: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
-    result = flows("start", "ai_workflow", "--timeout", "0.1")
+    result = flows("start", "ai_workflow", "--timeout", "0.7")
     assert result.stderr.count("Is Dagster running with its daemon") == 1
+
+
+def test_there_is_no_hint_while_sensors_are_at_work(
+    flows: Cli, sql: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
+    result = flows("start", "ai_workflow", "--timeout", "0.1")
+    assert "Is Dagster running" not in result.stderr
 
 
 def test_the_latest_runs_are_listed(flows: Cli) -> None:
