@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -45,6 +46,9 @@ class DagsterRuns:
 
     def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
+        self._job_tags = lru_cache(maxsize=100)(
+            lambda snapshot_id: instance.get_job_snapshot(snapshot_id).tags
+        )
 
     def records(self, dagster_run_ids: Sequence[UUID]) -> Mapping[UUID, dg.RunRecord]:
         """Return those of the runs that exist, by id."""
@@ -79,11 +83,21 @@ class DagsterRuns:
         sightings = sightings_of(record, events)
         taken_over, outputs_of = self._taken_over(record, sightings)
         return RunAsSeen(
-            facts_of(record, events),
+            facts_of(record, events, self._pinned_tags(record.dagster_run)),
             [*taken_over, *sightings],
             position,
             [UUID(run_id), *outputs_of],
         )
+
+    def _pinned_tags(self, run: dg.DagsterRun) -> Mapping[str, str]:
+        """Return the tags of the job that the run executes.
+
+        Those of the run itself may be older: a re-execution has the tags of the run that it
+        repeats, and so has a run that somebody launches from the page of another one.
+        """
+        if run.job_snapshot_id is None:
+            return run.tags
+        return self._job_tags(run.job_snapshot_id)
 
     def _events(
         self, run_id: str, when_long: Callable[[], None] = lambda: None

@@ -116,12 +116,15 @@ class RunFacts:
     retry_of: UUID | None = None
 
 
-def facts_of(record: dg.RunRecord, events: Sequence[dg.EventLogRecord] = ()) -> RunFacts:
+def facts_of(
+    record: dg.RunRecord, events: Sequence[dg.EventLogRecord], pinned: Mapping[str, str]
+) -> RunFacts:
     """Return the facts of a run; `retry_of` is filled in by who knows the other runs.
 
     Args:
         record: The run.
         events: Its events so far, of the types `EVENT_TYPES`.
+        pinned: The tags of the job that it executes, which say what definitions those are.
 
     Raises:
         UnreadableRun: A tag of ours is missing or makes no sense.
@@ -129,8 +132,8 @@ def facts_of(record: dg.RunRecord, events: Sequence[dg.EventLogRecord] = ()) -> 
     run = record.dagster_run
     dagster_run_id = UUID(run.run_id)
     requested = None if run.parent_run_id else _uuid(run.tags.get(TAG_RUN_ID))
-    watermark = run.tags.get(TAG_WATERMARK, "")
-    if TAG_FLOW not in run.tags or not watermark.isdecimal():
+    watermark = pinned.get(TAG_WATERMARK, "")
+    if TAG_FLOW not in pinned or not watermark.isdecimal():
         raise UnreadableRun(
             f"Dagster run {run.run_id} has no usable tags {TAG_FLOW} and {TAG_WATERMARK}."
         )
@@ -142,7 +145,7 @@ def facts_of(record: dg.RunRecord, events: Sequence[dg.EventLogRecord] = ()) -> 
     return RunFacts(
         run_id=requested or dagster_run_id,
         dagster_run_id=dagster_run_id,
-        flow_slug=run.tags[TAG_FLOW],
+        flow_slug=pinned[TAG_FLOW],
         watermark=int(watermark),
         input=storable(inputs.get(FLOW_INPUT, {})),
         created_at=created_at,

@@ -58,6 +58,7 @@ def skipped(skip: Skipped, tasks: Sequence[TaskReport], worker: str) -> dict[str
     return {
         "status": "skipped",
         "skip_reason": skip.reason,
+        "skipped_step": ".".join(skip.step),
         "worker": worker,
         "tasks": [task.to_json() for task in tasks],
     }

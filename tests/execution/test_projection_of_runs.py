@@ -286,3 +286,18 @@ def test_a_run_under_way_shows_how_far_it_is(world: World) -> None:
     world.settle()
     assert world.one("runs")["status"] == "completed"
     assert_log_is_sound(world, dagster_run_id)
+
+
+def test_a_run_with_the_tags_of_an_older_one_is_told_by_what_it_executed(world: World) -> None:
+    # Dagster gives a re-execution the tags of the run that it repeats.
+    world.define(Flow("edited").step("before", handler="fetch"))
+    old = world.job("edited", HANDLERS).tags
+    world.define(Flow("edited").step("after", handler="fetch"))
+
+    world.job("edited", HANDLERS).execute_in_process(
+        instance=world.instance, run_config={"inputs": {"flow_input": {}}}, tags=dict(old)
+    )
+    world.settle()
+
+    assert world.by_path("status") == {"after": "completed"}
+    assert world.one("runs")["flow_version"] == 2

@@ -10,6 +10,7 @@ import pytest
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
+from dagster_pgflow.projection.dagster_runs import DagsterRuns
 from dagster_pgflow.projection.projector import LOST, Projector, pins_of, rebuild
 from dagster_pgflow.projection.sensor import build_projection_sensor
 from tests.execution.projecting import World, world
@@ -132,16 +133,19 @@ def test_a_run_that_cannot_be_read_is_seen_and_holds_up_no_other(
     assert (cursor["failures"], cursor["is_final"]) == (2, False)
 
 
-def test_nobody_waits_for_ever_for_a_run_that_cannot_be_read(world: World) -> None:
+def test_nobody_waits_for_ever_for_a_run_that_cannot_be_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.define(FLOW)
     run_id = world.requests.start("f", {})
-    dagster_run_id = world.run("f", HANDLERS, run_id=run_id)
-    world.instance.add_run_tags(str(dagster_run_id), {TAG_WATERMARK: "no number"})
-    world.project()
+    world.run("f", HANDLERS, run_id=run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(DagsterRuns, "_pinned_tags", lambda *_: {TAG_WATERMARK: "no number"})
+        world.project()
     run = world.one("runs")
     assert run["status"] == "completed"
     assert "could not be read" in run["error_message"]
-    world.instance.add_run_tags(str(dagster_run_id), {TAG_WATERMARK: "1"})
+    world.look_again()
     world.settle()
     run = world.one("runs")
     assert (run["status"], run["error_message"]) == ("completed", None)
