@@ -3,14 +3,13 @@
 import dagster as dg
 
 from dagster_pgflow import FlowBuilder, build_repository
-from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
-from dagster_pgflow.load_defs import LOAD_DATA_KEY
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from tests.benchmarks.flows import ten_step_flow
 from tests.benchmarks.measure import compare, median_seconds, show
 from tests.benchmarks.plain_dagster import ten_step_job
 from tests.postgres import Server
+from tests.run_worker import pinned_to
 
 FLOW_COUNTS = (10, 100, 1000)
 RUNS = 3
@@ -64,10 +63,5 @@ def _snapshots(repository: dg.RepositoryDefinition) -> None:
 
 
 def _load_in_run_worker(url: str, watermark: int) -> None:
-    empty = dg.repository(name="empty")(lambda: {"jobs": {}})
-    pinned = empty.replace_repository_load_data({LOAD_DATA_KEY: str(watermark)}, None)
-    context = DefinitionsLoadContext(
-        DefinitionsLoadType.RECONSTRUCTION, pinned.repository_load_data
-    )
-    with DefinitionsLoadContext.scoped(context):
+    with pinned_to(watermark):
         build_repository(database_url=url).get_job("flow_7").get_job_snapshot()

@@ -1,15 +1,12 @@
 """What a code location loads, and when."""
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
 
 from dagster_pgflow import Flow, FlowBuilder, build_definitions, build_repository
-from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
 from dagster_pgflow.compiler.emit_job import JobEmitter
-from dagster_pgflow.load_defs import LOAD_DATA_KEY
 from dagster_pgflow.store.catalog import Catalog
+from tests.run_worker import pinned_to
 
 MANY = 300
 
@@ -58,27 +55,11 @@ def many_flows(builder: FlowBuilder, catalog: Catalog) -> int:
     return catalog.watermark()
 
 
-@pytest.fixture
-def in_run_worker(many_flows: int) -> Iterator[None]:
-    """The load context that Dagster sets up in the processes of a run."""
-    repository = build_repository_load_data({LOAD_DATA_KEY: str(many_flows)})
-    with DefinitionsLoadContext.scoped(
-        DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION, repository)
-    ):
-        yield
-
-
-def build_repository_load_data(metadata: dict[str, str]) -> object:
-    """Makes what a run worker is handed, the way the repository itself makes it."""
-    empty = dg.repository(name="empty")(lambda: {"jobs": {}})
-    return empty.replace_repository_load_data(metadata, None).repository_load_data
-
-
-@pytest.mark.usefixtures("in_run_worker")
 def test_a_run_worker_reads_and_compiles_its_own_flow_alone(
-    database_url: str, compiled: list[str], read: list[str]
+    database_url: str, many_flows: int, compiled: list[str], read: list[str]
 ) -> None:
-    repository = build_repository(database_url=database_url)
+    with pinned_to(many_flows):
+        repository = build_repository(database_url=database_url)
     job = repository.get_job("outer")
 
     assert len(repository.job_names) == MANY
@@ -108,10 +89,7 @@ def test_a_run_worker_builds_the_definition_of_its_watermark(
     before = catalog.watermark()
     builder.define_flow(Flow("edited").step("a").step("b", depends_on="a"))
 
-    load_data = build_repository_load_data({LOAD_DATA_KEY: str(before)})
-    with DefinitionsLoadContext.scoped(
-        DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION, load_data)
-    ):
+    with pinned_to(before):
         pinned = build_repository(database_url=database_url).get_job("edited")
     newest = build_repository(database_url=database_url).get_job("edited")
 
@@ -159,4 +137,4 @@ def test_a_broken_row_does_not_disturb_the_other_flows(
     assert "a" in [node.name for node in repository.get_job("sound").nodes]
     assert not failed.success
     [failure] = [e for e in failed.all_events if e.is_step_failure]
-    assert "has no steps yet" in failure.step_failure_data.error.message
+    assert "has no steps yet" in str(failure.step_failure_data.error)
