@@ -89,7 +89,7 @@ class OpEmitter:
             return ""
         found = self._handlers.find(flow.slug, step.slug, step.handler)
         if found is not None:
-            return f"Handler `{found.name}`. {_first_line(found.function.__doc__)}".strip()
+            return f"Handler {found.name}. {_first_line(found.function.__doc__)}".strip()
         wanted = step.handler or f"{flow.slug}.{step.slug}` or `{step.slug}"
         return (
             f"**No handler.** This code location registers no handler `{wanted}`;"
