@@ -1,6 +1,7 @@
 """The Dagster instance that DAGSTER_HOME names."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,14 @@ import dagster as dg
 from dagster_pgflow.errors import ConfigurationError
 
 HOME_VARIABLE = "DAGSTER_HOME"
+
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+
+
+def without_passwords(error: Exception) -> str:
+    """Return what an error says as one line; Dagster's own may quote a whole configuration."""
+    return _PASSWORD.sub(r"\1:***@", " ".join(str(error).split()))
 
 
 @contextmanager
@@ -26,7 +35,7 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
     try:
         instance = dg.DagsterInstance.get()
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = without_passwords(error)
         raise ConfigurationError(
             f"Dagster cannot be opened with {HOME_VARIABLE}={os.environ[HOME_VARIABLE]}: {reason}"
         ) from error

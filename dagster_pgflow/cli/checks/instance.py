@@ -11,7 +11,11 @@ import dagster as dg
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
 from dagster_pgflow.cli.checks.traps import check_project_file, check_storage_url
 from dagster_pgflow.cli.console import in_words
-from dagster_pgflow.cli.dagster_instance import HOME_VARIABLE, opened_instance
+from dagster_pgflow.cli.dagster_instance import (
+    HOME_VARIABLE,
+    opened_instance,
+    without_passwords,
+)
 from dagster_pgflow.errors import PgflowError
 
 SENSOR_DAEMON = "SENSOR"
@@ -37,7 +41,7 @@ def check_dagster() -> Iterator[Check]:
     except PgflowError as error:
         yield failed("Dagster storage", str(error))
     except Exception as error:  # noqa: BLE001  a storage raises what its driver raises
-        reason = " ".join(str(error).split())[:300]
+        reason = without_passwords(error)[:300]
         yield failed("Dagster storage", f"It does not answer ({HOME_VARIABLE}={home}): {reason}")
 
 

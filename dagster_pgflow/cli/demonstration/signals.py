@@ -31,8 +31,10 @@ def ended_by_signals() -> Iterator[None]:
         be_deaf()
         raise Ended
 
-    for number in ENDING:
-        signal.signal(number, end)
+    for number, handler in before.items():
+        # `nohup` had the hangup ignored, so that the demo outlives its terminal.
+        if number != signal.SIGHUP or handler != signal.SIG_IGN:
+            signal.signal(number, end)
     try:
         yield
     finally:

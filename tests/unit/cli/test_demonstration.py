@@ -1,0 +1,113 @@
+"""The parts of the demo; `tests/e2e/test_demo.py` has the whole."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dagster_pgflow.cli.dagster_instance import without_passwords
+from dagster_pgflow.cli.demonstration import dagster_dev
+from dagster_pgflow.cli.demonstration.dagster_dev import Address
+from dagster_pgflow.cli.demonstration.home import DemoHome
+from dagster_pgflow.cli.demonstration.next_steps import next_steps
+from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
+from dagster_pgflow.errors import ConfigurationError
+from tests.polling import poll
+
+
+DEAF = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print("up", flush=True)
+if len(sys.argv) > 1:
+    subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+time.sleep(60)
+"""
+
+
+def test_the_first_free_port_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(dagster_dev, "FIRST_PORT", port)
+        assert Address.choose("127.0.0.1", None).port > port
+        monkeypatch.setattr(dagster_dev, "PORTS_TRIED", 1)
+        with pytest.raises(ConfigurationError, match="No port from"):
+            Address.choose("127.0.0.1", None)
+
+
+def test_an_address_that_listens_everywhere_is_shown_as_one_to_click() -> None:
+    assert Address("::", 3000).url == "http://127.0.0.1:3000"
+
+
+def test_the_home_is_beside_the_data_and_holds_one_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGFLOW_DATA_DIR", str(tmp_path / "pg"))
+    home = DemoHome.beside_data()
+    assert home.path == tmp_path / "pg-demo"
+    with home.locked("http://here:1"):
+        home.write_settings("postgresql+psycopg2://x")
+        with pytest.raises(ConfigurationError, match="running already, at http://here:1;"):
+            home.locked("http://here:2").__enter__()
+    with home.locked("http://here:2"):
+        settings = yaml.safe_load((home.path / "dagster.yaml").read_text())
+    assert settings["storage"]["postgres"]["postgres_url"] == "postgresql+psycopg2://x"
+
+
+def test_the_first_signal_ends_and_later_ones_are_ignored() -> None:
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Ended), ended_by_signals():
+        work()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_process_that_is_deaf_to_signals_is_killed_with_its_children(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dagster_dev, "STOP_S", 0.3)
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEAF, DEAF],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert [process.stdout.readline() for _ in range(2)] == [b"up\n", b"up\n"]
+    dagster_dev._end(process)
+    assert process.returncode == -signal.SIGKILL
+    poll(lambda: dagster_dev._alive(dagster_dev._family(process.pid)) == [])
+    process.stdout.close()
+
+
+def test_the_next_steps_call_the_program_as_it_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "dagster-pgflow"
+    program.parent.mkdir()
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PGFLOW_DATABASE_URL", raising=False)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert '\n   bin/dagster-pgflow start measure_docs --input \'{"folder"' in next_steps(
+        "http://x"
+    )
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", "postgresql://elsewhere")
+    assert "\n   PGFLOW_DATABASE_URL= dagster-pgflow start" in next_steps("http://x")
+
+
+def test_what_dagster_says_is_told_without_passwords() -> None:
+    error = ValueError("bad\n url postgresql://me:s3cr:et@host/db")
+    assert without_passwords(error) == "bad url postgresql://me:***@host/db"
