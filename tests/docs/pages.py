@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE = re.compile(r"^```(\w*) *(.*)$")
-_FILE_NAME = re.compile(r"^(?:#|--) ([\w./]+\.(?:py|sql|yaml|json))$")
+_FILE_NAME = re.compile(r"^(?:#|--) ([\w./]+\.(?:py|sql|yaml))$")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """The file that the reader is to save it as: its first line says so."""
+        """The file that the reader is to save it as: its first line says so, or its fence."""
+        if self.language == "json":
+            return self.note or None
         found = _FILE_NAME.match(self.text.partition("\n")[0])
         return found and found[1]
 

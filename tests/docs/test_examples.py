@@ -121,7 +121,9 @@ class Reader:
         assert result.exit_code == 0, f"{block.place}: {words}\n{result.output}"
 
     def leave(self) -> None:
-        """Forgets the modules of the page."""
+        """Forgets the modules of the page, and the role that it makes for the whole server."""
+        for role in self.sql.column("select rolname from pg_roles where rolname = 'flow_starter'"):
+            self.sql(f"drop owned by {role}; drop role {role}")
         for name in self.modules:
             sys.modules.pop(name, None)
             sys.modules.pop(name.partition(".")[0], None)
