@@ -23,6 +23,10 @@ from (
       and privilege.name in ('update', 'delete')
     )
     and not (relation.relname in ('migrations', 'store') and privilege.name = 'insert')
+    and not (
+      relation.relname in ('projection_cursors', 'run_requests', 'runs', 'step_outputs')
+      and privilege.name = 'delete'
+    )
   union all
   select
     cast(cast(routine.oid as regprocedure) as text),

@@ -19,7 +19,6 @@ from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
 from dagster_pgflow.errors import ConfigurationError
 from tests.polling import poll
 
-
 DEAF = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
