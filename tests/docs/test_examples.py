@@ -185,3 +185,16 @@ def test_every_example_of_a_page_runs(page: Path, reader: Reader) -> None:
         assert block is not None
         shown = following if following and following.language == "text" else None
         reader.follow(block, shown)
+
+
+def test_the_flow_of_the_readme_is_the_same_in_sql_and_in_python(reader: Reader) -> None:
+    blocks = blocks_of(PAGES[0])
+    definitions = [b for b in blocks if "pgflow.create_flow" in b.text or "define_flows" in b.text]
+    assert [block.language for block in definitions] == ["sql", "python"]
+    for block in definitions:
+        reader.follow(block, None)
+    # Storing what is there already makes no new version.
+    assert reader.sql("select flow_slug, version from pgflow.flow_versions order by 1") == [
+        ("checkout", 1),
+        ("payment", 1),
+    ]

@@ -10,11 +10,22 @@ import pytest
 import dagster_pgflow
 from dagster_pgflow import names
 from dagster_pgflow.compiler.compile import PASSES
+from dagster_pgflow.embedded.server import _DEFAULT_LINGER_SECONDS
+from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES
 from dagster_pgflow.load_defs import LocationSettings
 from dagster_pgflow.model.flow import Flow, StepSettings
+from dagster_pgflow.model.options import (
+    DEFAULT_BASE_DELAY,
+    DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_TIMEOUT,
+)
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus, TaskStatus
 from dagster_pgflow.model.step import WhenExhausted, WhenUnmet
+from dagster_pgflow.projection.sensor import BUDGET_S
+from dagster_pgflow.runtime.backoff import MAX_DELAY, delay_before
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.mapping import OPS_OF_A_LARGE_MAP, OPS_SHOWN_ONE_BY_ONE
+from dagster_pgflow.runtime.outcome import INLINE_BYTES
 from dagster_pgflow.store.flows import FlowBuilder
 from tests.docs.pages import PAGES, ROOT, name_of, prose_of
 from tests.postgres import Session
@@ -191,6 +202,28 @@ def test_the_sql_page_names_every_parameter_of_the_other_call_style(sql: Session
         " where pronamespace = 'pgflow'::regnamespace and proargnames[1] = 'p_workflow_slug'"
     )
     assert [name for name in used if name.startswith("p_") and name not in told] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "is_so"),
+    [
+        ("flows.md", "Up to 100 elements get an op each", OPS_SHOWN_ONE_BY_ONE == 100),
+        ("flows.md", "spread over 25 ops", OPS_OF_A_LARGE_MAP == 25),
+        ("flows.md", "| `max_attempts` | 3 |", DEFAULT_MAX_ATTEMPTS == 3),
+        ("flows.md", "| `base_delay` | 5 |", DEFAULT_BASE_DELAY == 5),
+        ("flows.md", "| `timeout` | 60 |", DEFAULT_TIMEOUT == 60),
+        ("flows.md", "an hour at most", MAX_DELAY == 3600),
+        ("flows.md", "ten seconds after the first failure", delay_before(2, 5) == 10),
+        ("flows.md", "twenty\nseconds after the second", delay_before(3, 5) == 20),
+        ("deployment.md", "above 1 MiB", DEFAULT_SPILL_BYTES == 1024 * 1024),
+        ("deployment.md", "above 4 KiB", INLINE_BYTES == 4096),
+        ("deployment.md", "stops by itself** half a minute", _DEFAULT_LINGER_SECONDS == 30),
+        ("architecture.md", "within 40 of the 60 seconds", BUDGET_S == 40),
+    ],
+)
+def test_a_number_on_a_page_is_that_of_the_code(name: str, told: str, *, is_so: bool) -> None:
+    assert told in page(name)
+    assert is_so
 
 
 def test_the_architecture_page_has_every_pass_in_its_order() -> None:
