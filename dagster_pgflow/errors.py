@@ -3,6 +3,7 @@
     PgflowError
     ├── InvalidFlow             a definition with problems (all of them, `.problems`)
     ├── UnknownFlow             no stored flow has this slug
+    ├── UnknownVersion          a flow has no version of this number
     ├── InvalidInput            a run input that breaks the flow's input schema
     ├── ConfigurationError      a setting, URL or data folder that cannot be used
     │   └── EmbeddedPostgresError   the embedded PostgreSQL could not be started or stopped
@@ -70,6 +71,18 @@ class UnknownFlow(PgflowError):
         self.flow_slug = flow_slug
         super().__init__(
             f'There is no flow "{flow_slug}"; `dagster-pgflow list` shows the flows that exist.'
+        )
+
+
+class UnknownVersion(PgflowError):
+    """A flow has no version of this number, or this version says that it was deleted."""
+
+    def __init__(self, flow_slug: str, version: int, newest: int) -> None:
+        self.flow_slug = flow_slug
+        self.version = version
+        super().__init__(
+            f'Flow "{flow_slug}" has no version {version}, or was deleted by it;'
+            f" its newest version is {newest}."
         )
 
 

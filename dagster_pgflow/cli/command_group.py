@@ -15,6 +15,7 @@ COMMANDS = (
     "validate",
     "list",
     "show",
+    "diff",
     "start",
     "status",
     "sql",

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack
 
-from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow
+from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import StepOptions
 from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep, WhenExhausted, WhenUnmet
+from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
 from dagster_pgflow.store.json_text import to_json_text
 from dagster_pgflow.store.step_columns import step_columns
-from dagster_pgflow.store.stored_form import stored_form
 from dagster_pgflow.validation.validate import parse_flow, validate
 
 NEWEST = 2**63 - 1
@@ -146,14 +146,21 @@ class FlowBuilder:
         rows = self._database.fetch_all("fetch_flow_summaries")
         return tuple(FlowSummary(**row) for row in rows)
 
-    def get_flow(self, flow_slug: str) -> Flow:
-        """Return a flow as it stands now.
+    def get_flow(self, flow_slug: str, version: int | None = None) -> Flow:
+        """Return a flow as it stands now, or one of its versions.
+
+        Args:
+            flow_slug: The flow; its versions can be read after it was deleted, too.
+            version: Counts the versions of this flow from 1.
 
         Raises:
             UnknownFlow: There is no such flow.
+            UnknownVersion: The flow has no such version.
         """
         with self._database.transaction() as transaction:
-            return _fetch_flow(transaction, flow_slug)
+            if version is None:
+                return _fetch_flow(transaction, flow_slug)
+            return _fetch_version(transaction, flow_slug, version)
 
     def delete_flow(self, flow_slug: str, *, force: bool = False) -> None:
         """Delete a flow; its versions and runs stay.
@@ -268,6 +275,15 @@ def _fetch_flow(transaction: Transaction, flow_slug: str) -> Flow:
     if definition is None:
         raise UnknownFlow(flow_slug)
     return parse_flow(definition)
+
+
+def _fetch_version(transaction: Transaction, flow_slug: str, version: int) -> Flow:
+    found = transaction.fetch_one("fetch_flow_version", flow_slug=flow_slug, version=version)
+    if found is None or found["newest"] is None:
+        raise UnknownFlow(flow_slug)
+    if found["definition"] is None:
+        raise UnknownVersion(flow_slug, version, found["newest"])
+    return parse_flow(found["definition"])
 
 
 def _parse_step(

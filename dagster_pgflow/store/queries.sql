@@ -30,6 +30,18 @@ select newest.definition, newest.version
 from pgflow.newest_version(cast(:flow_slug as text)) as newest
 where newest.definition is not null;
 
+-- name: fetch_flow_version
+-- One version of a flow, null where there is none, and the number of the newest.
+select
+  max(flow_version.version) as newest,
+  (
+    select wanted.definition
+    from pgflow.flow_versions as wanted
+    where wanted.flow_slug = :flow_slug and wanted.version = cast(:version as bigint)
+  ) as definition
+from pgflow.flow_versions as flow_version
+where flow_version.flow_slug = :flow_slug;
+
 -- name: fetch_flow_summaries
 -- Every flow with its version and size.
 select

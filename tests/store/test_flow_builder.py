@@ -1,13 +1,25 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from dagster_pgflow.errors import InvalidFlow, StoreRefused, UnknownFlow, ValueNotJson
+from dagster_pgflow.errors import (
+    InvalidFlow,
+    StoreRefused,
+    UnknownFlow,
+    UnknownVersion,
+    ValueNotJson,
+)
+from dagster_pgflow.model.differences import differences
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MapStep, SingleStep, SubflowStep
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.requests import Requests
+from tests.drawn_flows import flows
 from tests.postgres import Session
+
+NUMBERS = st.sampled_from([0, 1, 1.0, -0.0, 0.0, 1e22, 10**22, 1e-7, True])
 
 
 def test_a_flow_is_built_step_by_step(builder: FlowBuilder) -> None:
@@ -257,3 +269,32 @@ def test_the_time_of_creation_survives_a_new_definition(builder: FlowBuilder, sq
     created = sql.value("select created_at from pgflow.flows")
     builder.define_flow(Flow("f").step("b"))
     assert sql.value("select created_at from pgflow.flows") == created
+
+
+def test_versions_of_a_flow_can_be_read(builder: FlowBuilder) -> None:
+    first, second = Flow("f").step("a"), Flow("f").step("b")
+    builder.define_flow(first)
+    builder.define_flow(second)
+    assert (builder.get_flow("f", 1), builder.get_flow("f", 2)) == (first, second)
+    with pytest.raises(UnknownVersion, match='"f" has no version 3, or was deleted'):
+        builder.get_flow("f", 3)
+    with pytest.raises(UnknownFlow, match='no flow "nope"'):
+        builder.get_flow("nope", 1)
+    builder.delete_flow("f")
+    assert builder.get_flow("f", 1) == first
+    with pytest.raises(UnknownVersion, match="or was deleted by it"):
+        builder.get_flow("f", 3)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(before=flows(values=NUMBERS), after=flows(values=NUMBERS))
+def test_a_flow_gets_a_version_just_when_it_differs(
+    builder: FlowBuilder, before: Flow, after: Flow
+) -> None:
+    builder.create_flow("child")
+    version = builder.define_flow(before)
+    assert (builder.define_flow(after) == version) == (differences(before, after) == ())
