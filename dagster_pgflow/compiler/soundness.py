@@ -19,6 +19,8 @@ def problems_of(flow: Flow, flows: Flows) -> tuple[Problem, ...]:
     waiting = [flow]
     while waiting:
         current = waiting.pop()
+        if current.slug in seen:
+            continue
         seen.add(current.slug)
         found += _own_problems(current, flows, prefix="" if current is flow else current.slug)
         inner = {step.flow for step in current.steps if isinstance(step, SubflowStep)}
