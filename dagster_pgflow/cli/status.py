@@ -59,9 +59,16 @@ def print_runs(runs: tuple[RunSummary, ...], out: Console) -> None:
             styled(run.status),
             clock(run.created_at),
             duration(run.started_at, run.ended_at or run.seen_at),
-            run.error_message or ("" if run.output is None else short(run.output, 60)),
+            _result(run),
         )
     out.print(table)
+
+
+def _result(run: RunSummary) -> str:
+    if run.error_message:
+        first, *more = run.error_message.splitlines()
+        return f"{first} …" if more else first
+    return "" if run.output is None else short(run.output, 60)
 
 
 def print_report(report: RunReport, out: Console) -> None:
