@@ -16,7 +16,6 @@ COMMANDS = (
     "list",
     "show",
     "diff",
-    "export",
     "start",
     "status",
     "sql",
