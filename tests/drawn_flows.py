@@ -18,6 +18,25 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
     max_leaves=5,
 )
+AWKWARD_TEXTS = (
+    TEXTS
+    | st.text(
+        st.sampled_from("\n\r\t \x85\u2028\ufeff:#-'\"|>%&*!?@`,[]{}~aé🙂\\\x7f\x1b"), max_size=12
+    )
+    | st.sampled_from(
+        ["", "yes", "No", "null", "~", "1e3", "0x1F", "1_000", "12:30", "<<", "=", "---"]
+    )
+    | st.text(st.sampled_from("ab \n"), min_size=90, max_size=140)
+)
+AWKWARD_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | AWKWARD_TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(AWKWARD_TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
 COUNTS = st.none() | st.integers(0, 9)
 SLUGS = [f"step_{letter}" for letter in "abcdef"]
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "list",
     "show",
     "diff",
+    "export",
     "start",
     "status",
     "sql",

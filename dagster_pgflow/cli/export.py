@@ -1,0 +1,92 @@
+"""`dagster-pgflow export`: a stored flow as a file that `load` takes back."""
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import aside
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.dsl.flow_text import TextFormat, flow_text
+from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
+
+FORMATS: dict[str, TextFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+"""By the ending of a file's name."""
+
+
+def _loadable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in FORMATS:
+        raise click.BadParameter(
+            f"{path} must end in one of: {', '.join(FORMATS)}; `load` goes by that."
+        )
+    return path
+
+
+@command_with_examples(
+    "export",
+    "export order > order.yaml",
+    "export order -o order.json",
+    "export order --version 3",
+    "export order --with-subflows -o order.yaml",
+)
+@click.argument("slug")
+@click.option(
+    "--format",
+    "text_format",
+    type=click.Choice(get_args(TextFormat)),
+    help="The language of the file; without it, what the name of FILE says, or YAML.",
+)
+@click.option("--version", type=click.IntRange(1), help="One of its versions, not the newest.")
+@click.option("--with-subflows", is_flag=True, help="And all flows that it contains.")
+@click.option(
+    "--output",
+    "-o",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_loadable,
+    help="Write to a file, not to standard output.",
+)
+def command(
+    slug: str,
+    text_format: TextFormat | None,
+    version: int | None,
+    file: Path | None,
+    *,
+    with_subflows: bool,
+) -> None:
+    """Write a stored flow as a file that `load` takes back.
+
+    Nothing is lost on the way: loading the file where the flow came from changes nothing.
+    """
+    if version is not None and with_subflows:
+        raise click.UsageError("A version belongs to one flow; leave out --with-subflows.")
+    with opened_store() as database:
+        flows = _tree(database, slug) if with_subflows else [_flow(database, slug, version)]
+    text = flow_text(flows, text_format or FORMATS[file.suffix.lower() if file else ".yaml"])
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    _write(file, text)
+    aside(f"Wrote {', '.join(flow.slug for flow in flows)} to {file}.")
+
+
+def _flow(database: Database, slug: str, version: int | None) -> Flow:
+    return FlowBuilder(database).get_flow(slug, version)
+
+
+def _tree(database: Database, slug: str) -> list[Flow]:
+    catalog = Catalog(database)
+    return [pinned.flow for pinned in catalog.tree(slug, catalog.watermark()).values()]
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror}.") from error
