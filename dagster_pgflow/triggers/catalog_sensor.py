@@ -17,6 +17,9 @@ from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.requests import Requests
 
 INTERVAL_S = 5
+GRACE_S = 10.0
+"""A code server that reloads ends the process that asked it to well within this time."""
+
 SHARE_OF_TIME_FOR_LOADING = 0.2
 """At most this share of its time a code server spends loading, unless a request waits for it."""
 
@@ -33,6 +36,7 @@ class Reloader:
     loaded_at: float
     load_time: float
     _under_way: threading.Lock = field(default_factory=threading.Lock)
+    _answered_at: float | None = None
 
     def is_soon(self) -> bool:
         """Say whether a reload now would make loading take too large a share of the time."""
@@ -42,8 +46,11 @@ class Reloader:
         """Ask for the reload and return at once; say whether this code server can do it.
 
         The server starts a new process and ends this one when the new one serves, so whoever
-        asks must not wait for the answer.
+        asks must not wait for the answer. One that answers and lets this process live on does
+        nothing when it is asked: `dagster api grpc` is like that.
         """
+        if self._answered_at is not None and time.monotonic() - self._answered_at > GRACE_S:
+            return False
         # Only a server that the daemon reaches by gRPC has a client: `dagster dev` and
         # `dagster code-server start` do. The others are loaded by the process that asks.
         connect = getattr(context.code_location_origin, "create_client", None)
@@ -59,6 +66,7 @@ class Reloader:
     def _ask(self, connect: Callable[[], Any], timeout: int) -> None:
         try:
             connect().reload_code(timeout=timeout)
+            self._answered_at = time.monotonic()
         finally:
             self._under_way.release()
 
@@ -88,8 +96,8 @@ def build_catalog_sensor(
             yield dg.SkipReason(f"Flows have changed; loading them (version {newest}).")
         else:
             yield dg.SkipReason(
-                "Flows have changed, but this code server cannot reload itself: reload the code"
-                " location in the Dagster UI, or serve it with `dagster code-server start`."
+                "Flows have changed, but this code server cannot reload itself: restart it, or"
+                " serve the code location with `dagster code-server start`, which can."
             )
 
     return dg.SensorDefinition(

@@ -1,0 +1,271 @@
+"""When flows start: requests, cron rows, and new definitions."""
+
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow import Flow, FlowBuilder, flow_run_request
+from dagster_pgflow.load_defs import Location
+from dagster_pgflow.names import TAG_RUN_ID, TAG_SCHEDULE
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.triggers import catalog_sensor
+from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
+from tests.polling import poll
+from tests.postgres import Session
+
+HANDLERS = {"a": lambda given: given}
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+class Server:
+    """A loaded code location, and the daemon that asks its sensors."""
+
+    def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
+        self.location = Location({"database_url": database_url, "handlers": [HANDLERS]})
+        self.instance = instance
+        self._requests = self.location.sensors()["pgflow_requests"]()
+
+    def tick(self) -> dg.SensorDefinition:
+        context = dg.build_sensor_context(instance=self.instance)
+        return self._requests.evaluate_tick(context)
+
+    def requested(self) -> list[tuple[str | None, str | None, Any]]:
+        return [
+            (request.job_name, request.run_key, request.run_config["inputs"]["flow_input"])
+            for request in self.tick().run_requests
+        ]
+
+
+def test_each_waiting_request_becomes_one_run_request(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    first, second = requests.start("f", {"n": 1}), requests.start("f", [0, None, "ü"])
+
+    assert Server(database_url, instance).requested() == [
+        ("f", str(first), {"n": 1}),
+        ("f", str(second), [0, None, "ü"]),
+    ]
+
+
+def test_a_request_whose_launch_was_lost_is_offered_again(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    run_id = requests.start("f", {})
+    server = Server(database_url, instance)
+
+    assert server.requested() == server.requested() == [("f", str(run_id), {})]
+
+
+def test_a_request_that_has_a_run_in_dagster_is_not_offered_again(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    run_id = requests.start("f", {})
+    server = Server(database_url, instance)
+    server.location.job("f").execute_in_process(
+        instance=instance,
+        run_config={"inputs": {"flow_input": {}}},
+        tags={TAG_RUN_ID: str(run_id)},
+    )
+
+    assert server.requested() == []
+    assert "No request waits" in server.tick().skip_message
+
+
+def test_a_request_for_a_newer_version_waits_until_that_is_loaded(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    before = Server(database_url, instance)
+    builder.define_flow(Flow("f").step("a").step("b", "a", depends_on="a"))
+    run_id = requests.start("f", {})
+
+    assert before.requested() == []
+    assert Server(database_url, instance).requested() == [("f", str(run_id), {})]
+
+
+def test_a_request_for_a_flow_that_was_deleted_ends_as_a_failed_run(
+    database_url: str,
+    builder: FlowBuilder,
+    requests: Requests,
+    instance: dg.DagsterInstance,
+    sql: Session,
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    requests.start("f", {})
+    # Past the functions, which would not leave a request behind.
+    sql("delete from pgflow.flows where flow_slug = 'f'")
+
+    assert Server(database_url, instance).requested() == []
+    [[status, message]] = sql("select status, error_message from pgflow.runs")
+    assert (status, message) == ("failed", 'Flow "f" was deleted before this run could start.')
+
+
+def test_an_input_that_only_the_code_location_can_refuse_ends_as_a_failed_run(
+    database_url: str,
+    builder: FlowBuilder,
+    requests: Requests,
+    instance: dg.DagsterInstance,
+    sql: Session,
+) -> None:
+    schema = {"type": "object", "properties": {"id": {"multipleOf": 7}}}
+    builder.define_flow(Flow("f", input_schema=schema).step("a"))
+    bad, good = requests.start("f", {"id": 8}), requests.start("f", {"id": 14})
+
+    assert Server(database_url, instance).requested() == [("f", str(good), {"id": 14})]
+    [[run_id, status, message]] = sql(
+        "select run_id, status, error_message from pgflow.runs where status <> 'queued'"
+    )
+    assert (UUID(run_id), status) == (bad, "failed")
+    assert "$.id: 8 is not a multiple of 7" in message
+
+
+def test_a_cron_row_becomes_a_schedule_with_its_input(
+    database_url: str, builder: FlowBuilder, instance: dg.DagsterInstance
+) -> None:
+    flow = Flow("f").step("a")
+    builder.define_flow(
+        flow.schedule("nightly", "30 2 * * *", timezone="Europe/Berlin", input={"full": True})
+    )
+
+    location = Location({"database_url": database_url})
+    [(name, make)] = location.schedules().items()
+    schedule = make()
+    [request] = schedule.evaluate_tick(dg.build_schedule_context(instance)).run_requests
+
+    assert name == schedule.name == "f__nightly"
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 2 * * *", "Europe/Berlin")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert request.run_config == {"inputs": {"flow_input": {"full": True}}}
+    assert request.tags[TAG_SCHEDULE] == "nightly"
+
+
+def test_a_cron_row_that_cannot_fire_takes_nothing_else_down(
+    database_url: str, builder: FlowBuilder, sql: Session, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a").schedule("good", "0 * * * *"))
+    sql(
+        "insert into pgflow.schedules (flow_slug, schedule_slug, cron)"
+        " values ('f', 'bad', '99 99 * * *')"
+    )
+
+    location = Location({"database_url": database_url, "handlers": [HANDLERS]})
+
+    assert list(location.schedules()) == ["f__good"]
+    ran = location.job("f").execute_in_process(
+        instance=instance, run_config={"inputs": {"flow_input": 0}}
+    )
+    assert ran.output_for_node("a") == 0
+
+
+def test_a_run_request_of_ones_own_carries_input_and_run_id() -> None:
+    run_id = uuid4()
+    request = flow_run_request("a__b", [1], run_id, tags={"team": "x"})
+
+    assert request.job_name == "a__b_"
+    assert request.run_key == str(run_id)
+    assert request.run_config == {"inputs": {"flow_input": [1]}}
+    assert request.tags == {"team": "x", TAG_RUN_ID: str(run_id)}
+
+
+class CodeServer:
+    """Stands for the server at the other end of gRPC; counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.reloads = 0
+        self.may_answer = threading.Event()
+
+    def create_client(self) -> "CodeServer":
+        return self
+
+    def reload_code(self, timeout: int) -> None:
+        self.reloads += 1
+        self.may_answer.wait(timeout)
+
+
+class Watch:
+    """The catalog sensor of a code location that was loaded just now."""
+
+    def __init__(
+        self, catalog: Catalog, requests: Requests, origin: Any, load_time: float = 0.0
+    ) -> None:
+        self._sensor = build_catalog_sensor(
+            "catalog",
+            catalog,
+            requests,
+            catalog.watermark(),
+            Reloader(time.monotonic(), load_time),
+        )
+        instance = SimpleNamespace(code_server_reload_timeout=30)
+        self._context = SimpleNamespace(code_location_origin=origin, instance=instance)
+
+    def says(self) -> str:
+        [skip] = self._sensor._raw_fn(self._context)
+        return str(skip.skip_message)
+
+
+def test_a_changed_flow_reloads_the_code_location_once(
+    builder: FlowBuilder, catalog: Catalog, requests: Requests
+) -> None:
+    server = CodeServer()
+    watch = Watch(catalog, requests, server)
+    assert watch.says() == "All flows are loaded (version 0)."
+
+    builder.define_flow(Flow("f").step("a"))
+
+    assert watch.says() == watch.says() == "Flows have changed; loading them (version 1)."
+    poll(lambda: server.reloads)
+    assert server.reloads == 1
+    server.may_answer.set()
+
+
+def test_a_code_location_that_takes_long_to_load_is_not_reloaded_all_the_time(
+    builder: FlowBuilder, catalog: Catalog, requests: Requests
+) -> None:
+    server = CodeServer()
+    watch = Watch(catalog, requests, server, load_time=60)
+    builder.define_flow(Flow("f").step("a"))
+    assert "a little later" in watch.says()
+
+    requests.start("f", {})
+    assert "loading them" in watch.says()
+    server.may_answer.set()
+
+
+def test_a_server_that_answers_but_does_not_reload_is_found_out(
+    builder: FlowBuilder,
+    catalog: Catalog,
+    requests: Requests,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # `dagster api grpc` answers the call and does nothing.
+    monkeypatch.setattr(catalog_sensor, "GRACE_S", 0.0)
+    server = CodeServer()
+    server.may_answer.set()
+    watch = Watch(catalog, requests, server)
+    builder.define_flow(Flow("f").step("a"))
+
+    assert "loading them" in watch.says()
+    poll(lambda: "cannot reload itself" in watch.says())
+
+
+def test_a_server_without_an_address_is_told_apart(
+    builder: FlowBuilder, catalog: Catalog, requests: Requests
+) -> None:
+    watch = Watch(catalog, requests, origin=None)
+    builder.define_flow(Flow("f").step("a"))
+    assert "cannot reload itself" in watch.says()
