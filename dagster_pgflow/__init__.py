@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from dagster_pgflow.resources import PgflowResource
     from dagster_pgflow.runtime.context import StepContext
     from dagster_pgflow.runtime.handlers import handler
+    from dagster_pgflow.settings import database_url
     from dagster_pgflow.store.database import Database
     from dagster_pgflow.store.flows import FlowBuilder
+    from dagster_pgflow.store.requests import Requests
     from dagster_pgflow.triggers.run_request import flow_run_request
 
 __all__ = [
@@ -29,11 +31,13 @@ __all__ = [
     "PgflowError",
     "PgflowIOManager",
     "PgflowResource",
+    "Requests",
     "RetryAfter",
     "StepContext",
     "__version__",
     "build_definitions",
     "build_repository",
+    "database_url",
     "flow_run_request",
     "handler",
 ]
@@ -46,10 +50,12 @@ _HOMES = {
     "PgflowError": "errors",
     "PgflowIOManager": "io_manager",
     "PgflowResource": "resources",
+    "Requests": "store.requests",
     "RetryAfter": "errors",
     "StepContext": "runtime.context",
     "build_definitions": "load_defs",
     "build_repository": "load_defs",
+    "database_url": "settings",
     "flow_run_request": "triggers.run_request",
     "handler": "runtime.handlers",
 }

@@ -37,7 +37,7 @@ class Server:
         self.instance = instance
         self._requests = self.location.sensors()["pgflow_requests"]()
 
-    def tick(self) -> dg.SensorDefinition:
+    def tick(self) -> Any:
         context = dg.build_sensor_context(instance=self.instance)
         return self._requests.evaluate_tick(context)
 
@@ -214,7 +214,8 @@ class Watch:
         self._context = SimpleNamespace(code_location_origin=origin, instance=instance)
 
     def says(self) -> str:
-        [skip] = self._sensor._raw_fn(self._context)
+        evaluate: Any = self._sensor._raw_fn
+        [skip] = evaluate(self._context)
         return str(skip.skip_message)
 
 
