@@ -2,6 +2,7 @@
 
     PgflowError
     ├── InvalidFlow             a definition with problems (all of them, `.problems`)
+    ├── InvalidExpression       a text that is no condition in CEL (every mistake, `.mistakes`)
     ├── UnknownFlow             no stored flow has this slug
     ├── UnknownVersion          a flow has no version of this number
     ├── InvalidInput            a run input that breaks the flow's input schema
@@ -19,6 +20,7 @@
         ├── HandlerFailed           the handler raised
         ├── HandlerTimedOut         one attempt took longer than its timeout
         ├── ConditionNotMet         an unmet condition with when_unmet = fail
+        ├── ExpressionFailed        an expression that has no answer for the values at hand
         ├── TypeViolation           a map was fed something that is no list
         ├── ValueNotJson            a value that cannot be stored as JSON
         ├── RetryAfter              raised by handlers: try again in so many seconds
@@ -29,6 +31,9 @@ Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+_SHOWN_LENGTH: Final = 200
 
 
 class PgflowError(Exception):
@@ -62,6 +67,37 @@ class InvalidFlow(PgflowError):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         super().__init__(f'Flow "{flow_slug}" has {count}:\n{lines}')
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong with an expression.
+
+    Attributes:
+        line: Where, from 1.
+        column: Where in the line, from 1.
+        message: What, as a part of a sentence.
+    """
+
+    line: int
+    column: int
+    message: str
+
+
+class InvalidExpression(PgflowError):
+    """A text is no condition in CEL; every mistake is in `mistakes`."""
+
+    def __init__(self, text: str, mistakes: Sequence[Mistake]) -> None:
+        self.text = text
+        self.mistakes = tuple(mistakes)
+        places = "; ".join(
+            f"line {mistake.line}, column {mistake.column}: {mistake.message}"
+            for mistake in self.mistakes
+        )
+        shown = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]} …"
+        # Text that is no Unicode could not be printed.
+        told = f"`{shown}` is no condition: {places}."
+        super().__init__(told.encode(errors="backslashreplace").decode())
 
 
 class UnknownFlow(PgflowError):
@@ -144,6 +180,10 @@ class HandlerTimedOut(StepError):
 
 class ConditionNotMet(StepError):
     """A condition did not hold and `when_unmet` is `fail`."""
+
+
+class ExpressionFailed(StepError):
+    """An expression has no answer for the values that it looks at."""
 
 
 class TypeViolation(StepError):

@@ -59,6 +59,8 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[str], objects: Objects, text
         ),
         "if_": draw(st.none() | objects),
         "if_not": draw(st.none() | objects),
+        "run_if": draw(st.sampled_from([None, "true", "input.n > 'é'"])),
+        "run_unless": draw(st.sampled_from([None, "has(deps.a)"])),
         "when_unmet": draw(st.sampled_from(["fail", "skip", "skip-cascade"])),
         "when_exhausted": draw(st.sampled_from(["fail", "skip", "skip-cascade"])),
     }

@@ -88,6 +88,8 @@ def _conditions(step: Step) -> Iterator[str]:
         yield f"if {short(step.if_, 60)}"
     if step.if_not is not None:
         yield f"if not {short(step.if_not, 60)}"
+    for name, text in step.expressions.items():
+        yield f"{name.replace('_', ' ')} {text}"
     if step.when_unmet != "skip":
         yield f"unmet: {step.when_unmet}"
     if step.when_exhausted != "fail":

@@ -67,6 +67,8 @@ class StepSettings(TypedDict, total=False):
     start_delay: int
     if_: dict[str, Any]
     if_not: dict[str, Any]
+    run_if: str
+    run_unless: str
     when_unmet: WhenUnmet
     when_exhausted: WhenExhausted
 

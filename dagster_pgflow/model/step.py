@@ -19,6 +19,8 @@ class StepBase(BaseModel):
         depends_on: The slugs of the steps whose outputs this one receives.
         if_: A JSON pattern that the step's input must contain (PostgreSQL's `@>`).
         if_not: A JSON pattern that the step's input must not contain.
+        run_if: A condition in CEL that must hold.
+        run_unless: A condition in CEL that must not hold.
         when_unmet: What happens when a condition does not hold.
         when_exhausted: What happens when the last attempt has failed.
     """
@@ -33,8 +35,16 @@ class StepBase(BaseModel):
     options: StepOptions = StepOptions()
     if_: dict[str, Any] | None = Field(default=None, alias="if")
     if_not: dict[str, Any] | None = None
+    run_if: str | None = None
+    run_unless: str | None = None
     when_unmet: WhenUnmet = "skip"
     when_exhausted: WhenExhausted = "fail"
+
+    @property
+    def expressions(self) -> dict[str, str]:
+        """The conditions in CEL that the step has, by the name of the field."""
+        given = {"run_if": self.run_if, "run_unless": self.run_unless}
+        return {name: text for name, text in given.items() if text is not None}
 
 
 class HandledStep(StepBase):

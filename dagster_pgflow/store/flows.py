@@ -15,6 +15,7 @@ from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
 from dagster_pgflow.store.json_text import to_json_text
 from dagster_pgflow.store.step_columns import step_columns
+from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.validate import parse_flow, validate
 
 NEWEST = 2**63 - 1
@@ -55,6 +56,8 @@ class StepFields(TypedDict, total=False):
     batch_size: int
     if_: dict[str, Any]
     if_not: dict[str, Any]
+    run_if: str
+    run_unless: str
     when_unmet: WhenUnmet
     when_exhausted: WhenExhausted
     max_attempts: int
@@ -129,7 +132,7 @@ class FlowBuilder:
             **fields: See `StepFields`; `flow` is the slug that a subflow step runs.
 
         Raises:
-            InvalidFlow: A field is unknown or has the wrong type.
+            InvalidFlow: A field is unknown or has the wrong type, or an expression is none.
             UnknownFlow: There is no such flow.
             StoreRefused: The step cannot be added: a dependency does not exist, a map has more
                 than one, another step has the slug ...; nothing was changed.
@@ -298,4 +301,9 @@ def _parse_step(
         "options": options,
         **flat,
     }
-    return parse_flow({"slug": flow_slug, "steps": [document]}).steps[0]
+    flow = parse_flow({"slug": flow_slug, "steps": [document]})
+    # PostgreSQL checks all else, but knows no CEL.
+    problems = tuple(expressions_are_conditions(flow, None))
+    if problems:
+        raise InvalidFlow(flow_slug, problems)
+    return flow.steps[0]

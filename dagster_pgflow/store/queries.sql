@@ -88,7 +88,9 @@ from pgflow.add_step(
   subflow_slug => cast(:subflow_slug as text),
   batch_size => cast(:batch_size as integer),
   input_schema => cast(:input_schema as jsonb),
-  output_schema => cast(:output_schema as jsonb)
+  output_schema => cast(:output_schema as jsonb),
+  run_if => cast(:run_if as text),
+  run_unless => cast(:run_unless as text)
 );
 
 -- name: replace_flow

@@ -37,4 +37,6 @@ def step_columns(step: Step) -> dict[str, Any]:
         ),
         "batch_size": step.batch_size if isinstance(step, MapStep) else None,
         "subflow_slug": step.flow if isinstance(step, SubflowStep) else None,
+        "run_if": step.run_if,
+        "run_unless": step.run_unless,
     }

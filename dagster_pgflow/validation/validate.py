@@ -9,6 +9,7 @@ from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.dependencies import dependencies_exist
+from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.rule import KnownFlows, Rule
@@ -22,6 +23,7 @@ RULES: tuple[Rule, ...] = (
     dependencies_exist,
     dependencies_form_no_cycle,
     maps_have_one_source,
+    expressions_are_conditions,
     subflows_exist_and_end,
     options_are_in_range,
     schedules_can_fire,

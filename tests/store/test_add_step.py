@@ -66,6 +66,8 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "input_schema": None,
         "output_schema": None,
         "initial_tasks": None,
+        "run_if": None,
+        "run_unless": None,
     }
 
 
@@ -100,7 +102,8 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         select * from pgflow.add_step(
           'f', 'c', '{a}', step_type => 'map', handler => 'shop.price', params => '{"k": [1]}',
           description => 'Prices', batch_size => 10, initial_tasks => 100,
-          input_schema => '{"type": "string"}', output_schema => '{"type": "number"}'
+          input_schema => '{"type": "string"}', output_schema => '{"type": "number"}',
+          run_if => 'size(output) > 0', run_unless => 'flow_input.dry'
         )
         """
     )
@@ -113,6 +116,8 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         "initial_tasks": 100,
         "input_schema": {"type": "string"},
         "output_schema": {"type": "number"},
+        "run_if": "size(output) > 0",
+        "run_unless": "flow_input.dry",
     }
     assert {name: step[name] for name in wanted} == wanted
 
@@ -184,6 +189,7 @@ def test_the_same_step_again_is_returned(sql: Session) -> None:
         ("step_type => 'map'", "step_type"),
         ("when_unmet => 'fail', timeout => 9", "timeout, when_unmet"),
         ("required_input_pattern => '{}'", "required_input_pattern"),
+        ("run_if => 'true', run_unless => 'false'", "run_if, run_unless"),
     ],
 )
 def test_the_same_slug_with_other_content_is_refused_and_the_difference_named(
@@ -254,6 +260,8 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("batch_size => 0, step_type => 'map'", "batch_size_is_positive"),
         ("batch_size => 5", "only_map_steps_have_batches"),
         ("initial_tasks => -1", "initial_tasks_is_nonnegative"),
+        ("run_if => ''", "run_if_is_not_empty"),
+        ("run_unless => ''", "run_unless_is_not_empty"),
         ("step_type => 'subflow'", "only_subflow_steps_name_a_subflow"),
         ("subflow_slug => 'f'", "only_subflow_steps_name_a_subflow"),
     ],

@@ -35,6 +35,7 @@ def test_a_flow_is_built_step_by_step(builder: FlowBuilder) -> None:
         batch_size=10,
         max_attempts=2,
         if_={"ok": True},
+        run_if="size(output) > 0",
         when_unmet="skip-cascade",
     )
     save = builder.add_step("ai_workflow", "save", ["process"], description="Keeps it")
@@ -50,6 +51,7 @@ def test_a_flow_is_built_step_by_step(builder: FlowBuilder) -> None:
             batch_size=10,
             max_attempts=2,
             if_={"ok": True},
+            run_if="size(output) > 0",
             when_unmet="skip-cascade",
         )
         .step("save", depends_on="process", description="Keeps it")
@@ -70,6 +72,13 @@ def test_a_subflow_step_names_its_flow(builder: FlowBuilder) -> None:
     step = builder.add_step("f", "a", step_type="subflow", flow="child")
     assert step == SubflowStep(slug="a", flow="child")
     assert builder.get_flow("f").steps == (step,)
+
+
+def test_a_step_whose_expression_is_none_is_not_added(builder: FlowBuilder) -> None:
+    builder.create_flow("f")
+    with pytest.raises(InvalidFlow, match=r"steps.a.run_if: `inptu.n > 1` is no condition"):
+        builder.add_step("f", "a", run_if="inptu.n > 1")
+    assert builder.get_flow("f").steps == ()
 
 
 def test_refusals_of_the_database_arrive_as_one_sentence(builder: FlowBuilder) -> None:

@@ -51,6 +51,15 @@ def test_a_problem_in_one_file_keeps_all_out(database: Database, sql: Session) -
     assert slugs(sql) == []
 
 
+def test_an_expression_that_is_none_keeps_a_file_of_sql_out(
+    database: Database, sql: Session
+) -> None:
+    bad = "select pgflow.add_step('by_sql', 'three', run_unless => 'input.n >');"
+    loading = load(database, [script(TWO_STEPS + bad)])
+    assert places(loading) == [("invalid-expression", "by_sql.steps.three.run_unless")]
+    assert slugs(sql) == []
+
+
 def test_what_is_only_tried_leaves_nothing_behind(database: Database, sql: Session) -> None:
     loading = load(database, [script(TWO_STEPS)], keep=False)
     assert loading.findings == []

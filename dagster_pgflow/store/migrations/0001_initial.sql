@@ -99,6 +99,8 @@ create table pgflow.steps (
   input_schema jsonb,
   output_schema jsonb,
   initial_tasks integer,
+  run_if text,
+  run_unless text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -129,7 +131,9 @@ create table pgflow.steps (
   constraint batch_size_is_positive check (batch_size > 0),
   constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
-  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
+  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
+  constraint run_if_is_not_empty check (run_if <> ''),
+  constraint run_unless_is_not_empty check (run_unless <> '')
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -145,6 +149,8 @@ comment on column pgflow.steps.handler is
   'The registered name of the handler; when null "<flow>.<step>", else "<step>"';
 comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
+comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
+comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -481,6 +487,8 @@ as $$
       'handler', step.handler,
       'batch_size', step.batch_size,
       'flow', step.subflow_slug,
+      'run_if', step.run_if,
+      'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
       'when_exhausted', nullif(step.when_exhausted, 'fail'),
       'options', nullif(jsonb_strip_nulls(jsonb_build_object(
@@ -1075,7 +1083,9 @@ create function pgflow.add_step(
   batch_size integer default null,
   input_schema jsonb default null,
   output_schema jsonb default null,
-  initial_tasks integer default null
+  initial_tasks integer default null,
+  run_if text default null,
+  run_unless text default null
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -1106,6 +1116,8 @@ begin
   step.input_schema := add_step.input_schema;
   step.output_schema := add_step.output_schema;
   step.initial_tasks := add_step.initial_tasks;
+  step.run_if := add_step.run_if;
+  step.run_unless := add_step.run_unless;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -1267,7 +1279,8 @@ as $$
     flow_slug, step_slug, step_type, step_index,
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
-    handler, params, description, subflow_slug, batch_size, input_schema, output_schema
+    handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
+    run_if, run_unless
   )
   select
     insert_steps.flow_slug,
@@ -1288,7 +1301,9 @@ as $$
     given.step ->> 'flow',
     (given.step ->> 'batch_size')::integer,
     nullif(given.step -> 'input_schema', 'null'),
-    nullif(given.step -> 'output_schema', 'null')
+    nullif(given.step -> 'output_schema', 'null'),
+    given.step ->> 'run_if',
+    given.step ->> 'run_unless'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

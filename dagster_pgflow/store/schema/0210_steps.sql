@@ -21,6 +21,8 @@ create table pgflow.steps (
   input_schema jsonb,
   output_schema jsonb,
   initial_tasks integer,
+  run_if text,
+  run_unless text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -51,7 +53,9 @@ create table pgflow.steps (
   constraint batch_size_is_positive check (batch_size > 0),
   constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
-  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object')
+  constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
+  constraint run_if_is_not_empty check (run_if <> ''),
+  constraint run_unless_is_not_empty check (run_unless <> '')
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -67,3 +71,5 @@ comment on column pgflow.steps.handler is
   'The registered name of the handler; when null "<flow>.<step>", else "<step>"';
 comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
+comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
+comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';

@@ -12,6 +12,8 @@ as $$
       'handler', step.handler,
       'batch_size', step.batch_size,
       'flow', step.subflow_slug,
+      'run_if', step.run_if,
+      'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
       'when_exhausted', nullif(step.when_exhausted, 'fail'),
       'options', nullif(jsonb_strip_nulls(jsonb_build_object(

@@ -18,7 +18,9 @@ create function pgflow.add_step(
   batch_size integer default null,
   input_schema jsonb default null,
   output_schema jsonb default null,
-  initial_tasks integer default null
+  initial_tasks integer default null,
+  run_if text default null,
+  run_unless text default null
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -49,6 +51,8 @@ begin
   step.input_schema := add_step.input_schema;
   step.output_schema := add_step.output_schema;
   step.initial_tasks := add_step.initial_tasks;
+  step.run_if := add_step.run_if;
+  step.run_unless := add_step.run_unless;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;

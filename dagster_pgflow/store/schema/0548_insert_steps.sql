@@ -6,7 +6,8 @@ as $$
     flow_slug, step_slug, step_type, step_index,
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
-    handler, params, description, subflow_slug, batch_size, input_schema, output_schema
+    handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
+    run_if, run_unless
   )
   select
     insert_steps.flow_slug,
@@ -27,7 +28,9 @@ as $$
     given.step ->> 'flow',
     (given.step ->> 'batch_size')::integer,
     nullif(given.step -> 'input_schema', 'null'),
-    nullif(given.step -> 'output_schema', 'null')
+    nullif(given.step -> 'output_schema', 'null'),
+    given.step ->> 'run_if',
+    given.step ->> 'run_unless'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

@@ -65,6 +65,14 @@ def test_steps_without_a_handler_are_named(cli: Cli) -> None:
     assert "Not registered: order.extra" in result.stdout
 
 
+def test_an_expression_that_is_none_is_named(cli: Cli) -> None:
+    cli("load", "--examples")
+    cli("sql", "select pgflow.add_step('order', 'extra', run_if => 'inptu.n > 1')")
+    result = cli("doctor")
+    assert states(cli, "doctor")["Flows"] == "warning"
+    assert 'there is no "inptu"' in " ".join(result.stdout.split())
+
+
 def test_a_handler_module_that_cannot_be_imported_fails(cli: Cli) -> None:
     cli("load", "--examples")
     assert states(cli, "doctor", "--handlers", "no_such_module")["Handlers"] == "failed"

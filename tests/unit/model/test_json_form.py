@@ -35,6 +35,8 @@ of_all_steps = {
     "options": present(max_attempts=numbers, start_delay=numbers),
     "if": objects,
     "if_not": objects,
+    "run_if": texts,
+    "run_unless": texts,
     "when_unmet": outcomes,
     "when_exhausted": outcomes,
 }

@@ -1,0 +1,1 @@
+"""CEL, the language of conditions that containment cannot express."""

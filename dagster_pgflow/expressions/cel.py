@@ -1,0 +1,154 @@
+"""The one module that knows the CEL library: Google's C++ through `cel-expr-python`.
+
+An expression is checked when a flow is defined and compiled once in a process. It can neither
+call Python nor run for long: the library limits its depth and its iterations. What is wrong with
+one, then or when it is asked, is told in our words (`mistakes.py`).
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+from cel_expr_python import cel
+
+from dagster_pgflow.errors import ExpressionFailed, InvalidExpression, Mistake
+from dagster_pgflow.expressions.mistakes import failure_in, mistakes_in
+
+ROOTS: Final = ("input", "flow_input", "deps", "output", "ctx")
+"""What an expression may begin a path with."""
+
+DEEPEST = 250
+"""How deeply a value may be nested: at thousands of levels the library ends the process."""
+
+_KEPT = 2048
+
+
+class Expression:
+    """A compiled expression that says yes or no.
+
+    Attributes:
+        text: The expression as its author wrote it.
+    """
+
+    def __init__(self, text: str, compiled: cel.Expression) -> None:
+        self.text = text
+        self._compiled = compiled
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The roots that the expression uses."""
+        return frozenset(root for root in ROOTS if not self._compiles_without(root))
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Return what the expression says.
+
+        Args:
+            values: JSON values by root; `ctx` is an object.
+
+        Raises:
+            ExpressionFailed: It cannot be answered for these values, or with neither yes nor no.
+        """
+        data = _flat({root: values[root] for root in self.roots if root in values})
+        for root, value in data.items():
+            if _is_too_deep(value):
+                raise ExpressionFailed(f"{root} is nested more than {DEEPEST} levels deep")
+        try:
+            answer = self._compiled.eval(data=data)
+            kind = answer.type()
+            if kind == cel.Type.BOOL:
+                return bool(answer.value())
+            reason = failure_in(str(answer.value())) if kind == cel.Type.ERROR else None
+        except (RuntimeError, TypeError, ValueError, OverflowError) as error:
+            raise ExpressionFailed(failure_in(str(error))) from error
+        raise ExpressionFailed(reason or f"it gives {_kind(kind)}, not true or false")
+
+    def _compiles_without(self, root: str) -> bool:
+        try:
+            _environment(frozenset(ROOTS) - {root}).compile(self.text)
+        except RuntimeError:
+            return False
+        return True
+
+
+@lru_cache(maxsize=_KEPT)
+def expression(text: str, roots: frozenset[str] = frozenset(ROOTS)) -> Expression:
+    """Return the expression of a text.
+
+    Args:
+        text: CEL.
+        roots: What it may begin a path with: some of `ROOTS`.
+
+    Raises:
+        InvalidExpression: With every mistake and its place.
+    """
+    if "\x00" in text:
+        place = text.index("\x00")
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        raise InvalidExpression(text, [Mistake(line, column, "NUL characters cannot be stored")])
+    known = [name for name in _variables() if _root(name) in roots]
+    try:
+        compiled = _environment(roots).compile(text)
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InvalidExpression(text, mistakes_in(str(error), text, known)) from error
+    kind = compiled.return_type()
+    if kind not in (cel.Type.BOOL, cel.Type.DYN):
+        message = f"it gives {_kind(kind)}, not true or false"
+        raise InvalidExpression(text, [Mistake(1, 1, message)])
+    return Expression(text, compiled)
+
+
+def _variables() -> dict[str, cel.Type]:
+    # Full paths as names: the library then refuses a path below `ctx` that does not exist.
+    facts = ("run_id", "flow_slug", "step_slug", "step_path")
+    objects = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    return {
+        "input": cel.Type.DYN,
+        "flow_input": cel.Type.DYN,
+        "deps": objects,
+        "output": cel.Type.DYN,
+        **{f"ctx.{fact}": cel.Type.STRING for fact in facts},
+        "ctx.params": objects,
+    }
+
+
+@lru_cache(maxsize=32)
+def _environment(roots: frozenset[str]) -> cel.Env:
+    return cel.NewEnv(
+        variables={name: kind for name, kind in _variables().items() if _root(name) in roots}
+    )
+
+
+def _root(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values by the names of the variables."""
+    facts = {f"ctx.{name}": value for name, value in values.get("ctx", {}).items()}
+    return {root: value for root, value in values.items() if root != "ctx"} | facts
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
+
+
+def _kind(kind: cel.Type) -> str:
+    name = kind.name().lower()
+    known = {"int": "a number", "uint": "a number", "double": "a number", "string": "text"}
+    known |= {"null": "null", "null_type": "null", "map": "an object", "list": "a list"}
+    return known.get(name.partition("<")[0].partition("(")[0], f"a {name}")

@@ -1,0 +1,242 @@
+"""Expressions: what is refused, where, in which words; and what the rest answers."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dagster_pgflow.errors import ExpressionFailed, InvalidExpression, Mistake
+from dagster_pgflow.expressions.cel import DEEPEST, ROOTS, Expression, expression
+
+CTX = {
+    "run_id": "r-1",
+    "flow_slug": "order",
+    "step_slug": "charge",
+    "step_path": "payment.charge",
+    "params": {"limit": 100},
+}
+WITHOUT_OUTPUT = frozenset(ROOTS) - {"output"}
+FACTS = "ctx.run_id, ctx.flow_slug, ctx.step_slug, ctx.step_path, ctx.params"
+NAMES = f"input, flow_input, deps, {FACTS}"
+
+
+def mistakes(text: str) -> list[tuple[int, int, str]]:
+    with pytest.raises(InvalidExpression) as caught:
+        expression(text, WITHOUT_OUTPUT)
+    return [(found.line, found.column, found.message) for found in caught.value.mistakes]
+
+
+def reason(text: str, **values: Any) -> str:
+    with pytest.raises(ExpressionFailed) as caught:
+        expression(text).holds(values)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "answer"),
+    [
+        ("input.amount > 100", {"input": {"amount": 101}}, True),
+        ("input.amount > 100", {"input": {"amount": 100}}, False),
+        ("input.amount > 100", {"input": {"amount": 100.5}}, True),
+        ("input.n == 1.0", {"input": {"n": 1}}, True),
+        ("input == null", {"input": None}, True),
+        ("size(input) > 1 && input[0] == 'a'", {"input": ["a", "b"]}, True),
+        ("input.name == 'Zoë 𝒳'", {"input": {"name": "Zoë 𝒳"}}, True),
+        ("has(deps.weigh)", {"deps": {"weigh": None}}, True),
+        ("has(deps.weigh)", {"deps": {}}, False),
+        ("!has(deps.weigh) || deps.weigh > 3", {"deps": {}}, True),
+        ("output.ok", {"output": {"ok": True}}, True),
+        ("flow_input.plan in ['pro', 'team']", {"flow_input": {"plan": "pro"}}, True),
+        ("input.items.exists(item, item.price > 5)", {"input": {"items": [{"price": 6}]}}, True),
+        ("input.all(x, x > 0)", {"input": []}, True),
+        ("ctx.params.limit > 99 && ctx.step_path == 'payment.charge'", {"ctx": CTX}, True),
+        ("ctx.run_id.startsWith('r') && ctx.flow_slug != ctx.step_slug", {"ctx": CTX}, True),
+        ("input.mail.matches('^[^@]+@example[.]org$')", {"input": {"mail": "a@example.org"}}, True),
+    ],
+)
+def test_an_expression_answers_for_the_values_at_hand(
+    text: str, values: dict[str, Any], answer: bool
+) -> None:
+    assert expression(text).holds(values) is answer
+
+
+def test_a_part_that_has_no_answer_does_not_matter_when_the_rest_decides() -> None:
+    assert expression("input.a > 1 || true").holds({"input": {}})
+    assert not expression("input.a > 1 && false").holds({"input": {}})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("", 1, 1, "it is empty"),
+        ("  ", 1, 1, "it is empty"),
+        ("input.a >", 1, 10, "it ends too early"),
+        ("true && (false", 1, 15, "it ends where ')' is missing"),
+        ("input.a = 1", 1, 9, '"=" does not belong here'),
+        ("input and true", 1, 7, '"and" does not belong here'),
+        ("$.x > 1", 1, 1, '"$" does not belong here'),
+        ("inptu.a > 3", 1, 1, f'there is no "inptu"; use one of: {NAMES}'),
+        ("'é' == 'é' && foo.b.c", 1, 15, f'there is no "foo"; use one of: {NAMES}'),
+        ("true\n  && nofn(input)", 2, 6, 'there is no function "nofn"'),
+        ("input.starts('a')", 1, 7, 'there is no function "starts"'),
+        ("'a' > 1", 1, 5, '">" does not work on string and int'),
+        ("1 + 1", 1, 1, "it gives a number, not true or false"),
+        ("'yes'", 1, 1, "it gives text, not true or false"),
+        ("deps", 1, 1, "it gives an object, not true or false"),
+        ("if", 1, 1, '"if" is reserved'),
+        ("has(input)", 1, 5, "has() takes a path such as input.key"),
+        ("(" * 500 + "true" + ")" * 500, 1, 1, "it is nested too deeply"),
+        ("true && '\x00' == 'a'", 1, 10, "NUL characters cannot be stored"),
+        ("'\ud800' == 'a'", 1, 1, "it is no valid Unicode text"),
+        (
+            "output.x > 1",
+            1,
+            1,
+            '"output" exists only where a step has exactly one dependency; use deps.<step>',
+        ),
+        (
+            "ctx.attempt > 1",
+            1,
+            1,
+            f'there is no "ctx.attempt"; use one of: {FACTS}',
+        ),
+    ],
+)
+def test_what_is_no_condition_is_refused_with_its_place(
+    text: str, line: int, column: int, message: str
+) -> None:
+    assert mistakes(text) == [(line, column, message)]
+
+
+def test_every_unknown_name_is_told_at_once() -> None:
+    places = [(line, column) for line, column, _ in mistakes("foo.a > 1 &&\n bar || baz.c")]
+    assert places == [(1, 1), (2, 2), (2, 9)]
+
+
+def test_a_refusal_is_one_sentence_with_the_expression_and_the_column() -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        expression("1 + 1")
+    assert str(caught.value) == (
+        "`1 + 1` is no condition: line 1, column 1: it gives a number, not true or false."
+    )
+    assert caught.value.mistakes == (Mistake(1, 1, "it gives a number, not true or false"),)
+
+
+def test_a_long_expression_is_told_by_its_beginning() -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        expression("'" + "x" * 5000 + "'")
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "why"),
+    [
+        ("input.a > 1", {"input": {}}, 'there is no key "a"'),
+        ("input.a > 1", {"input": None}, "it asks for a key of something that is no object"),
+        ("input.a > 1", {"input": {"a": True}}, '">" does not work on bool and int64'),
+        ("input.a", {"input": {"a": [1]}}, "it gives a list, not true or false"),
+        ("input.a", {"input": {"a": "true"}}, "it gives text, not true or false"),
+        ("input.a", {"input": {"a": 1}}, "it gives a number, not true or false"),
+        ("input.a", {"input": {"a": None}}, "it gives null, not true or false"),
+        ("!input", {"input": 0}, "it needs true or false where it has something else"),
+        ("input[0] > 1", {"input": []}, "there is no element 0 in a list of 0"),
+        ("output > 1", {}, "there is no output here"),
+        ("1 / input == 1", {"input": 0}, "divide by zero"),
+        ("input.a + 1 > 0", {"input": {"a": 2**63 - 1}}, "integer overflow"),
+        (
+            "input.a > 1",
+            {"input": {"a": 2, "b": 2**70}},
+            "a value that it looks at has an integer of more than 64 bits",
+        ),
+        ("input == 'a'", {"input": "\ud800"}, "a text that it looks at is no valid Unicode"),
+        (
+            "input.matches(input)",
+            {"input": "(("},
+            "invalid regular expression: missing ): ((",
+        ),
+    ],
+)
+def test_what_has_no_answer_says_why(text: str, values: dict[str, Any], why: str) -> None:
+    assert reason(text, **values) == why
+
+
+def test_a_runaway_expression_is_stopped() -> None:
+    text = "input.all(x, input.all(y, input.all(z, x + y + z >= 0)))"
+    assert reason(text, input=list(range(1000))) == "it takes too many iterations"
+
+
+def test_a_regular_expression_takes_time_linear_in_the_text() -> None:
+    assert not expression("input.matches('(a+)+$')").holds({"input": "a" * 10_000 + "!"})
+
+
+def test_a_value_that_would_end_the_process_is_refused() -> None:
+    value: Any = 1
+    for _ in range(100_000):
+        value = [value]
+    assert reason("input == 1", input=value) == f"input is nested more than {DEEPEST} levels deep"
+
+
+def test_a_value_that_is_not_asked_for_does_not_matter() -> None:
+    assert expression("input").holds({"input": True, "flow_input": 2**70})
+
+
+@pytest.mark.parametrize(
+    ("text", "roots"),
+    [
+        ("true", set()),
+        ("input.flow_input == 'output'", {"input"}),
+        ("flow_input.a > 1 && has(deps.a)", {"flow_input", "deps"}),
+        ("ctx.params.input == output", {"ctx", "output"}),
+        ("input.all(deps, deps > 1)", {"input"}),
+        ("true || flow_input", {"flow_input"}),
+    ],
+)
+def test_an_expression_knows_what_it_asks_for(text: str, roots: set[str]) -> None:
+    assert expression(text).roots == roots
+
+
+def test_an_expression_is_compiled_once() -> None:
+    assert expression("input.once") is expression("input.once")
+
+
+operators = st.sampled_from(["==", ">", "&&", "||", "!", "-", "(", ")", "[", "]", "{", "}", "? :"])
+literals = st.sampled_from(
+    ["'x'", "b'x'", "1", "1.5", "9" * 20, "true", "null", "é", "'", '"', "\\"]
+)
+calls = st.sampled_from([".a", ".b.c", "[0]", "size", "has", ".all(x, x)", ".matches('(')", "type"])
+roots = st.sampled_from([*ROOTS, "ctx.params", "\n", "//"])
+words = roots | operators | literals | calls
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abcx"), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@example("'\ud800'", {})
+@example("input.a >", {})
+@given(
+    st.text() | st.lists(words, max_size=12).map(" ".join) | st.lists(words).map("".join),
+    json_values,
+)
+def test_no_text_and_no_value_ends_in_a_raw_error(text: str, value: Any) -> None:
+    values = {"input": value, "flow_input": value, "deps": {"a": value}, "ctx": CTX}
+    try:
+        found: Expression = expression(text)
+        found.holds(values | {"output": value})
+    except (InvalidExpression, ExpressionFailed) as error:
+        told = str(error)
+        assert told
+        assert "INVALID_ARGUMENT" not in told.removeprefix(f"`{text}`")
+        told.encode()
+
+
+@given(json_values, json_values)
+def test_equality_with_itself_holds_or_is_told(value: Any, other: Any) -> None:
+    try:
+        both = expression("deps.a == deps.b").holds({"deps": {"a": value, "b": other}})
+        turned = expression("deps.b == deps.a").holds({"deps": {"a": value, "b": other}})
+    except ExpressionFailed:
+        return
+    assert both == turned

@@ -1,0 +1,40 @@
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.expressions import expressions_are_conditions
+from tests.unit.validation.findings import findings, places
+
+
+def test_sound_expressions_on_every_kind_of_step_are_no_problem() -> None:
+    flow = (
+        Flow("f")
+        .step("a", run_if="input.n > 1", run_unless="ctx.params.off == true")
+        .map("m", depends_on="a", run_if="size(output) > 0")
+        .subflow("s", "g", depends_on=["a", "m"], run_unless="has(deps.m) && flow_input.dry")
+    )
+    assert findings(expressions_are_conditions, flow) == []
+
+
+def test_each_expression_that_is_no_condition_is_a_problem_with_its_place() -> None:
+    flow = Flow("f").step("a", run_if="input.n >", run_unless="1")
+    assert findings(expressions_are_conditions, flow) == [
+        (
+            "invalid-expression",
+            "steps.a.run_if",
+            "`input.n >` is no condition: line 1, column 10: it ends too early.",
+        ),
+        (
+            "invalid-expression",
+            "steps.a.run_unless",
+            "`1` is no condition: line 1, column 1: it gives a number, not true or false.",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deps", "is_sound"), [([], False), (["a"], True), (["a", "a"], True), (["a", "b"], False)]
+)
+def test_output_is_that_of_the_only_dependency(deps: list[str], is_sound: bool) -> None:
+    flow = Flow("f").step("a").step("b").step("c", depends_on=deps, run_if="output.ok")
+    found = [] if is_sound else [("invalid-expression", "steps.c.run_if")]
+    assert places(expressions_are_conditions, flow) == found
