@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dagster_pgflow.compiler.passes.collect_apart import collect_apart
 from dagster_pgflow.compiler.passes.expose_outputs import expose_outputs
 from dagster_pgflow.compiler.passes.fan_out_maps import fan_out_maps
 from dagster_pgflow.compiler.passes.gather_subflow_inputs import gather_subflow_inputs
@@ -16,6 +17,7 @@ PASSES: tuple[Pass, ...] = (
     place_steps,
     fan_out_maps,
     gather_subflow_inputs,
+    collect_apart,
     # Behind fan_out_maps, which sets the inputs of map steps anew.
     hand_on_flow_input,
     expose_outputs,

@@ -23,7 +23,7 @@ from dagster_pgflow.runtime.sources import Flows
 
 HELP = {
     "fan_out": "Sends the elements of the list to map step `{slug}`.",
-    "collect": "Collects the outputs of map step `{slug}` for the flow around.",
+    "collect": "Collects the outputs of map step `{slug}`.",
     "gather": "Puts together what subflow `{slug}` receives.",
 }
 

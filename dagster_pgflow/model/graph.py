@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 
 
 def by_slug(flow: Flow) -> dict[str, Step]:
@@ -45,6 +45,25 @@ def dependents(flow: Flow) -> Mapping[str, tuple[Step, ...]]:
             if dep in found:
                 found[dep].append(step)
     return {slug: tuple(steps) for slug, steps in found.items()}
+
+
+def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
+    """Say whether a flow has a map step, in it or in a flow that it contains.
+
+    Args:
+        flow: The flow.
+        flows: Every flow that it contains.
+    """
+    seen: set[str] = set()
+    waiting = [flow]
+    while waiting:
+        current = waiting.pop()
+        seen.add(current.slug)
+        if any(isinstance(step, MapStep) for step in current.steps):
+            return True
+        inner = {step.flow for step in current.steps if isinstance(step, SubflowStep)}
+        waiting += [flows[slug] for slug in inner - seen]
+    return False
 
 
 def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ there a helper op collects it first.
 
 from dataclasses import replace
 
-from dagster_pgflow.compiler.plan import Node, OpNode, Plan, Surroundings, Wire
+from dagster_pgflow.compiler.passes.collect_apart import collector
+from dagster_pgflow.compiler.plan import Node, Plan, Surroundings, Wire
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import MapStep, Step
-from dagster_pgflow.names import COLLECT_SUFFIX, COLLECTED_INPUT, RESULT_OUTPUT, dagster_name
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.names import RESULT_OUTPUT, dagster_name
 from dagster_pgflow.runtime.sources import output_paths, port_names
 
 
@@ -22,9 +23,8 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
     for leaf in leaves(plan.flow):
         name = dagster_name(leaf.slug)
         if isinstance(leaf, MapStep):
-            collector = _collector(leaf)
-            collectors.append(collector)
-            outputs[leaf.slug,] = Wire(collector.name, RESULT_OUTPUT)
+            collectors.append(collector(leaf))
+            outputs[leaf.slug,] = Wire(collectors[-1].name, RESULT_OUTPUT)
             continue
         paths = output_paths(leaf, around.flows)
         ports = {(): RESULT_OUTPUT} if paths == [()] else port_names(paths)
@@ -34,13 +34,4 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
         plan,
         nodes=(*plan.nodes, *collectors),
         outputs={names[path]: wire for path, wire in outputs.items()},
-    )
-
-
-def _collector(step: Step) -> OpNode:
-    return OpNode(
-        name=f"{step.slug}{COLLECT_SUFFIX}",
-        role="collect",
-        step=step,
-        inputs={COLLECTED_INPUT: Wire(dagster_name(step.slug), RESULT_OUTPUT, collect=True)},
     )

@@ -1,0 +1,124 @@
+"""A step that joins a map with what stands behind another fan-out gets the map from a helper op.
+
+Dagster 1.13 plans an op that collects a dynamic output as soon as it has fanned out, and with it
+the ops behind. Where that op also waits for something behind another fan-out, which a failure
+keeps from ever taking place, the ops behind it wait for ever, and the run never ends. An op that
+does nothing but collect waits for nothing else.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from dagster_pgflow.compiler.plan import (
+    FanIn,
+    Feed,
+    GraphNode,
+    Node,
+    OpNode,
+    Plan,
+    Surroundings,
+    Wire,
+)
+from dagster_pgflow.model.graph import contains_maps
+from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.names import (
+    BATCH_INPUT,
+    COLLECT_SUFFIX,
+    COLLECTED_INPUT,
+    FLOW_INPUT,
+    RESULT_OUTPUT,
+    dagster_name,
+)
+from dagster_pgflow.runtime.sources import Flows
+
+FanOuts = frozenset[str]
+"""The names of the nodes that fan out."""
+
+
+def collect_apart(plan: Plan, around: Surroundings) -> Plan:
+    """Put a collecting helper behind each map step that is joined with such a step."""
+    behind = _behind_fan_outs(plan, around.flows)
+    senders = {node.name: _sender(node) for node in plan.nodes}
+    joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
+    joined = {wire.node for node in plan.nodes if node.name in joining for wire in _collects(node)}
+    collectors = {
+        node.name: collector(node.step)
+        for node in plan.nodes
+        if node.name in joined and isinstance(node.step, MapStep)
+    }
+    nodes: list[Node] = []
+    for node in plan.nodes:
+        if isinstance(node, OpNode) and node.name in joining:
+            nodes.append(_fed_by_collectors(node, collectors))
+        else:
+            nodes.append(node)
+        nodes += [collectors[node.name]] if node.name in collectors else []
+    return plan.with_nodes(nodes)
+
+
+def collector(step: MapStep) -> OpNode:
+    """Return the helper that collects the outputs of a map step."""
+    outputs = Wire(dagster_name(step.slug), RESULT_OUTPUT, collect=True)
+    return OpNode(
+        name=f"{step.slug}{COLLECT_SUFFIX}",
+        role="collect",
+        step=step,
+        inputs={COLLECTED_INPUT: outputs},
+    )
+
+
+def _waits_for_another(
+    node: Node, behind: Mapping[str, FanOuts], senders: Mapping[str, str | None]
+) -> bool:
+    """Say whether a node collects a map and waits for a fan-out that need not take place for it."""
+    own = {senders[wire.node] or "" for wire in _collects(node)}
+    needed = own.union(*(behind[sender] for sender in own))
+    return bool(own) and any(not behind[wire.node] <= needed for wire in _wires(node))
+
+
+def _behind_fan_outs(plan: Plan, flows: Flows) -> dict[str, FanOuts]:
+    """Return for each node the fan-outs that must take place before it can run."""
+    behind: dict[str, FanOuts] = {}
+    for node in plan.nodes:
+        found = frozenset[str]().union(*(behind[wire.node] for wire in _wires(node)))
+        sender = _sender(node)
+        if sender is not None:
+            found |= {sender}
+        if isinstance(node, GraphNode) and contains_maps(flows[node.step.flow], flows):
+            found |= {f"{node.name}: inside"}
+        behind[node.name] = found
+    return behind
+
+
+def _sender(node: Node) -> str | None:
+    """Return the node that sends out the batches of a map step's node."""
+    batch = node.inputs.get(BATCH_INPUT) if isinstance(node, OpNode) else None
+    return batch.node if isinstance(batch, Wire) else None
+
+
+def _collects(node: Node) -> Iterator[Wire]:
+    return (wire for wire in _wires(node) if wire.collect)
+
+
+def _wires(node: Node) -> Iterator[Wire]:
+    feeds: Mapping[str, Feed] = (
+        {FLOW_INPUT: node.input} if isinstance(node, GraphNode) else node.inputs
+    )
+    for feed in feeds.values():
+        match feed:
+            case Wire():
+                yield feed
+            case FanIn(wires):
+                yield from wires
+
+
+def _fed_by_collectors(node: OpNode, collectors: Mapping[str, OpNode]) -> OpNode:
+    """Let a node receive the lists of its maps, where it received their batches."""
+
+    def apart(feed: Feed) -> Feed:
+        if isinstance(feed, Wire) and feed.collect:
+            return Wire(collectors[feed.node].name, RESULT_OUTPUT)
+        return feed
+
+    sources = tuple(replace(source, collected=False) for source in node.sources)
+    return replace(node, sources=sources, inputs={k: apart(v) for k, v in node.inputs.items()})
