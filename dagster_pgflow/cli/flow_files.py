@@ -14,6 +14,9 @@ from dagster_pgflow.store.loading import Finding, Source
 
 SQL_SUFFIX = ".sql"
 
+strict_option = click.option("--strict", is_flag=True, help="Warnings are problems.")
+"""The option of the commands that have warnings."""
+
 
 def read_sources(paths: Sequence[Path]) -> tuple[list[Source], list[Finding]]:
     """Read files; return what they hold, and what could not be read.
@@ -49,8 +52,17 @@ def refuse(findings: Sequence[Finding]) -> None:
         return
     for finding in findings:
         aside(f"{finding.source}: {finding.problem}")
-    count = "1 problem" if len(findings) == 1 else f"{len(findings)} problems"
-    raise click.ClickException(f"{count}; nothing was changed.")
+    raise click.ClickException(f"{counted(len(findings), 'problem')}; nothing was changed.")
+
+
+def warning_line(finding: Finding) -> str:
+    """Return a warning as a line."""
+    return f"{finding.source}: warning: {finding.problem}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of something, in words."""
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:

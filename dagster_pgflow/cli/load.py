@@ -6,7 +6,7 @@ import click
 
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
-from dagster_pgflow.cli.flow_files import read_sources, refuse
+from dagster_pgflow.cli.flow_files import read_sources, refuse, strict_option, warning_line
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.examples import FLOW_FILES
 from dagster_pgflow.store.loading import FlowChange, load
@@ -20,8 +20,11 @@ from dagster_pgflow.store.loading import FlowChange, load
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--examples", "wants_examples", is_flag=True, help="The flows that ship with this.")
+@strict_option
 @as_json
-def command(files: tuple[Path, ...], *, wants_examples: bool, wants_json: bool) -> None:
+def command(
+    files: tuple[Path, ...], *, wants_examples: bool, strict: bool, wants_json: bool
+) -> None:
     """Store the flows of files.
 
     All flows of FILES are stored, or none when there is a problem.
@@ -37,8 +40,10 @@ def command(files: tuple[Path, ...], *, wants_examples: bool, wants_json: bool) 
     sources, findings = read_sources(paths)
     refuse(findings)
     with opened_store() as database:
-        loading = load(database, sources)
+        loading = load(database, sources, strict=strict)
     refuse(loading.findings)
+    for finding in loading.warnings:
+        aside(warning_line(finding))
     changes = list(loading.changes.values())
     if wants_json:
         print_json(changes)

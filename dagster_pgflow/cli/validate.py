@@ -7,48 +7,61 @@ import click
 
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, print_json
-from dagster_pgflow.cli.flow_files import needs_store, read_sources
+from dagster_pgflow.cli.flow_files import (
+    counted,
+    needs_store,
+    read_sources,
+    strict_option,
+    warning_line,
+)
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.store.loading import Finding, Source, check, load
+from dagster_pgflow.store.loading import Finding, Loading, Source, check, load
 
 
 @command_with_examples(
     "validate",
     "validate flows/*",
-    "validate --json order.yaml",
+    "validate --strict --json order.yaml",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@strict_option
 @as_json
-def command(files: tuple[Path, ...], *, wants_json: bool) -> None:
+def command(files: tuple[Path, ...], *, strict: bool, wants_json: bool) -> None:
     """Say all that is wrong with files.
 
     The files are those that `load` takes; nothing is stored. A database is only asked when a
     file is SQL, which is run and undone, or when a flow contains one that is in no file.
 
-    Exit code 1 means that there are problems.
+    Warnings are what is allowed and most likely not meant. Exit code 1 means that there are
+    problems.
     """
     sources, findings = read_sources(files)
-    findings += _findings(sources)
+    loading = _loading(sources, strict=strict)
+    findings += loading.findings
     if wants_json:
-        print_json([_document(finding) for finding in findings])
+        problems = [_document("problem", finding) for finding in findings]
+        print_json(problems + [_document("warning", finding) for finding in loading.warnings])
     else:
         for finding in findings:
             click.echo(f"{finding.source}: {finding.problem}")
-        click.echo(_verdict(findings, files))
+        for finding in loading.warnings:
+            click.echo(warning_line(finding))
+        click.echo(_verdict(findings, loading.warnings, files))
     if findings:
         raise click.exceptions.Exit(1)
 
 
-def _findings(sources: Sequence[Source]) -> list[Finding]:
+def _loading(sources: Sequence[Source], *, strict: bool) -> Loading:
     if not needs_store(sources):
-        return check(sources).findings
+        return check(sources, strict=strict)
     with opened_store() as database:
-        return load(database, sources, keep=False).findings
+        return load(database, sources, keep=False, strict=strict)
 
 
-def _document(finding: Finding) -> dict[str, str]:
+def _document(severity: str, finding: Finding) -> dict[str, str]:
     problem = finding.problem
     return {
+        "severity": severity,
         "file": finding.source,
         "code": problem.code,
         "path": problem.path,
@@ -56,8 +69,9 @@ def _document(finding: Finding) -> dict[str, str]:
     }
 
 
-def _verdict(findings: Sequence[Finding], files: Sequence[Path]) -> str:
-    where = "1 file" if len(files) == 1 else f"{len(files)} files"
-    if not findings:
-        return f"No problems in {where}."
-    return f"{len(findings)} {'problem' if len(findings) == 1 else 'problems'} in {where}."
+def _verdict(
+    findings: Sequence[Finding], warnings: Sequence[Finding], files: Sequence[Path]
+) -> str:
+    told = counted(len(findings), "problem") if findings else "No problems"
+    more = f" and {counted(len(warnings), 'warning')}" if warnings else ""
+    return f"{told}{more} in {counted(len(files), 'file')}."

@@ -1,6 +1,6 @@
 """Loads flow files as one change: every problem of every file, or all of it, or nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import mistake_in_sql, translated
 from dagster_pgflow.store.flows import known_flows, replace_flow
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
+from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.validate import parse_flow, validate
 
 
@@ -65,33 +66,50 @@ class Loading:
     Attributes:
         changes: What became of each flow, by file and slug; nothing did when there are findings.
         findings: All that is wrong.
+        warnings: What somebody should look at.
     """
 
     changes: dict[tuple[str, str], FlowChange] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+
+    def hold_warnings_for_wrong(self) -> None:
+        """Make every warning a finding."""
+        self.findings += self.warnings
+        self.warnings = []
 
 
 class _Undo(Exception):
     """Rolls the transaction back."""
 
 
-def check(sources: Sequence[Source]) -> Loading:
-    """Find the problems of files that hold no SQL and contain no flow but each other's."""
+def check(sources: Sequence[Source], *, strict: bool = False) -> Loading:
+    """Find the problems of files that hold no SQL and contain no flow but each other's.
+
+    Args:
+        sources: The files.
+        strict: Whether warnings are problems.
+    """
     loading = Loading()
     given = _definitions(sources, loading)
     for source in sources:
         for flow in source.flows:
-            loading.findings += _findings(source, flow.slug, validate(flow, given))
+            _judge(source, flow, given, loading)
+    if strict:
+        loading.hold_warnings_for_wrong()
     return loading
 
 
-def load(database: Database, sources: Sequence[Source], *, keep: bool = True) -> Loading:
+def load(
+    database: Database, sources: Sequence[Source], *, keep: bool = True, strict: bool = False
+) -> Loading:
     """Load files in the order given, in one transaction.
 
     Args:
         database: The store.
         sources: The files.
         keep: Whether to keep what was loaded; without it everything is tried and undone.
+        strict: Whether warnings are problems.
 
     Raises:
         StoreError: PostgreSQL cannot be reached or the schema does not fit.
@@ -107,6 +125,8 @@ def load(database: Database, sources: Sequence[Source], *, keep: bool = True) ->
                 else:
                     _run_script(transaction, database, source, loading)
                 _note_changes(transaction, source, watermark, loading)
+            if strict:
+                loading.hold_warnings_for_wrong()
             _undo_if(not keep or bool(loading.findings))
     except _Undo:
         pass
@@ -135,11 +155,17 @@ def _define(
 ) -> None:
     known = known_flows(transaction, given)
     for flow in source.flows:
-        problems = validate(flow, known)
-        loading.findings += _findings(source, flow.slug, problems)
-        if not problems:
+        if _judge(source, flow, known, loading):
             version = replace_flow(transaction, flow)
             loading.changes[source.name, flow.slug] = FlowChange(source.name, flow.slug, version)
+
+
+def _judge(source: Source, flow: Flow, known: Mapping[str, Flow], loading: Loading) -> bool:
+    """Note all that is to be said about a flow; say whether it is sound."""
+    problems = validate(flow, known)
+    loading.findings += _findings(source, flow.slug, problems)
+    loading.warnings += _findings(source, flow.slug, lint(flow, known))
+    return not problems
 
 
 def _findings(source: Source, slug: str, problems: Sequence[Problem]) -> Iterator[Finding]:
@@ -192,13 +218,16 @@ def _note_changes(
             source.name, slug, row["version"], is_new=True, is_deleted=definition is None
         )
         if source.sql is not None and definition is not None:
-            loading.findings += _findings(source, slug, _problems_of(transaction, definition))
+            _judge_stored(transaction, source, slug, definition, loading)
 
 
-def _problems_of(transaction: Transaction, definition: Any) -> tuple[Problem, ...]:
+def _judge_stored(
+    transaction: Transaction, source: Source, slug: str, definition: Any, loading: Loading
+) -> None:
     """Check a flow that SQL made: its constraints know less than the rules do."""
     try:
         flow = parse_flow(definition)
     except InvalidFlow as invalid:
-        return invalid.problems
-    return validate(flow, known_flows(transaction, {flow.slug: flow}))
+        loading.findings += _findings(source, slug, invalid.problems)
+    else:
+        _judge(source, flow, known_flows(transaction, {slug: flow}), loading)

@@ -14,6 +14,7 @@ from dagster_pgflow.model.step import HandledStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.validation.lint.lint import lint
 
 MOST_SHOWN = 20
 
@@ -36,6 +37,9 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
         yield warning("Flows", _listed(problems))
     else:
         yield ok("Flows", f"{len(flows)} stored, all sound")
+    advice = [f"{slug}: {w}" for slug, flow in flows.items() for w in lint(flow, flows)]
+    if advice:
+        yield warning("Definitions", _listed(advice))
     yield from _check_handlers(flows, handler_modules)
 
 

@@ -58,6 +58,14 @@ def test_a_user_without_rights_fails(
         sql(f"drop owned by {role}; drop role {role}")
 
 
+def test_a_flow_that_is_most_likely_not_meant_so_is_something_to_look_at(cli: Cli) -> None:
+    cli("load", "--examples")
+    assert "Definitions" not in states(cli, "doctor")
+    cli("sql", "select pgflow.add_step('order', 'extra', when_unmet => 'fail')")
+    assert states(cli, "doctor")["Definitions"] == "warning"
+    assert "order: steps.extra.when_unmet: " in cli("doctor").stdout
+
+
 def test_steps_without_a_handler_are_named(cli: Cli) -> None:
     cli("load", "--examples")
     cli("sql", "select pgflow.add_step('order', 'extra')")

@@ -11,6 +11,7 @@ from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 
 FLOW = '{"slug": "a", "steps": [{"type": "single", "slug": "s"}]}'
+ODD = '{"slug": "odd", "steps": [{"type": "single", "slug": "s", "when_unmet": "fail"}]}'
 BAD = '{"slug": "9", "steps": [{"type": "map", "slug": "m", "depends_on": ["x", "y"]}]}'
 
 
@@ -78,6 +79,38 @@ def test_validation_as_json_names_file_code_path_and_sentence(
     assert {"file": file, "code": "unknown-dependency", "path": "steps.m.depends_on"}.items() <= (
         found[1].items()
     )
+
+
+def test_warnings_are_told_and_stop_nothing(cli: Cli, tmp_path: Path) -> None:
+    odd = write(tmp_path, "odd.json", ODD)
+    line = f"{odd}: warning: steps.s.when_unmet: "
+    validated, loaded = cli("validate", odd), cli("load", odd)
+    assert (validated.exit_code, loaded.exit_code) == (0, 0)
+    assert validated.stdout.startswith(line)
+    assert validated.stdout.endswith("No problems and 1 warning in 1 file.\n")
+    assert loaded.stderr.startswith(line)
+    assert loaded.stdout == "odd: stored as version 1 (odd.json)\n"
+    [document] = json.loads(cli("validate", odd, "--json").stdout)
+    assert (document["severity"], document["code"]) == ("warning", "when-unmet-without-condition")
+
+
+def test_strictly_warnings_are_problems(cli: Cli, tmp_path: Path, sql: Session) -> None:
+    good, odd = write(tmp_path, "a.json", FLOW), write(tmp_path, "odd.json", ODD)
+    validated, loaded = cli("validate", "--strict", good, odd), cli("load", "--strict", good, odd)
+    assert (validated.exit_code, loaded.exit_code) == (1, 1)
+    assert validated.stdout.endswith("1 problem in 2 files.\n")
+    assert loaded.stderr.endswith("1 problem; nothing was changed.\n")
+    assert sql.value("select count(*) from pgflow.flows") == 0
+    assert cli("load", "--strict", good).exit_code == 0
+
+
+def test_warnings_are_told_about_flows_of_scripts_too(cli: Cli, tmp_path: Path) -> None:
+    text = "select pgflow.create_flow('o'); select pgflow.add_step('o', 's', when_unmet => 'fail');"
+    script = write(tmp_path, "o.sql", text)
+    assert "1 warning" in cli("validate", script).stdout
+    assert cli("load", "--strict", script).exit_code == 1
+    loaded = cli("load", script)
+    assert (loaded.exit_code, "[when-unmet-without-condition]" in loaded.stderr) == (0, True)
 
 
 def test_validation_runs_sql_and_undoes_it(cli: Cli, sql: Session) -> None:

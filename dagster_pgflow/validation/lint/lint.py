@@ -1,0 +1,26 @@
+"""The list of warnings, and how to ask for them."""
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
+from dagster_pgflow.validation.lint.conditions import conditions_can_hold
+from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
+from dagster_pgflow.validation.lint.settings import settings_have_an_effect
+from dagster_pgflow.validation.rule import KnownFlows, Rule
+
+LINTS: tuple[Rule, ...] = (
+    conditions_can_hold,
+    settings_have_an_effect,
+    final_steps_are_reached,
+    maps_are_fed_lists,
+)
+
+
+def lint(flow: Flow, known: KnownFlows = None) -> tuple[Problem, ...]:
+    """Return what somebody should look at; a flow with warnings can be stored and run.
+
+    Args:
+        flow: The definition.
+        known: The other flows by slug; without them nothing is said about its subflows.
+    """
+    return tuple(warning for check in LINTS for warning in check(flow, known))

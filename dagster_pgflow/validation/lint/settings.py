@@ -1,0 +1,42 @@
+"""What a step says has an effect."""
+
+from collections.abc import Iterator
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.validation.rule import KnownFlows
+
+CONDITIONS = ("if_", "if_not", "run_if", "run_unless")
+
+
+def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Look for answers to questions that never come up."""
+    for step in flow.steps:
+        if step.when_unmet != "skip" and not has_condition(step):
+            yield Problem(
+                "when-unmet-without-condition",
+                f"steps.{step.slug}.when_unmet",
+                f'Step "{step.slug}" says what happens when its condition does not hold, but has'
+                " no condition; add one, or leave when_unmet out.",
+            )
+        if isinstance(step, SubflowStep):
+            yield from _of_subflow(step)
+
+
+def has_condition(step: Step) -> bool:
+    """Say whether anything but its dependencies decides if a step runs."""
+    return any(getattr(step, name, None) is not None for name in CONDITIONS)
+
+
+def _of_subflow(step: SubflowStep) -> Iterator[Problem]:
+    named = list(step.options.model_dump(exclude_none=True))
+    if step.when_exhausted != "fail":
+        named.append("when_exhausted")
+    if named:
+        yield Problem(
+            "setting-without-effect",
+            f"steps.{step.slug}",
+            f'Step "{step.slug}" is a subflow, for which this has no effect: {", ".join(named)};'
+            f' say it for flow "{step.flow}" or for steps of it.',
+        )

@@ -1,0 +1,95 @@
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import SingleStep
+from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists, may_be_list
+from tests.unit.validation.findings import findings, places
+
+NO_LIST = {"type": "object"}
+
+
+def fed_by(schema: dict[str, Any] | None) -> Flow:
+    source = SingleStep(slug="a", output_schema=schema)
+    return Flow("f", steps=(source,)).map("m", depends_on="a")
+
+
+def test_a_map_over_an_output_that_is_no_list_by_its_schema_is_told() -> None:
+    assert findings(maps_are_fed_lists, fed_by(NO_LIST)) == [
+        (
+            "map-over-no-list",
+            "steps.m.depends_on",
+            (
+                'Map step "m" maps over the output of "a", which is no list by its output_schema;'
+                " it needs a list."
+            ),
+        )
+    ]
+
+
+def test_a_root_map_needs_a_flow_input_that_is_a_list() -> None:
+    assert places(maps_are_fed_lists, Flow("f", input_schema=NO_LIST).map("m")) == [
+        ("map-over-no-list", "steps.m.depends_on")
+    ]
+    assert findings(maps_are_fed_lists, Flow("f", input_schema=list[int]).map("m")) == []
+    assert findings(maps_are_fed_lists, Flow("f").map("m")) == []
+
+
+def test_a_subflow_gives_an_object_so_that_a_map_over_it_is_told() -> None:
+    flow = Flow("f").subflow("s", "other").map("m", depends_on="s")
+    [(_, _, message)] = findings(maps_are_fed_lists, flow)
+    assert 'subflow "s", an object of its final steps' in message
+
+
+def test_a_flow_that_maps_over_its_input_gets_an_object_behind_a_step() -> None:
+    inner = Flow("inner").map("m")
+    behind = Flow("f").step("a").subflow("s", "inner", depends_on="a")
+    assert places(maps_are_fed_lists, behind, {"inner": inner}) == [
+        ("map-over-no-list", "steps.s.flow")
+    ]
+    first = Flow("f").subflow("s", "inner")
+    assert findings(maps_are_fed_lists, first, {"inner": inner}) == []
+    assert findings(maps_are_fed_lists, behind) == []
+
+
+def test_a_map_over_a_map_is_fine() -> None:
+    flow = Flow("f").map("a").map("b", depends_on="a")
+    assert findings(maps_are_fed_lists, flow) == []
+
+
+LAUGHS: dict[str, Any] = {"a30": {"type": "array"}} | {
+    f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(30)
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        (None, True),
+        (True, True),
+        (False, False),
+        ({}, True),
+        ({"type": "array"}, True),
+        ({"type": ["null", "array"]}, True),
+        ({"type": ["null", "object"]}, False),
+        ({"const": 1}, False),
+        ({"const": [1]}, True),
+        ({"enum": ["a", "b"]}, False),
+        ({"enum": ["a", []]}, True),
+        ({"anyOf": [{"type": "array"}, {"type": "null"}]}, True),
+        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, False),
+        ({"oneOf": [{"type": "string"}]}, False),
+        ({"allOf": [{}, {"type": "string"}]}, False),
+        ({"$ref": "#/$defs/x", "$defs": {"x": {"type": "object"}}}, False),
+        ({"$ref": "#/$defs/x", "$defs": {"x": {"type": "array"}}}, True),
+        ({"$ref": "#/$defs/gone"}, True),
+        ({"$ref": "https://example.com/x"}, True),
+        ({"anyOf": [{"$ref": "#/anyOf/0"}]}, True),
+        ({"allOf": [{"$ref": "#"}, {"$ref": "#/allOf"}]}, True),
+        ({"$ref": "#/$defs/a0", "$defs": LAUGHS}, True),
+        ({"type": 7, "enum": 7, "anyOf": 7, "$ref": 7}, False),
+    ],
+)
+def test_whether_a_schema_allows_a_list(schema: Any, *, says: bool) -> None:
+    assert may_be_list(schema) is says

@@ -1,0 +1,36 @@
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.lint.settings import settings_have_an_effect
+from tests.unit.validation.findings import findings, places
+
+
+def test_when_unmet_needs_a_condition() -> None:
+    flow = Flow("f").step("a", when_unmet="fail").step("b", when_unmet="skip-cascade")
+    assert places(settings_have_an_effect, flow) == [
+        ("when-unmet-without-condition", "steps.a.when_unmet"),
+        ("when-unmet-without-condition", "steps.b.when_unmet"),
+    ]
+
+
+def test_any_kind_of_condition_will_do() -> None:
+    flow = Flow("f").step("a", if_={}, when_unmet="fail").step("b", if_not={}, when_unmet="fail")
+    flow = flow.step("c", when_unmet="skip")
+    assert findings(settings_have_an_effect, flow) == []
+
+
+def test_a_subflow_has_no_attempts_of_its_own() -> None:
+    flow = Flow("f").subflow("s", "payment", timeout=9, max_attempts=1, when_exhausted="skip")
+    assert findings(settings_have_an_effect, flow) == [
+        (
+            "setting-without-effect",
+            "steps.s",
+            (
+                'Step "s" is a subflow, for which this has no effect: max_attempts, timeout,'
+                ' when_exhausted; say it for flow "payment" or for steps of it.'
+            ),
+        )
+    ]
+
+
+def test_a_plain_subflow_is_fine() -> None:
+    flow = Flow("f", timeout=9).subflow("s", "payment", if_={"a": 1}, when_unmet="skip-cascade")
+    assert findings(settings_have_an_effect, flow) == []
