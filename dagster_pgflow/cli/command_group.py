@@ -17,6 +17,7 @@ COMMANDS = (
     "show",
     "diff",
     "export",
+    "delete",
     "start",
     "status",
     "sql",

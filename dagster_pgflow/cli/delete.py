@@ -1,0 +1,46 @@
+"""`dagster-pgflow delete`: a stored flow is no more."""
+
+import click
+
+from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.console import aside
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.errors import StoreRefused, UnknownFlow
+from dagster_pgflow.store.flows import FlowBuilder
+
+
+@command_with_examples(
+    "delete",
+    "delete order",
+    "delete order --yes",
+    "delete order --force",
+)
+@click.argument("slug")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Although other flows contain it, or runs of it are under way.",
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def command(slug: str, *, force: bool, yes: bool) -> None:
+    """Delete a stored flow, with its steps and schedules.
+
+    Its versions and its runs stay, so that it can be brought back. A flow that is in use is not
+    deleted; with --force it is: runs that Dagster has begun go on, requests that it has not begun
+    end as failed runs.
+    """
+    with opened_store() as database:
+        builder = FlowBuilder(database)
+        version = {flow.slug: flow.version for flow in builder.list_flows()}.get(slug)
+        if version is None:
+            raise UnknownFlow(slug)
+        if not yes:
+            click.confirm(f"Delete flow {slug}?", abort=True, err=True)
+        try:
+            builder.delete_flow(slug, force=force)
+        except StoreRefused as error:
+            if force:
+                raise
+            raise click.ClickException(f"{error} Here that is --force.") from error
+    click.echo(f"{slug}: deleted")
+    aside(f"`dagster-pgflow export {slug} --version {version}` still shows how it was.")
