@@ -5,7 +5,14 @@ from graphlib import CycleError
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import dependents, find_cycle, in_order, known_deps, leaves
+from dagster_pgflow.model.graph import (
+    contains_maps,
+    dependents,
+    find_cycle,
+    in_order,
+    known_deps,
+    leaves,
+)
 from dagster_pgflow.model.step import Step
 
 DIAMOND = (
@@ -54,3 +61,22 @@ def test_a_cycle_is_shown_from_its_first_node_back_to_it() -> None:
     }  # fmt: skip
     assert find_cycle({"a": ["a"]}) == ("a", "a")
     assert find_cycle({"a": ["b"], "b": []}) == ()
+
+
+def test_a_flow_contains_the_maps_of_the_flows_in_it() -> None:
+    flows = {
+        "mapping": Flow("mapping").step("x").map("m", depends_on="x"),
+        "plain": Flow("plain").step("x"),
+        "around": Flow("around").subflow("p", "plain").subflow("m", "mapping", depends_on="p"),
+    }
+    found = {slug: contains_maps(flow, flows) for slug, flow in flows.items()}
+    assert found == {"mapping": True, "plain": False, "around": True}
+
+
+def test_a_hundred_layers_of_flows_are_searched_once_each() -> None:
+    layers = [
+        Flow(f"layer{n}").subflow("a", f"layer{n + 1}").subflow("b", f"layer{n + 1}")
+        for n in range(100)
+    ]
+    flows = {flow.slug: flow for flow in [*layers, Flow("layer100").step("x")]}
+    assert not contains_maps(layers[0], flows)
