@@ -107,6 +107,10 @@ def _condition_lines(step: Step) -> list[str]:
         lines.append(f"Runs if its input contains `{step.if_}`; otherwise: {step.when_unmet}.")
     if step.if_not is not None:
         lines.append(f"Runs unless its input contains `{step.if_not}`, then: {step.when_unmet}.")
+    if step.run_if is not None:
+        lines.append(f"Runs if `{step.run_if}`; otherwise: {step.when_unmet}.")
+    if step.run_unless is not None:
+        lines.append(f"Runs unless `{step.run_unless}`, then: {step.when_unmet}.")
     if step.when_exhausted != "fail":
         lines.append(f"When the last attempt fails: {step.when_exhausted}.")
     return lines

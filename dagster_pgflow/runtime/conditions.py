@@ -1,9 +1,75 @@
-"""Whether a step's conditions hold: JSON containment as PostgreSQL's `@>` has it."""
+"""Whether a step's conditions hold: JSON containment as PostgreSQL's `@>` has it, and CEL."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.errors import ExpressionFailed
+from dagster_pgflow.expressions.cel import expression
+from dagster_pgflow.model.step import HandledStep, Step
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a condition in CEL may ask besides the step's input.
+
+    Attributes:
+        run_id: The run's id in `pgflow.runs`.
+        flow_input: Gives the input of the flow that the step belongs to.
+        warn: Writes to the run's log.
+    """
+
+    run_id: str
+    flow_input: Callable[[], Any]
+    warn: Callable[[str], None]
+
+
+def unmet_expression(
+    step: Step, step_input: Any, facts: Facts, flow_slug: str, path: str
+) -> str | None:
+    """Return a sentence about the first condition in CEL that does not hold, or `None`.
+
+    An expression that has no answer counts as false, which the run's log says.
+
+    Args:
+        step: The step.
+        step_input: The flow input of a root step, `{dep: output}` of any other.
+        facts: What else may be asked.
+        flow_slug: The flow that the step belongs to.
+        path: The step's place in the run.
+    """
+    if not step.expressions:
+        return None
+    deps = step_input if step.depends_on else {}
+    values: dict[str, Any] = {"input": step_input, "deps": deps}
+    if len(set(step.depends_on)) == 1 and step.depends_on[0] in deps:
+        values["output"] = deps[step.depends_on[0]]
+    values["ctx"] = {
+        "run_id": facts.run_id,
+        "flow_slug": flow_slug,
+        "step_slug": step.slug,
+        "step_path": path,
+        "params": step.params if isinstance(step, HandledStep) else {},
+    }
+    for name, text in step.expressions.items():
+        answer, reason = _answer(text, values, facts)
+        if reason:
+            facts.warn(f'Step "{path}": {name} `{text}` counts as false: {reason}.')
+        if answer is (name == "run_unless"):
+            why = f" ({reason})" if reason else ""
+            return f"{name} `{text}` is {str(answer).lower()}{why}"
+    return None
+
+
+def _answer(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool, str]:
+    """Return what an expression says, and why it says nothing if so."""
+    asked = expression(text)
+    own = {"flow_input": facts.flow_input()} if "flow_input" in asked.roots else {}
+    try:
+        return asked.holds({**values, **own}), ""
+    except ExpressionFailed as error:
+        return False, str(error)
 
 
 def unmet_condition(step: Step, step_input: Any) -> str | None:

@@ -4,12 +4,15 @@ from typing import Any
 
 from dagster_pgflow.errors import ConditionNotMet, TypeViolation
 from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
 from dagster_pgflow.runtime.mapping import split
 from dagster_pgflow.runtime.values import Batch, Skipped
 
 
-def batches_of(frame: Frame, step: MapStep, given: Any) -> list[Batch | Skipped]:
+def batches_of(
+    frame: Frame, step: MapStep, given: Any, facts: Facts | None = None
+) -> list[Batch | Skipped]:
     """Return what the ops of a map step receive; there is always at least one.
 
     A map step that is skipped, that may not run or that has nothing to do has one op too: it
@@ -19,9 +22,10 @@ def batches_of(frame: Frame, step: MapStep, given: Any) -> list[Batch | Skipped]
         frame: The flow that the map step belongs to.
         step: The map step.
         given: The flow input for a root map, `{dep: output}` otherwise, or `Skipped`.
+        facts: What its conditions in CEL may ask.
     """
     try:
-        admitted = check(frame, step, given)
+        admitted = check(frame, step, given, facts)
         if isinstance(admitted, Skipped):
             return [admitted]
         return list(split(step, _elements(frame, step, admitted)))

@@ -14,7 +14,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.names import dagster_name
-from dagster_pgflow.runtime.conditions import unmet_condition
+from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
 from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.runtime.sources import (
     Flows,
@@ -77,7 +77,7 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
         return arrived
     parent, step = frame.around
     sources = sources_of(by_slug(parent.flow), step, flows)
-    if needs_gathering(sources):
+    if needs_gathering(step, sources, flows):
         return from_wire(arrived)
     if not sources:
         return check(parent, step, flow_input(parent, arrived, flows))
@@ -100,7 +100,8 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     """
     if frame.around is not None:
         parent, step = frame.around
-        if not step.depends_on:
+        sources = sources_of(by_slug(parent.flow), step, flows)
+        if not sources and not needs_gathering(step, sources, flows):
             refuse_bad_input(parent, arrived, flows)
     given = flow_input(frame, arrived, flows)
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
@@ -111,14 +112,25 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
 
 
 def step_input(
-    frame: Frame, step: Step, sources: tuple[Source, ...], values: Mapping[Source, Any]
+    frame: Frame,
+    step: Step,
+    sources: tuple[Source, ...],
+    values: Mapping[Source, Any],
+    facts: Facts | None = None,
 ) -> Any:
     """Return `{dep: output}` for a step that has dependencies, or `Skipped`."""
-    return check(frame, step, assemble(frame.path, sources, values))
+    return check(frame, step, assemble(frame.path, sources, values), facts)
 
 
-def check(frame: Frame, step: Step, given: Any) -> Any:
+def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> Any:
     """Apply a step's conditions to its input; return the input, or the skip they lead to.
+
+    Args:
+        frame: The flow that the step belongs to.
+        step: The step.
+        given: Its input, or `Skipped`.
+        facts: What its conditions in CEL may ask. The ops inside a subflow have none, and do
+            not look at those of the subflow step: its helper op did.
 
     Raises:
         ConditionNotMet: A condition does not hold and `when_unmet` is `fail`.
@@ -129,6 +141,8 @@ def check(frame: Frame, step: Step, given: Any) -> Any:
             return given
         return Skipped("dependency_skipped", path, cascade=True)
     unmet = unmet_condition(step, given)
+    if unmet is None and facts is not None:
+        unmet = unmet_expression(step, given, facts, frame.flow.slug, ".".join(path))
     if unmet is None:
         return given
     if step.when_unmet == "fail":

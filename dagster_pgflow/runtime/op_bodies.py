@@ -31,6 +31,7 @@ from dagster_pgflow.names import (
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.attempt import attempt
+from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.fan_out import batches_of
 from dagster_pgflow.runtime.frames import (
@@ -127,6 +128,11 @@ class Execution:
         """The input of the flow that the op belongs to, or `Skipped`."""
         return flow_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
 
+    @property
+    def facts(self) -> Facts:
+        """What conditions in CEL may ask besides a step's input."""
+        return Facts(self.run_id, lambda: self.flow_input, self.context.log.warning)
+
     def gathered(self) -> Any:
         """Return the step's input before its conditions are looked at, or `Skipped`."""
         if not self.work.sources:
@@ -137,8 +143,9 @@ class Execution:
     def given(self) -> Any:
         """Return the step's input, or `Skipped`."""
         if not self.work.sources:
-            return check(self.frame, self.work.step, self.gathered())
-        return step_input(self.frame, self.work.step, self.work.sources, self._values())
+            return check(self.frame, self.work.step, self.gathered(), self.facts)
+        values = self._values()
+        return step_input(self.frame, self.work.step, self.work.sources, values, self.facts)
 
     def run_task(self, index: int, value: Any) -> Any:
         """Run one task of the step; return its output, or `None` after an error that is kept."""
@@ -321,10 +328,10 @@ def _work_of(role: Role, step: Step) -> Work:
 def _batches(execution: Execution, role: Role, step: MapStep, value: Any) -> list[Batch | Skipped]:
     """Return what a map step receives: from the op before it, or through its own helper."""
     if role == "fan_out":
-        return batches_of(execution.frame, step, execution.gathered())
+        return batches_of(execution.frame, step, execution.gathered(), execution.facts)
     own = Source(execution.work.step.slug)
     given = assemble(execution.frame.path, (own,), {own: _wire(value)})
-    return batches_of(execution.frame, step, given)
+    return batches_of(execution.frame, step, given, execution.facts)
 
 
 def _wire(value: Any) -> Any:

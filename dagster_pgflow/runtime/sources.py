@@ -12,7 +12,7 @@ from itertools import chain, count
 from typing import Any
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.graph import contains_maps, leaves
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.names import dagster_name
 from dagster_pgflow.runtime.mapping import join
@@ -84,12 +84,24 @@ def input_names(sources: Sequence[Source]) -> dict[Source, str]:
     return {source: names[source.dep, *source.path] for source in sources}
 
 
-def needs_gathering(sources: Sequence[Source]) -> bool:
-    """Say whether the sources cannot reach the one input of a subflow by themselves.
+def needs_gathering(step: SubflowStep, sources: Sequence[Source], flows: Flows) -> bool:
+    """Say whether the sources cannot reach the flow that a subflow step runs by themselves.
 
-    Dagster has no fan-in of a dynamic output together with others (1.13, issue 7060).
+    Dagster 1.13 has no fan-in of a dynamic output together with others (issue 7060), no op that
+    collects one dynamic output while it is mapped over another, as a map step may be that asks
+    for the flow input, and runs for ever when an op collects one and waits for what a failure
+    keeps behind another (see `compiler.passes.collect_apart`). A condition in CEL is answered
+    once, where all that it may ask for is at hand, and not by every op that the flow begins with.
+
+    Args:
+        step: The subflow step.
+        sources: What it receives.
+        flows: Every flow that its flow contains.
     """
-    return len(sources) > 1 and any(source.collected for source in sources)
+    if step.expressions:
+        return True
+    collects = any(source.collected for source in sources)
+    return collects and (len(sources) > 1 or contains_maps(flows[step.flow], flows))
 
 
 def unpack(raw: Any, sources: Sequence[Source]) -> dict[Source, Any]:

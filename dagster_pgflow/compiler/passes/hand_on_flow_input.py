@@ -1,9 +1,16 @@
-"""Ops whose handler takes the step context get the flow input too, wherever they stand."""
+"""Ops that may ask for the flow input get it too, wherever they stand.
 
+They ask for it when their handler takes the step context, or when they answer a condition in CEL
+that names it. A map step's condition is answered by the op that fans out, a subflow's by its
+helper.
+"""
+
+from collections.abc import Iterable
 from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, Plan, Surroundings
-from dagster_pgflow.model.step import HandledStep
+from dagster_pgflow.expressions.cel import expression
+from dagster_pgflow.model.step import HandledStep, MapStep, Step
 from dagster_pgflow.names import FLOW_INPUT
 
 
@@ -13,9 +20,25 @@ def hand_on_flow_input(plan: Plan, around: Surroundings) -> Plan:
 
 
 def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
-    if not isinstance(node, OpNode) or not isinstance(node.step, HandledStep):
+    if not isinstance(node, OpNode):
         return node
-    handler = around.handlers.find(plan.flow.slug, node.step.slug, node.step.handler)
-    if node.role != "step" or handler is None or not handler.wants_context:
+    if not _handler_asks(plan, node, around) and not any(map(_condition_asks, _answers_for(node))):
         return node
     return replace(node, inputs={**node.inputs, FLOW_INPUT: FromFlowInput()})
+
+
+def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
+    if node.role != "step" or not isinstance(node.step, HandledStep):
+        return False
+    handler = around.handlers.find(plan.flow.slug, node.step.slug, node.step.handler)
+    return handler is not None and handler.wants_context
+
+
+def _answers_for(node: OpNode) -> Iterable[Step]:
+    """Return the steps whose conditions an op looks at."""
+    is_own = node.role == "gather" or (node.role == "step" and not isinstance(node.step, MapStep))
+    return (node.step, *node.feeds) if is_own else node.feeds
+
+
+def _condition_asks(step: Step) -> bool:
+    return any("flow_input" in expression(text).roots for text in step.expressions.values())

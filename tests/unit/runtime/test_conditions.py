@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.runtime.conditions import contains, unmet_condition
+from dagster_pgflow.runtime.conditions import Facts, contains, unmet_condition, unmet_expression
 from tests.postgres import Session
 
 # Few different values, so that one often contains the other.
@@ -89,3 +89,56 @@ def test_all_conditions_must_hold(
 ) -> None:
     [step] = Flow("f").step("a", **settings).steps
     assert unmet_condition(step, given) == sentence
+
+
+class Log(list[str]):
+    """The warnings of a run."""
+
+    def facts(self, flow_input: Any = None) -> Facts:
+        return Facts("r-1", lambda: flow_input, self.append)
+
+
+def unmet(settings: dict[str, Any], given: Any, log: Log, flow_input: Any = None) -> str | None:
+    [step] = Flow("f").step("x", **settings).steps
+    return unmet_expression(step, given, log.facts(flow_input), "f", "s.x")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, None),
+        ({"run_if": "input.n > 1"}, None),
+        ({"run_if": "input.n > 2"}, "run_if `input.n > 2` is false"),
+        ({"run_unless": "input.n > 2"}, None),
+        ({"run_unless": "input.n > 1"}, "run_unless `input.n > 1` is true"),
+        ({"run_if": "flow_input == 'top'", "run_unless": "deps != {}"}, None),
+        ({"run_if": "ctx.run_id == 'r-1' && ctx.step_path == 's.x'"}, None),
+        ({"run_if": "ctx.flow_slug == 'f' && ctx.params.k == 1", "params": {"k": 1}}, None),
+    ],
+)
+def test_the_first_expression_that_does_not_hold_is_told(
+    settings: dict[str, Any], sentence: str | None
+) -> None:
+    log = Log()
+    assert unmet(settings, {"n": 2}, log, "top") == sentence
+    assert log == []
+
+
+def test_deps_and_output_are_there_for_what_was_completed() -> None:
+    log = Log()
+    condition = {"depends_on": "a", "run_if": "deps == input && output == deps.a && output == 1"}
+    assert unmet(condition, {"a": 1}, log) is None
+    assert log == []
+    assert unmet({"depends_on": "a", "run_if": "output == 1"}, {}, log) == (
+        "run_if `output == 1` is false (there is no output here)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [("run_if", 'run_if `input.n` is false (there is no key "n")'), ("run_unless", None)],
+)
+def test_an_expression_without_an_answer_counts_as_false(name: str, sentence: str | None) -> None:
+    log = Log()
+    assert unmet({name: "input.n"}, {}, log) == sentence
+    assert log == [f'Step "s.x": {name} `input.n` counts as false: there is no key "n".']
