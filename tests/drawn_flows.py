@@ -86,12 +86,13 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[str], objects: Objects, text
 def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
     """Draw a sound flow called `f`; its subflows are all `child`."""
     objects = st.dictionaries(texts, values, max_size=3)
+    schemas = st.none() | objects.map(lambda shown: {"examples": [shown]})
     count = draw(st.integers(0, len(SLUGS)))
     return Flow(
         slug="f",
         description=draw(texts),
-        input_schema=draw(st.none() | objects),
-        output_schema=draw(st.none() | objects),
+        input_schema=draw(schemas),
+        output_schema=draw(schemas),
         options=FlowOptions(
             max_attempts=draw(st.none() | st.integers(0, 2)),
             base_delay=draw(st.none() | st.integers(6, 9)),

@@ -13,7 +13,7 @@ from dagster_pgflow.store.flows import FlowBuilder
     "delete",
     "delete order",
     "delete order --yes",
-    "delete order --force",
+    "delete order --force --with-runs",
 )
 @click.argument("slug")
 @click.option(
@@ -21,13 +21,14 @@ from dagster_pgflow.store.flows import FlowBuilder
     is_flag=True,
     help="Although other flows contain it, or runs of it are under way.",
 )
+@click.option("--with-runs", is_flag=True, help="And what is known of its runs that are over.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
-def command(slug: str, *, force: bool, yes: bool) -> None:
+def command(slug: str, *, force: bool, with_runs: bool, yes: bool) -> None:
     """Delete a stored flow, with its steps and schedules.
 
-    Its versions and its runs stay, so that it can be brought back. A flow that is in use is not
-    deleted; with --force it is: runs that Dagster has begun go on, requests that it has not begun
-    end as failed runs.
+    Its versions stay, so that it can be brought back, and so do its runs. A flow that is in use is
+    not deleted; with --force it is: runs that Dagster has begun go on, requests that it has not
+    begun end as failed runs.
     """
     with opened_store() as database:
         builder = FlowBuilder(database)
@@ -35,9 +36,10 @@ def command(slug: str, *, force: bool, yes: bool) -> None:
         if version is None:
             raise UnknownFlow(slug)
         if not yes:
-            click.confirm(f"Delete flow {slug}?", abort=True, err=True)
+            what = f"flow {slug} and its runs" if with_runs else f"flow {slug}"
+            click.confirm(f"Delete {what}?", abort=True, err=True)
         try:
-            builder.delete_flow(slug, force=force)
+            builder.delete_flow(slug, force=force, with_runs=with_runs)
         except StoreRefused as error:
             if force:
                 raise

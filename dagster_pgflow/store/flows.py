@@ -165,20 +165,23 @@ class FlowBuilder:
                 return _fetch_flow(transaction, flow_slug)
             return _fetch_version(transaction, flow_slug, version)
 
-    def delete_flow(self, flow_slug: str, *, force: bool = False) -> None:
-        """Delete a flow; its versions and runs stay.
+    def delete_flow(self, flow_slug: str, *, force: bool = False, with_runs: bool = False) -> None:
+        """Delete a flow; its versions stay, and so do its runs unless told otherwise.
 
         Args:
             flow_slug: The flow.
             force: Delete it although other flows contain it or runs of it are under way.
                 Requests of it that Dagster has not begun end as failed runs.
+            with_runs: Delete its runs that are over, too: their rows, events, and outputs.
 
         Raises:
             UnknownFlow: There is no such flow.
             StoreRefused: It is in use.
         """
         try:
-            self._database.fetch_value("delete_flow", flow_slug=flow_slug, force=force)
+            self._database.fetch_value(
+                "delete_flow", flow_slug=flow_slug, force=force, with_runs=with_runs
+            )
         except StoreRefused as error:
             raise unknown_or_refused(flow_slug, error) from error
 

@@ -103,7 +103,9 @@ select version from pgflow.publish_flow(cast(:flow_slug as text));
 
 -- name: delete_flow
 -- Delete a flow.
-select flow_slug from pgflow.delete_flow(cast(:flow_slug as text), force => :force);
+select flow_slug from pgflow.delete_flow(
+  cast(:flow_slug as text), force => :force, with_runs => :with_runs
+);
 
 -- name: fetch_store_id
 -- What tells this store from others.

@@ -73,3 +73,73 @@ def test_a_flow_whose_runs_are_over_is_deleted_and_its_runs_stay(sql: Session) -
     sql("update pgflow.runs set status = 'completed'")
     sql("select pgflow.delete_flow('f')")
     assert sql("select flow_slug, status from pgflow.runs") == [("f", "completed")]
+
+
+def end_with_traces(sql: Session, run_id: str) -> None:
+    """End a run that has a row in every table."""
+    sql(f"""
+        update pgflow.runs set status = 'completed', dagster_run_id = run_id
+        where run_id = '{run_id}';
+        insert into pgflow.subruns (
+          parent_run_id, parent_step_slug, subflow_slug, run_index, subrun_index, subrun_path,
+          status
+        )
+        select id, 's', 'x', 1, 1, '1', 'created' from pgflow.runs where run_id = '{run_id}';
+        insert into pgflow.step_states (
+          run_id, step_path, step_slug, flow_slug, step_type, status, remaining_deps, created_at
+        )
+        values ('{run_id}', 'a', 'a', 'f', 'single', 'created', 0, now());
+        insert into pgflow.step_tasks (
+          run_id, step_path, task_index, step_slug, flow_slug, status, attempts_count, queued_at
+        )
+        values ('{run_id}', 'a', 0, 'a', 'f', 'queued', 0, now());
+        insert into pgflow.event_log (event_id, run_id, sequence_num, event_type, timestamp)
+        values (gen_random_uuid(), '{run_id}', 1, 'run.started', now());
+        insert into pgflow.step_outputs (dagster_run_id, step_key, output_name, value, size_bytes)
+        values ('{run_id}', 'a', 'result', '1', 1);
+        insert into pgflow.run_cursors (dagster_run_id, found_at) values ('{run_id}', now());
+    """)
+
+
+def left(sql: Session) -> dict[str, int]:
+    """Return how many rows each table has."""
+    tables = ["runs", "subruns", "step_states", "step_tasks"]
+    tables += ["event_log", "step_outputs", "run_requests"]
+    return {table: sql.value(f"select count(*) from pgflow.{table}") for table in tables}
+
+
+def test_the_runs_of_a_flow_are_deleted_with_it_when_told_to(sql: Session) -> None:
+    sql("select pgflow.create_flow('f'), pgflow.create_flow('other')")
+    doomed, kept = run_of(sql, "f"), run_of(sql, "other")
+    end_with_traces(sql, doomed)
+    end_with_traces(sql, kept)
+    assert set(left(sql).values()) == {2}
+    sql("select pgflow.delete_flow('f', with_runs => true)")
+    assert set(left(sql).values()) == {1}
+    assert sql.column("select run_id::text from pgflow.runs") == [kept]
+
+
+def test_a_deleted_run_is_not_found_anew(sql: Session) -> None:
+    sql("select pgflow.create_flow('f')")
+    run_id = run_of(sql, "f")
+    end_with_traces(sql, run_id)
+    sql("select pgflow.delete_flow('f', with_runs => true)")
+    assert sql("select dagster_run_id::text, is_final, looks from pgflow.run_cursors") == [
+        (run_id, True, 1)
+    ]
+
+
+def test_runs_under_way_are_never_deleted(sql: Session) -> None:
+    sql("select pgflow.create_flow('f')")
+    waiting, begun = run_of(sql, "f"), run_of(sql, "f")
+    sql(
+        "update pgflow.runs set status = 'started', dagster_run_id = gen_random_uuid()"
+        " where run_id = %s",
+        begun,
+    )
+    with pytest.raises(psycopg2.errors.ObjectInUse):
+        sql("select pgflow.delete_flow('f', with_runs => true)")
+    assert left(sql)["runs"] == 2
+    sql("select pgflow.delete_flow('f', force => true, with_runs => true)")
+    assert sql("select run_id::text, status from pgflow.runs") == [(begun, "started")]
+    assert waiting not in sql.column("select run_id::text from pgflow.run_requests")

@@ -1194,6 +1194,46 @@ $$;
 comment on function pgflow.add_step(varchar, varchar, text[], text, integer, integer, integer) is
   'add_step for callers who speak of workflows';
 
+-- 0539_delete_runs_of.sql
+create function pgflow.delete_runs_of(flow_slug text) returns bigint
+language sql
+set search_path to ''
+as $$
+  with deleted as (
+    delete from pgflow.runs as run
+    where run.flow_slug = delete_runs_of.flow_slug
+      and run.status in ('completed', 'failed', 'cancelled')
+    returning run.run_id, run.dagster_run_id
+  ),
+  events as (
+    delete from pgflow.event_log as event
+    using deleted
+    where event.run_id = deleted.run_id
+  ),
+  requests as (
+    delete from pgflow.run_requests as request
+    using deleted
+    where request.run_id = deleted.run_id
+  ),
+  outputs as (
+    delete from pgflow.step_outputs as output
+    using deleted
+    where output.dagster_run_id = deleted.dagster_run_id
+  ),
+  -- The cursors stay: without them the sensors would find the runs anew. A sensor that is reading
+  -- one of them now sees by the number of looks that it is late.
+  cursors as (
+    update pgflow.run_cursors as run_cursor
+    set is_final = true, looks = run_cursor.looks + 1
+    from deleted
+    where run_cursor.dagster_run_id = deleted.dagster_run_id
+  )
+  select count(*) from deleted
+$$;
+
+comment on function pgflow.delete_runs_of(text) is
+  'Deletes what is known of the runs of a flow that are over, and returns how many they were';
+
 -- 0540_refuse_run.sql
 create function pgflow.refuse_run(run_id uuid, reason text) returns boolean
 language plpgsql
@@ -1218,7 +1258,11 @@ comment on function pgflow.refuse_run(uuid, text) is
   'Ends a request that cannot be run, with the reason in its run; whether there was one to end';
 
 -- 0541_delete_flow.sql
-create function pgflow.delete_flow(flow_slug text, force boolean default false)
+create function pgflow.delete_flow(
+  flow_slug text,
+  force boolean default false,
+  with_runs boolean default false
+)
 returns pgflow.flows
 language plpgsql
 set search_path to ''
@@ -1262,13 +1306,16 @@ begin
   where run.flow_slug = flow.flow_slug
     and run.status = 'queued'
     and run.dagster_run_id is null;
+  if coalesce(delete_flow.with_runs, false) then
+    perform pgflow.delete_runs_of(flow.flow_slug);
+  end if;
   delete from pgflow.flows as doomed where doomed.flow_slug = flow.flow_slug;
   return flow;
 end
 $$;
 
-comment on function pgflow.delete_flow(text, boolean) is
-  'Deletes a flow that no other flow and no run needs; force skips the question. Its versions and runs stay';
+comment on function pgflow.delete_flow(text, boolean, boolean) is
+  'Deletes a flow that no other flow and no run needs; force skips the question. Its versions stay, and so do its runs unless with_runs is true';
 
 -- 0548_insert_steps.sql
 create function pgflow.insert_steps(flow_slug text, steps jsonb) returns void

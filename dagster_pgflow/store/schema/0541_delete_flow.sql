@@ -1,4 +1,8 @@
-create function pgflow.delete_flow(flow_slug text, force boolean default false)
+create function pgflow.delete_flow(
+  flow_slug text,
+  force boolean default false,
+  with_runs boolean default false
+)
 returns pgflow.flows
 language plpgsql
 set search_path to ''
@@ -42,10 +46,13 @@ begin
   where run.flow_slug = flow.flow_slug
     and run.status = 'queued'
     and run.dagster_run_id is null;
+  if coalesce(delete_flow.with_runs, false) then
+    perform pgflow.delete_runs_of(flow.flow_slug);
+  end if;
   delete from pgflow.flows as doomed where doomed.flow_slug = flow.flow_slug;
   return flow;
 end
 $$;
 
-comment on function pgflow.delete_flow(text, boolean) is
-  'Deletes a flow that no other flow and no run needs; force skips the question. Its versions and runs stay';
+comment on function pgflow.delete_flow(text, boolean, boolean) is
+  'Deletes a flow that no other flow and no run needs; force skips the question. Its versions stay, and so do its runs unless with_runs is true';

@@ -63,6 +63,19 @@ def test_a_flow_with_runs_under_way_is_kept_unless_forced(
     assert sql.column("select status from pgflow.runs") == ["failed"]
 
 
+def test_its_runs_stay_unless_told_otherwise(
+    cli: Cli, builder: FlowBuilder, requests: Requests, sql: Session, stored: None
+) -> None:
+    requests.start("order", {})
+    sql("update pgflow.runs set status = 'completed'")
+    cli("delete", "order", "--yes")
+    assert sql.value("select count(*) from pgflow.runs") == 1
+    builder.define_flow(FLOW)
+    asked = cli("delete", "order", "--with-runs", input="y\n")
+    assert "Delete flow order and its runs?" in asked.stderr
+    assert sql.value("select count(*) from pgflow.runs") == 0
+
+
 def test_a_flow_that_others_contain_is_kept_unless_forced(
     cli: Cli, builder: FlowBuilder, stored: None
 ) -> None:

@@ -1,0 +1,38 @@
+create function pgflow.delete_runs_of(flow_slug text) returns bigint
+language sql
+set search_path to ''
+as $$
+  with deleted as (
+    delete from pgflow.runs as run
+    where run.flow_slug = delete_runs_of.flow_slug
+      and run.status in ('completed', 'failed', 'cancelled')
+    returning run.run_id, run.dagster_run_id
+  ),
+  events as (
+    delete from pgflow.event_log as event
+    using deleted
+    where event.run_id = deleted.run_id
+  ),
+  requests as (
+    delete from pgflow.run_requests as request
+    using deleted
+    where request.run_id = deleted.run_id
+  ),
+  outputs as (
+    delete from pgflow.step_outputs as output
+    using deleted
+    where output.dagster_run_id = deleted.dagster_run_id
+  ),
+  -- The cursors stay: without them the sensors would find the runs anew. A sensor that is reading
+  -- one of them now sees by the number of looks that it is late.
+  cursors as (
+    update pgflow.run_cursors as run_cursor
+    set is_final = true, looks = run_cursor.looks + 1
+    from deleted
+    where run_cursor.dagster_run_id = deleted.dagster_run_id
+  )
+  select count(*) from deleted
+$$;
+
+comment on function pgflow.delete_runs_of(text) is
+  'Deletes what is known of the runs of a flow that are over, and returns how many they were';
