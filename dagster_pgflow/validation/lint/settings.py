@@ -7,8 +7,6 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
-CONDITIONS = ("if_", "if_not", "run_if", "run_unless")
-
 
 def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Look for answers to questions that never come up."""
@@ -26,7 +24,7 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
 
 def has_condition(step: Step) -> bool:
     """Say whether anything but its dependencies decides if a step runs."""
-    return any(getattr(step, name, None) is not None for name in CONDITIONS)
+    return step.if_ is not None or step.if_not is not None or bool(step.expressions)
 
 
 def _of_subflow(step: SubflowStep) -> Iterator[Problem]:

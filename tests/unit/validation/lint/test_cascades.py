@@ -31,6 +31,13 @@ def test_without_another_final_step_the_whole_output_is_null() -> None:
     assert "the flow's output then is null" in message
 
 
+def test_an_expression_can_cascade_too() -> None:
+    flow = Flow("f").step("a", run_if="input.ok", when_unmet="skip-cascade")
+    assert places(final_steps_are_reached, flow.step("b", depends_on="a")) == [
+        ("cascade-to-final-step", "steps.b")
+    ]
+
+
 def test_a_handler_that_fails_can_cascade_too() -> None:
     flow = Flow("f").step("a", when_exhausted="skip-cascade").map("m", depends_on="a")
     assert places(final_steps_are_reached, flow) == [("cascade-to-final-step", "steps.m")]

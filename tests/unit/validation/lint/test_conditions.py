@@ -1,10 +1,31 @@
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.runtime.conditions import unmet_condition
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
 from tests.unit.validation.findings import findings, places
 
 ABOVE = Flow("f").step("a").map("m", depends_on="a").subflow("s", "other", depends_on="a")
+
+SCALARS = st.sampled_from([None, 0, 1, "x"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("k"), inner),
+    max_leaves=4,
+)
+PATTERNS = st.dictionaries(st.sampled_from("amsx"), VALUES, max_size=2)
+INPUTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": VALUES,
+        "m": st.lists(VALUES, max_size=2),
+        "s": st.none() | st.dictionaries(st.just("k"), VALUES),
+    },
+)
 
 
 def test_a_pattern_that_names_no_dependency_never_holds() -> None:
@@ -82,3 +103,17 @@ def test_a_forbidden_pattern_that_nothing_contains_has_no_effect() -> None:
 def test_an_empty_forbidden_pattern_forbids_everything() -> None:
     flow = ABOVE.step("b", depends_on="a", if_not={})
     assert places(conditions_can_hold, flow) == [("condition-never-holds", "steps.b.if_not")]
+
+
+@given(PATTERNS, PATTERNS, INPUTS)
+def test_what_is_said_never_to_hold_never_does(
+    wanted: dict[str, Any], forbidden: dict[str, Any], step_input: dict[str, Any]
+) -> None:
+    above = ["a", "m", "s"]
+    for flow in (
+        ABOVE.step("b", depends_on=above, if_=wanted),
+        ABOVE.step("b", depends_on=above, if_not=forbidden),
+    ):
+        unmet = unmet_condition(flow.steps[-1], step_input)
+        for code, _, _ in findings(conditions_can_hold, flow):
+            assert (unmet is not None) == (code == "condition-never-holds")

@@ -1,6 +1,8 @@
 """All warnings about a flow."""
 
 import doctest
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -52,6 +54,14 @@ def test_flows_with_problems_can_be_looked_at_too() -> None:
     broken = broken.step("c", depends_on="b", when_exhausted="skip-cascade")
     assert validate(broken) != ()
     lint(broken, {})
+
+
+def test_the_page_about_flows_names_every_warning() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "flows.md").read_text()
+    table = page.partition("## Warnings")[2].partition("\n## ")[0]
+    texts = [path.read_text() for path in Path(map_sources.__file__).parent.glob("*.py")]
+    codes = {code for text in texts for code in re.findall(r'Problem\(\s*"([a-z-]+)"', text)}
+    assert set(re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE)) == codes
 
 
 def test_the_examples_in_docstrings_hold() -> None:

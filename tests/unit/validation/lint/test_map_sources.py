@@ -1,6 +1,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SingleStep
@@ -93,3 +96,24 @@ LAUGHS: dict[str, Any] = {"a30": {"type": "array"}} | {
 )
 def test_whether_a_schema_allows_a_list(schema: Any, *, says: bool) -> None:
     assert may_be_list(schema) is says
+
+
+SCHEMAS = st.recursive(
+    st.sampled_from([{}, True, False, {"type": "array"}, {"type": "object"}])
+    | st.sampled_from([{"type": ["array", "null"]}, {"const": []}, {"enum": [1, []]}])
+    | st.sampled_from([{"enum": ["a"]}, {"$ref": "#/$defs/x"}]),
+    lambda inner: st.builds(
+        lambda word, parts: {word: parts},
+        st.sampled_from(["allOf", "anyOf", "oneOf"]),
+        st.lists(inner, min_size=1, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+
+@given(SCHEMAS, SCHEMAS)
+def test_a_schema_that_takes_a_list_is_never_said_to_take_none(schema: Any, part: Any) -> None:
+    whole = {"allOf": [schema], "$defs": {"x": part}}
+    assume("$ref" not in repr(part))
+    if Draft202012Validator(whole).is_valid([]):
+        assert may_be_list(whole)

@@ -13,7 +13,8 @@ def test_when_unmet_needs_a_condition() -> None:
 
 def test_any_kind_of_condition_will_do() -> None:
     flow = Flow("f").step("a", if_={}, when_unmet="fail").step("b", if_not={}, when_unmet="fail")
-    flow = flow.step("c", when_unmet="skip")
+    flow = flow.step("c", run_if="true", when_unmet="fail").step("d", when_unmet="skip")
+    flow = flow.step("e", run_unless="true", when_unmet="skip-cascade")
     assert findings(settings_have_an_effect, flow) == []
 
 
