@@ -1,8 +1,8 @@
 """The one module that knows the CEL library: Google's C++ through `cel-expr-python`.
 
-An expression is checked when a flow is defined and compiled once in a process. It can neither
-call Python nor run for long: the library limits its depth and its iterations. What is wrong with
-one, then or when it is asked, is told in our words (`mistakes.py`).
+An expression is checked when a flow is defined and compiled once in a process. It cannot call
+Python, and the library limits its depth and its iterations, though not its memory. What is wrong
+with one, then or when it is asked, is told in our words (`mistakes.py`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,6 +58,8 @@ class Expression:
             if kind == cel.Type.BOOL:
                 return bool(answer.value())
             reason = failure_in(str(answer.value())) if kind == cel.Type.ERROR else None
+        except MemoryError as error:
+            raise ExpressionFailed("it takes too much memory") from error
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(failure_in(str(error))) from error
         raise ExpressionFailed(reason or f"it gives {_kind(kind)}, not true or false")
