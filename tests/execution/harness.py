@@ -137,7 +137,8 @@ def run(
         input: Its input.
         others: The flows that it contains.
         handlers: Functions by handler name, besides those that are always there.
-        resources: Dagster resources by key.
+        resources: Dagster resources by key; with an IO manager among them there are no outputs to
+            read.
         tags: Tags of the run.
     """
     stored = JsonIOManager()
@@ -153,13 +154,11 @@ def result_of(
     events: Iterable[dg.DagsterEvent],
     texts: Mapping[tuple[str, str, str], str],
 ) -> Result:
-    """Read the result of a run from its events and its stored outputs."""
+    """Read the result of a run from its events and those of its outputs that are at hand."""
     result = Result(success)
     values: dict[str, list[Any]] = {}
     for event in events:
-        if event.step_key is None:
-            continue
-        path = event.step_key.partition("[")[0]
+        path = (event.step_key or "").partition("[")[0]
         if event.is_step_up_for_retry:
             result.retries[path] = result.retries.get(path, 0) + 1
         elif event.is_step_failure:
@@ -171,15 +170,23 @@ def result_of(
                 result.helpers.append(path)
                 continue
             result.executions[path] = result.executions.get(path, 0) + 1
-            value = from_wire(json.loads(texts[event.step_key, RESULT_OUTPUT, ""]))
-            values.setdefault(path, []).append(value)
+            text = texts.get((event.step_key or "", RESULT_OUTPUT, ""))
+            values.setdefault(path, []).extend(
+                [] if text is None else [from_wire(json.loads(text))]
+            )
+    _end_steps(result, values)
+    return result
+
+
+def _end_steps(result: Result, values: Mapping[str, list[Any]]) -> None:
     for path, found in values.items():
+        if path in result.errors or not found:
+            continue
         value = join(found) if any(isinstance(item, Batch) for item in found) else found[0]
         if isinstance(value, Skipped):
             result.skips[path] = value.reason
-        elif path not in result.errors:
+        else:
             result.outputs[path] = value
-    return result
 
 
 def _note(result: Result, path: str, outcome: Mapping[str, Any]) -> None:
@@ -197,4 +204,8 @@ def _error_of(event: dg.DagsterEvent) -> str:
     data = event.step_failure_data
     if data.user_failure_data is not None and data.user_failure_data.description:
         return data.user_failure_data.description
-    return data.error.message if data.error is not None else "?"
+    told, error = [], data.error
+    while error is not None:
+        told.append(error.message)
+        error = error.cause
+    return "".join(told)
