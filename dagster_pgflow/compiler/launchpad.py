@@ -40,11 +40,13 @@ def _example(schema: Any, whole: dict[str, Any], levels: int) -> Any:
     inner = _stand_in(schema, whole)
     if inner is not None:
         return _example(inner, whole, levels - 1)
-    if schema.get("type") == "object":
+    kinds = schema.get("type")
+    kind = kinds[0] if isinstance(kinds, list) and kinds else kinds
+    if kind == "object":
         fields = schema.get("properties", {})
         required = schema.get("required", ())
         return {name: _example(fields.get(name), whole, levels - 1) for name in required}
-    return _EXAMPLES.get(str(schema.get("type")), {})
+    return _EXAMPLES.get(str(kind), {})
 
 
 def _stand_in(schema: dict[str, Any], whole: dict[str, Any]) -> Any:

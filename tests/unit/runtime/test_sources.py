@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import dagster_name
 from dagster_pgflow.runtime.sources import (
     Source,
@@ -80,19 +81,35 @@ def test_a_port_keeps_its_plain_name_where_no_other_has_it() -> None:
     }
 
 
+A, B = Source("a"), Source("b")
+M, N = Source("m", collected=True), Source("n", collected=True)
+PLAIN = Flow("plain").step("x").subflow("s", "plainer", depends_on="x")
+PLAINER = Flow("plainer").step("x")
+
+
 @pytest.mark.parametrize(
-    ("sources", "needed"),
+    ("sources", "inside", "needed"),
     [
-        ([], False),
-        ([Source("a")], False),
-        ([Source("m", collected=True)], False),
-        ([Source("a"), Source("b")], False),
-        ([Source("m", collected=True), Source("b")], True),
-        ([Source("m", collected=True), Source("n", collected=True)], True),
+        ([], "nest", False),
+        ([A], "nest", False),
+        ([A, B], "nest", False),
+        ([M], "plain", False),
+        ([M], "child", True),
+        ([M], "nest", True),
+        ([M, B], "plain", True),
+        ([M, N], "plain", True),
     ],
 )
-def test_only_a_map_among_others_needs_a_helper(sources: list[Source], needed: bool) -> None:
-    assert needs_gathering(sources) is needed
+def test_only_a_map_among_others_or_before_maps_inside_needs_a_helper(
+    sources: list[Source], inside: str, needed: bool
+) -> None:
+    flows = FLOWS | {"plain": PLAIN, "plainer": PLAINER}
+    assert needs_gathering(SubflowStep(slug="s", flow=inside), sources, flows) is needed
+
+
+def test_a_condition_in_cel_is_answered_by_a_helper() -> None:
+    step = SubflowStep(slug="s", flow="child", run_if="input.n > 1")
+    assert needs_gathering(step, [], FLOWS)
 
 
 def test_one_source_arrives_bare_and_several_as_a_list() -> None:

@@ -1,0 +1,94 @@
+"""Ops: what the Dagster UI tells about a step."""
+
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import TAG_FLOW, TAG_HELPER, TAG_STEP
+from dagster_pgflow.runtime.op_bodies import PGFLOW_KEY
+from tests.execution.harness import Handlers, job_of
+
+
+def price(value: Any) -> Any:
+    """Work out the price.
+
+    With all taxes.
+    """
+    return value
+
+
+def op_of(
+    flow: Flow, node: str, *others: Flow, handlers: Handlers | None = None
+) -> dg.OpDefinition:
+    definition = job_of(flow, others, handlers).graph.node_named(node).definition
+    assert isinstance(definition, dg.OpDefinition)
+    return definition
+
+
+def test_an_op_tells_what_the_step_does_with_which_handler_and_how_patiently() -> None:
+    flow = Flow("f", max_attempts=2).step("a", "price", description="Ask the shop.", timeout=9)
+    assert op_of(flow, "a", handlers={"price": price}).description == (
+        "Ask the shop.\n\nHandler price. Work out the price.\n\n"
+        "Up to 2 attempts, 5 s base delay, 9 s timeout."
+    )
+
+
+def test_an_op_tells_its_conditions() -> None:
+    flow = Flow("f").step(
+        "a", "price", if_={"n": 1}, if_not={"m": 2}, when_unmet="fail", when_exhausted="skip"
+    )
+    told = op_of(flow, "a", handlers={"price": price}).description or ""
+    assert "Runs if its input contains `{'n': 1}`; otherwise: fail." in told
+    assert "Runs unless its input contains `{'m': 2}`, then: fail." in told
+    assert "When the last attempt fails: skip." in told
+
+
+def test_a_step_without_a_handler_still_shows_and_says_so() -> None:
+    flow = Flow("order").step("a").step("b", "elsewhere")
+    assert (op_of(flow, "a").description or "").startswith(
+        "**No handler.** This code location registers no handler `order.a` or `a`;"
+        " the step will fail until it does."
+    )
+    assert "registers no handler `elsewhere`" in (op_of(flow, "b").description or "")
+
+
+def test_tags_name_the_flow_and_the_step_and_kinds_their_kind() -> None:
+    flow = Flow("f").step("config", "price").map("m", "price", depends_on="config")
+    assert op_of(flow, "config_").tags == {
+        TAG_FLOW: "f", TAG_STEP: "config", "dagster/kind/single": "",
+    }  # fmt: skip
+    assert op_of(flow, "m").tags["dagster/kind/map"] == ""
+
+
+def test_a_helper_says_what_it_helps() -> None:
+    child = Flow("child").map("n")
+    flow = Flow("f").map("m").step("a").subflow("s", child, depends_on=["m", "a"])
+    fan_out, gather = op_of(flow, "m__fan_out", child), op_of(flow, "s__input", child)
+    inside = job_of(flow, [child]).graph.node_named("s").definition
+    assert isinstance(inside, dg.GraphDefinition)
+    collect = inside.node_named("n__collect").definition
+    assert fan_out.description == "Sends the elements of the list to map step `m`."
+    assert gather.description == "Puts together what subflow `s` receives."
+    assert collect.description == "Collects the outputs of map step `n`."
+    assert [op.tags[TAG_HELPER] for op in (fan_out, gather, collect)] == [
+        "fan_out", "gather", "collect",
+    ]  # fmt: skip
+    assert fan_out.tags["dagster/kind/helper"] == ""
+
+
+def test_a_dynamic_output_tells_which_map_it_feeds() -> None:
+    flow = Flow("f").step("a").map("m", depends_on="a").map("n", depends_on="a")
+    outputs = {out.name: out for out in op_of(flow, "a").output_defs}
+    assert sorted(outputs) == ["for_m", "for_n", "result"]
+    assert outputs["for_m"].is_dynamic
+    assert not outputs["result"].is_dynamic
+    assert outputs["for_m"].description == "The elements of map step `m`, batch by batch."
+
+
+def test_handlers_may_use_every_resource_of_the_location() -> None:
+    bucket = dg.ResourceDefinition.hardcoded_resource(1)
+    job = job_of(Flow("f").step("a"), resources={"bucket": bucket})
+    definition = job.graph.node_named("a").definition
+    assert isinstance(definition, dg.OpDefinition)
+    assert {"bucket", PGFLOW_KEY} <= set(definition.required_resource_keys)
