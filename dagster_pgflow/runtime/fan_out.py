@@ -1,5 +1,7 @@
 """How a map step gets its batches: from the op before it, or from one of its own."""
 
+import time
+from dataclasses import replace
 from typing import Any
 
 from dagster_pgflow.errors import ConditionNotMet, TypeViolation
@@ -28,9 +30,13 @@ def batches_of(
         admitted = check(frame, step, given, facts)
         if isinstance(admitted, Skipped):
             return [admitted]
-        return list(split(step, _elements(frame, step, admitted)))
+        elements = _elements(frame, step, admitted)
     except (ConditionNotMet, TypeViolation) as error:
         return [Batch(0, (), str(error))]
+    # One delay for the whole step, wherever and one after the other its ops may run.
+    delay = step.options.start_delay
+    not_before = time.time() + delay if delay else None
+    return [replace(batch, not_before=not_before) for batch in split(step, elements)]
 
 
 def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:

@@ -50,16 +50,22 @@ class Batch:
         start: The index of the first one.
         values: The elements or outputs.
         error: Why the map step cannot run, when it cannot.
+        not_before: When its tasks may start, in seconds since the epoch, if that is set.
     """
 
     start: int
     values: tuple[Any, ...]
     error: str | None = None
+    not_before: float | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels."""
         content: dict[str, Any] = {"start": self.start, "values": list(self.values)}
-        return {BATCH_KEY: content | ({"error": self.error} if self.error else {})}
+        if self.error is not None:
+            content["error"] = self.error
+        if self.not_before is not None:
+            content["not_before"] = self.not_before
+        return {BATCH_KEY: content}
 
 
 def from_wire(value: Any) -> Any:
@@ -70,7 +76,7 @@ def from_wire(value: Any) -> Any:
             return Skipped(marker["reason"], tuple(marker["step"].split(".")), marker["cascade"])
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
-            return Batch(content["start"], tuple(content["values"]), content.get("error"))
+            return Batch(**{**content, "values": tuple(content["values"])})
     return value
 
 

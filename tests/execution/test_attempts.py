@@ -143,10 +143,10 @@ def test_a_timeout_is_a_failed_attempt() -> None:
 def test_the_start_delay_is_waited_once_before_the_first_try() -> None:
     begun = time.time()
     flaky = Flaky(failures=1)
-    result = run(Flow("f", base_delay=0).step("a", start_delay=1), handlers={"a": flaky})
+    result = run(Flow("f", base_delay=0).step("a", start_delay=3), handlers={"a": flaky})
     assert result.success
-    assert result.tasks["a"][0]["started_at"] - begun >= 1
-    assert time.time() - begun < 2
+    assert result.tasks["a"][0]["started_at"] - begun >= 3
+    assert time.time() - begun < 6
 
 
 def test_a_skipped_step_has_no_start_delay() -> None:
@@ -218,3 +218,11 @@ def test_a_batch_that_cannot_be_saved_tells_what_was_finished() -> None:
         (1, "failed", 2),
         (2, "completed", 1),
     ]
+
+
+def test_a_map_step_waits_once_not_for_each_element() -> None:
+    flow = Flow("f").step("a", "items").map("m", "echo", depends_on="a", start_delay=2)
+    begun_at = time.monotonic()
+    result = run(flow, handlers={"items": lambda _given: [1, 2, 3, 4, 5]})
+    assert result.outputs["m"] == [1, 2, 3, 4, 5]
+    assert 2 <= time.monotonic() - begun_at < 8
