@@ -21,13 +21,13 @@ def subflows_exist_and_end(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
                 f'Step "{step.slug}" runs flow "{step.flow}", which does not exist;'
                 " create that flow first.",
             )
-    cycle = find_cycle(_containment(flow, known or {}))
+    cycle = find_cycle(contained_flows(flow, known or {}))
     if flow.slug in cycle:
         shown = " -> ".join(cycle)
         yield Problem("recursive-subflow", "steps", f"The flow contains itself: {shown}.")
 
 
-def _containment(flow: Flow, known: Mapping[str, Flow]) -> dict[str, list[str]]:
+def contained_flows(flow: Flow, known: Mapping[str, Flow]) -> dict[str, list[str]]:
     """Return for each flow reachable from this one the flows that it runs."""
     edges: dict[str, list[str]] = {}
     waiting = [flow]

@@ -15,6 +15,7 @@ from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
+from dagster_pgflow.validation.size import flow_fits_in_one_run
 from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
 
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     maps_have_one_source,
     expressions_are_conditions,
     subflows_exist_and_end,
+    flow_fits_in_one_run,
     options_are_in_range,
     schedules_can_fire,
     schemas_are_json_schemas,

@@ -1,0 +1,86 @@
+from collections.abc import Iterator, Mapping
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.size import MOST_LEVELS, MOST_STEPS, flow_fits_in_one_run
+from dagster_pgflow.validation.validate import validate
+from tests.unit.validation.findings import findings, places
+
+
+def of_steps(slug: str, count: int) -> Flow:
+    steps = tuple(Flow("x").step(f"s{n}").steps[0] for n in range(count))
+    return Flow(slug).model_copy(update={"steps": steps})
+
+
+def nested(levels: int) -> dict[str, Flow]:
+    deepest = Flow(f"level{levels}").step("x")
+    outer = [Flow(f"level{n}").subflow("s", f"level{n + 1}") for n in range(1, levels)]
+    return {flow.slug: flow for flow in [*outer, deepest]}
+
+
+def test_the_most_steps_and_levels_are_no_problem() -> None:
+    known = nested(MOST_LEVELS)
+    assert findings(flow_fits_in_one_run, known["level1"], known) == []
+    assert findings(flow_fits_in_one_run, of_steps("f", MOST_STEPS)) == []
+
+
+def test_more_steps_are_a_problem() -> None:
+    assert findings(flow_fits_in_one_run, of_steps("f", MOST_STEPS + 1)) == [
+        (
+            "too-many-steps",
+            "steps",
+            (
+                "A run of this flow has 10001 steps with those of its subflows; 10000 are the"
+                " most. Let a map step do what many steps do."
+            ),
+        )
+    ]
+
+
+def test_the_steps_of_subflows_count_as_often_as_they_run() -> None:
+    known = {"half": of_steps("half", MOST_STEPS // 2)}
+    twice = Flow("f").subflow("a", "half").subflow("b", "half")
+    assert places(flow_fits_in_one_run, twice, known) == []
+    assert places(flow_fits_in_one_run, twice.step("c"), known) == [("too-many-steps", "steps")]
+
+
+def test_more_levels_are_a_problem() -> None:
+    known = nested(MOST_LEVELS + 1)
+    assert findings(flow_fits_in_one_run, known["level1"], known) == [
+        (
+            "too-many-levels",
+            "steps",
+            "Subflows lie in subflows 51 levels deep; 50 are the most.",
+        )
+    ]
+
+
+def test_a_flow_that_never_ends_and_unknown_flows_are_left_to_the_other_rule() -> None:
+    assert places(flow_fits_in_one_run, Flow("a").subflow("s", "a")) == []
+    assert places(flow_fits_in_one_run, Flow("a").subflow("s", "nowhere"), {}) == []
+
+
+class Reading(Mapping[str, Flow]):
+    """Flows that are read when they are asked for."""
+
+    def __init__(self, *flows: Flow) -> None:
+        self.flows = {flow.slug: flow for flow in flows}
+        self.read: set[str] = set()
+
+    def __getitem__(self, slug: str) -> Flow:
+        self.read.add(slug)
+        return self.flows[slug]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.flows)
+
+    def __len__(self) -> int:
+        return len(self.flows)
+
+    def __contains__(self, slug: object) -> bool:
+        return slug in self.flows
+
+
+def test_only_the_flows_inside_are_read() -> None:
+    known = Reading(Flow("inside").step("x"), Flow("other").step("x"))
+    assert validate(Flow("f").subflow("s", "inside"), known) == ()
+    assert known.read == {"inside"}
