@@ -22,7 +22,7 @@ from dagster_pgflow.compiler.plan import (
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import FLOW_INPUT, job_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name, op_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
 
@@ -47,7 +47,7 @@ class GraphEmitter:
         """Return the graph that a flow's job runs."""
         # A map step as a final step needs a helper inside another flow, which the job spares.
         as_subflow = not _ends_in_map(flow)
-        return self._graph(flow, job_name(flow.slug), as_subflow=as_subflow)
+        return self._graph(flow, _graph_name(flow), as_subflow=as_subflow)
 
     def subflow_graph(self, flow: Flow) -> dg.GraphDefinition:
         """Return the graph that stands for a flow inside another one."""
@@ -104,6 +104,19 @@ class GraphEmitter:
         make = partial(self._ops.emit, flow, node)
         name = op_name(flow.slug, node.name)
         return self._op_definitions.get(name) or self._op_definitions.setdefault(name, make())
+
+
+def _graph_name(flow: Flow) -> str:
+    """Return a name that no node of the graph has.
+
+    Dagster 1.13 takes the inputs of a node called like the job's graph for those of the job.
+    """
+    name = job_name(flow.slug)
+    nodes = {dagster_name(step.slug) for step in flow.steps}
+    while name in nodes:
+        # No job has a name that ends in __0, and no op.
+        name = f"{name}__0"
+    return name
 
 
 def _ends_in_map(flow: Flow) -> bool:

@@ -88,7 +88,8 @@ class JobEmitter:
             description=error,
         )
         return dg.GraphDefinition(
-            name=job_name(flow.slug),
+            # Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems".
+            name=f"{job_name(flow.slug)}__0",
             node_defs=[op],
             dependencies={dg.NodeInvocation(op.name, "problems"): {}},
             input_mappings=[
