@@ -123,7 +123,15 @@ class UnknownVersion(PgflowError):
 
 
 class InvalidInput(PgflowError):
-    """The input of a run breaks the flow's input schema."""
+    """The input of a run, or of a flow inside one, breaks the flow's input schema.
+
+    Attributes:
+        step_path: The subflow step that gives the flow this input; empty for the run's own.
+    """
+
+    def __init__(self, message: str, step_path: str = "") -> None:
+        self.step_path = step_path
+        super().__init__(message)
 
 
 class ConfigurationError(PgflowError):
@@ -179,7 +187,16 @@ class HandlerTimedOut(StepError):
 
 
 class ConditionNotMet(StepError):
-    """A condition did not hold and `when_unmet` is `fail`."""
+    """A condition did not hold and `when_unmet` is `fail`.
+
+    Attributes:
+        step_path: The step that has the condition, which may be a subflow around the step that
+            found out.
+    """
+
+    def __init__(self, message: str, step_path: str) -> None:
+        self.step_path = step_path
+        super().__init__(message)
 
 
 class ExpressionFailed(StepError):

@@ -162,14 +162,14 @@ class _Narrator:
             # The only op of the job of a flow that cannot run; it says why.
             self._problems = sighting.error or self._problems
         elif sighting.kind == "failed":
-            self._unfolding.fail_step(path, sighting.error or "unknown error")
+            self._unfolding.fail_step(self._failed_in(path, sighting.outcome), _error_of(sighting))
         elif sighting.outcome:
             self._announce(self._layout.steps[path].scope, sighting.outcome)
 
     def _start(self, path: str, sighting: Sighting) -> None:
         report = self._reports.get(sighting.step_key)
         has_tasks = report is None or bool(report.get("tasks"))
-        if report and report["status"] == "skipped" and not has_tasks:
+        if report and not has_tasks and self._ended_elsewhere(path, report):
             return
         attempt = self._attempts[sighting.step_key] = self._attempts.get(sighting.step_key, 0) + 1
         self._unfolding.open_step(path)
@@ -210,13 +210,22 @@ class _Narrator:
         self._announce(self._layout.steps[path].scope, outcome)
 
     def _fail(self, path: str, sighting: Sighting) -> None:
-        error = sighting.error or "unknown error"
+        error = _error_of(sighting)
         if sighting.outcome is not None:
             self._end_tasks(path, sighting, sighting.outcome)
         for index in self._indexes(path, sighting.step_key):
             if self._unfolding.is_open((path, index)):
                 self._unfolding.end_task((path, index), "failed", {"error": error})
-        self._unfolding.fail_step(path, error)
+        self._unfolding.fail_step(self._failed_in(path, sighting.outcome), error)
+
+    def _ended_elsewhere(self, path: str, report: Outcome) -> bool:
+        """Say whether a step was only started to find out that it is not to run."""
+        return report["status"] == "skipped" or self._failed_in(path, report) != path
+
+    def _failed_in(self, path: str, outcome: Outcome | None) -> str:
+        """Return the step that failed: that of a path, or a subflow around it that may not run."""
+        failed = (outcome or {}).get("failed_step", path)
+        return failed if failed in self._layout.steps else path
 
     def _finish_map(self, path: str, progress: _MapProgress) -> None:
         if progress.skip:
@@ -260,6 +269,10 @@ class _Narrator:
                 self._unfolding.open_step(path)
                 self._unfolding.open_task(task, report["attempts"])
             self._unfolding.end_task(task, report["status"], data)
+
+
+def _error_of(sighting: Sighting) -> str:
+    return sighting.error or "unknown error"
 
 
 def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:

@@ -107,7 +107,8 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
     if reason is not None:
         raise InvalidInput(
-            f'The input of flow "{frame.flow.slug}" does not fit its input schema: {reason}'
+            f'The input of flow "{frame.flow.slug}" does not fit its input schema: {reason}',
+            ".".join(frame.path),
         )
 
 
@@ -146,5 +147,6 @@ def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> A
     if unmet is None:
         return given
     if step.when_unmet == "fail":
-        raise ConditionNotMet(f'Step "{".".join(path)}" may not run: condition not met, {unmet}.')
+        shown = ".".join(path)
+        raise ConditionNotMet(f'Step "{shown}" may not run: condition not met, {unmet}.', shown)
     return Skipped("condition_unmet", path, cascade=step.when_unmet == "skip-cascade")

@@ -15,7 +15,13 @@ from typing import Any, Literal, assert_never
 
 import dagster as dg
 
-from dagster_pgflow.errors import PgflowError, StepError, UnknownHandler
+from dagster_pgflow.errors import (
+    ConditionNotMet,
+    InvalidInput,
+    PgflowError,
+    StepError,
+    UnknownHandler,
+)
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, MapStep, Step
@@ -151,16 +157,18 @@ class Execution:
         """Run one task of the step; return its output, or `None` after an error that is kept."""
         return self.tasks.run(index, value, self._attempt)
 
-    def prepare(self) -> None:
-        """Make sure that there is a handler, and wait for the step's own delay before it.
+    def prepare(self, delay: float) -> None:
+        """Make sure that there is a handler, and wait before the first try.
+
+        Args:
+            delay: Seconds.
 
         Raises:
             UnknownHandler: This code location does not register it.
         """
         self._find_handler()
-        delay = self.tasks.effort.start_delay
-        if delay and self.tasks.attempt == 1:
-            self.context.log.info('Step "%s" starts in %s s.', ".".join(self.path), delay)
+        if delay > 0 and self.tasks.attempt == 1:
+            self.context.log.info('Step "%s" starts in %.1f s.', ".".join(self.path), delay)
             time.sleep(delay)
 
     def remember(self, outputs: Mapping[int, Any]) -> None:
@@ -238,7 +246,7 @@ def run_single(execution: Execution) -> Any:
     given = execution.given()
     if isinstance(given, Skipped):
         return given
-    execution.prepare()
+    execution.prepare(execution.tasks.effort.start_delay)
     output = execution.run_task(0, given)
     return execution.tasks.settle() or output
 
@@ -254,7 +262,7 @@ def run_batch(execution: Execution) -> Any:
     if batch.error is not None:
         raise StepError(batch.error)
     if batch.values:
-        execution.prepare()
+        execution.prepare((batch.not_before or 0) - time.time())
     outputs = execution.recall()
     for index, value in enumerate(batch.values, batch.start):
         if index not in outputs:
@@ -378,7 +386,10 @@ def _skip_sentence(execution: Execution, skip: Skipped) -> str:
 
 def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
     reports = execution.tasks.reported
-    report = outcome.failed(str(error), reports, execution.worker)
+    # What keeps a subflow from running is found out by the first ops inside it.
+    elsewhere = error.step_path if isinstance(error, ConditionNotMet | InvalidInput) else ""
+    step = elsewhere or ".".join(execution.path)
+    report = outcome.failed(str(error), step, reports, execution.worker)
     return dg.Failure(
         description=str(error),
         metadata={OUTCOME_KEY: dg.MetadataValue.json(report)},

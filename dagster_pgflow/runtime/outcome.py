@@ -64,11 +64,19 @@ def skipped(skip: Skipped, tasks: Sequence[TaskReport], worker: str) -> dict[str
     }
 
 
-def failed(error: str, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
-    """Return the outcome of an execution that fails the run."""
+def failed(error: str, step: str, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that fails the run.
+
+    Args:
+        error: What went wrong.
+        step: The path of the step that fails: this one, or a subflow around it that may not run.
+        tasks: One report for each element.
+        worker: The process that did the work.
+    """
     return {
         "status": "failed",
         "error": error,
+        "failed_step": step,
         "worker": worker,
         "tasks": [task.to_json() for task in tasks],
     }

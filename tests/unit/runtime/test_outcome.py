@@ -42,7 +42,7 @@ def test_outputs_up_to_a_limit_travel_in_the_event_log() -> None:
 
 
 def test_a_failed_step_reports_the_errors_of_its_tasks() -> None:
-    report = outcome.failed("oops", [DONE, FAILED], "w")
+    report = outcome.failed("oops", "s.a", [DONE, FAILED], "w")
     assert (report["status"], report["error"]) == ("failed", "oops")
     assert [task.get("error") for task in report["tasks"]] == [None, "oops"]
 
