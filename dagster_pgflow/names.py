@@ -32,6 +32,8 @@ FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"
 RESULT_OUTPUT: Final = "result"
+# What a batch of a map step that failed had finished; no op has an output of this name.
+FINISHED_OUTPUT: Final = "finished_elements"
 
 FAN_OUT_SUFFIX: Final = "__fan_out"
 COLLECT_SUFFIX: Final = "__collect"

@@ -3,13 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.json_text import to_json_text
 from dagster_pgflow.store.outputs import OutputKey, OutputStore
-
-FINISHED_ELEMENTS = "finished_elements"
-"""The output name under which the finished elements of an unfinished batch are kept."""
 
 
 class PgflowResource(TaskMemory):
@@ -36,4 +34,4 @@ class PgflowResource(TaskMemory):
 
 
 def _key(run_id: str, step_key: str) -> OutputKey:
-    return OutputKey(UUID(run_id), step_key, FINISHED_ELEMENTS)
+    return OutputKey(UUID(run_id), step_key, FINISHED_OUTPUT)

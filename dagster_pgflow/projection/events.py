@@ -13,6 +13,7 @@ from uuid import UUID
 
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
 from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.projection.event_writer import EventWriter
 from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, PinnedTree
 from dagster_pgflow.projection.sightings import RunFacts, Sighting
@@ -79,6 +80,11 @@ def cut_short(
     unfolding.resume(events)
     unfolding.end_run("cancelled", reason)
     return writer.written
+
+
+def finished_in(step_key: str) -> str:
+    """Return what events call the outputs that a batch had when it failed."""
+    return f"{step_key}/{FINISHED_OUTPUT}"
 
 
 def _reports(sightings: Iterable[Sighting]) -> dict[str, Outcome]:
@@ -263,7 +269,7 @@ class _Narrator:
                 for name in ("started_at", "completed_at", "error")
                 if name in report
             }
-            if report["status"] == "completed" and outcome["status"] == "completed":
+            if report["status"] == "completed":
                 data |= _output_of(report["index"], sighting, outcome)
             if not self._unfolding.is_open(task) and sighting.kind != "reused":
                 self._unfolding.open_step(path)
@@ -283,6 +289,8 @@ def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
 
 def _output_of(index: int, sighting: Sighting, outcome: Outcome) -> dict[str, Any]:
     """Return a task's output where it is small, or else where the step's output is stored."""
+    if outcome["status"] != "completed":
+        return {"output_of": finished_in(sighting.step_key)}
     if "output" not in outcome:
         return {"output_of": sighting.step_key}
     value = from_wire(outcome["output"])

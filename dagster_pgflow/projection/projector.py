@@ -18,13 +18,15 @@ import dagster as dg
 from dagster_pgflow.errors import StoreError, StoreRefused
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
+from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
 from dagster_pgflow.projection.discovery import discover
-from dagster_pgflow.projection.events import cut_short, narrate
+from dagster_pgflow.projection.events import cut_short, finished_in, narrate
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.layout import Layout, PinnedTree, layout_of
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.runtime.values import Batch
 
 RUNS_PER_PAGE: Final = 100
 SETTLE_S: Final = 30.0
@@ -225,11 +227,15 @@ class Projector:
         wanted = {event.event_data.get("output_of") for event in events} - {None}
         found: dict[str, Any] = {}
         for dagster_run_id in runs if wanted else ():
-            for stored in self._sources.outputs.of_run(dagster_run_id, "result"):
+            for stored in self._sources.outputs.of_run(dagster_run_id, RESULT_OUTPUT):
                 key = stored.key.step_key
                 if key in wanted and key not in found:
                     here = stored.location is None
                     found[key] = stored.value if here else {STORED_AT_KEY: stored.location}
+            for stored in self._sources.outputs.of_run(dagster_run_id, FINISHED_OUTPUT):
+                key = finished_in(stored.key.step_key)
+                if key in wanted and key not in found:
+                    found[key] = _batch_of(stored.value).to_wire()
         return found
 
     def _settle_lost_run(self, cursor: RunCursor) -> None:
@@ -257,3 +263,10 @@ class Projector:
         status = _ENDS.get(record.dagster_run.status) if record else None
         if status is not None:
             self._tables.end_unread(cursor, status, sentence)
+
+
+def _batch_of(finished: Mapping[str, Any]) -> Batch:
+    """Return the outputs of a batch that failed, with null for the elements that have none."""
+    outputs = {int(index): told.get("output") for index, told in finished.items()}
+    start = min(outputs)
+    return Batch(start, tuple(outputs.get(index) for index in range(start, max(outputs) + 1)))

@@ -172,21 +172,14 @@ class Execution:
             time.sleep(delay)
 
     def remember(self, outputs: Mapping[int, Any]) -> None:
-        """Keep the finished elements of a batch for the next attempt."""
-        finished = {
-            str(index): {"output": output, "report": self.tasks.reports[index].to_json()}
-            for index, output in outputs.items()
-        }
-        self._memory.remember(self.context.run_id, self._step_key, finished)
+        """Keep the finished elements of a batch that failed: for the next attempt, and for SQL."""
+        self._memory.remember(self.context.run_id, self._step_key, self.tasks.finished(outputs))
 
     def recall(self) -> dict[int, Any]:
-        """Return the outputs of the elements that an earlier attempt finished, by index."""
+        """Return the outputs of the elements that an earlier attempt completed, by index."""
         if self.tasks.attempt == 1:
             return {}
-        finished = self._memory.recall(self.context.run_id, self._step_key)
-        for index, kept in finished.items():
-            self.tasks.reports[int(index)] = outcome.TaskReport(**kept["report"])
-        return {int(index): kept["output"] for index, kept in finished.items()}
+        return self.tasks.resume(self._memory.recall(self.context.run_id, self._step_key))
 
     @property
     def _memory(self) -> TaskMemory:
@@ -254,7 +247,7 @@ def run_single(execution: Execution) -> Any:
 def run_batch(execution: Execution) -> Any:
     """Run a map step's handler for each element of a batch.
 
-    Elements that an earlier attempt finished are not run again.
+    Elements that an earlier attempt completed, or that must not be tried again, are left alone.
     """
     batch = from_wire(execution.inputs[BATCH_INPUT])
     if isinstance(batch, Skipped):
@@ -265,15 +258,13 @@ def run_batch(execution: Execution) -> Any:
         execution.prepare((batch.not_before or 0) - time.time())
     outputs = execution.recall()
     for index, value in enumerate(batch.values, batch.start):
-        if index not in outputs:
+        if index not in execution.tasks.reports:
             output = execution.run_task(index, value)
             if execution.tasks.reports[index].status == "completed":
                 outputs[index] = output
-    try:
-        skip = execution.tasks.settle()
-    except TryAgain:
+    if execution.tasks.errors and len(batch.values) > 1:
         execution.remember(outputs)
-        raise
+    skip = execution.tasks.settle()
     return skip or Batch(batch.start, tuple(outputs[index] for index in sorted(outputs)))
 
 

@@ -1,7 +1,7 @@
 """The tasks of one execution of a step: attempts, their reports, and what failure leads to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ class Tasks:
         effort: How often and how long it may be tried.
         attempt: Which attempt this execution is, from 1.
         reports: What became of each task so far, by index.
-        errors: What went wrong in this attempt.
+        errors: What went wrong, by index: in this attempt, or before it and for good.
     """
 
     step: Step
@@ -48,7 +48,7 @@ class Tasks:
     effort: Effort
     attempt: int
     reports: dict[int, TaskReport] = field(default_factory=dict)
-    errors: list[StepError] = field(default_factory=list)
+    errors: dict[int, StepError] = field(default_factory=dict)
 
     @property
     def reported(self) -> tuple[TaskReport, ...]:
@@ -61,7 +61,7 @@ class Tasks:
         try:
             output = call(index, value)
         except StepError as error:
-            self.errors.append(error)
+            self.errors[index] = error
             self._report(index, started_at, error)
             return None
         self._report(index, started_at)
@@ -70,20 +70,50 @@ class Tasks:
     def settle(self) -> Skipped | None:
         """Say what follows from the errors: nothing, a skip, or another attempt.
 
+        A task that must not be tried again takes no attempts from the others.
+
         Raises:
             TryAgain: Attempts are left.
             StepError: None is left, and `when_exhausted` is `fail`.
         """
         if not self.errors:
             return None
-        final = next((error for error in self.errors if isinstance(error, NonRetryable)), None)
-        if final is None and self.attempt < self.effort.max_attempts:
-            raise TryAgain(max(self._delay(error) for error in self.errors), self.errors[0])
+        errors = list(self.errors.values())
+        passing = [error for error in errors if not isinstance(error, NonRetryable)]
+        if passing and self.attempt < self.effort.max_attempts:
+            raise TryAgain(max(self._delay(error) for error in passing), passing[0])
         if self.step.when_exhausted == "fail":
-            raise final or self.errors[0]
+            raise next((error for error in errors if isinstance(error, NonRetryable)), errors[0])
         return Skipped(
             "handler_failed", self.path, cascade=self.step.when_exhausted == "skip-cascade"
         )
+
+    def finished(self, outputs: Mapping[int, Any]) -> dict[str, Any]:
+        """Return as JSON what must not be done again: tasks completed, or failed for good.
+
+        Args:
+            outputs: The outputs of the completed ones by index.
+        """
+        told: dict[str, Any] = {
+            str(index): {"report": report.to_json()}
+            for index, report in self.reports.items()
+            if index in outputs or isinstance(self.errors.get(index), NonRetryable)
+        }
+        for index, output in outputs.items():
+            told[str(index)]["output"] = output
+        return told
+
+    def resume(self, finished: Mapping[str, Any]) -> dict[int, Any]:
+        """Take over what an earlier attempt finished; return the outputs by index."""
+        outputs: dict[int, Any] = {}
+        for key, told in finished.items():
+            index, report = int(key), TaskReport(**told["report"])
+            self.reports[index] = report
+            if report.error is None:
+                outputs[index] = told["output"]
+            else:
+                self.errors[index] = NonRetryable(report.error)
+        return outputs
 
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):

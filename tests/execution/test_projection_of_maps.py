@@ -79,6 +79,29 @@ def test_one_failed_element_fails_the_map_and_the_others_tell_the_truth(
     assert_log_is_sound(world, dagster_run_id)
 
 
+@pytest.mark.parametrize("batch_size", [1, 3, 5])
+@pytest.mark.parametrize("mode", ["fail", "skip"])
+@pytest.mark.parametrize("more", ["", "x" * 5000])
+def test_the_tasks_of_a_map_that_failed_are_the_same_in_batches_of_any_size(
+    world: World, batch_size: int, mode: Any, more: str
+) -> None:
+    def odd(value: int, context: Any) -> str:
+        if value == 1:
+            raise NonRetryable("one")
+        if value > 2 and context.attempt < value:
+            raise ValueError("not yet")
+        return f"{value}{more}"
+
+    flow = Flow("f", max_attempts=3, base_delay=0)
+    world.define(flow.map("a", batch_size=batch_size, when_exhausted=mode))
+    dagster_run_id = world.run("f", {"a": odd}, [0, 1, 2, 3, 4])
+    world.settle()
+    assert world.tasks("a", "status") == ["completed", "failed", "completed", "completed", "failed"]
+    assert world.tasks("a", "attempts_count") == [1, 1, 1, 3, 3]
+    assert world.tasks("a", "output") == [f"0{more}", None, f"2{more}", f"3{more}", None]
+    assert_log_is_sound(world, dagster_run_id)
+
+
 def test_a_map_may_be_skipped_because_its_handler_failed(world: World) -> None:
     def odd(value: int) -> int:
         if value == 3:

@@ -1,5 +1,6 @@
 """Attempts, their reports, and what failure leads to."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -74,12 +75,20 @@ def test_after_the_last_attempt_the_step_may_be_skipped(cascade: bool) -> None:
     assert found.settle() == Skipped("handler_failed", ("s", "m"), cascade=cascade)
 
 
-def test_one_error_that_must_not_be_tried_again_ends_the_attempts() -> None:
+def test_an_error_that_must_not_be_tried_again_ends_the_attempts_of_its_task_alone() -> None:
     found = tasks(attempt=1)
-    found.run(0, None, raising(OOPS))
     found.run(1, None, raising(NonRetryable("never")))
-    with pytest.raises(NonRetryable, match="never"):
+    found.run(0, None, raising(OOPS))
+    found.run(2, None, lambda _index, _value: "done")
+    with pytest.raises(TryAgain) as caught:
         found.settle()
+    assert caught.value.error == OOPS
+    again = tasks(attempt=2)
+    assert again.resume(json.loads(json.dumps(found.finished({2: "done"})))) == {2: "done"}
+    assert {index: report.attempts for index, report in again.reports.items()} == {1: 1, 2: 1}
+    again.run(0, None, lambda _index, _value: "done")
+    with pytest.raises(NonRetryable, match="never"):
+        again.settle()
 
 
 @pytest.mark.parametrize(
