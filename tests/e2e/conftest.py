@@ -1,4 +1,4 @@
-"""The one `dagster dev` of the session: the product's workspace, a second store, a stranger."""
+"""The one `dagster dev` of these tests: the product's workspace, a second store, a stranger."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Deployment:
     parallel_sql: Session
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A Dagster that runs; each test brings flows of its own."""
     with (
