@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -51,14 +52,27 @@ def command(port: int | None, host: str, *, exit_when_done: bool) -> None:
     was stored is there the next time.
     """
     began = time.monotonic()
+    own_folder = _choose_data_folder()
     try:
         with ended_by_signals():
-            _demo(Address.choose(host, port), began, exit_when_done=exit_when_done)
+            _demo(Address.choose(host, port), began, own_folder, exit_when_done=exit_when_done)
     except Ended:
         click.echo("Everything that the demo started has ended.")
 
 
-def _demo(address: Address, began: float, *, exit_when_done: bool) -> None:
+def _choose_data_folder() -> Path | None:
+    """Give the demo a store of its own, unless the user names one; return it if so.
+
+    In the store that a user's own Dagster serves, that Dagster would take the demo's runs.
+    """
+    if os.environ.get(DATA_DIR_VARIABLE, "").strip():
+        return None
+    folder = data_dir().parent / "demo" / "postgres"
+    os.environ[DATA_DIR_VARIABLE] = str(folder)
+    return folder
+
+
+def _demo(address: Address, began: float, own_folder: Path | None, *, exit_when_done: bool) -> None:
     home = DemoHome.beside_data()
     with home.locked(address.url), _store(home) as database:
         _prepare(database)
@@ -69,7 +83,7 @@ def _demo(address: Address, began: float, *, exit_when_done: bool) -> None:
                 unexpected = _show(database, dagster, runs)
                 click.echo(f"All of this took {time.monotonic() - began:.0f} s.")
                 if not exit_when_done:
-                    click.echo(next_steps(address.url))
+                    click.echo(next_steps(address.url, own_folder))
                     _wait_for_the_end(dagster)
             except Ended:
                 click.echo("\nEnding Dagster and PostgreSQL; this takes some seconds.")

@@ -1,20 +1,21 @@
 """What to try after the demo has shown what it has."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from dagster_pgflow.settings import DATABASE_URL_VARIABLE, configured_url
+from dagster_pgflow.settings import DATA_DIR_VARIABLE, DATABASE_URL_VARIABLE, configured_url
 
 TEXT = """
 Three things to try next:
 
-1. Look at it: {url}/locations/pgflow/jobs/order
+1. Look at it: {url}/locations/pgflow@pgflow/jobs/order
    A double click on "payment" opens the subflow; its runs are a click away.
 
-2. Measure documents of your own, from another terminal:
-   {program} start measure_docs --input '{{"folder": "/path/to/docs"}}' --wait
+2. Measure documents of your own, from another terminal; the report goes into that folder:
+{export}   {program} start measure_docs --input '{{"folder": "/path/to/docs"}}' --wait
 
 3. Make a flow in SQL and run it. Nothing is restarted; some seconds later it is a job too:
    {program} sql "
@@ -27,13 +28,15 @@ Three things to try next:
 Ctrl-C ends PostgreSQL and Dagster."""
 
 
-def next_steps(url: str) -> str:
+def next_steps(url: str, own_folder: Path | None = None) -> str:
     """Return the text.
 
     Args:
         url: Where the web UI is.
+        own_folder: The data folder, when the demo chose it and the environment does not name it.
     """
-    return TEXT.format(url=url, program=_program())
+    export = f"   export {DATA_DIR_VARIABLE}={shlex.quote(str(own_folder))}\n" if own_folder else ""
+    return TEXT.format(url=url, program=_program(), export=export)
 
 
 def _program() -> str:

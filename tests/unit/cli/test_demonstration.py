@@ -11,12 +11,14 @@ import pytest
 import yaml
 
 from dagster_pgflow.cli.dagster_instance import without_passwords
+from dagster_pgflow.cli.demo import _choose_data_folder
 from dagster_pgflow.cli.demonstration import dagster_dev
 from dagster_pgflow.cli.demonstration.dagster_dev import Address
 from dagster_pgflow.cli.demonstration.home import DemoHome
 from dagster_pgflow.cli.demonstration.next_steps import next_steps
 from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
 from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.settings import data_dir
 from tests.polling import poll
 
 DEAF = """
@@ -110,3 +112,20 @@ def test_the_next_steps_call_the_program_as_it_was_called(
 def test_what_dagster_says_is_told_without_passwords() -> None:
     error = ValueError("bad\n url postgresql://me:s3cr:et@host/db")
     assert without_passwords(error) == "bad url postgresql://me:***@host/db"
+
+
+def test_the_next_steps_name_the_data_folder_that_the_demo_chose() -> None:
+    told = next_steps("http://x", Path("/data/of the demo"))
+    assert "\n   export PGFLOW_DATA_DIR='/data/of the demo'\n" in told
+    assert "http://x/locations/pgflow@pgflow/jobs/order" in told
+
+
+def test_the_demo_has_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGFLOW_DATA_DIR", "")
+    users = data_dir()
+    chosen = _choose_data_folder()
+    assert chosen == data_dir() != users
+
+    monkeypatch.setenv("PGFLOW_DATA_DIR", "/of/the/user")
+    assert _choose_data_folder() is None
+    assert data_dir() == Path("/of/the/user")
