@@ -53,7 +53,14 @@ class PgflowIOManager(dg.IOManager):
         upstream = context.upstream_output
         if upstream is None:
             raise StoreError(f'Input "{context.name}" is fed by no step, so nothing can be loaded.')
-        key = _key_of(upstream)
+        try:
+            key = _key_of(upstream)
+        except dg.DagsterInvariantViolationError as error:
+            # A re-execution from the failed step on, after the flow has got other steps.
+            raise StoreError(
+                f'Step "{upstream.step_key}" was no part of the run that is repeated, because the'
+                " flow was changed since; start a new run, or re-execute all steps."
+            ) from error
         stored = self._outputs.get(key)
         if stored is None:
             raise StoreError(

@@ -8,6 +8,7 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
+from dagster_pgflow.errors import StoreError
 from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES, PgflowIOManager
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.flow import Flow
@@ -231,3 +232,12 @@ def test_steps_in_processes_of_their_own_share_nothing_but_the_database(
         result = result_of(True, finished.all_events, texts)
     assert result.outputs["s.last"] == {"m": [0, 10, 20, 30, 40]}
     assert result.retries == {"m": 2}
+
+
+def test_an_output_that_the_repeated_run_never_had_is_one_sentence(database: Database) -> None:
+    # What Dagster hands over when a flow has got steps since the run that is re-executed.
+    upstream = dg.OutputContext(step_key="added", name="result")
+    with pytest.raises(StoreError, match='"added" was no part of the run that is repeated'):
+        PgflowIOManager(OutputStore(database)).load_input(
+            dg.build_input_context(upstream_output=upstream)
+        )
