@@ -16,6 +16,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import FLOW_INPUT, job_name, op_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
+from dagster_pgflow.validation import schedules
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class JobEmitter:
         return self._jobs[flow_slug]
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
-        problems = problems_of(flow, self._flows)
+        found = problems_of(flow, self._flows)
+        problems = tuple(problem for problem in found if problem.code not in schedules.CODES)
         graph = self._broken(flow, problems) if problems else self._graphs.job_graph(flow)
         return graph.to_job(
             name=job_name(flow.slug),

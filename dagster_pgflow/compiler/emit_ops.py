@@ -1,5 +1,6 @@
 """From the nodes of a plan to Dagster ops."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -104,9 +105,13 @@ def _first_line(docstring: str | None) -> str:
 def _condition_lines(step: Step) -> list[str]:
     lines = []
     if step.if_ is not None:
-        lines.append(f"Runs if its input contains `{step.if_}`; otherwise: {step.when_unmet}.")
+        lines.append(
+            f"Runs if its input contains `{json.dumps(step.if_)}`; otherwise: {step.when_unmet}."
+        )
     if step.if_not is not None:
-        lines.append(f"Runs unless its input contains `{step.if_not}`, then: {step.when_unmet}.")
+        lines.append(
+            f"Runs unless its input contains `{json.dumps(step.if_not)}`, then: {step.when_unmet}."
+        )
     if step.run_if is not None:
         lines.append(f"Runs if `{step.run_if}`; otherwise: {step.when_unmet}.")
     if step.run_unless is not None:

@@ -29,8 +29,7 @@ def problems_of(flow: Flow, flows: Flows) -> tuple[Problem, ...]:
 
 
 def _own_problems(flow: Flow, flows: Flows, prefix: str) -> list[Problem]:
-    # A schedule that cannot fire is no reason not to run the flow.
-    problems = [p for p in validate(flow, flows) if not p.path.startswith("schedules.")]
+    problems = list(validate(flow, flows))
     if not flow.steps:
         message = f'Flow "{flow.slug}" has no steps yet; add one with pgflow.add_step.'
         problems.append(Problem("no-steps", "steps", message))

@@ -1,5 +1,6 @@
 """Whether a step's conditions hold: JSON containment as PostgreSQL's `@>` has it, and CEL."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -80,9 +81,9 @@ def unmet_condition(step: Step, step_input: Any) -> str | None:
         step_input: The flow input of a root step, `{dep: output}` of any other.
     """
     if step.if_ is not None and not contains(step_input, step.if_):
-        return f"its input does not contain {step.if_}"
+        return f"its input does not contain {json.dumps(step.if_)}"
     if step.if_not is not None and contains(step_input, step.if_not):
-        return f"its input contains {step.if_not}"
+        return f"its input contains {json.dumps(step.if_not)}"
     return None
 
 

@@ -10,6 +10,8 @@ from dagster_pgflow.model.flow import Flow, Schedule
 from dagster_pgflow.validation.rule import KnownFlows
 
 CRON_FIELDS = 5
+CODES = frozenset({"invalid-cron", "unknown-timezone"})
+"""The codes of this rule: what they name keeps a schedule from firing, not a flow from running."""
 
 
 def schedules_can_fire(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:

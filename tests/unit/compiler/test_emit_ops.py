@@ -39,8 +39,8 @@ def test_an_op_tells_its_conditions() -> None:
         "a", "price", if_={"n": 1}, if_not={"m": 2}, when_unmet="fail", when_exhausted="skip"
     )
     told = op_of(flow, "a", handlers={"price": price}).description or ""
-    assert "Runs if its input contains `{'n': 1}`; otherwise: fail." in told
-    assert "Runs unless its input contains `{'m': 2}`, then: fail." in told
+    assert 'Runs if its input contains `{"n": 1}`; otherwise: fail.' in told
+    assert 'Runs unless its input contains `{"m": 2}`, then: fail.' in told
     assert "When the last attempt fails: skip." in told
 
 

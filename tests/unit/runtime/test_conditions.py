@@ -69,18 +69,18 @@ def test_what_is_no_object_contains_no_pattern(value: Any) -> None:
     [
         ({}, {"a": 1}, None),
         ({"if_": {"a": 1}}, {"a": 1, "b": 2}, None),
-        ({"if_": {"a": 1}}, {"a": 2}, "its input does not contain {'a': 1}"),
+        ({"if_": {"a": 1}}, {"a": 2}, 'its input does not contain {"a": 1}'),
         ({"if_": {}}, {"a": 2}, None),
         ({"if_": {}}, [1], "its input does not contain {}"),
         ({"if_not": {"a": 1}}, {"a": 2}, None),
-        ({"if_not": {"a": 1}}, {"a": 1}, "its input contains {'a': 1}"),
+        ({"if_not": {"a": 1}}, {"a": 1}, 'its input contains {"a": 1}'),
         ({"if_not": {}}, {"a": 1}, "its input contains {}"),
         ({"if_": {"a": 1}, "if_not": {"b": 1}}, {"a": 1, "b": 2}, None),
-        ({"if_": {"a": 1}, "if_not": {"b": 1}}, {"a": 1, "b": 1}, "its input contains {'b': 1}"),
+        ({"if_": {"a": 1}, "if_not": {"b": 1}}, {"a": 1, "b": 1}, 'its input contains {"b": 1}'),
         (
             {"if_": {"a": 1}, "if_not": {"b": 1}},
             {"a": 2, "b": 1},
-            "its input does not contain {'a': 1}",
+            'its input does not contain {"a": 1}',
         ),
     ],
 )
