@@ -1,0 +1,264 @@
+"""What a flow means, as a program: sections 2 and 3 of the rules, and subflows of section 4.
+
+It is written from the rules alone, in the plainest way that works, and shares nothing with the
+product but the model and the errors that handlers raise. What the compiled job does, and what the
+tables say afterwards, must be the same.
+
+Where the rules are silent, this is what they are taken to mean:
+
+- A step is decided when each of its dependencies has ended. If one of them failed or was cancelled,
+  so is the step cancelled, whatever the others did. Next come cascades, then the step's own
+  conditions, and last whether a map has a list.
+- A failure ends the run, but steps that do not depend on the failed one still do their work.
+- A map that fails because of one task still gives every other task all its attempts. What becomes
+  of a task, and how often it is tried, does not depend on the size of its batch.
+- `max_attempts` of 0 means one try, as 1 does.
+- Input that a handler's type hint does not accept is not tried again: the same input would come.
+  Output that is no JSON, or not of the handler's type, is a failed attempt.
+- Something other than a list under a map, and a handler that does not exist, are mistakes of the
+  definition or the deployment. They fail the run at once, whatever `when_exhausted` says. A map
+  over nothing needs no handler. The tasks of a map whose handler does not exist are cancelled.
+- A skip inside a subflow stays inside: when all its final steps are skipped it completes with
+  null. What is inside a skipped subflow is skipped, with `dependency_skipped`; what is inside one
+  that was cancelled, or that may not run (`when_unmet` is `fail`), is cancelled.
+- A subflow step that may not run has its input in its subrun, which shows why it may not.
+- A pattern is an object, so it is contained in objects only: over a flow input that is none,
+  `if` never holds and `if_not` always does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import HandledStep, MapStep, SingleStep, Step, SubflowStep
+from tests.reference.conditions import conditions_hold
+
+Ending = Literal["completed", "failed", "skipped", "cancelled"]
+SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+DEFAULT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Call:
+    """One attempt of one task, as a handler sees it."""
+
+    handler: str
+    value: Any
+    flow_input: Any
+    flow_slug: str
+    step_path: str
+    index: int
+    attempt: int
+    params: Mapping[str, Any]
+
+
+Handlers = Mapping[str, Callable[[Call], Any]]
+"""What each handler does: returns an output or raises."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task ended; `attempts` counts its tries."""
+
+    status: Ending
+    attempts: int
+    output: Any = None
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a step ended; `cascades` says that every transitive dependent is skipped too."""
+
+    status: Ending
+    output: Any = None
+    skip_reason: SkipReason | None = None
+    cascades: bool = False
+    tasks: tuple[Task, ...] = ()
+
+
+CANCELLED = StepEnd("cancelled")
+FAILED = StepEnd("failed")
+SKIPPED_WITHIN = StepEnd("skipped", skip_reason="dependency_skipped")
+
+
+@dataclass(frozen=True)
+class Began:
+    """The input of a subflow that began."""
+
+    input: Any
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a run.
+
+    Attributes:
+        status: How the run ended.
+        output: Its output; null unless it completed.
+        steps: How each step ended, by its path.
+        subruns: The input of each subflow step's flow, by path; `None` where it never began.
+        calls: Every call of a handler.
+    """
+
+    status: Ending
+    output: Any
+    steps: Mapping[str, StepEnd]
+    subruns: Mapping[str, Began | None]
+    calls: list[Call]
+
+
+def interpret(flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_input: Any) -> Told:
+    """Run a flow.
+
+    Args:
+        flow: The flow.
+        flows: Those that it contains, by slug.
+        handlers: What each handler does.
+        flow_input: The input of the run.
+    """
+    interpreter = _Interpreter(flows, handlers)
+    end = interpreter.run(_Scope(flow, flow_input, ""))
+    return Told(end.status, end.output, interpreter.steps, interpreter.subruns, interpreter.calls)
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """A flow that runs: its input, and the path of the subflow step that runs it."""
+
+    flow: Flow
+    input: Any
+    path: str
+
+    def path_of(self, step: Step) -> str:
+        return f"{self.path}.{step.slug}" if self.path else step.slug
+
+
+@dataclass
+class _Interpreter:
+    flows: Mapping[str, Flow]
+    handlers: Handlers
+    steps: dict[str, StepEnd] = field(default_factory=dict)
+    subruns: dict[str, Began | None] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+
+    def run(self, scope: _Scope) -> StepEnd:
+        """Run a flow; it ends as a step that runs it does."""
+        ends: dict[str, StepEnd] = {}
+        waiting = list(scope.flow.steps)
+        while waiting:
+            step = next(step for step in waiting if all(dep in ends for dep in step.depends_on))
+            waiting.remove(step)
+            deps = {dep: ends[dep] for dep in step.depends_on}
+            ends[step.slug] = self._end_of(scope, step, deps)
+            self.steps[scope.path_of(step)] = ends[step.slug]
+        if any(end.status == "failed" for end in ends.values()):
+            return FAILED
+        return StepEnd("completed", _output_of(scope.flow, ends))
+
+    def _end_of(self, scope: _Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
+        path = scope.path_of(step)
+        if any(dep.status in ("failed", "cancelled") for dep in deps.values()):
+            self._close(step, path, CANCELLED)
+            return CANCELLED
+        if any(dep.cascades for dep in deps.values()):
+            self._close(step, path, SKIPPED_WITHIN)
+            return StepEnd("skipped", skip_reason="dependency_skipped", cascades=True)
+        present = {slug: dep.output for slug, dep in deps.items() if dep.status == "completed"}
+        step_input = present if step.depends_on else scope.input
+        if conditions_hold(step, step_input, scope.input):
+            return self._work(scope, step, step_input)
+        return self._unmet(step, path, step_input)
+
+    def _unmet(self, step: Step, path: str, step_input: Any) -> StepEnd:
+        if step.when_unmet == "fail":
+            self._close(step, path, CANCELLED)
+            if isinstance(step, SubflowStep):
+                self.subruns[path] = Began(step_input)
+            return FAILED
+        self._close(step, path, SKIPPED_WITHIN)
+        cascades = step.when_unmet == "skip-cascade"
+        return StepEnd("skipped", skip_reason="condition_unmet", cascades=cascades)
+
+    def _close(self, step: Step, path: str, inside: StepEnd) -> None:
+        """Let all that a step contains end in one way; nothing of it runs."""
+        if isinstance(step, SubflowStep):
+            self.subruns[path] = None
+            for inner in self.flows[step.flow].steps:
+                self._close(inner, f"{path}.{inner.slug}", inside)
+                self.steps[f"{path}.{inner.slug}"] = inside
+
+    def _work(self, scope: _Scope, step: Step, step_input: Any) -> StepEnd:
+        match step:
+            case SubflowStep():
+                path = scope.path_of(step)
+                self.subruns[path] = Began(step_input)
+                return self.run(_Scope(self.flows[step.flow], step_input, path))
+            case SingleStep():
+                return self._single(scope, step, step_input)
+            case MapStep():
+                # A dependency that was skipped leaves its key out: then there is nothing to do.
+                source = step.depends_on[0] if step.depends_on else None
+                return self._map(scope, step, step_input.get(source, []) if source else step_input)
+
+    def _single(self, scope: _Scope, step: SingleStep, step_input: Any) -> StepEnd:
+        if self._handler_name(scope, step) is None:
+            return FAILED
+        task = self._task(scope, step, 0, step_input)
+        if task.status == "completed":
+            return StepEnd("completed", task.output, tasks=(task,))
+        return _exhausted(step, (task,))
+
+    def _map(self, scope: _Scope, step: MapStep, elements: Any) -> StepEnd:
+        if not isinstance(elements, list):
+            return FAILED
+        if elements and self._handler_name(scope, step) is None:
+            return StepEnd("failed", tasks=(Task("cancelled", 0),) * len(elements))
+        tasks = tuple(
+            self._task(scope, step, index, element) for index, element in enumerate(elements)
+        )
+        if all(task.status == "completed" for task in tasks):
+            return StepEnd("completed", [task.output for task in tasks], tasks=tasks)
+        return _exhausted(step, tasks)
+
+    def _task(self, scope: _Scope, step: SingleStep | MapStep, index: int, value: Any) -> Task:
+        name = str(self._handler_name(scope, step))
+        flow, path = scope.flow, scope.path_of(step)
+        most = _max_attempts(flow, step)
+        for attempt in range(1, most + 1):
+            call = Call(name, value, scope.input, flow.slug, path, index, attempt, step.params)
+            self.calls.append(call)
+            try:
+                return Task("completed", attempt, self.handlers[name](call))
+            except NonRetryable:
+                return Task("failed", attempt)
+            except Exception:  # noqa: BLE001, S112  # whatever it is, it is a failed attempt
+                continue
+        return Task("failed", most)
+
+    def _handler_name(self, scope: _Scope, step: HandledStep) -> str | None:
+        own = f"{scope.flow.slug}.{step.slug}"
+        names = [step.handler] if step.handler else [own, step.slug]
+        return next((name for name in names if name in self.handlers), None)
+
+
+def _exhausted(step: Step, tasks: tuple[Task, ...]) -> StepEnd:
+    if step.when_exhausted == "fail":
+        return StepEnd("failed", tasks=tasks)
+    cascades = step.when_exhausted == "skip-cascade"
+    return StepEnd("skipped", skip_reason="handler_failed", cascades=cascades, tasks=tasks)
+
+
+def _max_attempts(flow: Flow, step: Step) -> int:
+    own, common = step.options.max_attempts, flow.options.max_attempts
+    chosen = own if own is not None else common if common is not None else DEFAULT_ATTEMPTS
+    return max(chosen, 1)
+
+
+def _output_of(flow: Flow, ends: Mapping[str, StepEnd]) -> dict[str, Any] | None:
+    """Return `{leaf: output}` over the final steps that completed, or null when none did."""
+    needed = {dep for step in flow.steps for dep in step.depends_on}
+    final = [step.slug for step in flow.steps if step.slug not in needed]
+    output = {slug: ends[slug].output for slug in final if ends[slug].status == "completed"}
+    return output or None
