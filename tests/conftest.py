@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -12,6 +13,9 @@ from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
 from tests.postgres import Server, Session, running_server
+
+# For a long search by hand: pytest --hypothesis-profile=deep
+settings.register_profile("deep", max_examples=1000)
 
 
 @pytest.fixture(scope="session")

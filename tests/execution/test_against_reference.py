@@ -1,6 +1,6 @@
 """Random flows, run in real Dagster and projected into real tables, mean what the rules say.
 
-`make test` runs a few dozen of them, the same each time. To go through a thousand new ones:
+`make test` runs a hundred of them, the same each time. To go through a thousand new ones:
 `pytest tests/execution/test_against_reference.py --hypothesis-profile=deep`.
 """
 
@@ -34,6 +34,7 @@ from tests.reference.handlers import Notes, noted, reached, reference_handlers
 from tests.reference.interpreter import Told, interpret
 
 ENDED = ("completed", "skipped")
+FLOWS = settings().max_examples
 LONGEST_RUN_S = 15
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -52,12 +53,12 @@ def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
         assert world.project().problems == []
         world.settle()
         assert_rows_tell(world, run_id, drawn, told)
-        assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
+        assert_log_tells(world, run_id)
 
 
 @settings(
-    # The default profile stops early, because each flow costs a run.
-    max_examples=120 if settings().max_examples == 100 else settings().max_examples,
+    max_examples=FLOWS,
+    derandomize=FLOWS <= 100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -130,6 +131,16 @@ def assert_rows_tell(world: World, run_id: UUID, drawn: Drawn, told: Told) -> No
     assert_steps(world, run_id, drawn, told)
     assert_tasks(world, run_id, told)
     assert_subruns(world, run_id, told)
+
+
+def assert_log_tells(world: World, run_id: UUID) -> None:
+    events = world.tables.events(run_id)
+    assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
+    known: set[UUID | None] = {None}
+    for event in events:
+        assert event.parent_event_id in known
+        known.add(event.event_id)
+    assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
 
 
 def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
