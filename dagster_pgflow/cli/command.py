@@ -5,6 +5,9 @@ from typing import Any
 
 import click
 
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""Each command has them itself: click keeps the help option that it made first."""
+
 KEEP_LINES = "\b"
 """Tells click to leave the lines of a paragraph as they are."""
 
@@ -20,4 +23,8 @@ def command_with_examples(
     """
     lines = [f"  dagster-pgflow {example}" for example in examples]
     heading = "Examples:" if len(lines) > 1 else "Example:"
-    return click.command(name, epilog="\n".join([KEEP_LINES, heading, *lines]))
+    return click.command(
+        name,
+        epilog="\n".join([KEEP_LINES, heading, *lines]),
+        context_settings=CONTEXT_SETTINGS,
+    )

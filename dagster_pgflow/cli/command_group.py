@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import click
 
+from dagster_pgflow.cli.command import CONTEXT_SETTINGS
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.version import __version__
 
@@ -51,7 +52,7 @@ class CommandGroup(click.Group):
         group = cls(
             "dagster-pgflow",
             help=HELP,
-            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+            context_settings=CONTEXT_SETTINGS,
         )
         group.params += [
             click.Option(
