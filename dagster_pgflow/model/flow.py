@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dagster_pgflow.model.options import FlowOptions, StepOptions
+from dagster_pgflow.model.options import FlowOptions, Jitter, StepOptions
 from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.model.step import (
     JsonSchema,
@@ -64,6 +64,8 @@ class StepSettings(TypedDict, total=False):
     max_attempts: int
     base_delay: int
     timeout: int
+    max_delay: int
+    jitter: Jitter
     start_delay: int
     if_: dict[str, Any]
     if_not: dict[str, Any]
@@ -102,8 +104,8 @@ class Flow(BaseModel):
         Args:
             slug: The flow's name.
             **data: The fields of the flow. `input_schema` and `output_schema` may also be types
-                (such as pydantic models), and `max_attempts`, `base_delay`, `timeout` are short
-                for `options`.
+                (such as pydantic models), and the options (`max_attempts`, `timeout`, ...) may
+                stand here without `options` around them.
         """
         if slug is not None:
             data["slug"] = slug
@@ -141,6 +143,8 @@ class Flow(BaseModel):
         *,
         params: dict[str, Any] | None = None,
         batch_size: int | None = None,
+        collect_errors: bool = False,
+        pipelined: bool = False,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this flow with one more step, which runs its handler once per element.
@@ -150,10 +154,17 @@ class Flow(BaseModel):
             handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
             params: Constants for the handler (`ctx.params`).
             batch_size: How many elements one Dagster op handles.
+            collect_errors: Whether an element that fails for good leaves an error in its place.
+            pipelined: Whether an element starts as soon as the map step before has done its own.
             **settings: See `StepSettings`; at most one dependency.
         """
         fields = _handler_fields(handler, params) | _step_fields(settings)
-        return self._with(MapStep(slug=slug, batch_size=batch_size, **fields))
+        own = {
+            "batch_size": batch_size,
+            "collect_errors": collect_errors,
+            "pipelined": pipelined,
+        }
+        return self._with(MapStep(slug=slug, **own, **fields))
 
     def subflow(self, slug: str, flow: "str | Flow", **settings: Unpack[StepSettings]) -> Self:
         """Return this flow with one more step, which runs a whole flow.

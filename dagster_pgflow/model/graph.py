@@ -1,6 +1,6 @@
 """The shape of a flow: order, ends and reach, each in time linear in steps and dependencies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.model.flow import Flow
@@ -77,3 +77,30 @@ def find_cycle(edges: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
     except CycleError as error:
         return tuple(error.args[1])
     return ()
+
+
+def pipeline_head(steps: Mapping[str, Step], step: MapStep) -> MapStep:
+    """Return the first map step of the pipeline that a map step stands in: often itself.
+
+    Its batches are those of all map steps of the pipeline.
+
+    Args:
+        steps: The steps of a sound flow by slug.
+        step: The map step.
+    """
+    while step.pipelined:
+        before = steps[step.depends_on[0]]
+        if not isinstance(before, MapStep):
+            break
+        step = before
+    return step
+
+
+def pipeline_behind(flow: Flow, step: MapStep) -> Iterator[MapStep]:
+    """Yield the pipelined map steps that take over the batches of a map step, near ones first."""
+    for follower in flow.steps:
+        if not isinstance(follower, MapStep) or not follower.pipelined:
+            continue
+        if step.slug in follower.depends_on:
+            yield follower
+            yield from pipeline_behind(flow, follower)

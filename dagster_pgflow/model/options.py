@@ -1,12 +1,19 @@
 """How often, how long and how patiently a step is tried."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 DEFAULT_MAX_ATTEMPTS = 3
 DEFAULT_BASE_DELAY = 5
 DEFAULT_TIMEOUT = 60
+DEFAULT_MAX_DELAY = 3600
+
+T = TypeVar("T")
+
+Jitter = Literal["none", "full", "plus-minus"]
+"""What chance does to a delay, in Dagster's words."""
 
 
 class FlowOptions(BaseModel):
@@ -16,6 +23,9 @@ class FlowOptions(BaseModel):
         max_attempts: How many times a step is tried in all (default 3).
         base_delay: Seconds; the delay before try n + 1 is `base_delay * 2^n` (default 5).
         timeout: Seconds that one attempt may take (default 60).
+        max_delay: Seconds; no delay between two tries is longer (default 3600).
+        jitter: What chance does to the delay between two tries: `none` (default) leaves it,
+            `full` takes between nothing and all of it, `plus-minus` between nothing and twice it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +33,8 @@ class FlowOptions(BaseModel):
     max_attempts: int | None = None
     base_delay: int | None = None
     timeout: int | None = None
+    max_delay: int | None = None
+    jitter: Jitter | None = None
 
 
 class StepOptions(FlowOptions):
@@ -42,18 +54,22 @@ class Effort:
     max_attempts: int
     base_delay: int
     timeout: int
+    max_delay: int
+    jitter: Jitter
     start_delay: int
 
 
 def effort_of(flow: FlowOptions, step: StepOptions) -> Effort:
     """Merge option by option: the step's word first, then the flow's, then the default."""
-
-    def first(*candidates: int | None) -> int:
-        return next(value for value in candidates if value is not None)
-
     return Effort(
-        max_attempts=first(step.max_attempts, flow.max_attempts, DEFAULT_MAX_ATTEMPTS),
-        base_delay=first(step.base_delay, flow.base_delay, DEFAULT_BASE_DELAY),
-        timeout=first(step.timeout, flow.timeout, DEFAULT_TIMEOUT),
-        start_delay=first(step.start_delay, 0),
+        max_attempts=_first(step.max_attempts, flow.max_attempts, DEFAULT_MAX_ATTEMPTS),
+        base_delay=_first(step.base_delay, flow.base_delay, DEFAULT_BASE_DELAY),
+        timeout=_first(step.timeout, flow.timeout, DEFAULT_TIMEOUT),
+        max_delay=_first(step.max_delay, flow.max_delay, DEFAULT_MAX_DELAY),
+        jitter=_first(step.jitter, flow.jitter, "none"),
+        start_delay=_first(step.start_delay, 0),
     )
+
+
+def _first(*candidates: T | None) -> T:
+    return next(value for value in candidates if value is not None)

@@ -74,10 +74,16 @@ class MapStep(HandledStep):
 
     Attributes:
         batch_size: How many elements one Dagster op handles; chosen by the size when absent.
+        collect_errors: Whether an element whose last attempt failed leaves the step alone, and an
+            error in its place.
+        pipelined: Whether an element starts as soon as the map step before has done its own,
+            instead of when all are done.
     """
 
     type: Literal["map"] = "map"
     batch_size: int | None = None
+    collect_errors: bool = False
+    pipelined: bool = False
 
 
 class SubflowStep(StepBase):
