@@ -13,8 +13,13 @@ from dagster._core.definitions.definitions_load_context import (
 )
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
 
+# What an attempt did that another one follows. Of the events that public code can write, an
+# output ends the step, a log line has no metadata, and ExpectationResult is deprecated.
+from dagster._core.events import EngineEventData
+
 __all__ = [
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "DynamicCollectDependencyDefinition",
+    "EngineEventData",
 ]

@@ -10,12 +10,11 @@ from upath import UPath
 from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.io_manager import PgflowIOManager
-from dagster_pgflow.names import job_name
+from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY, job_name
 from dagster_pgflow.projection.sensor import build_projection_sensor
 from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
-from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.settings import database_url
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database

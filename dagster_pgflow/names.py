@@ -28,6 +28,9 @@ OUTCOME_KEY: Final = "dagster-pgflow/outcome"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 BATCH_KEY: Final = "dagster-pgflow/batch"
 
+PGFLOW_KEY: Final = "pgflow"
+IO_MANAGER_KEY: Final = "pgflow_io_manager"
+
 FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"

@@ -11,6 +11,8 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, Step
 from dagster_pgflow.names import (
+    IO_MANAGER_KEY,
+    PGFLOW_KEY,
     RESULT_OUTPUT,
     TAG_FLOW,
     TAG_HELPER,
@@ -19,7 +21,8 @@ from dagster_pgflow.names import (
     op_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY, OpWork, body_of
+from dagster_pgflow.runtime.op_bodies import body_of
+from dagster_pgflow.runtime.op_execution import OpWork
 from dagster_pgflow.runtime.sources import Flows
 
 HELP = {

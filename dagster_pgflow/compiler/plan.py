@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.op_bodies import Role
+from dagster_pgflow.runtime.op_execution import Role
 from dagster_pgflow.runtime.sources import Flows, Source
 
 

@@ -16,6 +16,7 @@ from dagster_pgflow.errors import (
     HandlerTimedOut,
     NonRetryable,
     RetryAfter,
+    StepError,
     ValueNotJson,
 )
 from dagster_pgflow.runtime.context import StepContext
@@ -49,10 +50,9 @@ def attempt(handler: Handler, value: Any, context: StepContext, timeout: float) 
     match ended.error:
         case None:
             return _json_output(handler, ended.returned, context)
-        case RetryAfter() | NonRetryable():
-            raise ended.error
         case error:
-            raise HandlerFailed(f"{_subject(handler, context)} raised {_said(error)}") from error
+            said = f"{_subject(handler, context)} raised {_said(error)}"
+            raise _as_step_error(error, said) from error
 
 
 def _call(handler: Handler, arguments: tuple[Any, ...]) -> Any:
@@ -98,6 +98,17 @@ def _within(timeout: float, call: Callable[[], Any]) -> _Ended | None:
     return ended[0] if ended else None
 
 
+def _as_step_error(error: BaseException, said: str) -> StepError:
+    """Return the error with a message that says whose it is; what it asks for stays."""
+    match error:
+        case RetryAfter():
+            return RetryAfter(error.seconds, said)
+        case NonRetryable():
+            return NonRetryable(said)
+        case _:
+            return HandlerFailed(said)
+
+
 def _typed_input(handler: Handler, value: Any, context: StepContext) -> Any:
     if handler.input_adapter is None:
         return value
@@ -129,9 +140,8 @@ def _dump(adapter: TypeAdapter[Any], returned: Any) -> Any:
 
 
 def _subject(handler: Handler, context: StepContext) -> str:
-    element = f"[{context.task_index}]" if context.task_index else ""
     return (
-        f'Handler "{handler.name}" of step "{context.step_path}{element}"'
+        f'Handler "{handler.name}" of step "{context.task_path}"'
         f' (flow "{context.flow_slug}", attempt {context.attempt})'
     )
 

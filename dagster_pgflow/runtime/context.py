@@ -16,6 +16,7 @@ class StepContext:
         step_slug: The step.
         step_path: The step's place in the run, such as `payment.charge`.
         task_index: The index of the element in a map step, else 0.
+        task_path: The step's place, and in a map step the element's: `payment.charge[3]`.
         attempt: Which try this is, from 1.
         idempotency_key: The same text for every try of this task, and for no other task: hand
             it to outside systems that should do a thing once.
@@ -30,6 +31,7 @@ class StepContext:
     step_slug: str
     step_path: str
     task_index: int
+    task_path: str
     attempt: int
     idempotency_key: str
     params: dict[str, Any]

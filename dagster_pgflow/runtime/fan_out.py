@@ -9,7 +9,8 @@ from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
 from dagster_pgflow.runtime.mapping import split
-from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.runtime.sources import Source, assemble
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 
 def batches_of(
@@ -37,6 +38,22 @@ def batches_of(
     delay = step.options.start_delay
     not_before = time.time() + delay if delay else None
     return [replace(batch, not_before=not_before) for batch in split(step, elements)]
+
+
+def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
+    """Return what one op of a pipelined map step receives from an op of the map step before.
+
+    Args:
+        frame: The flow that the map step belongs to.
+        step: The map step; it has no conditions.
+        arrived: What that op sent: a batch of outputs, or the news that its step is skipped.
+    """
+    received: Batch | Skipped = from_wire(arrived)
+    if isinstance(received, Batch):
+        return received
+    before = Source(step.depends_on[0])
+    given = check(frame, step, assemble(frame.path, (before,), {before: arrived}))
+    return given if isinstance(given, Skipped) else Batch(0, ())
 
 
 def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:

@@ -20,3 +20,7 @@ class TaskMemory(ABC):
     @abstractmethod
     def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
         """Return what was kept, or an empty dict."""
+
+    @abstractmethod
+    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any]:
+        """Return what was kept of an op that never came to an end, or an empty dict."""

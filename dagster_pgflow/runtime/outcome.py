@@ -23,6 +23,7 @@ class TaskReport:
         started_at: Seconds since the epoch.
         completed_at: Seconds since the epoch.
         error: Why it failed, when it did.
+        reused: Whether it was taken over from the run that this one re-executes.
     """
 
     index: int
@@ -31,11 +32,11 @@ class TaskReport:
     started_at: float
     completed_at: float
     error: str | None = None
+    reused: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as JSON values, without an absent error."""
-        fields = asdict(self)
-        return fields if self.error else {k: v for k, v in fields.items() if k != "error"}
+        """Return the report as JSON values, without what does not apply."""
+        return {k: v for k, v in asdict(self).items() if v is not None and v is not False}
 
 
 def completed(output: Any, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
@@ -62,6 +63,36 @@ def skipped(skip: Skipped, tasks: Sequence[TaskReport], worker: str) -> dict[str
         "worker": worker,
         "tasks": [task.to_json() for task in tasks],
     }
+
+
+def retrying(
+    attempt: int, delay: float, tasks: Sequence[TaskReport], worker: str
+) -> dict[str, Any]:
+    """Return the outcome of an execution that another attempt follows.
+
+    Args:
+        attempt: The number of the attempt to come.
+        delay: Seconds before it.
+        tasks: One report for each task that was tried in this attempt.
+        worker: The process that did the work.
+    """
+    return {
+        "status": "retrying",
+        "attempt": attempt,
+        "delay_seconds": delay,
+        "worker": worker,
+        "tasks": [task.to_json() for task in tasks],
+    }
+
+
+def delayed(delay: float, worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that only found out that it is too early.
+
+    Args:
+        delay: Seconds before the first attempt.
+        worker: The process that found out.
+    """
+    return {"status": "delayed", "delay_seconds": delay, "worker": worker, "tasks": []}
 
 
 def failed(error: str, step: str, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
 from dagster_pgflow.model.options import Effort
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.step import MapStep, Step
 from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.outcome import TaskReport, TaskStatus
 from dagster_pgflow.runtime.values import Skipped
@@ -51,6 +51,20 @@ class Tasks:
     errors: dict[int, StepError] = field(default_factory=dict)
 
     @property
+    def collects_errors(self) -> bool:
+        """Whether a task that failed for good leaves an error in the place of its output."""
+        return isinstance(self.step, MapStep) and self.step.collect_errors
+
+    @property
+    def tried(self) -> tuple[TaskReport, ...]:
+        """The reports of the tasks that were tried in this attempt, by index."""
+        return tuple(
+            report
+            for report in self.reported
+            if report.attempts == self.attempt and not report.reused
+        )
+
+    @property
     def reported(self) -> tuple[TaskReport, ...]:
         """The reports by index, whichever attempt they are from."""
         return tuple(self.reports[index] for index in sorted(self.reports))
@@ -74,7 +88,7 @@ class Tasks:
 
         Raises:
             TryAgain: Attempts are left.
-            StepError: None is left, and `when_exhausted` is `fail`.
+            StepError: None is left, `when_exhausted` is `fail`, and errors are not collected.
         """
         if not self.errors:
             return None
@@ -82,6 +96,8 @@ class Tasks:
         passing = [error for error in errors if not isinstance(error, NonRetryable)]
         if passing and self.attempt < self.effort.max_attempts:
             raise TryAgain(max(self._delay(error) for error in passing), passing[0])
+        if self.collects_errors:
+            return None
         if self.step.when_exhausted == "fail":
             raise next((error for error in errors if isinstance(error, NonRetryable)), errors[0])
         return Skipped(
@@ -103,6 +119,18 @@ class Tasks:
             told[str(index)]["output"] = output
         return told
 
+    def reuse(self, finished: Mapping[str, Any]) -> dict[int, Any]:
+        """Take over what an earlier run completed; return the outputs by index.
+
+        What failed there for good gets another chance.
+        """
+        outputs: dict[int, Any] = {}
+        for key, told in finished.items():
+            if "output" in told:
+                outputs[int(key)] = told["output"]
+                self.reports[int(key)] = TaskReport(**told["report"] | {"reused": True})
+        return outputs
+
     def resume(self, finished: Mapping[str, Any]) -> dict[int, Any]:
         """Take over what an earlier attempt finished; return the outputs by index."""
         outputs: dict[int, Any] = {}
@@ -118,7 +146,7 @@ class Tasks:
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):
             return max(error.seconds, 0.0)
-        return delay_before(self.attempt + 1, self.effort.base_delay)
+        return delay_before(self.attempt + 1, self.effort)
 
     def _report(self, index: int, started_at: float, error: StepError | None = None) -> None:
         status: TaskStatus = "completed" if error is None else "failed"

@@ -68,6 +68,16 @@ class Batch:
         return {BATCH_KEY: content}
 
 
+def error_element(message: str, attempts: int) -> dict[str, Any]:
+    """Return what stands in a list in place of an element that failed for good.
+
+    Args:
+        message: What went wrong.
+        attempts: How often it was tried.
+    """
+    return {"error": {"message": message, "attempts": attempts}}
+
+
 def from_wire(value: Any) -> Any:
     """Return the `Skipped` or `Batch` that a value stands for, or the value itself."""
     if isinstance(value, dict) and len(value) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.load_defs import Location
+from dagster_pgflow.runtime.context import StepContext
 
 FOLDER = "PGFLOW_TEST_FOLDER"
 URL = "PGFLOW_TEST_DATABASE"
@@ -39,6 +40,16 @@ def repairable(value: Any) -> str:
     return "repaired"
 
 
+def noted(value: int, ctx: StepContext) -> int:
+    """Writes down that it was called; the twos fail until somebody makes the file `repaired`."""
+    folder = Path(os.environ[FOLDER])
+    with (folder / "calls").open("a", encoding="utf-8") as calls:
+        calls.write(f"{ctx.task_path} {ctx.attempt}\n")
+    if value == 2 and not (folder / "repaired").exists():
+        raise ValueError("broken")
+    return value * 10
+
+
 def endless(value: Any) -> None:
     """Says that it has begun, and goes on until it is killed."""
     (Path(os.environ[FOLDER]) / "begun").touch()
@@ -46,7 +57,7 @@ def endless(value: Any) -> None:
         time.sleep(0.05)
 
 
-HANDLERS = {function.__name__: function for function in (quick, listed, repairable, endless)}
+HANDLERS = {function.__name__: function for function in (quick, listed, repairable, noted, endless)}
 
 if __name__ == "__main__":
     repeats = sys.argv[1:]

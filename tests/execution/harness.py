@@ -15,11 +15,18 @@ import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, RESULT_OUTPUT, TAG_FLOW, is_helper
+from dagster_pgflow.names import (
+    FLOW_INPUT,
+    IO_MANAGER_KEY,
+    OUTCOME_KEY,
+    PGFLOW_KEY,
+    RESULT_OUTPUT,
+    TAG_FLOW,
+    is_helper,
+)
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.memory import TaskMemory
-from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -36,20 +43,6 @@ BUILT_IN: Handlers = {
 }
 
 
-class MemoryOfThisProcess(TaskMemory):
-    """Keeps finished elements as the database would: as JSON."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-
-    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
-        self.kept[run_id, step_key] = json.dumps(finished)
-
-    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
-        recalled: dict[str, Any] = json.loads(self.kept.get((run_id, step_key), "{}"))
-        return recalled
-
-
 class JsonIOManager(dg.IOManager):
     """Keeps outputs as the database would: as JSON."""
 
@@ -62,6 +55,25 @@ class JsonIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         assert context.upstream_output is not None
         return json.loads(self.texts[_key_of(context.upstream_output)])
+
+
+class MemoryOfThisProcess(TaskMemory):
+    """Keeps finished elements as the database would: as JSON."""
+
+    def __init__(self, outputs: JsonIOManager) -> None:
+        self.kept: dict[tuple[str, str], str] = {}
+        self._outputs = outputs
+
+    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
+        self.kept[run_id, step_key] = json.dumps(finished)
+
+    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
+        recalled: dict[str, Any] = json.loads(self.kept.get((run_id, step_key), "{}"))
+        return recalled
+
+    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any]:
+        ended = (step_key, RESULT_OUTPUT, "") in self._outputs.texts
+        return {} if ended else self.recall(run_id, step_key)
 
 
 def _key_of(context: dg.OutputContext) -> tuple[str, str, str]:
@@ -115,7 +127,8 @@ def job_of(
 ) -> dg.JobDefinition:
     """Return the Dagster job of a flow."""
     flows = {known.slug: known for known in (*others, flow)}
-    own = {PGFLOW_KEY: MemoryOfThisProcess(), IO_MANAGER_KEY: JsonIOManager()}
+    outputs = JsonIOManager()
+    own = {PGFLOW_KEY: MemoryOfThisProcess(outputs), IO_MANAGER_KEY: outputs}
     settings = JobSettings({**own, **(resources or {})}, dg.in_process_executor)
     registry = HandlerRegistry.collect([{**BUILT_IN, **(handlers or {})}])
     return JobEmitter(flows, registry, settings).job(flow.slug, {TAG_FLOW: flow.slug})

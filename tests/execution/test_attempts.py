@@ -114,14 +114,14 @@ def test_retry_after_gives_no_more_attempts() -> None:
     flaky = Flaky(failures=9, error=lambda: RetryAfter(0, "closed"))
     result = run(Flow("f", max_attempts=2).step("a"), handlers={"a": flaky})
     assert len(flaky.tries[0]) == 2
-    assert result.error == "closed"
+    assert result.error.endswith("attempt 2) raised RetryAfter: closed")
 
 
 def test_what_must_not_be_tried_again_is_not() -> None:
     flaky = Flaky(failures=9, error=lambda: NonRetryable("no such card"))
     result = run(Flow("f").step("a"), handlers={"a": flaky})
     assert len(flaky.tries[0]) == 1
-    assert result.error == "no such card"
+    assert result.error.endswith('step "a" (flow "f", attempt 1) raised NonRetryable: no such card')
 
 
 def test_a_timeout_is_a_failed_attempt() -> None:
@@ -218,6 +218,31 @@ def test_a_batch_that_cannot_be_saved_tells_what_was_finished() -> None:
         (1, "failed", 2),
         (2, "completed", 1),
     ]
+
+
+def test_a_start_delay_takes_no_attempt() -> None:
+    flaky = Flaky(failures=1)
+    flow = Flow("f", base_delay=0, max_attempts=2).step("a", start_delay=1)
+    assert run(flow, handlers={"a": flaky}).success
+    assert [context.attempt for context in flaky.tries[0]] == [1, 2]
+
+
+def test_no_process_sleeps_through_a_start_delay() -> None:
+    order: list[str] = []
+    flow = Flow("f").step("late", "note", start_delay=2).step("soon", "note")
+
+    def note(value: Any, ctx: StepContext) -> None:
+        order.append(ctx.step_slug)
+
+    assert run(flow, handlers={"note": note}).success
+    assert order == ["soon", "late"]
+
+
+def test_an_unknown_handler_is_told_before_the_start_delay() -> None:
+    begun = time.perf_counter()
+    result = run(Flow("f").step("a", "nowhere", start_delay=60))
+    assert "nowhere" in result.error
+    assert time.perf_counter() - begun < 30
 
 
 def test_a_map_step_waits_once_not_for_each_element() -> None:

@@ -171,6 +171,28 @@ def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path
     assert_log_adds_up(world)
 
 
+def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_path: Path) -> None:
+    batches = {"alone": 1, "batched": 2}
+    flow = Flow("f", max_attempts=1).step("a", handler="listed")
+    for slug, size in batches.items():
+        flow = flow.map(slug, handler="noted", depends_on="a", batch_size=size)
+    world.define(flow)
+    run_elsewhere("f")
+    world.settle()
+    calls = (tmp_path / "calls").read_text("utf-8").splitlines()
+    assert sorted(calls) == [f"{slug}[{index}] 1" for slug in batches for index in range(3)]
+    (tmp_path / "calls").unlink()
+    second = re_execute(world, tmp_path, world.one("runs")["dagster_run_id"])
+    world.settle()
+    calls = (tmp_path / "calls").read_text("utf-8").splitlines()
+    assert sorted(calls) == ["alone[1] 1", "batched[1] 1"]
+    assert world.one("runs", f"dagster_run_id = '{second}'")["output"] == {
+        "alone": [10, 20, 30],
+        "batched": [10, 20, 30],
+    }
+    assert_log_adds_up(world)
+
+
 def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
     """Does what "re-execute from failure" does in the UI, after a repair."""
     (folder / "repaired").touch()

@@ -12,9 +12,8 @@ from dagster_pgflow.errors import StoreError
 from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES, PgflowIOManager
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import FLOW_INPUT
+from dagster_pgflow.names import FLOW_INPUT, IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.resources import PgflowResource
-from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore

@@ -37,8 +37,8 @@ FanOuts = frozenset[str]
 
 def collect_apart(plan: Plan, around: Surroundings) -> Plan:
     """Put a collecting helper behind each map step that is joined with such a step."""
-    behind = _behind_fan_outs(plan, around.flows)
-    senders = {node.name: _sender(node) for node in plan.nodes}
+    senders = _senders(plan)
+    behind = _behind_fan_outs(plan, senders, around.flows)
     joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
     joined = {wire.node for node in plan.nodes if node.name in joining for wire in _collects(node)}
     collectors = {
@@ -68,32 +68,35 @@ def collector(step: MapStep) -> OpNode:
 
 
 def _waits_for_another(
-    node: Node, behind: Mapping[str, FanOuts], senders: Mapping[str, str | None]
+    node: Node, behind: Mapping[str, FanOuts], senders: Mapping[str, str]
 ) -> bool:
     """Say whether a node collects a map and waits for a fan-out that need not take place for it."""
-    own = {senders[wire.node] or "" for wire in _collects(node)}
+    own = {senders[wire.node] for wire in _collects(node)}
     needed = own.union(*(behind[sender] for sender in own))
     return bool(own) and any(not behind[wire.node] <= needed for wire in _wires(node))
 
 
-def _behind_fan_outs(plan: Plan, flows: Flows) -> dict[str, FanOuts]:
+def _behind_fan_outs(plan: Plan, senders: Mapping[str, str], flows: Flows) -> dict[str, FanOuts]:
     """Return for each node the fan-outs that must take place before it can run."""
     behind: dict[str, FanOuts] = {}
     for node in plan.nodes:
         found = frozenset[str]().union(*(behind[wire.node] for wire in _wires(node)))
-        sender = _sender(node)
-        if sender is not None:
-            found |= {sender}
+        if node.name in senders:
+            found |= {senders[node.name]}
         if isinstance(node, GraphNode) and contains_maps(flows[node.step.flow], flows):
             found |= {f"{node.name}: inside"}
         behind[node.name] = found
     return behind
 
 
-def _sender(node: Node) -> str | None:
-    """Return the node that sends out the batches of a map step's node."""
-    batch = node.inputs.get(BATCH_INPUT) if isinstance(node, OpNode) else None
-    return batch.node if isinstance(batch, Wire) else None
+def _senders(plan: Plan) -> dict[str, str]:
+    """Return for each map step's node the one that sends out its batches, pipelines included."""
+    senders: dict[str, str] = {}
+    for node in plan.nodes:
+        batch = node.inputs.get(BATCH_INPUT) if isinstance(node, OpNode) else None
+        if isinstance(batch, Wire):
+            senders[node.name] = senders.get(batch.node, batch.node)
+    return senders
 
 
 def _collects(node: Node) -> Iterator[Wire]:

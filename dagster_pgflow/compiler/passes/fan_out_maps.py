@@ -1,7 +1,7 @@
 """A map step gets its elements as dynamic outputs of the op before it.
 
 Where that is no op that may have dynamic outputs (the flow input, another map, a subflow), a
-helper op in between sends them out.
+helper op in between sends them out. A pipelined map step takes over the batches of the map before.
 """
 
 from collections import defaultdict
@@ -9,7 +9,13 @@ from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import Node, OpNode, Plan, Surroundings, Wire
 from dagster_pgflow.model.step import MapStep, SingleStep
-from dagster_pgflow.names import BATCH_INPUT, FAN_OUT_SUFFIX, fan_out_output
+from dagster_pgflow.names import (
+    BATCH_INPUT,
+    FAN_OUT_SUFFIX,
+    RESULT_OUTPUT,
+    dagster_name,
+    fan_out_output,
+)
 
 
 def fan_out_maps(plan: Plan, _around: Surroundings) -> Plan:
@@ -22,6 +28,11 @@ def fan_out_maps(plan: Plan, _around: Surroundings) -> Plan:
             nodes.append(node)
             continue
         dep = next(iter(node.step.depends_on), None)
+        if node.step.pipelined and dep is not None:
+            nodes.append(
+                replace(node, inputs={BATCH_INPUT: Wire(dagster_name(dep), RESULT_OUTPUT)})
+            )
+            continue
         if dep in single:
             sender = single[dep]
         else:

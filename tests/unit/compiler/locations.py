@@ -6,14 +6,15 @@ import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.op_bodies import IO_MANAGER_KEY, PGFLOW_KEY
 from tests.execution.harness import Handlers, JsonIOManager, MemoryOfThisProcess
 
 
 def emitter(flows: Iterable[Flow], handlers: Handlers | None = None) -> JobEmitter:
     """Return what makes the jobs of these flows."""
-    resources = {PGFLOW_KEY: MemoryOfThisProcess(), IO_MANAGER_KEY: JsonIOManager()}
+    outputs = JsonIOManager()
+    resources = {PGFLOW_KEY: MemoryOfThisProcess(outputs), IO_MANAGER_KEY: outputs}
     settings = JobSettings(resources, dg.in_process_executor)
     registry = HandlerRegistry.collect([handlers or {}])
     return JobEmitter({flow.slug: flow for flow in flows}, registry, settings)

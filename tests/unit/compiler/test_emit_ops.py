@@ -5,8 +5,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import TAG_FLOW, TAG_HELPER, TAG_STEP
-from dagster_pgflow.runtime.op_bodies import PGFLOW_KEY
+from dagster_pgflow.names import PGFLOW_KEY, TAG_FLOW, TAG_HELPER, TAG_STEP
 from tests.execution.harness import Handlers, job_of
 
 

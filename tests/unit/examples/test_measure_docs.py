@@ -33,6 +33,7 @@ def step_context(flow_input: object) -> StepContext:
         step_slug="report",
         step_path="report",
         task_index=0,
+        task_path="report",
         attempt=1,
         idempotency_key="",
         params={},

@@ -23,6 +23,7 @@ def step_context(database: Database | None = None, key: str = "run:charge:0") ->
         step_slug="charge",
         step_path="charge",
         task_index=0,
+        task_path="charge",
         attempt=1,
         idempotency_key=key,
         params={},

@@ -31,6 +31,7 @@ CONTEXT = StepContext(
     step_slug="charge",
     step_path="pay.charge",
     task_index=3,
+    task_path="pay.charge[3]",
     attempt=2,
     idempotency_key="r:pay.charge:3",
     params={},
@@ -170,7 +171,10 @@ def test_a_handler_says_itself_what_is_next(error: StepError) -> None:
     def fail(value: Any) -> None:
         raise error
 
-    assert failure(fail) is error
+    found = failure(fail)
+    assert type(found) is type(error)
+    assert getattr(found, "seconds", None) == getattr(error, "seconds", None)
+    assert str(found).endswith(f"attempt 2) raised {type(error).__name__}: {error}")
 
 
 def test_a_timeout_really_ends_the_wait() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.runtime.fan_out import batches_of
+from dagster_pgflow.runtime.fan_out import batches_of, taken_over
 from dagster_pgflow.runtime.frames import Frame
 from dagster_pgflow.runtime.values import Batch, Skipped
 
@@ -75,3 +75,29 @@ def test_conditions_are_looked_at_before_the_list() -> None:
     assert found.error == (
         'Step "s.m" may not run: condition not met, its input does not contain {"a": [9]}.'
     )
+
+
+def piped(arrived: Batch | Skipped) -> Batch | Skipped:
+    flow = Flow("f").map("a").map("m", depends_on="a", pipelined=True)
+    step = flow.steps[1]
+    assert isinstance(step, MapStep)
+    return taken_over(Frame(flow, ("s",)), step, arrived.to_wire())
+
+
+def test_a_pipelined_map_takes_the_batches_of_the_map_before() -> None:
+    assert piped(Batch(4, (1, None))) == Batch(4, (1, None))
+
+
+def test_a_pipelined_map_has_nothing_to_do_when_the_map_before_is_skipped() -> None:
+    assert piped(Skipped("condition_unmet", ("s", "a"))) == Batch(0, ())
+
+
+def test_a_cascade_reaches_a_pipelined_map() -> None:
+    assert piped(Skipped("condition_unmet", ("s", "a"), cascade=True)) == Skipped(
+        "dependency_skipped", ("s", "m"), cascade=True
+    )
+
+
+def test_a_pipelined_map_in_a_skipped_subflow_hands_the_news_on() -> None:
+    around = Skipped("condition_unmet", ("s",))
+    assert piped(around) == around

@@ -8,7 +8,7 @@ import pytest
 
 from dagster_pgflow.errors import HandlerFailed, NonRetryable, RetryAfter, StepError
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import Effort
+from dagster_pgflow.model.options import FlowOptions, StepOptions, effort_of
 from dagster_pgflow.runtime.tasks import Tasks, TryAgain
 from dagster_pgflow.runtime.values import Skipped
 
@@ -17,7 +17,8 @@ OOPS = HandlerFailed("oops")
 
 def tasks(attempt: int = 1, max_attempts: int = 3, when_exhausted: Any = "fail") -> Tasks:
     [step] = Flow("f").map("m", when_exhausted=when_exhausted).steps
-    return Tasks(step, ("s", "m"), Effort(max_attempts, 5, 60, 0), attempt)
+    effort = effort_of(FlowOptions(), StepOptions(max_attempts=max_attempts))
+    return Tasks(step, ("s", "m"), effort, attempt)
 
 
 def raising(error: StepError) -> Callable[[int, Any], Any]:
@@ -115,3 +116,39 @@ def test_asking_for_another_try_gives_no_more_attempts() -> None:
     found.run(0, None, raising(RetryAfter(1, "the bank is closed")))
     with pytest.raises(RetryAfter, match="the bank is closed"):
         found.settle()
+
+
+def test_a_map_that_collects_errors_settles_with_them_when_no_attempt_is_left() -> None:
+    [step] = Flow("f").map("m", collect_errors=True).steps
+    effort = effort_of(FlowOptions(), StepOptions(max_attempts=2))
+    for attempt, is_last in [(1, False), (2, True)]:
+        found = Tasks(step, ("m",), effort, attempt)
+        found.run(0, None, raising(OOPS))
+        if is_last:
+            assert found.settle() is None
+        else:
+            with pytest.raises(TryAgain):
+                found.settle()
+
+
+def test_what_an_earlier_run_completed_is_taken_over_and_what_failed_there_is_not() -> None:
+    before = tasks()
+    before.run(0, None, lambda _index, _value: "done")
+    before.run(1, None, raising(NonRetryable("never")))
+    kept = json.loads(json.dumps(before.finished({0: "done"})))
+    now = tasks()
+    assert now.reuse(kept) == {0: "done"}
+    assert now.errors == {}
+    assert [(report.index, report.reused) for report in now.reported] == [(0, True)]
+    assert now.tried == ()
+
+
+def test_only_the_tasks_of_this_attempt_were_tried_in_it() -> None:
+    first = tasks()
+    first.run(0, None, lambda _index, _value: 1)
+    first.run(1, None, raising(OOPS))
+    second = tasks(attempt=2)
+    second.resume(json.loads(json.dumps(first.finished({0: 1}))))
+    second.run(1, None, lambda _index, _value: 2)
+    assert [report.index for report in first.tried] == [0, 1]
+    assert [report.index for report in second.tried] == [1]

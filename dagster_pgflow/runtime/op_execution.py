@@ -1,0 +1,243 @@
+"""One execution of an op: where it stands, what it was given, how its tasks go.
+
+Beside `op_bodies` the only file here that looks at Dagster's context.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import dagster as dg
+
+from dagster_pgflow.compat import EngineEventData
+from dagster_pgflow.errors import UnknownHandler
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import effort_of
+from dagster_pgflow.model.step import HandledStep, MapStep, Step
+from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, PGFLOW_KEY, TAG_FLOW, TAG_RUN_ID
+from dagster_pgflow.runtime.attempt import attempt
+from dagster_pgflow.runtime.conditions import Facts
+from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.frames import (
+    Frame,
+    check,
+    flow_input,
+    frame_at,
+    refuse_bad_input,
+    step_input,
+)
+from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
+from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.sources import Flows, Source, assemble, input_names
+from dagster_pgflow.runtime.tasks import Tasks
+
+Role = Literal["step", "fan_out", "collect", "gather"]
+"""What an op does: a step of a flow, or help where Dagster leaves no other way."""
+
+Inputs = Mapping[str, Any]
+
+
+class TooEarly(Exception):
+    """The step has a start delay, and it is not over.
+
+    Attributes:
+        seconds: How long to wait.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"It starts in {seconds:.1f} s, because its start_delay says so.")
+
+
+@dataclass(frozen=True)
+class OpWork:
+    """What one op does: a step of a flow, or help for one.
+
+    Attributes:
+        flow: The flow that the op belongs to.
+        step: The step that it is, or helps.
+        sources: What the step receives, where the op puts that together.
+        feeds: The map steps whose batches it sends out.
+        flows: Every flow of the code location by slug.
+        handlers: Its handlers.
+    """
+
+    flow: Flow
+    step: Step
+    sources: tuple[Source, ...]
+    feeds: tuple[MapStep, ...]
+    flows: Flows
+    handlers: HandlerRegistry
+
+    @cached_property
+    def input_names(self) -> dict[Source, str]:
+        """The name of the op input for each source."""
+        return input_names(self.sources)
+
+    @cached_property
+    def handler(self) -> Handler | None:
+        """The step's handler, when this code location registers it."""
+        named = self.step.handler if isinstance(self.step, HandledStep) else None
+        return self.handlers.find(self.flow.slug, self.step.slug, named)
+
+
+class Execution:
+    """One execution of one op: where it stands, what it was given, what it reports."""
+
+    def __init__(self, work: OpWork, context: dg.OpExecutionContext, inputs: Inputs) -> None:
+        self.work = work
+        self.context = context
+        self.inputs = inputs
+        *around, self.node = context.op_handle.path
+        top = work.flows[context.run.tags[TAG_FLOW]]
+        self.frame: Frame = frame_at(top, around, work.flows)
+        self.path = self.frame.path_of(work.step)
+        self.effort = effort_of(work.flow.options, work.step.options)
+        # With a start delay Dagster's first try is the one that finds out that it is too early.
+        self.tasks = Tasks(
+            work.step,
+            self.path,
+            self.effort,
+            context.retry_number + (0 if self.effort.start_delay else 1),
+        )
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in `pgflow.runs`; a re-execution is a run of its own."""
+        run = self.context.run
+        if run.parent_run_id is not None:
+            return run.run_id
+        return run.tags.get(TAG_RUN_ID, run.run_id)
+
+    @property
+    def worker(self) -> str:
+        """The process that does the work."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    @cached_property
+    def flow_input(self) -> Any:
+        """The input of the flow that the op belongs to, or `Skipped`."""
+        return flow_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
+
+    @property
+    def facts(self) -> Facts:
+        """What conditions in CEL may ask besides a step's input."""
+        return Facts(self.run_id, lambda: self.flow_input, self.context.log.warning)
+
+    def gathered(self) -> Any:
+        """Return the step's input before its conditions are looked at, or `Skipped`."""
+        if not self.work.sources:
+            refuse_bad_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
+            return self.flow_input
+        return assemble(self.frame.path, self.work.sources, self._values())
+
+    def given(self) -> Any:
+        """Return the step's input, or `Skipped`."""
+        if not self.work.sources:
+            return check(self.frame, self.work.step, self.gathered(), self.facts)
+        values = self._values()
+        return step_input(self.frame, self.work.step, self.work.sources, values, self.facts)
+
+    def run_task(self, index: int, value: Any) -> Any:
+        """Run one task of the step; return its output, or `None` after an error that is kept."""
+        return self.tasks.run(index, value, self._attempt)
+
+    def prepare(self, not_before: float | None = None) -> None:
+        """Make sure that there is a handler, and that the first try does not come too early.
+
+        Args:
+            not_before: When the step may start, in seconds since the epoch; without it the delay
+                begins now.
+
+        Raises:
+            UnknownHandler: This code location does not register it.
+            TooEarly: It comes too early; Dagster waits better than a process that sleeps.
+        """
+        self._find_handler()
+        if self.tasks.attempt == 0:
+            start = not_before or time.time() + self.effort.start_delay
+            raise TooEarly(max(start - time.time(), 0.0))
+
+    def tell(self, message: str, report: dict[str, Any]) -> None:
+        """Write an event to the run's log that neither begins nor ends the step.
+
+        Args:
+            message: A sentence for people.
+            report: The same for the projection.
+        """
+        self.context.instance.report_engine_event(
+            message,
+            self.context.run,
+            EngineEventData(metadata={OUTCOME_KEY: dg.MetadataValue.json(report)}),
+            step_key=self._step_key,
+        )
+
+    def remember(self, outputs: Mapping[int, Any]) -> None:
+        """Keep the finished elements of a batch: for the next attempt or run, and for SQL."""
+        self._memory.remember(self.context.run_id, self._step_key, self.tasks.finished(outputs))
+
+    def recall(self) -> dict[int, Any]:
+        """Return the outputs of the elements that need not be done again, by index.
+
+        An earlier attempt completed them, or the run that this one re-executes from its failure.
+        """
+        run = self.context.run
+        if self.tasks.attempt > 1:
+            return self.tasks.resume(self._memory.recall(run.run_id, self._step_key))
+        if run.parent_run_id is None or run.step_keys_to_execute is None:
+            return {}
+        kept = self._memory.recall_unfinished(run.parent_run_id, self._step_key)
+        return self.tasks.reuse(kept)
+
+    @property
+    def _memory(self) -> TaskMemory:
+        memory: TaskMemory = getattr(self.context.resources, PGFLOW_KEY)
+        return memory
+
+    @property
+    def _step_key(self) -> str:
+        mapped = self.context.get_mapping_key()
+        path = ".".join(self.context.op_handle.path)
+        return path if mapped is None else f"{path}[{mapped}]"
+
+    def _find_handler(self) -> Handler:
+        """Return the step's handler.
+
+        Raises:
+            UnknownHandler: This code location does not register it.
+        """
+        if self.work.handler is not None:
+            return self.work.handler
+        step, flow = self.work.step, self.work.flow.slug
+        named = step.handler if isinstance(step, HandledStep) else None
+        names = f'"{named}"' if named else f'"{flow}.{step.slug}" or "{step.slug}"'
+        raise UnknownHandler(
+            f'Step "{".".join(self.path)}" has no handler: this code location registers none'
+            f" called {names}; add a function decorated with @handler under that name."
+        )
+
+    def _attempt(self, index: int, value: Any) -> Any:
+        handler = self._find_handler()
+        path = ".".join(self.path)
+        context = StepContext(
+            flow_input=self.flow_input if handler.wants_context else None,
+            run_id=self.run_id,
+            flow_slug=self.work.flow.slug,
+            step_slug=self.work.step.slug,
+            step_path=path,
+            task_index=index,
+            task_path=f"{path}[{index}]" if isinstance(self.work.step, MapStep) else path,
+            attempt=self.tasks.attempt,
+            idempotency_key=f"{self.run_id}:{path}:{index}",
+            params=self.work.step.params if isinstance(self.work.step, HandledStep) else {},
+            log=self.context.log,
+            resources=self.context.resources,
+        )
+        return attempt(handler, value, context, self.effort.timeout)
+
+    def _values(self) -> dict[Source, Any]:
+        return {source: self.inputs[name] for source, name in self.work.input_names.items()}
