@@ -38,6 +38,7 @@ AWKWARD_JSON = st.recursive(
     max_leaves=6,
 )
 COUNTS = st.none() | st.integers(0, 9)
+JITTERS = st.sampled_from([None, "none", "full", "plus-minus"])
 SLUGS = [f"step_{letter}" for letter in "abcdef"]
 
 
@@ -46,8 +47,11 @@ Values = st.SearchStrategy[Any]
 Objects = st.SearchStrategy[dict[str, Any]]
 
 
+CONDITIONS = ("if_", "if_not", "run_if", "run_unless")
+
+
 @st.composite
-def steps(draw: st.DrawFn, slug: str, earlier: list[str], objects: Objects, texts: Texts) -> Step:
+def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, texts: Texts) -> Step:
     common: dict[str, Any] = {
         "slug": slug,
         "description": draw(texts),
@@ -56,6 +60,8 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[str], objects: Objects, text
             base_delay=draw(COUNTS),
             timeout=draw(st.none() | st.integers(1, 9)),
             start_delay=draw(COUNTS),
+            max_delay=draw(COUNTS),
+            jitter=draw(JITTERS),
         ),
         "if_": draw(st.none() | objects),
         "if_not": draw(st.none() | objects),
@@ -70,16 +76,34 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[str], objects: Objects, text
         "input_schema": draw(st.none() | objects),
         "output_schema": draw(st.none() | objects),
     }
-    depends_on = st.lists(st.sampled_from(earlier), unique=True) if earlier else st.just([])
+    slugs = [step.slug for step in earlier]
+    depends_on = st.lists(st.sampled_from(slugs), unique=True) if slugs else st.just([])
     match draw(st.sampled_from(["single", "map", "subflow"])):
         case "single":
             return SingleStep(**common, **handled, depends_on=tuple(draw(depends_on)))
         case "map":
-            batch_size = draw(st.none() | st.integers(1, 9))
-            source = tuple(draw(depends_on)[:1])
-            return MapStep(**common, **handled, depends_on=source, batch_size=batch_size)
+            own = {
+                "depends_on": tuple(draw(depends_on)[:1]),
+                "batch_size": draw(st.none() | st.integers(1, 9)),
+                "collect_errors": draw(st.booleans()),
+            }
+            step = MapStep(**common | handled | own)
+            return _pipelined(step) if _can_be_joined(earlier, step) else step
         case _:
             return SubflowStep(**common, depends_on=tuple(draw(depends_on)), flow="child")
+
+
+def _can_be_joined(earlier: list[Step], step: MapStep) -> bool:
+    sources = [one for one in earlier if one.slug in step.depends_on]
+    return any(
+        isinstance(source, MapStep) and (source.collect_errors or source.when_exhausted == "fail")
+        for source in sources
+    )
+
+
+def _pipelined(step: MapStep) -> MapStep:
+    without = dict.fromkeys([*CONDITIONS, "batch_size"])
+    return step.model_copy(update={"pipelined": True, **without})
 
 
 @st.composite
@@ -87,7 +111,9 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
     """Draw a sound flow called `f`; its subflows are all `child`."""
     objects = st.dictionaries(texts, values, max_size=3)
     schemas = st.none() | objects.map(lambda shown: {"examples": [shown]})
-    count = draw(st.integers(0, len(SLUGS)))
+    drawn: list[Step] = []
+    for slug in SLUGS[: draw(st.integers(0, len(SLUGS)))]:
+        drawn.append(draw(steps(slug, drawn, objects, texts)))
     return Flow(
         slug="f",
         description=draw(texts),
@@ -97,11 +123,11 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             max_attempts=draw(st.none() | st.integers(0, 2)),
             base_delay=draw(st.none() | st.integers(6, 9)),
             timeout=draw(st.none() | st.integers(1, 9)),
+            max_delay=draw(COUNTS),
+            jitter=draw(st.sampled_from([None, "full", "plus-minus"])),
         ),
         tags=draw(st.dictionaries(texts, texts, max_size=2)),
-        steps=tuple(
-            draw(steps(SLUGS[index], SLUGS[:index], objects, texts)) for index in range(count)
-        ),
+        steps=tuple(drawn),
         schedules=tuple(
             Schedule(
                 slug=slug,

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.options import FlowOptions, Jitter, StepOptions
 from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.model.step import (
@@ -106,6 +108,9 @@ class Flow(BaseModel):
             **data: The fields of the flow. `input_schema` and `output_schema` may also be types
                 (such as pydantic models), and the options (`max_attempts`, `timeout`, ...) may
                 stand here without `options` around them.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
         """
         if slug is not None:
             data["slug"] = slug
@@ -115,7 +120,14 @@ class Flow(BaseModel):
         for name in ("input_schema", "output_schema"):
             if name in data:
                 data[name] = _schema(data[name])
-        super().__init__(**data)
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            if slug is None:
+                raise  # A document is being read; who reads it knows what its fields are called.
+            takes = [*type(self).model_fields, *FlowOptions.model_fields]
+            problems = Call(str(slug), "Flow()", "", takes).problems_of(error)
+            raise InvalidFlow(str(slug), list(problems)) from None
 
     def step(
         self,
@@ -132,9 +144,12 @@ class Flow(BaseModel):
             handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
             params: Constants for the handler (`ctx.params`).
             **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        fields = _handler_fields(handler, params) | _step_fields(settings)
-        return self._with(SingleStep(slug=slug, **fields))
+        own = {"handler": handler, "params": params or {}}
+        return self._with(SingleStep, ".step()", slug, own, settings)
 
     def map(
         self,
@@ -157,14 +172,18 @@ class Flow(BaseModel):
             collect_errors: Whether an element that fails for good leaves an error in its place.
             pipelined: Whether an element starts as soon as the map step before has done its own.
             **settings: See `StepSettings`; at most one dependency.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        fields = _handler_fields(handler, params) | _step_fields(settings)
         own = {
+            "handler": handler,
+            "params": params or {},
             "batch_size": batch_size,
             "collect_errors": collect_errors,
             "pipelined": pipelined,
         }
-        return self._with(MapStep(slug=slug, **own, **fields))
+        return self._with(MapStep, ".map()", slug, own, settings)
 
     def subflow(self, slug: str, flow: "str | Flow", **settings: Unpack[StepSettings]) -> Self:
         """Return this flow with one more step, which runs a whole flow.
@@ -173,9 +192,12 @@ class Flow(BaseModel):
             slug: The step's name.
             flow: The flow that runs here, or its slug.
             **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        target = flow.slug if isinstance(flow, Flow) else flow
-        return self._with(SubflowStep(slug=slug, flow=target, **_step_fields(settings)))
+        own = {"flow": flow.slug if isinstance(flow, Flow) else flow}
+        return self._with(SubflowStep, ".subflow()", slug, own, settings)
 
     def schedule(self, slug: str, cron: str, *, timezone: str = "UTC", input: Any = None) -> Self:
         """Return this flow with a schedule that starts it.
@@ -185,10 +207,18 @@ class Flow(BaseModel):
             cron: Five cron fields.
             timezone: An IANA time zone.
             input: The flow input of its runs; `{}` when absent.
+
+        Raises:
+            InvalidFlow: An argument cannot be what it is.
         """
-        added = Schedule(
-            slug=slug, cron=cron, timezone=timezone, input={} if input is None else input
-        )
+        fields = {
+            "slug": slug,
+            "cron": cron,
+            "timezone": timezone,
+            "input": {} if input is None else input,
+        }
+        call = Call(self.slug, ".schedule()", f"schedules.{slug}", tuple(fields))
+        added = call.make(Schedule, fields, ())
         return self.model_copy(update={"schedules": (*self.schedules, added)})
 
     def to_json(self) -> dict[str, Any]:
@@ -198,7 +228,19 @@ class Flow(BaseModel):
             written["type"] = step.type
         return document
 
-    def _with(self, step: Step) -> Self:
+    def _with(
+        self,
+        kind: type[SingleStep | MapStep | SubflowStep],
+        written: str,
+        slug: str,
+        own: dict[str, Any],
+        settings: StepSettings,
+    ) -> Self:
+        takes = (*own, *StepSettings.__annotations__)
+        strangers = [name for name in settings if name not in takes]
+        known = {name: value for name, value in settings.items() if name in takes}
+        call = Call(self.slug, written, f"steps.{slug}", takes)
+        step = call.make(kind, {"slug": slug} | _step_fields(own | known), strangers)
         return self.model_copy(update={"steps": (*self.steps, step)})
 
 
@@ -223,22 +265,15 @@ def _schema(given: Any) -> Any:
     return given if isinstance(given, JSON_KINDS) else json_schema_of(given)
 
 
-def _handler_fields(
-    handler: str | NamedHandler | None, params: dict[str, Any] | None
-) -> dict[str, Any]:
-    if isinstance(handler, NamedHandler):
-        return {
+def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
+    fields = dict(arguments)
+    if isinstance(fields.get("depends_on"), str):
+        fields["depends_on"] = (fields["depends_on"],)
+    if isinstance(handler := fields.get("handler"), NamedHandler):
+        fields |= {
             "handler": handler.name,
-            "params": params or {},
             "input_schema": handler.input_schema,
             "output_schema": handler.output_schema,
         }
-    return {"handler": handler, "params": params or {}}
-
-
-def _step_fields(settings: StepSettings) -> dict[str, Any]:
-    fields: dict[str, Any] = dict(settings)
-    if isinstance(settings.get("depends_on"), str):
-        fields["depends_on"] = (settings["depends_on"],)
-    own = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
-    return fields | {"options": StepOptions(**own)}
+    options = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
+    return fields | {"options": options}

@@ -9,6 +9,7 @@ from dagster_pgflow.model.graph import known_deps
 from dagster_pgflow.model.options import (
     DEFAULT_BASE_DELAY,
     DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_DELAY,
     DEFAULT_TIMEOUT,
 )
 from dagster_pgflow.model.step import Step
@@ -17,6 +18,8 @@ _FLOW_DEFAULTS = {
     "max_attempts": DEFAULT_MAX_ATTEMPTS,
     "base_delay": DEFAULT_BASE_DELAY,
     "timeout": DEFAULT_TIMEOUT,
+    "max_delay": DEFAULT_MAX_DELAY,
+    "jitter": "none",
 }
 
 

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack
 
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
+from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import StepOptions
+from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep, WhenExhausted, WhenUnmet
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
-from dagster_pgflow.store.json_text import to_json_text
+from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
 from dagster_pgflow.store.step_columns import step_columns
 from dagster_pgflow.validation.expressions import expressions_are_conditions
+from dagster_pgflow.validation.schemas import schemas_are_json_schemas
 from dagster_pgflow.validation.validate import parse_flow, validate
 
 NEWEST = 2**63 - 1
@@ -45,6 +47,20 @@ class FlowSummary:
     changed_at: datetime
 
 
+class FlowFields(TypedDict, total=False):
+    """The fields of a flow that `FlowBuilder.create_flow` takes by name; see `model.flow`."""
+
+    max_attempts: int | None
+    base_delay: int | None
+    timeout: int | None
+    max_delay: int | None
+    jitter: Jitter | None
+    description: str
+    tags: dict[str, str]
+    input_schema: Any
+    output_schema: Any
+
+
 class StepFields(TypedDict, total=False):
     """The fields of a step that `FlowBuilder.add_step` takes by name; see `model.step`."""
 
@@ -54,6 +70,8 @@ class StepFields(TypedDict, total=False):
     params: dict[str, Any]
     flow: str
     batch_size: int
+    collect_errors: bool
+    pipelined: bool
     if_: dict[str, Any]
     if_not: dict[str, Any]
     run_if: str
@@ -63,6 +81,8 @@ class StepFields(TypedDict, total=False):
     max_attempts: int
     base_delay: int
     timeout: int
+    max_delay: int
+    jitter: Jitter
     start_delay: int
     input_schema: JsonSchema
     output_schema: JsonSchema
@@ -85,33 +105,25 @@ class FlowBuilder:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create_flow(
-        self,
-        flow_slug: str,
-        *,
-        max_attempts: int | None = None,
-        base_delay: int | None = None,
-        timeout: int | None = None,
-    ) -> Flow:
+    def create_flow(self, flow_slug: str, **fields: Unpack[FlowFields]) -> Flow:
         """Create an empty flow, or return the one that exists unchanged.
 
         Args:
             flow_slug: Its name.
-            max_attempts: How many times a step is tried in all (default 3).
-            base_delay: Seconds; try n + 1 waits `base_delay * 2^n` (default 5).
-            timeout: Seconds that one attempt may take (default 60).
+            **fields: See `FlowFields`.
 
         Raises:
+            InvalidFlow: A field is unknown or has the wrong type, or a schema is none.
             StoreRefused: The slug or an option is not valid.
         """
+        call = Call(str(flow_slug), ".create_flow()", "", FlowFields.__annotations__)
+        strangers = [name for name in fields if name not in call.takes]
+        wanted = call.make(Flow, {"slug": flow_slug} | dict(fields), strangers)
+        problems = tuple(schemas_are_json_schemas(wanted, None))
+        if problems:
+            raise InvalidFlow(flow_slug, problems)
         with self._database.transaction() as transaction:
-            transaction.fetch_value(
-                "create_flow",
-                flow_slug=flow_slug,
-                max_attempts=max_attempts,
-                base_delay=base_delay,
-                timeout=timeout,
-            )
+            transaction.fetch_value("create_flow", **_flow_columns(wanted))
             return _fetch_flow(transaction, flow_slug)
 
     def add_step(
@@ -211,6 +223,19 @@ class FlowBuilder:
             for slug in sorted(given):
                 _store(transaction, given[slug])
             return {slug: _publish(transaction, slug) for slug in given}
+
+
+def _flow_columns(flow: Flow) -> dict[str, Any]:
+    """Return the parameters of the query `create_flow`."""
+    about = f'flow "{flow.slug}"'
+    return {
+        "flow_slug": flow.slug,
+        **flow.options.model_dump(),
+        "description": flow.description,
+        "tags": to_json_text(flow.tags, f"The tags of {about}"),
+        "input_schema": to_json_text_or_null(flow.input_schema, f"The input schema of {about}"),
+        "output_schema": to_json_text_or_null(flow.output_schema, f"The output schema of {about}"),
+    }
 
 
 def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:

@@ -63,7 +63,13 @@ from pgflow.create_flow(
   cast(:flow_slug as text),
   cast(:max_attempts as integer),
   cast(:base_delay as integer),
-  cast(:timeout as integer)
+  cast(:timeout as integer),
+  max_delay => cast(:max_delay as integer),
+  jitter => cast(:jitter as text),
+  description => cast(:description as text),
+  tags => cast(:tags as jsonb),
+  input_schema => cast(:input_schema as jsonb),
+  output_schema => cast(:output_schema as jsonb)
 );
 
 -- name: add_step
@@ -90,7 +96,11 @@ from pgflow.add_step(
   input_schema => cast(:input_schema as jsonb),
   output_schema => cast(:output_schema as jsonb),
   run_if => cast(:run_if as text),
-  run_unless => cast(:run_unless as text)
+  run_unless => cast(:run_unless as text),
+  max_delay => cast(:max_delay as integer),
+  jitter => cast(:jitter as text),
+  collect_errors => cast(:collect_errors as boolean),
+  pipelined => cast(:pipelined as boolean)
 );
 
 -- name: replace_flow

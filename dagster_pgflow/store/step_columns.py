@@ -14,12 +14,15 @@ def step_columns(step: Step) -> dict[str, Any]:
     """
     about = f'step "{step.slug}"'
     handled = step if isinstance(step, HandledStep) else None
+    mapped = step if isinstance(step, MapStep) else None
     return {
         "step_slug": step.slug,
         "deps_slugs": list(step.depends_on),
         "max_attempts": step.options.max_attempts,
         "base_delay": step.options.base_delay,
         "timeout": step.options.timeout,
+        "max_delay": step.options.max_delay,
+        "jitter": step.options.jitter,
         "start_delay": step.options.start_delay,
         "step_type": step.type,
         "required_input_pattern": to_json_text_or_null(step.if_, f"The condition of {about}"),
@@ -35,7 +38,9 @@ def step_columns(step: Step) -> dict[str, Any]:
         "output_schema": to_json_text_or_null(
             handled.output_schema if handled else None, f"The output schema of {about}"
         ),
-        "batch_size": step.batch_size if isinstance(step, MapStep) else None,
+        "batch_size": mapped.batch_size if mapped else None,
+        "collect_errors": mapped is not None and mapped.collect_errors,
+        "pipelined": mapped is not None and mapped.pipelined,
         "subflow_slug": step.flow if isinstance(step, SubflowStep) else None,
         "run_if": step.run_if,
         "run_unless": step.run_unless,

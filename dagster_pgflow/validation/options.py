@@ -7,7 +7,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.validation.rule import KnownFlows
 
-MINIMUM = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "start_delay": 0}
+MINIMUM = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "max_delay": 0, "start_delay": 0}
 MAXIMUM = 2**31 - 1
 """What an integer column holds."""
 

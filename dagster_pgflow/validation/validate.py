@@ -12,6 +12,7 @@ from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.options import options_are_in_range
+from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     dependencies_exist,
     dependencies_form_no_cycle,
     maps_have_one_source,
+    pipelined_maps_can_begin_early,
     expressions_are_conditions,
     subflows_exist_and_end,
     flow_fits_in_one_run,

@@ -68,6 +68,10 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "initial_tasks": None,
         "run_if": None,
         "run_unless": None,
+        "opt_max_delay": None,
+        "opt_jitter": None,
+        "collect_errors": False,
+        "pipelined": False,
     }
 
 
@@ -103,7 +107,8 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
           'f', 'c', '{a}', step_type => 'map', handler => 'shop.price', params => '{"k": [1]}',
           description => 'Prices', batch_size => 10, initial_tasks => 100,
           input_schema => '{"type": "string"}', output_schema => '{"type": "number"}',
-          run_if => 'size(output) > 0', run_unless => 'flow_input.dry'
+          run_if => 'size(output) > 0', run_unless => 'flow_input.dry',
+          max_delay => 600, jitter => 'full', collect_errors => true
         )
         """
     )
@@ -118,6 +123,10 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         "output_schema": {"type": "number"},
         "run_if": "size(output) > 0",
         "run_unless": "flow_input.dry",
+        "opt_max_delay": 600,
+        "opt_jitter": "full",
+        "collect_errors": True,
+        "pipelined": False,
     }
     assert {name: step[name] for name in wanted} == wanted
 
@@ -127,7 +136,8 @@ def test_nulls_stand_for_the_defaults(sql: Session) -> None:
         """
         select * from pgflow.add_step(
           'f', 'c', null, null, null, null, null, null, null, null, null, null,
-          params => null, description => null
+          params => null, description => null, max_delay => null, jitter => null,
+          collect_errors => null, pipelined => null
         )
         """
     )
@@ -137,6 +147,7 @@ def test_nulls_stand_for_the_defaults(sql: Session) -> None:
         "fail",
     )
     assert (step["deps_count"], step["params"], step["description"]) == (0, {}, "")
+    assert (step["collect_errors"], step["pipelined"]) == (False, False)
 
 
 def test_steps_are_numbered_in_the_order_of_definition(sql: Session) -> None:
@@ -190,6 +201,9 @@ def test_the_same_step_again_is_returned(sql: Session) -> None:
         ("when_unmet => 'fail', timeout => 9", "timeout, when_unmet"),
         ("required_input_pattern => '{}'", "required_input_pattern"),
         ("run_if => 'true', run_unless => 'false'", "run_if, run_unless"),
+        ("max_delay => 9, jitter => 'none'", "jitter, max_delay"),
+        ("step_type => 'map', collect_errors => true", "collect_errors, step_type"),
+        ("pipelined => true", "pipelined"),
     ],
 )
 def test_the_same_slug_with_other_content_is_refused_and_the_difference_named(
@@ -264,6 +278,11 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("run_unless => ''", "run_unless_is_not_empty"),
         ("step_type => 'subflow'", "only_subflow_steps_name_a_subflow"),
         ("subflow_slug => 'f'", "only_subflow_steps_name_a_subflow"),
+        ("max_delay => -1", "opt_max_delay_is_nonnegative"),
+        ("jitter => 'some'", "jitter_is_valid"),
+        ("collect_errors => true", "only_map_steps_collect_errors"),
+        ("pipelined => true", "only_map_steps_are_pipelined"),
+        ("pipelined => true, step_type => 'map'", "pipelined_step_follows_a_map_step"),
     ],
 )
 def test_a_refused_step_breaks_the_named_constraint_and_leaves_nothing(

@@ -16,6 +16,8 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         "input_schema": None,
         "output_schema": None,
         "tags": {},
+        "opt_max_delay": 3600,
+        "opt_jitter": "none",
     }
 
 
@@ -30,6 +32,10 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         ("create_flow('f', max_attempts => 7)", (7, 5, 60)),
         ("create_flow(flow_slug => 'f', base_delay => 1)", (3, 1, 60)),
         ("create_flow('f'::text, 5, 10)", (5, 10, 60)),
+        ("create_flow('f', 5, 10, 120, 600, 'full')", (5, 10, 120)),
+        ("create_flow('f', 5, jitter => 'full')", (5, 5, 60)),
+        ("create_flow('f', description => 'Orders', tags => '{}')", (3, 5, 60)),
+        ("create_flow(flow_slug := 'f', timeout := 1)", (3, 5, 1)),
     ],
 )
 def test_each_option_has_its_own_default(
@@ -41,17 +47,55 @@ def test_each_option_has_its_own_default(
 
 def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> None:
     arguments = sql.value(
-        "select pg_get_function_arguments('pgflow.create_flow(text, int, int, int)'::regprocedure)"
+        """
+        select pg_get_function_arguments(oid)
+        from pg_proc
+        where pronamespace = 'pgflow'::regnamespace
+          and proname = 'create_flow'
+          and prorettype = 'pgflow.flows'::regtype
+        """
     )
-    assert arguments == (
+    published = (
         "flow_slug text, max_attempts integer DEFAULT NULL::integer,"
         " base_delay integer DEFAULT NULL::integer, timeout integer DEFAULT NULL::integer"
     )
+    assert arguments.startswith(published)
+    own = arguments.removeprefix(published).split(", ")[1:]
+    assert [argument.split()[0] for argument in own] == [
+        "max_delay", "jitter", "description", "tags", "input_schema", "output_schema"
+    ]  # fmt: skip
+    assert all(" DEFAULT " in argument for argument in own)
+
+
+def test_our_own_parameters_are_stored(sql: Session) -> None:
+    [flow] = sql.records(
+        """
+        select * from pgflow.create_flow(
+          'order', max_delay => 600, jitter => 'plus-minus', description => 'Takes orders',
+          tags => '{"team": "shop"}', input_schema => '{"type": "object"}',
+          output_schema => '{"required": ["charge"]}'
+        )
+        """
+    )
+    assert (flow["opt_max_delay"], flow["opt_jitter"]) == (600, "plus-minus")
+    assert sql.value("select pgflow.flow_definition('order')") == {
+        "slug": "order",
+        "description": "Takes orders",
+        "options": {"max_delay": 600, "jitter": "plus-minus"},
+        "tags": {"team": "shop"},
+        "input_schema": {"type": "object"},
+        "output_schema": {"required": ["charge"]},
+    }
+
+
+def test_nulls_stand_for_the_defaults(sql: Session) -> None:
+    sql(f"select pgflow.create_flow('order', {', '.join(['null'] * 9)})")
+    assert sql.value("select pgflow.flow_definition('order')") == {"slug": "order"}
 
 
 def test_an_existing_flow_is_returned_unchanged(sql: Session) -> None:
     [first] = sql("select * from pgflow.create_flow('order', 7, 8, 9)")
-    [second] = sql("select * from pgflow.create_flow('order', 1, 1, 1)")
+    [second] = sql("select * from pgflow.create_flow('order', 1, 1, 1, description => 'New')")
     assert second == first
     assert sql.value("select count(*) from pgflow.flows") == 1
     assert sql.value("select count(*) from pgflow.flow_versions") == 1
@@ -72,6 +116,13 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("-1, 5, 60", "opt_max_attempts_is_nonnegative"),
         ("3, -1, 60", "opt_base_delay_is_nonnegative"),
         ("3, 5, 0", "opt_timeout_is_positive"),
+        ("max_delay => -1", "opt_max_delay_is_nonnegative"),
+        ("jitter => 'some'", "jitter_is_valid"),
+        ("tags => '[]'", "tags_are_an_object"),
+        ("tags => '{\"a\": 1}'", "tags_are_texts"),
+        ("tags => '{\"a\": []}'", "tags_are_texts"),
+        ("input_schema => '3'", "input_schema_is_object"),
+        ("output_schema => 'null'", "output_schema_is_object"),
     ],
 )
 def test_an_option_out_of_range_breaks_the_published_constraint(

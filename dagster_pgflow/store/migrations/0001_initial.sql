@@ -61,18 +61,27 @@ create table pgflow.flows (
   input_schema jsonb,
   output_schema jsonb,
   tags jsonb not null default '{}',
+  opt_max_delay integer not null default 3600,
+  opt_jitter text not null default 'none',
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
+  constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
-  constraint tags_are_an_object check (jsonb_typeof(tags) = 'object')
+  constraint tags_are_an_object check (jsonb_typeof(tags) = 'object'),
+  constraint tags_are_texts
+    check (not jsonb_path_exists(tags, 'strict $.* ? (@.type() != "string")', '{}', true))
 );
 
 comment on table pgflow.flows is 'Flows as they stand now; flow_versions keeps how they were';
 comment on column pgflow.flows.opt_base_delay is 'Seconds; try n + 1 waits base_delay * 2^n';
+comment on column pgflow.flows.opt_max_delay is 'Seconds; no wait between two tries is longer';
+comment on column pgflow.flows.opt_jitter is
+  'What chance does to a wait: nothing, or it takes part of it (full), or up to twice (plus-minus)';
 comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';
 
 -- 0210_steps.sql
@@ -101,6 +110,10 @@ create table pgflow.steps (
   initial_tasks integer,
   run_if text,
   run_unless text,
+  opt_max_delay integer,
+  opt_jitter text,
+  collect_errors boolean not null default false,
+  pipelined boolean not null default false,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -112,6 +125,8 @@ create table pgflow.steps (
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
   constraint opt_start_delay_is_nonnegative check (opt_start_delay >= 0),
+  constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
+  constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
   constraint required_input_pattern_is_object
     check (jsonb_typeof(required_input_pattern) = 'object'),
   constraint forbidden_input_pattern_is_object
@@ -133,7 +148,14 @@ create table pgflow.steps (
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint run_if_is_not_empty check (run_if <> ''),
-  constraint run_unless_is_not_empty check (run_unless <> '')
+  constraint run_unless_is_not_empty check (run_unless <> ''),
+  constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
+  constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
+  constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
+  constraint pipelined_step_has_no_condition check (
+    not pipelined
+    or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
+  )
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -151,6 +173,10 @@ comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
 comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
+comment on column pgflow.steps.collect_errors is
+  'Whether an element of a map step that fails for good leaves an error in its place';
+comment on column pgflow.steps.pipelined is
+  'Whether an element starts as soon as the map step before has done its own';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -486,6 +512,8 @@ as $$
       'depends_on', needed.slugs,
       'handler', step.handler,
       'batch_size', step.batch_size,
+      'collect_errors', nullif(step.collect_errors, false),
+      'pipelined', nullif(step.pipelined, false),
       'flow', step.subflow_slug,
       'run_if', step.run_if,
       'run_unless', step.run_unless,
@@ -495,6 +523,8 @@ as $$
         'max_attempts', step.opt_max_attempts,
         'base_delay', step.opt_base_delay,
         'timeout', step.opt_timeout,
+        'max_delay', step.opt_max_delay,
+        'jitter', step.opt_jitter,
         'start_delay', step.opt_start_delay
       )), '{}')
     ))
@@ -554,7 +584,9 @@ as $$
       'options', nullif(jsonb_strip_nulls(jsonb_build_object(
         'max_attempts', nullif(flow.opt_max_attempts, 3),
         'base_delay', nullif(flow.opt_base_delay, 5),
-        'timeout', nullif(flow.opt_timeout, 60)
+        'timeout', nullif(flow.opt_timeout, 60),
+        'max_delay', nullif(flow.opt_max_delay, 3600),
+        'jitter', nullif(flow.opt_jitter, 'none')
       )), '{}')
     ))
     || pgflow.json_field('tags', nullif(flow.tags, '{}'))
@@ -875,7 +907,13 @@ create function pgflow.create_flow(
   flow_slug text,
   max_attempts integer default null,
   base_delay integer default null,
-  timeout integer default null
+  timeout integer default null,
+  max_delay integer default null,
+  jitter text default null,
+  description text default '',
+  tags jsonb default '{}',
+  input_schema jsonb default null,
+  output_schema jsonb default null
 ) returns pgflow.flows
 language plpgsql
 set search_path to ''
@@ -889,12 +927,21 @@ begin
     from pgflow.flows as existing
     where existing.flow_slug = create_flow.flow_slug;
     exit when found;
-    insert into pgflow.flows (flow_slug, opt_max_attempts, opt_base_delay, opt_timeout)
+    insert into pgflow.flows (
+      flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
+      description, tags, input_schema, output_schema
+    )
     values (
       create_flow.flow_slug,
       coalesce(create_flow.max_attempts, 3),
       coalesce(create_flow.base_delay, 5),
-      coalesce(create_flow.timeout, 60)
+      coalesce(create_flow.timeout, 60),
+      coalesce(create_flow.max_delay, 3600),
+      coalesce(create_flow.jitter, 'none'),
+      coalesce(create_flow.description, ''),
+      coalesce(create_flow.tags, '{}'),
+      create_flow.input_schema,
+      create_flow.output_schema
     )
     on conflict do nothing
     returning * into flow;
@@ -905,7 +952,9 @@ begin
 end
 $$;
 
-comment on function pgflow.create_flow(text, integer, integer, integer) is
+comment on function pgflow.create_flow(
+  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb
+) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';
 
 -- 0511_create_flow_of_workflow.sql
@@ -1062,6 +1111,63 @@ begin
 end
 $$;
 
+-- 0524_refuse_bad_pipeline.sql
+-- Whether the step before may be joined is known only here; the constraints hold for the rest.
+create function pgflow.refuse_bad_pipeline(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  source pgflow.steps;
+  broken_constraint text;
+  mistake text;
+begin
+  if not step.pipelined and not step.collect_errors then
+    return;
+  end if;
+  select earlier.* into source
+  from pgflow.steps as earlier
+  where earlier.flow_slug = step.flow_slug and earlier.step_slug = deps_slugs[1];
+
+  if step.collect_errors and step.step_type <> 'map' then
+    broken_constraint := 'only_map_steps_collect_errors';
+    mistake := 'collects errors, which only a map step can; leave collect_errors out';
+  elsif not step.pipelined then
+    return;
+  elsif step.step_type <> 'map' then
+    broken_constraint := 'only_map_steps_are_pipelined';
+    mistake := 'is pipelined, which only a map step can be; leave pipelined out';
+  elsif source.step_type is distinct from 'map' then
+    broken_constraint := 'pipelined_step_follows_a_map_step';
+    mistake := 'is pipelined, but does not depend on a map step; let it depend on one, or leave pipelined out';
+  elsif num_nonnulls(
+    step.required_input_pattern, step.forbidden_input_pattern, step.run_if, step.run_unless
+  ) > 0 then
+    broken_constraint := 'pipelined_step_has_no_condition';
+    mistake := 'is pipelined, so that it begins before its whole input is known, and cannot have a condition; remove one of the two';
+  elsif step.batch_size is not null then
+    broken_constraint := 'pipelined_step_takes_over_batches';
+    mistake := format(
+      'is pipelined and takes over the batches of "%s"; say batch_size there', source.step_slug
+    );
+  elsif source.when_exhausted <> 'fail' and not source.collect_errors then
+    broken_constraint := 'pipelined_step_follows_a_step_that_fails';
+    mistake := format(
+      'is pipelined behind "%s", whose when_exhausted is %s; let that one fail or collect its errors, or leave pipelined out',
+      source.step_slug, source.when_exhausted
+    );
+  else
+    return;
+  end if;
+  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+    using errcode = 'check_violation', constraint = broken_constraint;
+end
+$$;
+
+comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
+  'Raises when a step is pipelined, or collects errors, where that cannot be';
+
 -- 0530_add_step.sql
 create function pgflow.add_step(
   flow_slug text,
@@ -1085,7 +1191,11 @@ create function pgflow.add_step(
   output_schema jsonb default null,
   initial_tasks integer default null,
   run_if text default null,
-  run_unless text default null
+  run_unless text default null,
+  max_delay integer default null,
+  jitter text default null,
+  collect_errors boolean default false,
+  pipelined boolean default false
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -1118,6 +1228,10 @@ begin
   step.initial_tasks := add_step.initial_tasks;
   step.run_if := add_step.run_if;
   step.run_unless := add_step.run_unless;
+  step.opt_max_delay := add_step.max_delay;
+  step.opt_jitter := add_step.jitter;
+  step.collect_errors := coalesce(add_step.collect_errors, false);
+  step.pipelined := coalesce(add_step.pipelined, false);
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -1140,6 +1254,7 @@ begin
       using errcode = 'unique_violation', constraint = 'steps_pkey';
   end if;
 
+  perform pgflow.refuse_bad_pipeline(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;
@@ -1327,7 +1442,7 @@ as $$
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
-    run_if, run_unless
+    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined
   )
   select
     insert_steps.flow_slug,
@@ -1350,7 +1465,11 @@ as $$
     nullif(given.step -> 'input_schema', 'null'),
     nullif(given.step -> 'output_schema', 'null'),
     given.step ->> 'run_if',
-    given.step ->> 'run_unless'
+    given.step ->> 'run_unless',
+    (given.step #>> '{options,max_delay}')::integer,
+    given.step #>> '{options,jitter}',
+    coalesce((given.step ->> 'collect_errors')::boolean, false),
+    coalesce((given.step ->> 'pipelined')::boolean, false)
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
@@ -1394,6 +1513,8 @@ begin
     opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
     opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
     opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    opt_max_delay = coalesce((definition #>> '{options,max_delay}')::integer, 3600),
+    opt_jitter = coalesce(definition #>> '{options,jitter}', 'none'),
     description = coalesce(definition ->> 'description', ''),
     input_schema = nullif(definition -> 'input_schema', 'null'),
     output_schema = nullif(definition -> 'output_schema', 'null'),

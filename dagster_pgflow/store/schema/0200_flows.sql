@@ -8,16 +8,25 @@ create table pgflow.flows (
   input_schema jsonb,
   output_schema jsonb,
   tags jsonb not null default '{}',
+  opt_max_delay integer not null default 3600,
+  opt_jitter text not null default 'none',
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
+  constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
-  constraint tags_are_an_object check (jsonb_typeof(tags) = 'object')
+  constraint tags_are_an_object check (jsonb_typeof(tags) = 'object'),
+  constraint tags_are_texts
+    check (not jsonb_path_exists(tags, 'strict $.* ? (@.type() != "string")', '{}', true))
 );
 
 comment on table pgflow.flows is 'Flows as they stand now; flow_versions keeps how they were';
 comment on column pgflow.flows.opt_base_delay is 'Seconds; try n + 1 waits base_delay * 2^n';
+comment on column pgflow.flows.opt_max_delay is 'Seconds; no wait between two tries is longer';
+comment on column pgflow.flows.opt_jitter is
+  'What chance does to a wait: nothing, or it takes part of it (full), or up to twice (plus-minus)';
 comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';

@@ -23,6 +23,10 @@ create table pgflow.steps (
   initial_tasks integer,
   run_if text,
   run_unless text,
+  opt_max_delay integer,
+  opt_jitter text,
+  collect_errors boolean not null default false,
+  pipelined boolean not null default false,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -34,6 +38,8 @@ create table pgflow.steps (
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
   constraint opt_start_delay_is_nonnegative check (opt_start_delay >= 0),
+  constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
+  constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
   constraint required_input_pattern_is_object
     check (jsonb_typeof(required_input_pattern) = 'object'),
   constraint forbidden_input_pattern_is_object
@@ -55,7 +61,14 @@ create table pgflow.steps (
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint run_if_is_not_empty check (run_if <> ''),
-  constraint run_unless_is_not_empty check (run_unless <> '')
+  constraint run_unless_is_not_empty check (run_unless <> ''),
+  constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
+  constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
+  constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
+  constraint pipelined_step_has_no_condition check (
+    not pipelined
+    or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
+  )
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -73,3 +86,7 @@ comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
 comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
+comment on column pgflow.steps.collect_errors is
+  'Whether an element of a map step that fails for good leaves an error in its place';
+comment on column pgflow.steps.pipelined is
+  'Whether an element starts as soon as the map step before has done its own';

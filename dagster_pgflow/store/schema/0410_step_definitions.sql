@@ -11,6 +11,8 @@ as $$
       'depends_on', needed.slugs,
       'handler', step.handler,
       'batch_size', step.batch_size,
+      'collect_errors', nullif(step.collect_errors, false),
+      'pipelined', nullif(step.pipelined, false),
       'flow', step.subflow_slug,
       'run_if', step.run_if,
       'run_unless', step.run_unless,
@@ -20,6 +22,8 @@ as $$
         'max_attempts', step.opt_max_attempts,
         'base_delay', step.opt_base_delay,
         'timeout', step.opt_timeout,
+        'max_delay', step.opt_max_delay,
+        'jitter', step.opt_jitter,
         'start_delay', step.opt_start_delay
       )), '{}')
     ))

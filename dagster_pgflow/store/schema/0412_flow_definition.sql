@@ -10,7 +10,9 @@ as $$
       'options', nullif(jsonb_strip_nulls(jsonb_build_object(
         'max_attempts', nullif(flow.opt_max_attempts, 3),
         'base_delay', nullif(flow.opt_base_delay, 5),
-        'timeout', nullif(flow.opt_timeout, 60)
+        'timeout', nullif(flow.opt_timeout, 60),
+        'max_delay', nullif(flow.opt_max_delay, 3600),
+        'jitter', nullif(flow.opt_jitter, 'none')
       )), '{}')
     ))
     || pgflow.json_field('tags', nullif(flow.tags, '{}'))

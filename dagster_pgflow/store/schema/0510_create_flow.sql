@@ -2,7 +2,13 @@ create function pgflow.create_flow(
   flow_slug text,
   max_attempts integer default null,
   base_delay integer default null,
-  timeout integer default null
+  timeout integer default null,
+  max_delay integer default null,
+  jitter text default null,
+  description text default '',
+  tags jsonb default '{}',
+  input_schema jsonb default null,
+  output_schema jsonb default null
 ) returns pgflow.flows
 language plpgsql
 set search_path to ''
@@ -16,12 +22,21 @@ begin
     from pgflow.flows as existing
     where existing.flow_slug = create_flow.flow_slug;
     exit when found;
-    insert into pgflow.flows (flow_slug, opt_max_attempts, opt_base_delay, opt_timeout)
+    insert into pgflow.flows (
+      flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
+      description, tags, input_schema, output_schema
+    )
     values (
       create_flow.flow_slug,
       coalesce(create_flow.max_attempts, 3),
       coalesce(create_flow.base_delay, 5),
-      coalesce(create_flow.timeout, 60)
+      coalesce(create_flow.timeout, 60),
+      coalesce(create_flow.max_delay, 3600),
+      coalesce(create_flow.jitter, 'none'),
+      coalesce(create_flow.description, ''),
+      coalesce(create_flow.tags, '{}'),
+      create_flow.input_schema,
+      create_flow.output_schema
     )
     on conflict do nothing
     returning * into flow;
@@ -32,5 +47,7 @@ begin
 end
 $$;
 
-comment on function pgflow.create_flow(text, integer, integer, integer) is
+comment on function pgflow.create_flow(
+  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb
+) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';

@@ -20,7 +20,11 @@ create function pgflow.add_step(
   output_schema jsonb default null,
   initial_tasks integer default null,
   run_if text default null,
-  run_unless text default null
+  run_unless text default null,
+  max_delay integer default null,
+  jitter text default null,
+  collect_errors boolean default false,
+  pipelined boolean default false
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -53,6 +57,10 @@ begin
   step.initial_tasks := add_step.initial_tasks;
   step.run_if := add_step.run_if;
   step.run_unless := add_step.run_unless;
+  step.opt_max_delay := add_step.max_delay;
+  step.opt_jitter := add_step.jitter;
+  step.collect_errors := coalesce(add_step.collect_errors, false);
+  step.pipelined := coalesce(add_step.pipelined, false);
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -75,6 +83,7 @@ begin
       using errcode = 'unique_violation', constraint = 'steps_pkey';
   end if;
 
+  perform pgflow.refuse_bad_pipeline(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;

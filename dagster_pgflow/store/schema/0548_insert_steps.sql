@@ -7,7 +7,7 @@ as $$
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
-    run_if, run_unless
+    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined
   )
   select
     insert_steps.flow_slug,
@@ -30,7 +30,11 @@ as $$
     nullif(given.step -> 'input_schema', 'null'),
     nullif(given.step -> 'output_schema', 'null'),
     given.step ->> 'run_if',
-    given.step ->> 'run_unless'
+    given.step ->> 'run_unless',
+    (given.step #>> '{options,max_delay}')::integer,
+    given.step #>> '{options,jitter}',
+    coalesce((given.step ->> 'collect_errors')::boolean, false),
+    coalesce((given.step ->> 'pipelined')::boolean, false)
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

@@ -13,6 +13,8 @@ begin
     opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
     opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
     opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    opt_max_delay = coalesce((definition #>> '{options,max_delay}')::integer, 3600),
+    opt_jitter = coalesce(definition #>> '{options,jitter}', 'none'),
     description = coalesce(definition ->> 'description', ''),
     input_schema = nullif(definition -> 'input_schema', 'null'),
     output_schema = nullif(definition -> 'output_schema', 'null'),

@@ -4,6 +4,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
+from dagster_pgflow.validation.lint.delays import delays_have_an_effect
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
 from dagster_pgflow.validation.lint.settings import settings_have_an_effect
 from dagster_pgflow.validation.rule import KnownFlows, Rule
@@ -11,6 +12,7 @@ from dagster_pgflow.validation.rule import KnownFlows, Rule
 LINTS: tuple[Rule, ...] = (
     conditions_can_hold,
     settings_have_an_effect,
+    delays_have_an_effect,
     final_steps_are_reached,
     maps_are_fed_lists,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -18,8 +18,16 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
                 f'Step "{step.slug}" says what happens when its condition does not hold, but has'
                 " no condition; add one, or leave when_unmet out.",
             )
-        if isinstance(step, SubflowStep):
-            yield from _of_subflow(step)
+        match step:
+            case SubflowStep():
+                yield from _of_subflow(step)
+            case MapStep(collect_errors=True) if step.when_exhausted != "fail":
+                yield Problem(
+                    "setting-without-effect",
+                    f"steps.{step.slug}.when_exhausted",
+                    f'Map step "{step.slug}" collects the errors of its elements, so that it is'
+                    " never exhausted as a whole; leave when_exhausted or collect_errors out.",
+                )
 
 
 def has_condition(step: Step) -> bool:

@@ -47,11 +47,22 @@ def test_dependencies_are_one_slug_or_many() -> None:
 
 
 def test_options_of_a_step_are_keyword_arguments() -> None:
-    flow = Flow("f").map("a", max_attempts=1, base_delay=2, timeout=3, start_delay=4, batch_size=5)
+    flow = Flow("f").map(
+        "a", max_attempts=1, base_delay=2, timeout=3, start_delay=4, max_delay=5, jitter="full"
+    )
     [step] = flow.steps
-    assert step.options == StepOptions(max_attempts=1, base_delay=2, timeout=3, start_delay=4)
-    assert isinstance(step, MapStep)
-    assert step.batch_size == 5
+    assert step.options == StepOptions(
+        max_attempts=1, base_delay=2, timeout=3, start_delay=4, max_delay=5, jitter="full"
+    )
+
+
+def test_what_a_map_step_has_of_its_own_is_keyword_arguments() -> None:
+    flow = Flow("f").map("a", batch_size=5, collect_errors=True).map("b", pipelined=True)
+    one, two = flow.steps
+    assert isinstance(one, MapStep)
+    assert isinstance(two, MapStep)
+    assert (one.batch_size, one.collect_errors, one.pipelined) == (5, True, False)
+    assert (two.batch_size, two.collect_errors, two.pipelined) == (None, False, True)
 
 
 def test_conditions_of_a_step_are_keyword_arguments() -> None:
@@ -115,10 +126,3 @@ def test_a_schedule_starts_the_flow_with_an_empty_object_unless_told_otherwise()
 def test_a_flow_may_hold_mistakes_until_it_is_validated() -> None:
     flow = Flow("not a slug").step("a", depends_on="nothing").map("m", max_attempts=-1)
     assert len(flow.steps) == 2
-
-
-def test_an_argument_that_does_not_exist_is_refused() -> None:
-    with pytest.raises(ValidationError, match="retries"):
-        Flow("f").step("a", retries=3)  # type: ignore[call-arg]
-    with pytest.raises(ValidationError, match="owner"):
-        Flow("f", owner="me")

@@ -6,14 +6,17 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import (
+    by_slug,
     contains_maps,
     dependents,
     find_cycle,
     in_order,
     known_deps,
     leaves,
+    pipeline_behind,
+    pipeline_head,
 )
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.step import MapStep, Step
 
 DIAMOND = (
     Flow("f")
@@ -71,6 +74,49 @@ def test_a_flow_contains_the_maps_of_the_flows_in_it() -> None:
     }
     found = {slug: contains_maps(flow, flows) for slug, flow in flows.items()}
     assert found == {"mapping": True, "plain": False, "around": True}
+
+
+PIPELINES = (
+    Flow("f")
+    .step("list")
+    .map("a", depends_on="list")
+    .map("b", depends_on="a", pipelined=True)
+    .map("c", depends_on="b", pipelined=True)
+    .map("d", depends_on="b", pipelined=True)
+    .map("waits", depends_on="a")
+    .map("e", depends_on="waits", pipelined=True)
+    .step("end", depends_on=["c", "d"])
+)
+
+
+def map_steps(flow: Flow) -> dict[str, MapStep]:
+    return {step.slug: step for step in flow.steps if isinstance(step, MapStep)}
+
+
+def test_the_head_of_a_pipeline_is_its_first_map_step() -> None:
+    maps = map_steps(PIPELINES)
+    heads = {slug: pipeline_head(by_slug(PIPELINES), step).slug for slug, step in maps.items()}
+    assert heads == {"a": "a", "b": "a", "c": "a", "d": "a", "waits": "waits", "e": "waits"}
+
+
+def test_behind_a_map_step_are_the_pipelined_ones_that_take_over_its_batches() -> None:
+    maps = map_steps(PIPELINES)
+    behind = {
+        slug: [step.slug for step in pipeline_behind(PIPELINES, step)]
+        for slug, step in maps.items()
+    }
+    assert behind == {
+        "a": ["b", "c", "d"], "b": ["c", "d"], "c": [], "d": [], "waits": ["e"], "e": []
+    }  # fmt: skip
+
+
+def test_a_long_pipeline_has_one_head() -> None:
+    flow = Flow("f").map("m0")
+    for number in range(1, 300):
+        flow = flow.map(f"m{number}", depends_on=f"m{number - 1}", pipelined=True)
+    maps = map_steps(flow)
+    assert pipeline_head(by_slug(flow), maps["m299"]) == maps["m0"]
+    assert len(list(pipeline_behind(flow, maps["m0"]))) == 299
 
 
 def test_a_hundred_layers_of_flows_are_searched_once_each() -> None:

@@ -32,6 +32,22 @@ def test_a_subflow_has_no_attempts_of_its_own() -> None:
     ]
 
 
+def test_a_map_that_collects_errors_is_never_exhausted() -> None:
+    flow = Flow("f").map("m", collect_errors=True, when_exhausted="skip").map("n", "h")
+    assert findings(settings_have_an_effect, flow) == [
+        (
+            "setting-without-effect",
+            "steps.m.when_exhausted",
+            (
+                'Map step "m" collects the errors of its elements, so that it is never exhausted'
+                " as a whole; leave when_exhausted or collect_errors out."
+            ),
+        )
+    ]
+    flow = Flow("f").map("m", collect_errors=True).map("n", when_exhausted="skip")
+    assert findings(settings_have_an_effect, flow) == []
+
+
 def test_a_plain_subflow_is_fine() -> None:
     flow = Flow("f", timeout=9).subflow("s", "payment", if_={"a": 1}, when_unmet="skip-cascade")
     assert findings(settings_have_an_effect, flow) == []

@@ -1,0 +1,133 @@
+"""What is wrong with a call of `Flow(...)`, `.step(...)` and the like, in the caller's words."""
+
+import reprlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dagster_pgflow.errors import InvalidFlow, Problem
+
+M = TypeVar("M", bound=BaseModel)
+
+ELSEWHERE = {
+    "batch_size": ".map()",
+    "collect_errors": ".map()",
+    "pipelined": ".map()",
+    "handler": ".step() and .map()",
+    "params": ".step() and .map()",
+    "flow": ".subflow()",
+}
+"""Arguments that only some of the methods take."""
+
+MEANT = {
+    "retries": "max_attempts",
+    "max_retries": "max_attempts",
+    "delay": "base_delay",
+    "deps": "depends_on",
+    "needs": "depends_on",
+    "after": "depends_on",
+    "condition": "run_if",
+    "when": "run_if",
+}
+"""What other libraries call our arguments, where the letters do not tell."""
+
+WANTED = {
+    "depends_on": "a slug, or a list of slugs",
+    "handler": "the name of a handler, or a function with @handler before it",
+    "flow": "a Flow, or the slug of one",
+    "input_schema": "a JSON Schema, or a type",
+    "output_schema": "a JSON Schema, or a type",
+}
+"""What some arguments must be; of all others the kind tells."""
+
+KINDS = {
+    "int": "a whole number",
+    "bool": "True or False",
+    "string": "text",
+    "dict": "a dict",
+    "tuple": "a list",
+}
+"""What an argument must be, by the first word of pydantic's kind of error."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that adds to a flow.
+
+    Attributes:
+        flow_slug: The flow.
+        written: What was called, such as `.step()`.
+        path: What it adds, such as `steps.charge`; empty for the flow itself.
+        takes: The arguments that there are.
+    """
+
+    flow_slug: str
+    written: str
+    path: str
+    takes: Collection[str]
+
+    def make(self, model: type[M], fields: Mapping[str, Any], strangers: Collection[str]) -> M:
+        """Return what the call adds.
+
+        Args:
+            model: What it is.
+            fields: Its fields.
+            strangers: Arguments of the call that there are not.
+
+        Raises:
+            InvalidFlow: With each argument that there is not, or that cannot be what it is.
+        """
+        problems = [self._unknown(name) for name in strangers]
+        try:
+            made = model(**fields)
+        except ValidationError as error:
+            raise InvalidFlow(self.flow_slug, [*problems, *self.problems_of(error)]) from None
+        if problems:
+            raise InvalidFlow(self.flow_slug, problems)
+        return made
+
+    def problems_of(self, error: ValidationError) -> Iterator[Problem]:
+        """Yield what pydantic says, about the arguments as they were written."""
+        for details in error.errors(include_url=False):
+            # Options are arguments like all others, unless they came as one.
+            outer = ("options",) if len(details["loc"]) > 1 else ()
+            name, *inside = details["loc"][details["loc"][:1] == outer :]
+            argument = str(name)
+            if details["type"] == "extra_forbidden" and not inside:
+                yield self._unknown(argument)
+                continue
+            place = argument + "".join(f"[{part!r}]" for part in inside)
+            yield Problem(
+                "wrong-argument",
+                self._path(argument),
+                f"{place} is {reprlib.repr(details['input'])}; {_advice(argument, details)}.",
+            )
+
+    def _unknown(self, name: str) -> Problem:
+        meant = MEANT.get(name) or next(iter(get_close_matches(name, self.takes, 1)), None)
+        if name in ELSEWHERE:
+            advice = f"that is an argument of {ELSEWHERE[name]}"
+        elif meant in self.takes:
+            advice = f'"{meant}" may be meant'
+        else:
+            advice = f"there are: {', '.join(self.takes)}"
+        message = f'{self.written} has no argument "{name}"; {advice}.'
+        return Problem("unknown-argument", self._path(name), message)
+
+    def _path(self, argument: str) -> str:
+        return f"{self.path}.{argument}" if self.path else argument
+
+
+def _advice(argument: str, details: Any) -> str:
+    kind = details["type"].partition("_")[0]
+    if kind == "literal":
+        words = details["ctx"]["expected"]
+        close = get_close_matches(str(details["input"]), words.split("'")[1::2], 1)
+        meant = f", and '{close[0]}' may be meant" if close else ""
+        return f"it must be {words}{meant}"
+    if len(details["loc"]) == 1 and argument in WANTED:
+        return f"it must be {WANTED[argument]}"
+    return f"it must be {KINDS[kind]}" if kind in KINDS else f"pydantic says: {details['msg']}"

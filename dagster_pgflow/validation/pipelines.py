@@ -1,0 +1,60 @@
+"""A pipelined map step has a map step before it whose elements it can take over one by one."""
+
+from collections.abc import Iterator
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import MapStep, Step
+from dagster_pgflow.validation.rule import KnownFlows
+
+
+def pipelined_maps_can_begin_early(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Check what stands before each pipelined map step, and what the step itself says."""
+    steps = by_slug(flow)
+    for step in flow.steps:
+        if isinstance(step, MapStep) and step.pipelined:
+            yield from _of_source(
+                step, [steps.get(slug) for slug in dict.fromkeys(step.depends_on)]
+            )
+            yield from _of_step(step)
+
+
+def _of_source(step: MapStep, sources: list[Step | None]) -> Iterator[Problem]:
+    """Check the step before; that it exists and is the only one, other rules check."""
+    match sources:
+        case [MapStep() as source]:
+            if source.when_exhausted != "fail" and not source.collect_errors:
+                yield Problem(
+                    "pipelined-behind-a-skip",
+                    f"steps.{step.slug}.pipelined",
+                    f'Map step "{step.slug}" is pipelined behind "{source.slug}", whose'
+                    f" when_exhausted is {source.when_exhausted}, so that elements would be on"
+                    f' their way when it is skipped; let "{source.slug}" fail or collect its'
+                    " errors, or leave pipelined out.",
+                )
+        case [] | [_] if None not in sources:
+            yield Problem(
+                "pipelined-without-map",
+                f"steps.{step.slug}.pipelined",
+                f'Map step "{step.slug}" is pipelined, but does not depend on a map step; let it'
+                " depend on one, or leave pipelined out.",
+            )
+
+
+def _of_step(step: MapStep) -> Iterator[Problem]:
+    given = {"if": step.if_, "if_not": step.if_not} | step.expressions
+    for name in (name for name, condition in given.items() if condition is not None):
+        yield Problem(
+            "pipelined-with-condition",
+            f"steps.{step.slug}.{name}",
+            f'Map step "{step.slug}" is pipelined, so that it begins before its whole input is'
+            f" known, and cannot have a condition; remove {name} or pipelined.",
+        )
+    if step.batch_size is not None:
+        yield Problem(
+            "pipelined-with-batch-size",
+            f"steps.{step.slug}.batch_size",
+            f'Map step "{step.slug}" is pipelined and takes over the batches of the map step'
+            " before it; say batch_size there.",
+        )

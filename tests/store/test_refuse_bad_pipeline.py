@@ -1,0 +1,132 @@
+import re
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from tests.postgres import Session
+
+
+@pytest.fixture(autouse=True)
+def flow(sql: Session) -> None:
+    """A flow with a single step, and map steps that end in different ways."""
+    sql("select pgflow.create_flow('f'), pgflow.add_step('f', 'a')")
+    sql("select pgflow.add_step('f', 'm', '{a}', step_type => 'map')")
+    sql("select pgflow.add_step('f', 's', '{a}', step_type => 'map', when_exhausted => 'skip')")
+    sql(
+        "select pgflow.add_step('f', 'c', '{a}', step_type => 'map', when_exhausted => 'skip',"
+        " collect_errors => true)"
+    )
+
+
+@pytest.mark.parametrize("source", ["m", "c"])
+def test_a_map_step_behind_one_that_ends_for_all_elements_may_be_pipelined(
+    sql: Session, source: str
+) -> None:
+    add = "select * from pgflow.add_step('f', 'p', %s, step_type => 'map', pipelined => true)"
+    [first] = sql(add, [source])
+    assert sql(add, [source]) == [first]
+    [row] = sql.records(
+        "select * from pgflow.add_step('f', 'q', '{p}', step_type => 'map', pipelined => true,"
+        " when_exhausted => 'skip-cascade')"
+    )
+    assert row["pipelined"] is True
+    assert sql.value("select pgflow.step_definitions('f') -> 4") == {
+        "type": "map",
+        "slug": "p",
+        "depends_on": [source],
+        "pipelined": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "constraint", "told"),
+    [
+        (
+            "'{}', step_type => 'map'",
+            "pipelined_step_follows_a_map_step",
+            "does not depend on a map step; let it depend on one, or leave pipelined out.",
+        ),
+        (
+            "'{a}', step_type => 'map'",
+            "pipelined_step_follows_a_map_step",
+            "does not depend on a map step; let it depend on one, or leave pipelined out.",
+        ),
+        (
+            "'{m}'",
+            "only_map_steps_are_pipelined",
+            "is pipelined, which only a map step can be; leave pipelined out.",
+        ),
+        (
+            "'{m}', step_type => 'map', required_input_pattern => '{}'",
+            "pipelined_step_has_no_condition",
+            "cannot have a condition; remove one of the two.",
+        ),
+        (
+            "'{m}', step_type => 'map', forbidden_input_pattern => '{}'",
+            "pipelined_step_has_no_condition",
+            "cannot have a condition; remove one of the two.",
+        ),
+        (
+            "'{m}', step_type => 'map', run_if => 'true'",
+            "pipelined_step_has_no_condition",
+            "cannot have a condition; remove one of the two.",
+        ),
+        (
+            "'{m}', step_type => 'map', run_unless => 'true'",
+            "pipelined_step_has_no_condition",
+            "cannot have a condition; remove one of the two.",
+        ),
+        (
+            "'{m}', step_type => 'map', batch_size => 5",
+            "pipelined_step_takes_over_batches",
+            'is pipelined and takes over the batches of "m"; say batch_size there.',
+        ),
+        (
+            "'{s}', step_type => 'map'",
+            "pipelined_step_follows_a_step_that_fails",
+            (
+                'is pipelined behind "s", whose when_exhausted is skip; let that one fail or'
+                " collect its errors, or leave pipelined out."
+            ),
+        ),
+        (
+            "'{m,c}', step_type => 'map'",
+            "map_step_has_at_most_one_dependency",
+            'Map step "p" can have at most one dependency, but 2 were provided: m, c',
+        ),
+    ],
+)
+def test_any_other_pipelined_step_is_refused_with_a_sentence_and_leaves_nothing(
+    sql: Session, arguments: str, constraint: str, told: str
+) -> None:
+    definition = sql.value("select pgflow.flow_definition('f')")
+    versions = sql.value("select count(*) from pgflow.flow_versions")
+    with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(told)) as caught:
+        sql(f"select pgflow.add_step('f', 'p', {arguments}, pipelined => true)")
+    assert caught.value.diag.constraint_name == constraint
+    assert sql.value("select pgflow.flow_definition('f')") == definition
+    assert sql.value("select count(*) from pgflow.flow_versions") == versions
+
+
+def test_only_a_map_step_collects_errors(sql: Session) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match="which only a map step can;"):
+        sql("select pgflow.add_step('f', 'p', '{m}', collect_errors => true)")
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("pipelined = true where step_slug = 'a'", "only_map_steps_are_pipelined"),
+        ("collect_errors = true where step_slug = 'a'", "only_map_steps_collect_errors"),
+        ("pipelined = true, batch_size = 2 where step_slug = 'm'", "takes_over_batches"),
+        ("pipelined = true, run_if = 'true' where step_slug = 'm'", "has_no_condition"),
+        ("opt_jitter = 'some'", "jitter_is_valid"),
+        ("opt_max_delay = -1", "opt_max_delay_is_nonnegative"),
+    ],
+)
+def test_plain_sql_is_held_to_what_one_row_can_tell(
+    sql: Session, change: str, constraint: str
+) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match=constraint):
+        sql(f"update pgflow.steps set {change}")
