@@ -10,7 +10,7 @@ from dagster_pgflow.dsl.python_file import flows_of_python_file
 from dagster_pgflow.dsl.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.validation.validate import parse_flow
+from dagster_pgflow.validation.salvage import flow_of_document
 
 SUFFIXES = (".json", ".yaml", ".yml", ".py")
 
@@ -78,7 +78,7 @@ def _flows_in(path: Path, documents: list[Any]) -> FlowFile:
     entries = list(_entries(documents))
     for place, entry in entries:
         try:
-            flows.append(parse_flow(entry))
+            flows.append(flow_of_document(entry))
         except InvalidFlow as invalid:
             problems += [_placed(problem, place) for problem in invalid.problems]
     if not entries:

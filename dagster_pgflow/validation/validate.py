@@ -1,6 +1,5 @@
 """The list of rules, and the two ways to apply it."""
 
-import reprlib
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
+from dagster_pgflow.validation.shape import problems_of_shape
 from dagster_pgflow.validation.size import flow_fits_in_one_run
 from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
@@ -71,35 +71,4 @@ def parse_flow(document: Any) -> Flow:
     try:
         return Flow.model_validate(document)
     except ValidationError as error:
-        problems = [_problem_of(details) for details in error.errors(include_url=False)]
-        raise InvalidFlow(str(document.get("slug", "?")), problems) from None
-
-
-def _problem_of(details: Any) -> Problem:
-    kinds = ("single", "map", "subflow")
-    path = _path_of(details["loc"])
-    match details["type"]:
-        case "union_tag_invalid" | "union_tag_not_found":
-            given = details["ctx"].get("tag")
-            stated = f'"{given}" is no type of step' if given else "The step has no type"
-            return Problem("unknown-step-type", path, f"{stated}; use one of: {', '.join(kinds)}.")
-        case "extra_forbidden":
-            return Problem("unknown-field", path, "There is no such field here; remove it.")
-        case "missing":
-            return Problem("missing-field", path, "This field is required; add it.")
-        case "tuple_type":
-            wanted = "Input should be a list"
-        case "dict_type" | "model_type" | "model_attributes_type":
-            wanted = "Input should be an object"
-        case _:
-            wanted = details["msg"]
-    return Problem("wrong-value", path, f"{wanted}; got {reprlib.repr(details['input'])}.")
-
-
-def _path_of(location: tuple[str | int, ...]) -> str:
-    """Return where in the document; pydantic names a step's type behind its index."""
-    match location:
-        case ("steps", index, _, *inside):
-            return ".".join(map(str, ("steps", index, *inside)))
-        case _:
-            return ".".join(map(str, location)) or "$"
+        raise InvalidFlow(str(document.get("slug", "?")), problems_of_shape(error)) from None

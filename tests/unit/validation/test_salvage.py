@@ -1,0 +1,120 @@
+"""Documents whose shape is wrong: what was meant, and what the rules say about the rest."""
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.validation.salvage import flow_of_document
+from tests.unit.validation.test_parse_flow import GOOD, anything, broken, places_in
+
+
+def problems_of(document: Any) -> dict[str, str]:
+    """Returns the messages by their paths."""
+    with pytest.raises(InvalidFlow) as caught:
+        flow_of_document(document)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+def codes_of(*steps: Any) -> list[str]:
+    with pytest.raises(InvalidFlow) as caught:
+        flow_of_document({"slug": "f", "steps": list(steps)})
+    return [problem.code for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("step", "advice"),
+    [
+        ({"deps": []}, '"depends_on" may be meant'),
+        ({"dependson": []}, '"depends_on" may be meant'),
+        ({"handlr": "x"}, '"handler" may be meant'),
+        ({"max_attempts": 3}, 'write it inside "options"'),
+        ({"retries": 3}, '"max_attempts" inside "options" may be meant'),
+        ({"options": {"timeuot": 3}}, '"timeout" may be meant'),
+        ({"options": {"handler": "x"}}, 'write it beside "options", not inside'),
+        ({"batch_size": 3}, "only a step of type map has it"),
+        ({"flow": "x"}, "only a step of type subflow has it"),
+        ({"zzz": 3}, "remove it"),
+    ],
+)
+def test_a_field_that_there_is_not_is_told_with_what_was_meant(
+    step: dict[str, Any], advice: str
+) -> None:
+    document = {"slug": "f", "steps": [{"type": "single", "slug": "s", **step}]}
+    assert list(problems_of(document).values()) == [f"There is no such field here; {advice}."]
+
+
+@pytest.mark.parametrize(
+    ("document", "advice"),
+    [
+        ({"slug": "f", "name": "x"}, '"slug" may be meant'),
+        ({"slug": "f", "stpes": []}, '"steps" may be meant'),
+        ({"slug": "f", "schedules": [{"slug": "s", "cron": "* * * * *", "tz": 1}]}, "remove it"),
+    ],
+)
+def test_fields_of_the_flow_and_of_schedules_have_hints_too(document: Any, advice: str) -> None:
+    assert list(problems_of(document).values()) == [f"There is no such field here; {advice}."]
+
+
+def test_problems_of_shape_and_broken_rules_are_told_in_one_go() -> None:
+    found = problems_of(
+        {
+            "slug": "9",
+            "owner": "me",
+            "steps": [
+                {"type": "single", "slug": "a", "deps": ["ghost"]},
+                {"type": "single", "slug": "b", "depends_on": ["b"], "options": {"timeout": 0}},
+                {"type": "single", "slug": "c", "depends_on": "b", "run_if": "nonsense("},
+            ],
+            "schedules": [{"slug": "n", "cron": "never"}, {"slug": "lacks"}],
+        }
+    )
+    assert set(found) == {
+        *("slug", "owner", "steps.0.deps", "steps.2.depends_on", "schedules.1.cron"),
+        *("steps.a.depends_on", "steps.b.depends_on", "steps.b.options.timeout"),
+        *("steps.c.run_if", "schedules.n.cron"),
+    }
+
+
+def test_a_step_that_cannot_be_read_makes_no_other_step_wrong() -> None:
+    after = {"type": "map", "slug": "m", "depends_on": ["x"], "pipelined": True}
+    assert codes_of({"type": "mapp", "slug": "x"}, after) == ["unknown-step-type"]
+    assert codes_of({"type": "subflow", "slug": "x"}, after) == ["missing-field"]
+    assert codes_of({"type": "map", "name": "x"}, after) == ["missing-field", "unknown-field"]
+    assert codes_of({"type": "map"}, after) == ["missing-field"]
+    assert codes_of(5, after) == ["wrong-value"]
+
+
+def test_what_depends_on_steps_that_can_be_read_is_judged_all_the_same() -> None:
+    step = {"type": "single", "slug": "a", "depends_on": ["x", "ghost"]}
+    assert codes_of({"type": "mapp", "slug": "x"}, step) == [
+        "unknown-step-type",
+        "unknown-dependency",
+    ]
+
+
+def reads_or_refuses(document: Any) -> None:
+    with suppress(InvalidFlow):
+        flow_of_document(document)
+
+
+@given(anything)
+def test_no_document_causes_a_traceback(document: Any) -> None:
+    reads_or_refuses(document)
+
+
+@given(st.sampled_from(places_in(GOOD)), anything)
+def test_no_wrong_value_causes_a_traceback(place: tuple[Any, ...], value: Any) -> None:
+    reads_or_refuses(broken(place, lambda holder, key: holder.__setitem__(key, value)))
+
+
+@given(st.sampled_from(places_in(GOOD)), st.sampled_from(["deps", "name", "opt", "tpye"]))
+def test_no_wrong_name_causes_a_traceback(place: tuple[Any, ...], name: str) -> None:
+    def rename(holder: Any, key: Any) -> None:
+        if isinstance(holder, dict):
+            holder[name] = holder.pop(key)
+
+    reads_or_refuses(broken(place, rename))
