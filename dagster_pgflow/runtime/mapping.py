@@ -7,13 +7,13 @@ from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.runtime.values import Batch, Skipped
 
 OPS_SHOWN_ONE_BY_ONE = 100
-OPS_OF_A_LARGE_MAP = 25
+OPS_OF_A_LARGE_MAP = 20
 
 
 def batch_size_for(step: MapStep, elements: int) -> int:
     """Return how many elements one op handles.
 
-    Up to 100 elements each has an op of its own; a larger list is spread over 25 ops, because
+    Up to 100 elements each has an op of its own; a larger list is spread over 20 ops, because
     an op costs Dagster far more time than most handlers take, and its UI far more room.
     """
     if step.batch_size is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from tests.benchmarks.bench_large_map import bench_large_map
 from tests.benchmarks.bench_loading import bench_loading
 from tests.benchmarks.bench_map import bench_map
 from tests.postgres import Server, running_server, sqlalchemy_url
@@ -27,6 +28,9 @@ def main(names: list[str]) -> None:
         if not names or "map" in names:
             with _instance(server) as instance:
                 bench_map(server, instance)
+        if not names or "large_map" in names:
+            with _instance(server) as instance:
+                bench_large_map(server, instance)
         server.close()
 
 

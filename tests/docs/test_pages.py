@@ -18,11 +18,14 @@ from dagster_pgflow.model.options import (
     DEFAULT_BASE_DELAY,
     DEFAULT_MAX_ATTEMPTS,
     DEFAULT_TIMEOUT,
+    FlowOptions,
+    StepOptions,
+    effort_of,
 )
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus, TaskStatus
 from dagster_pgflow.model.step import WhenExhausted, WhenUnmet
 from dagster_pgflow.projection.sensor import BUDGET_S
-from dagster_pgflow.runtime.backoff import MAX_DELAY, delay_before
+from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.mapping import OPS_OF_A_LARGE_MAP, OPS_SHOWN_ONE_BY_ONE
 from dagster_pgflow.runtime.outcome import INLINE_BYTES
@@ -33,6 +36,7 @@ from tests.postgres import Session
 DOCS = ROOT / "docs"
 IMAGES = sorted((DOCS / "images").iterdir())
 LARGEST_IMAGE = 150 * 1024
+EFFORT = effort_of(FlowOptions(), StepOptions())
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 WHAT_USERS_CALL = (
@@ -208,13 +212,13 @@ def test_the_sql_page_names_every_parameter_of_the_other_call_style(sql: Session
     ("name", "told", "is_so"),
     [
         ("flows.md", "Up to 100 elements get an op each", OPS_SHOWN_ONE_BY_ONE == 100),
-        ("flows.md", "spread over 25 ops", OPS_OF_A_LARGE_MAP == 25),
+        ("flows.md", "spread over 20 ops", OPS_OF_A_LARGE_MAP == 20),
         ("flows.md", "| `max_attempts` | 3 |", DEFAULT_MAX_ATTEMPTS == 3),
         ("flows.md", "| `base_delay` | 5 |", DEFAULT_BASE_DELAY == 5),
         ("flows.md", "| `timeout` | 60 |", DEFAULT_TIMEOUT == 60),
-        ("flows.md", "an hour at most", MAX_DELAY == 3600),
-        ("flows.md", "ten seconds after the first failure", delay_before(2, 5) == 10),
-        ("flows.md", "twenty\nseconds after the second", delay_before(3, 5) == 20),
+        ("flows.md", "an hour at most", EFFORT.max_delay == 3600),
+        ("flows.md", "ten seconds after the first failure", delay_before(2, EFFORT) == 10),
+        ("flows.md", "twenty\nseconds after the second", delay_before(3, EFFORT) == 20),
         ("deployment.md", "above 1 MiB", DEFAULT_SPILL_BYTES == 1024 * 1024),
         ("deployment.md", "above 4 KiB", INLINE_BYTES == 4096),
         ("deployment.md", "stops by itself** half a minute", _DEFAULT_LINGER_SECONDS == 30),

@@ -14,7 +14,7 @@ from dagster_pgflow.runtime.values import Batch, Skipped
 
 @pytest.mark.parametrize(
     ("elements", "size", "ops"),
-    [(0, 1, 1), (1, 1, 1), (100, 1, 100), (101, 5, 21), (10_000, 400, 25)],
+    [(0, 1, 1), (1, 1, 1), (100, 1, 100), (101, 6, 17), (10_000, 500, 20)],
 )
 def test_up_to_a_hundred_elements_have_an_op_each_and_more_share_25(
     elements: int, size: int, ops: int
