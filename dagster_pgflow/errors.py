@@ -3,6 +3,7 @@
     PgflowError
     ├── InvalidFlow             a definition with problems (all of them, `.problems`)
     ├── InvalidExpression       a text that is no condition in CEL (every mistake, `.mistakes`)
+    ├── InvalidReference        a text that should lead to a value and cannot
     ├── UnknownFlow             no stored flow has this slug
     ├── UnknownVersion          a flow has no version of this number
     ├── InvalidInput            a run input that breaks the flow's input schema
@@ -21,6 +22,7 @@
         ├── HandlerTimedOut         one attempt took longer than its timeout
         ├── ConditionNotMet         an unmet condition with when_unmet = fail
         ├── ExpressionFailed        an expression that has no answer for the values at hand
+        ├── ReferenceFailed         a reference that leads to no value
         ├── TypeViolation           a map was fed something that is no list
         ├── ValueNotJson            a value that cannot be stored as JSON
         ├── RetryAfter              raised by handlers: try again in so many seconds
@@ -98,6 +100,10 @@ class InvalidExpression(PgflowError):
         # Text that is no Unicode could not be printed.
         told = f"`{shown}` is no condition: {places}."
         super().__init__(told.encode(errors="backslashreplace").decode())
+
+
+class InvalidReference(PgflowError):
+    """A text of a definition should be a reference to a value, and is none."""
 
 
 class UnknownFlow(PgflowError):
@@ -201,6 +207,10 @@ class ConditionNotMet(StepError):
 
 class ExpressionFailed(StepError):
     """An expression has no answer for the values that it looks at."""
+
+
+class ReferenceFailed(StepError):
+    """A reference leads to no value, among the values at hand."""
 
 
 class TypeViolation(StepError):

@@ -1,0 +1,101 @@
+"""References and templates."""
+
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.errors import InvalidReference, ReferenceFailed
+from dagster_pgflow.expressions.references import Reference, filled, reference, references_in
+
+VALUES = {
+    "nodes": {"prepare": {"amount": 5, "items": [{"sku": "a"}, None]}, "empty": None},
+    "input": {"id": 7, "name": "Ada"},
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("$nodes.prepare", VALUES["nodes"]["prepare"]),
+        ("$nodes.prepare.amount", 5),
+        ("$nodes.prepare.items.0.sku", "a"),
+        ("$nodes.prepare.items[0].sku", "a"),
+        ("$nodes.prepare.items[1]", None),
+        ("$nodes.empty", None),
+        ("$input", {"id": 7, "name": "Ada"}),
+        ("$input.name", "Ada"),
+        ("Order ${$input.id} for ${ $input.name }", "Order 7 for Ada"),
+        ("${$input.name}", "Ada"),
+        ("${$nodes.prepare.items}", '[{"sku": "a"}, null]'),
+        ("$$nodes.prepare", "$nodes.prepare"),
+        ("$$5", "$5"),
+        ("plain $5 text", "plain $5 text"),
+        (
+            {"a": ["$input.id", 1, None], "b": {"c": "$nodes.empty"}},
+            {"a": [7, 1, None], "b": {"c": None}},
+        ),
+        (True, True),
+        (0, 0),
+    ],
+)
+def test_a_template_stands_for_its_value(template: Any, value: Any) -> None:
+    found = filled(template, VALUES)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "$nodes.ghost",
+            "$nodes.ghost leads nowhere: only these steps have an output here: prepare, empty.",
+        ),
+        (
+            "$nodes.prepare.total",
+            "$nodes.prepare.total leads nowhere: $nodes.prepare has the keys amount, items.",
+        ),
+        (
+            "$nodes.prepare.items.2",
+            "$nodes.prepare.items.2 leads nowhere: $nodes.prepare.items is a list of 2.",
+        ),
+        (
+            "$nodes.prepare.items.sku",
+            "$nodes.prepare.items.sku leads nowhere: $nodes.prepare.items is a list of 2.",
+        ),
+        (
+            "$nodes.prepare.amount.x",
+            "$nodes.prepare.amount.x leads nowhere: $nodes.prepare.amount is 5.",
+        ),
+        ("$nodes.empty.x", "$nodes.empty.x leads nowhere: $nodes.empty is null."),
+        ("$input.name.0", '$input.name.0 leads nowhere: $input.name is "Ada".'),
+        ("x ${$input.no}", "$input.no leads nowhere: $input has the keys id, name."),
+    ],
+)
+def test_a_reference_that_leads_nowhere_says_what_is_there(text: str, message: str) -> None:
+    with pytest.raises(ReferenceFailed) as caught:
+        filled(text, VALUES)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "text", ["$", "$node.a", "$nodes", "$nodes.", "$nodes..a", "$inputs", "$nodes.a b", "$input[x]"]
+)
+def test_what_looks_like_a_reference_and_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidReference):
+        reference(text)
+
+
+def test_references_are_found_with_their_places() -> None:
+    template = {"a": "$input.x", "b": ["no", "is ${$nodes.s.y} and ${$nodes.t}"], "c": "$$input"}
+    assert list(references_in(template, "input")) == [
+        ("input.a", Reference("input", ("x",))),
+        ("input.b[1]", Reference("nodes", ("s", "y"))),
+        ("input.b[1]", Reference("nodes", ("t",))),
+    ]
+
+
+def test_a_reference_knows_its_step_and_its_text() -> None:
+    assert reference("$nodes.s[0].a").step == "s"
+    assert str(reference("$nodes.s[0].a")) == "$nodes.s.0.a"
+    assert reference("$input.s").step is None
