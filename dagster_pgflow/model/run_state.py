@@ -12,6 +12,7 @@ from uuid import UUID
 RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
 TaskStatus = Literal["queued", "started", "completed", "failed", "skipped", "cancelled"]
+AttemptStatus = Literal["started", "completed", "failed", "cancelled"]
 SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
 
 STORED_AT_KEY: Final = "dagster-pgflow/stored_at"
@@ -135,6 +136,24 @@ class TaskRow:
     last_worker_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """A row of `pgflow.node_executions`; `completed_at` is when it ended, however that was."""
+
+    step_path: str
+    task_index: int
+    attempt: int
+    step_slug: str
+    flow_slug: str
+    subrun_path: str | None
+    status: AttemptStatus
+    started_at: datetime
+    completed_at: datetime | None
+    duration_ms: int | None
+    worker_id: str | None
+    error: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunState:
     """All rows of one run, in a fixed order."""
@@ -143,3 +162,4 @@ class RunState:
     subruns: tuple[SubrunRow, ...]
     steps: tuple[StepRow, ...]
     tasks: tuple[TaskRow, ...]
+    attempts: tuple[AttemptRow, ...]

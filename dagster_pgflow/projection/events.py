@@ -5,23 +5,22 @@ begins and ends, when a map step is through with all its batches, when a subrun 
 ends, and that everything unfinished is cancelled when its run is over.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
-from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.projection.event_writer import EventWriter
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, PinnedTree
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, PinnedTree, Task
+from dagster_pgflow.projection.outlook import Outcome, tried, with_outlook
 from dagster_pgflow.projection.sightings import RunFacts, Sighting
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
 from dagster_pgflow.runtime.mapping import batch_size_for
 from dagster_pgflow.runtime.values import Batch, from_wire
-
-Outcome = Mapping[str, Any]
 
 _RUN_ENDS: Final = ("run.completed", "run.failed", "run.cancelled")
 
@@ -50,13 +49,12 @@ def narrate(
         "input": facts.input,
     }
     run_queued = writer.write("run.queued", queued, parent=None)
-    seen = list(sightings)
-    narrator = _Narrator(layout, Unfolding(layout, writer, run_queued), _reports(seen))
-    for sighting in seen:
+    narrator = _Narrator(layout, Unfolding(layout, writer, run_queued))
+    for sighting, outlook in with_outlook(sightings):
         # What is taken over from another run happened before this one.
         if sighting.kind != "reused":
             writer.turn_to(sighting.position, sighting.at)
-        narrator.tell(sighting)
+        narrator.tell(sighting, outlook)
     return writer.written
 
 
@@ -87,10 +85,6 @@ def finished_in(step_key: str) -> str:
     return f"{step_key}/{FINISHED_OUTPUT}"
 
 
-def _reports(sightings: Iterable[Sighting]) -> dict[str, Outcome]:
-    return {s.step_key: s.outcome for s in sightings if s.outcome is not None}
-
-
 @dataclass
 class _MapProgress:
     tasks: int
@@ -105,29 +99,31 @@ class _Narrator:
     Args:
         layout: Where everything stands.
         unfolding: What has begun and ended so far.
-        reports: What each Dagster step reports in the end, as far as that is known. It shows
-            which steps were only started to find out that there is nothing to do for them.
     """
 
-    def __init__(
-        self, layout: Layout, unfolding: Unfolding, reports: Mapping[str, Outcome]
-    ) -> None:
+    def __init__(self, layout: Layout, unfolding: Unfolding) -> None:
         self._layout = layout
         self._unfolding = unfolding
-        self._reports = reports
         self._maps: dict[str, _MapProgress] = {}
-        self._attempts: dict[str, int] = {}
+        self._attempts_over: dict[str, int] = {}
+        self._reported: set[str] = set()
+        self._delayed: dict[str, set[str]] = defaultdict(set)
         self._problems: str | None = None
 
-    def tell(self, sighting: Sighting) -> None:
-        """Write the events that follow from one sighting."""
+    def tell(self, sighting: Sighting, outlook: Outcome | None) -> None:
+        """Write the events that follow from one sighting.
+
+        Args:
+            sighting: What Dagster saw.
+            outlook: For the start of a step, what it reported next.
+        """
         match sighting.kind:
             case "run_started":
                 self._unfolding.open_run()
             case "run_completed" | "run_failed" | "run_cancelled":
                 self._tell_run_end(sighting)
             case _:
-                self._tell_step(sighting)
+                self._tell_step(sighting, outlook)
 
     def _tell_run_end(self, sighting: Sighting) -> None:
         ending = cast("Ending", sighting.kind.removeprefix("run_"))
@@ -144,7 +140,7 @@ class _Narrator:
             error = self._problems or error
         self._unfolding.end_run(ending, error)
 
-    def _tell_step(self, sighting: Sighting) -> None:
+    def _tell_step(self, sighting: Sighting, outlook: Outcome | None) -> None:
         node = sighting.step_key.partition("[")[0]
         path = self._layout.step_nodes.get(node)
         if path is None:
@@ -152,7 +148,9 @@ class _Narrator:
             return
         match sighting.kind:
             case "started":
-                self._start(path, sighting)
+                self._start(path, sighting, outlook)
+            case "reported":
+                self._report(path, sighting)
             case "retrying":
                 self._retry(path, sighting)
             case "succeeded" | "reused":
@@ -172,35 +170,48 @@ class _Narrator:
         elif sighting.outcome:
             self._announce(self._layout.steps[path].scope, sighting.outcome)
 
-    def _start(self, path: str, sighting: Sighting) -> None:
-        report = self._reports.get(sighting.step_key)
-        has_tasks = report is None or bool(report.get("tasks"))
-        if report and not has_tasks and self._ended_elsewhere(path, report):
+    def _start(self, path: str, sighting: Sighting, outlook: Outcome | None) -> None:
+        key = sighting.step_key
+        if outlook and not outlook.get("tasks") and self._ended_elsewhere(path, outlook):
             return
-        attempt = self._attempts[sighting.step_key] = self._attempts.get(sighting.step_key, 0) + 1
+        if (
+            outlook is None
+            and self._layout.steps[path].is_delayed
+            and key not in self._delayed[path]
+        ):
+            return
+        attempt = self._attempts_over.get(key, 0) + 1
         self._unfolding.open_step(path)
-        indexes = self._indexes(path, sighting.step_key)
-        # Which elements of a batch are tried again, only its last report tells.
-        if has_tasks and (attempt == 1 or len(indexes) == 1):
-            for index in indexes:
-                self._unfolding.open_task((path, index), attempt)
+        for index in tried(outlook, self._indexes(path, key), attempt):
+            self._unfolding.open_task((path, index), attempt)
+
+    def _report(self, path: str, sighting: Sighting) -> None:
+        """Tell of an execution of a Dagster step that another one follows."""
+        outcome = sighting.outcome or {}
+        self._reported.add(sighting.step_key)
+        if outcome["status"] != "delayed":
+            self._tell_tasks(path, sighting, outcome)
+            return
+        if not self._delayed[path]:
+            self._unfolding.note("step.delayed", path, {"delay_seconds": outcome["delay_seconds"]})
+        self._delayed[path].add(sighting.step_key)
 
     def _retry(self, path: str, sighting: Sighting) -> None:
-        data = {
-            "attempt": self._attempts.get(sighting.step_key, 1),
-            "error": sighting.error,
-            "delay_seconds": sighting.delay,
-        }
-        indexes = self._indexes(path, sighting.step_key)
-        if len(indexes) == 1:
-            self._unfolding.retry_task((path, indexes[0]), data)
-        else:
-            batch = {"first_task": indexes.start, "tasks": len(indexes)} if indexes else {}
-            self._unfolding.note("step.retrying", path, {**batch, **data})
+        """Tell of another attempt that the op knows nothing of, because its process was lost."""
+        key = sighting.step_key
+        if key in self._reported:
+            self._reported.remove(key)
+            return
+        self._attempts_over[key] = self._attempts_over.get(key, 0) + 1
+        for index in self._indexes(path, key):
+            task = (path, index)
+            if self._unfolding.is_open(task):
+                failure = self._failure_of(task, sighting.error)
+                self._unfolding.retry_task(task, {**failure, "delay_seconds": sighting.delay})
 
     def _succeed(self, path: str, sighting: Sighting) -> None:
         outcome = sighting.outcome or {"status": "completed"}
-        self._end_tasks(path, sighting, outcome)
+        self._tell_tasks(path, sighting, outcome)
         skip = _skip_of(outcome, path)
         if self._layout.steps[path].is_map:
             progress = self._maps.setdefault(path, _MapProgress(0, 0))
@@ -218,10 +229,11 @@ class _Narrator:
     def _fail(self, path: str, sighting: Sighting) -> None:
         error = _error_of(sighting)
         if sighting.outcome is not None:
-            self._end_tasks(path, sighting, sighting.outcome)
+            self._tell_tasks(path, sighting, sighting.outcome)
         for index in self._indexes(path, sighting.step_key):
-            if self._unfolding.is_open((path, index)):
-                self._unfolding.end_task((path, index), "failed", {"error": error})
+            task = (path, index)
+            if self._unfolding.is_open(task):
+                self._unfolding.end_task(task, "failed", self._failure_of(task, error))
         self._unfolding.fail_step(self._failed_in(path, sighting.outcome), error)
 
     def _ended_elsewhere(self, path: str, report: Outcome) -> bool:
@@ -249,32 +261,64 @@ class _Narrator:
 
     def _indexes(self, path: str, step_key: str) -> range:
         """Return the indexes of the tasks that a Dagster step works on, empty when unknown."""
-        step = self._layout.steps[path].step
-        if not isinstance(step, MapStep):
+        batched_as = self._layout.steps[path].batched_as
+        if batched_as is None:
             return range(1)
         key = step_key.partition("[")[2].removesuffix("]")
         progress = self._maps.get(path)
         if progress is None or not key.isdecimal():
             return range(0)
-        size = batch_size_for(step, progress.tasks)
+        size = batch_size_for(batched_as, progress.tasks)
         start = int(key) * size
         return range(start, min(start + size, progress.tasks))
 
-    def _end_tasks(self, path: str, sighting: Sighting, outcome: Outcome) -> None:
+    def _tell_tasks(self, path: str, sighting: Sighting, outcome: Outcome) -> None:
+        """Tell what became of the tasks that a report is about."""
+        retries = outcome["status"] == "retrying"
         for report in outcome.get("tasks", ()):
             task = (path, report["index"])
-            data = {"attempt": report["attempts"], "worker": outcome.get("worker")}
-            data |= {
-                name: report[name]
-                for name in ("started_at", "completed_at", "error")
-                if name in report
-            }
+            data = self._told_of(task, report, outcome)
+            is_known = self._unfolding.attempts_of(task) > 0
+            if (sighting.kind == "reused" or report.get("reused")) and not is_known:
+                data["reused"] = True
+            else:
+                data["attempt"] = self._open_attempt(task, report, sighting.step_key)
             if report["status"] == "completed":
                 data |= _output_of(report["index"], sighting, outcome)
-            if not self._unfolding.is_open(task) and sighting.kind != "reused":
-                self._unfolding.open_step(path)
-                self._unfolding.open_task(task, report["attempts"])
-            self._unfolding.end_task(task, report["status"], data)
+            if retries and report["status"] == "failed" and not report.get("final"):
+                delay = {"delay_seconds": outcome["delay_seconds"]}
+                self._unfolding.retry_task(task, data | delay)
+            else:
+                self._unfolding.end_task(task, report["status"], data)
+
+    def _told_of(self, task: Task, report: Outcome, outcome: Outcome) -> dict[str, Any]:
+        data = {"attempt": report["attempts"], "worker": outcome.get("worker")}
+        if report["status"] == "failed":
+            data["max_attempts"] = self._layout.steps[task[0]].max_attempts
+        names = ("started_at", "completed_at", "error")
+        return data | {name: report[name] for name in names if name in report}
+
+    def _failure_of(self, task: Task, error: str | None) -> dict[str, Any]:
+        """Return what is known of an attempt that nobody reported on."""
+        return {
+            "attempt": self._unfolding.attempts_of(task),
+            "max_attempts": self._layout.steps[task[0]].max_attempts,
+            "error": error,
+        }
+
+    def _open_attempt(self, task: Task, report: Outcome, step_key: str) -> int:
+        """Make sure that an attempt that is over has begun, and return its number."""
+        over = self._attempts_over.get(step_key, 0)
+        self._attempts_over[step_key] = max(over, report["attempts"])
+        begun = self._unfolding.attempts_of(task)
+        attempt: int = max(report["attempts"], begun)
+        if not self._unfolding.is_tried(task) and report["status"] == "completed":
+            # A worker that was given up may work on beside the one that took over.
+            attempt = max(attempt, begun + 1)
+        if attempt > begun:
+            self._unfolding.open_step(task[0])
+            self._unfolding.open_task(task, attempt)
+        return attempt
 
 
 def _error_of(sighting: Sighting) -> str:

@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from dagster_pgflow.model.run_state import (
     STORED_AT_KEY,
+    AttemptStatus,
     Json,
     LogEvent,
     RunRow,
@@ -24,14 +25,21 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
     TaskStatus,
 )
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, StepPlace
+from dagster_pgflow.projection.attempts import Attempts
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, StepPlace, Task
 from dagster_pgflow.projection.sightings import moment
-from dagster_pgflow.runtime.values import Batch, from_wire
+from dagster_pgflow.runtime.values import Batch, error_element, from_wire
 
 Outputs = Mapping[str, Any]
 """The stored outputs of the run by Dagster step key, as they travelled between steps."""
 
 _UNFINISHED = ("queued", "started")
+_ATTEMPT_ENDS: Final[Mapping[str, AttemptStatus]] = {
+    "completed": "completed",
+    "failed": "failed",
+    "skipped": "cancelled",
+    "cancelled": "cancelled",
+}
 
 
 def fold(layout: Layout, events: Iterable[LogEvent], outputs: Outputs) -> RunState:
@@ -68,6 +76,8 @@ class _Fold:
             for path, place in layout.steps.items()
         }
         self._tasks: dict[str, dict[int, TaskRow]] = defaultdict(dict)
+        self._attempts = Attempts()
+        self._error_elements: dict[Task, Json] = {}
 
     def apply(self, event: LogEvent) -> None:
         thing, _, happened = event.event_type.partition(".")
@@ -82,11 +92,18 @@ class _Fold:
             self._run = replace(self._run, updated_at=event.timestamp)
 
     def result(self) -> RunState:
-        tasks = (
+        tasks = [
             self._tasks[path][index] for path in self._steps for index in sorted(self._tasks[path])
-        )
+        ]
+        attempts = [
+            row for task in tasks for row in self._attempts.of((task.step_path, task.task_index))
+        ]
         return RunState(
-            self._run, tuple(self._subruns.values()), tuple(self._steps.values()), tuple(tasks)
+            self._run,
+            tuple(self._subruns.values()),
+            tuple(self._steps.values()),
+            tuple(tasks),
+            tuple(attempts),
         )
 
     def _apply_to_run(self, event: LogEvent, happened: str) -> None:
@@ -128,7 +145,7 @@ class _Fold:
             case "queued":
                 self._steps[path] = replace(row, initial_tasks=data["tasks"])
                 for index in range(data["tasks"]):
-                    self._tasks[path][index] = self._new_task(path, index, at)
+                    self._tasks[path].setdefault(index, self._new_task(path, index, at))
                 return
             case "started":
                 row = replace(row, started_at=at, remaining_tasks=row.initial_tasks)
@@ -159,7 +176,10 @@ class _Fold:
         if place.is_subflow:
             output = self._output_of_scope(path) or Json(None)
         elif place.is_map:
-            values = [tasks[index].output for index in sorted(tasks)]
+            values = [
+                tasks[index].output or self._error_elements.get((path, index))
+                for index in sorted(tasks)
+            ]
             output = Json([value.value if value else _elsewhere(None) for value in values])
         else:
             output = tasks[0].output if 0 in tasks else Json(_elsewhere(None))
@@ -176,43 +196,65 @@ class _Fold:
 
     def _apply_to_task(self, event: LogEvent, happened: str) -> None:
         path, at, data = str(event.correlation_id), event.timestamp, event.event_data
-        index = data["task_index"]
+        index, step = data["task_index"], self._steps[path]
         row = self._tasks[path].get(index) or self._new_task(path, index, at)
-        row = replace(row, attempts_count=data.get("attempt", row.attempts_count))
         match happened:
             case "started":
-                row = replace(row, status="started", started_at=at)
+                self._attempts.begin(step, event)
+                row = replace(row, status="started", started_at=at, last_worker_id=None)
             case "retrying":
-                row = replace(row, status="queued", error_message=data.get("error"))
+                self._attempts.end(step, event, "failed")
+                row = replace(
+                    row,
+                    status="queued",
+                    error_message=data.get("error"),
+                    started_at=_moment(data.get("started_at")) or row.started_at,
+                    last_worker_id=data.get("worker"),
+                )
             case _:
-                row = self._ended_task(row, event, cast("TaskStatus", happened))
-        self._tasks[path][index] = row
+                status = cast("TaskStatus", happened)
+                self._attempts.end(step, event, _ATTEMPT_ENDS[status])
+                row = self._ended_task(row, event, status)
+        self._tasks[path][index] = replace(row, attempts_count=self._attempts.count((path, index)))
 
     def _ended_task(self, row: TaskRow, event: LogEvent, status: TaskStatus) -> TaskRow:
         data = event.event_data
         ended = _moment(data.get("completed_at")) or event.timestamp
         completed = status == "completed"
-        if completed:
-            step = self._steps[row.step_path]
-            if step.remaining_tasks is not None:
-                left = max(step.remaining_tasks - 1, 0)
-                self._steps[row.step_path] = replace(step, remaining_tasks=left)
+        collected = status == "failed" and self._layout.steps[row.step_path].collects_errors
+        if completed or collected:
+            self._count_down(row.step_path)
+        error = data.get("error") or (None if completed else row.error_message)
+        if collected:
+            element = error_element(error or "", data.get("attempt", row.attempts_count))
+            self._error_elements[row.step_path, row.task_index] = Json(element)
         return replace(
             row,
             status=status,
-            error_message=data.get("error") or (None if completed else row.error_message),
+            error_message=error,
             output=self._output_of_task(data, row.task_index) if completed else None,
             started_at=_moment(data.get("started_at")) or row.started_at,
             completed_at=ended if completed else None,
             failed_at=None if completed else ended,
-            last_worker_id=data.get("worker"),
+            last_worker_id=data.get("worker", row.last_worker_id),
         )
+
+    def _count_down(self, path: str) -> None:
+        """Count a task of a step as done."""
+        step = self._steps[path]
+        if step.remaining_tasks is not None:
+            left = max(step.remaining_tasks - 1, 0)
+            self._steps[path] = replace(step, remaining_tasks=left)
 
     def _output_of_task(self, data: Mapping[str, Any], index: int) -> Json:
         if "output" in data:
             return Json(data["output"])
         value = from_wire(self._outputs.get(data.get("output_of", ""), _elsewhere(None)))
-        return Json(value.values[index - value.start] if isinstance(value, Batch) else value)
+        if not isinstance(value, Batch):
+            return Json(value)
+        place = index - value.start
+        is_there = 0 <= place < len(value.values)
+        return Json(value.values[place] if is_there else _elsewhere(None))
 
     def _output_of_scope(self, path: str) -> Json | None:
         """Return `{leaf: output}` over the completed final steps; nothing when there is none."""

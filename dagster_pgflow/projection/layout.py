@@ -10,12 +10,16 @@ from graphlib import CycleError
 from typing import Final, Protocol
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import in_order, known_deps, leaves
+from dagster_pgflow.model.graph import by_slug, in_order, known_deps, leaves, pipeline_head
+from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name
 
 RUN_SCOPE: Final = ""
 """The path of the run as a scope; a subrun's is that of its subflow step."""
+
+Task = tuple[str, int]
+"""A step path and a task index."""
 
 
 class Pinned(Protocol):
@@ -48,6 +52,10 @@ class StepPlace:
         flow_slug: The flow that it belongs to.
         scope: The path of the scope that it belongs to.
         deps: The paths of the steps that it depends on.
+        batched_as: For a map step, the one whose batches it has: itself, or the head of its
+            pipeline.
+        max_attempts: How often each of its tasks is tried at most.
+        is_delayed: Whether its first execution only finds out that it is too early.
     """
 
     path: str
@@ -55,6 +63,9 @@ class StepPlace:
     flow_slug: str
     scope: str
     deps: tuple[str, ...]
+    batched_as: MapStep | None
+    max_attempts: int
+    is_delayed: bool
 
     @property
     def is_map(self) -> bool:
@@ -65,6 +76,11 @@ class StepPlace:
     def is_subflow(self) -> bool:
         """Whether the step is a scope too."""
         return isinstance(self.step, SubflowStep)
+
+    @property
+    def collects_errors(self) -> bool:
+        """Whether tasks may fail and the step complete all the same."""
+        return isinstance(self.step, MapStep) and self.step.collect_errors
 
 
 @dataclass(frozen=True)
@@ -153,9 +169,11 @@ class _Builder:
             leaves=tuple(_join(around.path, step.slug) for step in leaves(flow)),
         )
         deps = known_deps(flow)
+        heads = _pipeline_heads(flow)
         subruns = 0
         for step in steps:
-            self._add_step(flow, step, deps[step.slug], around)
+            place = _place(flow, step, deps[step.slug], heads.get(step.slug), around.path)
+            self._add_step(place, around)
             if isinstance(step, SubflowStep):
                 subruns += 1
                 self.add_scope(step.flow, _inside(slug, step, around, subruns))
@@ -166,15 +184,40 @@ class _Builder:
             return Flow(slug)
         return self.tree[slug].flow
 
-    def _add_step(
-        self, flow: Flow, step: Step, deps: tuple[str, ...], around: _Surroundings
-    ) -> None:
-        path = _join(around.path, step.slug)
-        paths = tuple(_join(around.path, dep) for dep in deps)
-        self.steps[path] = StepPlace(path, step, flow.slug, around.path, paths)
-        self.step_nodes[_join(around.node, dagster_name(step.slug))] = path
+    def _add_step(self, place: StepPlace, around: _Surroundings) -> None:
+        slug = place.step.slug
+        self.steps[place.path] = place
+        self.step_nodes[_join(around.node, dagster_name(slug))] = place.path
         for suffix in HELPER_SUFFIXES:
-            self.helper_nodes[_join(around.node, f"{step.slug}{suffix}")] = path
+            self.helper_nodes[_join(around.node, f"{slug}{suffix}")] = place.path
+
+
+def _place(
+    flow: Flow, step: Step, deps: tuple[str, ...], head: MapStep | None, scope: str
+) -> StepPlace:
+    effort = effort_of(flow.options, step.options)
+    return StepPlace(
+        path=_join(scope, step.slug),
+        step=step,
+        flow_slug=flow.slug,
+        scope=scope,
+        deps=tuple(_join(scope, dep) for dep in deps),
+        batched_as=head,
+        max_attempts=max(effort.max_attempts, 1),
+        is_delayed=effort.start_delay > 0,
+    )
+
+
+def _pipeline_heads(flow: Flow) -> dict[str, MapStep]:
+    """Return for each map step the one whose batches it has, by slug."""
+    steps = by_slug(flow)
+    maps = [step for step in flow.steps if isinstance(step, MapStep)]
+    try:
+        in_order(flow)
+        return {step.slug: pipeline_head(steps, step) for step in maps}
+    except (CycleError, LookupError):
+        # A pipeline that leads nowhere never runs.
+        return {step.slug: step for step in maps}
 
 
 def _ordered(flow: Flow) -> tuple[Step, ...]:

@@ -234,7 +234,7 @@ class Projector:
                     found[key] = stored.value if here else {STORED_AT_KEY: stored.location}
             for stored in self._sources.outputs.of_run(dagster_run_id, FINISHED_OUTPUT):
                 key = finished_in(stored.key.step_key)
-                if key in wanted and key not in found:
+                if key in wanted and key not in found and stored.value:
                     found[key] = _batch_of(stored.value).to_wire()
         return found
 

@@ -28,6 +28,7 @@ SightingKind = Literal[
     "run_failed",
     "run_cancelled",
     "started",
+    "reported",
     "retrying",
     "succeeded",
     "failed",
@@ -51,6 +52,7 @@ EVENT_TYPES: Final = frozenset(
     {
         *_KINDS,
         dg.DagsterEventType.STEP_OUTPUT,
+        dg.DagsterEventType.ENGINE_EVENT,
         dg.DagsterEventType.RUN_ENQUEUED,
         dg.DagsterEventType.RUN_STARTING,
     }
@@ -198,12 +200,16 @@ def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
             if output.output_name == RESULT_OUTPUT:
                 outcomes[key] = _outcome(output.metadata) or {}
             continue
-        kind = _KINDS.get(event.event_type)
-        if kind is None:
-            continue
-        if kind == "failed" and _is_interrupt(event):
-            continue
         at = moment(record.event_log_entry.timestamp)
+        if event.event_type == dg.DagsterEventType.ENGINE_EVENT:
+            # Steps report so what became of an attempt that another one follows.
+            told = _outcome(event.engine_event_data.metadata)
+            if told is not None:
+                yield Sighting(record.storage_id, at, "reported", key, told)
+            continue
+        kind = _KINDS.get(event.event_type)
+        if kind is None or (kind == "failed" and _is_interrupt(event)):
+            continue
         yield _sighting(Sighting(record.storage_id, at, kind, key), event, outcomes)
 
 

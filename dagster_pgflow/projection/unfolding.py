@@ -10,12 +10,10 @@ from uuid import UUID
 
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
 from dagster_pgflow.projection.event_writer import EventWriter
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Task
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 _ENDINGS: Final = ("completed", "failed", "skipped", "cancelled")
-Task = tuple[str, int]
-"""A step path and a task index."""
 
 
 class Unfolding:
@@ -31,6 +29,8 @@ class Unfolding:
         self._scope_openers: dict[str, UUID] = {RUN_SCOPE: run_queued}
         self._step_openers: dict[str, UUID] = {}
         self._task_openers: dict[Task, UUID] = {}
+        self._attempts: dict[Task, int] = {}
+        self._trying: set[Task] = set()
         self._ended_scopes: set[str] = set()
         self._ended_steps: set[str] = set()
         self._ended_tasks: set[Task] = set()
@@ -96,6 +96,8 @@ class Unfolding:
         """Write that an attempt of a task has started."""
         if task in self._ended_tasks:
             return
+        self._attempts[task] = attempt
+        self._trying.add(task)
         path, index = task
         cause = self._task_openers.get(task) or self._cause_in(path)
         self._task_openers[task] = self._writer.write(
@@ -109,6 +111,7 @@ class Unfolding:
         """Write that an attempt of a task failed and that another one follows."""
         if task in self._ended_tasks:
             return
+        self._trying.discard(task)
         path, index = task
         self._task_openers[task] = self._writer.write(
             "task.retrying",
@@ -133,6 +136,14 @@ class Unfolding:
     def is_open(self, task: Task) -> bool:
         """Say whether a task has begun and not ended."""
         return task in self._task_openers and task not in self._ended_tasks
+
+    def attempts_of(self, task: Task) -> int:
+        """Return the number of a task's last attempt, 0 when it has had none."""
+        return self._attempts.get(task, 0)
+
+    def is_tried(self, task: Task) -> bool:
+        """Say whether an attempt of a task is under way."""
+        return task in self._trying
 
     def note(self, event_type: str, path: str, data: Mapping[str, Any]) -> None:
         """Write something about a step that neither begins nor ends it."""

@@ -23,6 +23,7 @@ class TaskReport:
         started_at: Seconds since the epoch.
         completed_at: Seconds since the epoch.
         error: Why it failed, when it did.
+        final: Whether it is not tried again although attempts are left.
         reused: Whether it was taken over from the run that this one re-executes.
     """
 
@@ -32,6 +33,7 @@ class TaskReport:
     started_at: float
     completed_at: float
     error: str | None = None
+    final: bool = False
     reused: bool = False
 
     def to_json(self) -> dict[str, Any]:

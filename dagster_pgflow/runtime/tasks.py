@@ -152,4 +152,12 @@ class Tasks:
         status: TaskStatus = "completed" if error is None else "failed"
         message = None if error is None else str(error)
         ended_at = time.time()
-        self.reports[index] = TaskReport(index, status, self.attempt, started_at, ended_at, message)
+        self.reports[index] = TaskReport(
+            index,
+            status,
+            self.attempt,
+            started_at,
+            ended_at,
+            message,
+            final=isinstance(error, NonRetryable),
+        )

@@ -11,6 +11,7 @@ from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
 from dagster_pgflow.store.database import Database
 
 LEAST_DIGITS = 4
+ATTEMPTS_SHOWN = 100
 _BEGINNING = re.compile(rf"[0-9a-f-]{{{LEAST_DIGITS},36}}")
 
 
@@ -49,7 +50,11 @@ class StepReport:
 
     Attributes:
         tasks: How many tasks it has; none while that is unknown.
+        tasks_waiting: How many tasks wait for another attempt.
         attempts: The most tries that one of its tasks took.
+        attempts_failed: How many attempts of its tasks failed, those that others followed too.
+        next_at: When it goes on: with its first attempt after a start delay, or with the earliest
+            attempt of its tasks that wait; none when nothing waits for a time.
         subrun_path: The subrun that it belongs to, unless it is a step of the run's own flow.
     """
 
@@ -62,7 +67,10 @@ class StepReport:
     tasks: int | None
     tasks_done: int
     tasks_failed: int
+    tasks_waiting: int
     attempts: int
+    attempts_failed: int
+    next_at: datetime | None
     output: Any
     error_message: str | None
     subrun_path: str | None
@@ -87,12 +95,41 @@ class SubrunReport:
 
 
 @dataclass(frozen=True)
+class FailedAttempt:
+    """A row of `pgflow.node_executions` that failed, and what follows from it.
+
+    Attributes:
+        attempt: Which try it was, from 1.
+        max_attempts: How many tries the task has in all.
+        is_last: Whether it is the task's last attempt so far.
+        next_at: When the next attempt begins at the earliest, while the task waits for it.
+    """
+
+    step_path: str
+    task_index: int
+    step_type: str
+    attempt: int
+    max_attempts: int | None
+    error: str | None
+    worker_id: str | None
+    started_at: datetime
+    failed_at: datetime
+    is_last: bool
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
 class RunReport:
-    """A run with its steps and subruns."""
+    """A run with its steps and subruns.
+
+    Attributes:
+        failed_attempts: The latest ones, the oldest of them first.
+    """
 
     run: RunSummary
     steps: tuple[StepReport, ...]
     subruns: tuple[SubrunReport, ...]
+    failed_attempts: tuple[FailedAttempt, ...] = ()
 
 
 class RunStatusReader:
@@ -137,10 +174,14 @@ class RunStatusReader:
             run = RunSummary(**row)
             steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
             subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
+            failed = transaction.fetch_all(
+                "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
+            )
         return RunReport(
             run,
             tuple(StepReport(**step) for step in steps),
             tuple(SubrunReport(**subrun) for subrun in subruns),
+            tuple(FailedAttempt(**attempt) for attempt in failed),
         )
 
     def seconds_since_sensors(self) -> float | None:

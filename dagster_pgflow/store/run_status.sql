@@ -30,27 +30,99 @@ limit 10;
 
 -- name: fetch_step_reports
 -- The steps of a run, in the order in which they began.
+with waits as (
+  select
+    event.correlation_id as step_path,
+    event.event_type,
+    cast(event.event_data ->> 'task_index' as integer) as task_index,
+    cast(event.event_data ->> 'attempt' as integer) as attempt,
+    event.timestamp
+      + make_interval(secs => cast(event.event_data ->> 'delay_seconds' as double precision))
+      as ends_at
+  from pgflow.event_log as event
+  where event.run_id = cast(:run_id as uuid)
+    and event.event_type in ('step.delayed', 'task.retrying')
+), tasks as (
+  select
+    task.step_path,
+    count(*) filter (where task.status in ('completed', 'skipped')) as done,
+    count(*) filter (where task.status = 'failed') as failed,
+    count(*) filter (where task.status = 'queued' and task.attempts_count > 0) as waiting,
+    max(task.attempts_count) as attempts,
+    min(waits.ends_at) filter (where task.status = 'queued') as next_at
+  from pgflow.step_tasks as task
+  left join waits
+    on waits.step_path = task.step_path
+    and waits.task_index = task.task_index
+    and waits.attempt = task.attempts_count
+  where task.run_id = cast(:run_id as uuid)
+  group by task.step_path
+), failures as (
+  select execution.step_path, count(*) as attempts
+  from pgflow.node_executions as execution
+  where execution.run_id = cast(:run_id as uuid) and execution.status = 'failed'
+  group by execution.step_path
+)
 select
   step.step_path, step.step_slug, step.flow_slug, step.step_type, step.status, step.skip_reason,
-  step.initial_tasks as tasks, coalesce(task.done, 0) as tasks_done,
-  coalesce(task.failed, 0) as tasks_failed, coalesce(task.attempts, 0) as attempts, step.output,
-  step.error_message, step.started_at, subrun.subrun_path,
+  step.initial_tasks as tasks, coalesce(tasks.done, 0) as tasks_done,
+  coalesce(tasks.failed, 0) as tasks_failed, coalesce(tasks.waiting, 0) as tasks_waiting,
+  coalesce(tasks.attempts, 0) as attempts, coalesce(failures.attempts, 0) as attempts_failed,
+  case step.status
+    when 'created' then (
+      select min(waits.ends_at)
+      from waits
+      where waits.step_path = step.step_path and waits.event_type = 'step.delayed'
+    )
+    when 'started' then tasks.next_at
+  end as next_at,
+  step.output, step.error_message, step.started_at, subrun.subrun_path,
   coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at
 from pgflow.step_states as step
 left join pgflow.subruns as subrun on subrun.subrun_id = step.subrun_id
-left join lateral (
-  select
-    count(*) filter (where task.status in ('completed', 'skipped')) as done,
-    count(*) filter (where task.status = 'failed') as failed,
-    max(task.attempts_count) as attempts
-  from pgflow.step_tasks as task
-  where task.run_id = step.run_id and task.step_path = step.step_path
-) as task on true
+left join tasks on tasks.step_path = step.step_path
+left join failures on failures.step_path = step.step_path
 where step.run_id = cast(:run_id as uuid)
 order by
   coalesce(step.started_at, step.skipped_at, step.completed_at, step.failed_at) nulls last,
   step.remaining_deps,
   step.step_path collate "C";
+
+-- name: fetch_failed_attempts
+-- The latest failed attempts of a run, with what follows from each.
+with told as (
+  select
+    event.correlation_id as step_path,
+    cast(event.event_data ->> 'task_index' as integer) as task_index,
+    cast(event.event_data ->> 'attempt' as integer) as attempt,
+    max(cast(event.event_data ->> 'max_attempts' as integer)) as max_attempts,
+    max(
+      event.timestamp
+        + make_interval(secs => cast(event.event_data ->> 'delay_seconds' as double precision))
+    ) as next_at
+  from pgflow.event_log as event
+  where event.run_id = cast(:run_id as uuid)
+    and event.event_type in ('task.retrying', 'task.failed')
+  group by 1, 2, 3
+), latest as (
+  select execution.*
+  from pgflow.node_executions as execution
+  where execution.run_id = cast(:run_id as uuid) and execution.status = 'failed'
+  order by execution.completed_at desc, execution.step_path, execution.task_index
+  limit :limit
+)
+select
+  latest.step_path, latest.task_index, step.step_type, latest.attempt, told.max_attempts,
+  latest.error, latest.worker_id, latest.started_at, latest.completed_at as failed_at,
+  latest.attempt = task.attempts_count as is_last,
+  case when latest.attempt = task.attempts_count and task.status = 'queued'
+    then told.next_at
+  end as next_at
+from latest
+join pgflow.step_tasks as task using (run_id, step_path, task_index)
+join pgflow.step_states as step using (run_id, step_path)
+left join told using (step_path, task_index, attempt)
+order by latest.completed_at, latest.step_path collate "C", latest.task_index;
 
 -- name: fetch_subrun_reports
 -- The subruns of a run.

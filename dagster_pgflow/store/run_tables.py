@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.model.run_state import (
+    AttemptRow,
     Json,
     LogEvent,
     RunRow,
@@ -203,6 +204,8 @@ def _write_parts(transaction: Transaction, number: int, state: RunState) -> None
     transaction.execute("write_steps", id=number, run_id=run_id, **steps)
     tasks = _columns(TaskRow, state.tasks)
     transaction.execute("write_tasks", id=number, run_id=run_id, **tasks)
+    attempts = _columns(AttemptRow, state.attempts)
+    transaction.execute("write_node_executions", id=number, run_id=run_id, **attempts)
 
 
 def _write_events(

@@ -371,3 +371,49 @@ set step_slug = excluded.step_slug,
   failed_at = excluded.failed_at,
   last_worker_id = excluded.last_worker_id
 where task is distinct from excluded;
+
+-- name: write_node_executions
+-- Write the attempts of a run that have changed, and drop those that do not belong.
+with given as (
+  select unnested.*, subrun.subrun_id
+  from unnest(
+    cast(:step_path as text[]), cast(:task_index as integer[]), cast(:attempt as integer[]),
+    cast(:step_slug as text[]), cast(:flow_slug as text[]), cast(:subrun_path as text[]),
+    cast(:status as text[]), cast(:started_at as timestamptz[]),
+    cast(:completed_at as timestamptz[]), cast(:duration_ms as bigint[]),
+    cast(:worker_id as text[]), cast(:error as text[])
+  ) as unnested (
+    step_path, task_index, attempt, step_slug, flow_slug, subrun_path, status, started_at,
+    completed_at, duration_ms, worker_id, error
+  )
+  left join pgflow.subruns as subrun
+    on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
+), dropped as (
+  delete from pgflow.node_executions as execution
+  where execution.run_id = cast(:run_id as uuid)
+    and not exists (
+      select from given
+      where given.step_path = execution.step_path
+        and given.task_index = execution.task_index
+        and given.attempt = execution.attempt
+    )
+)
+insert into pgflow.node_executions as execution (
+  run_id, step_path, task_index, attempt, step_slug, flow_slug, subrun_id, status, started_at,
+  completed_at, duration_ms, worker_id, error
+)
+select
+  cast(:run_id as uuid), step_path, task_index, attempt, step_slug, flow_slug, subrun_id, status,
+  started_at, completed_at, duration_ms, worker_id, error
+from given
+on conflict on constraint node_executions_pkey do update
+set step_slug = excluded.step_slug,
+  flow_slug = excluded.flow_slug,
+  subrun_id = excluded.subrun_id,
+  status = excluded.status,
+  started_at = excluded.started_at,
+  completed_at = excluded.completed_at,
+  duration_ms = excluded.duration_ms,
+  worker_id = excluded.worker_id,
+  error = excluded.error
+where execution is distinct from excluded;

@@ -12,6 +12,7 @@ import pytest
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import (
+    AttemptRow,
     Json,
     RunRow,
     RunState,
@@ -31,6 +32,7 @@ from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
 from tests.postgres import Session
+from tests.unit.projection.telling import assert_attempts_add_up
 
 Handlers = Mapping[str, Callable[..., Any]]
 TABLES = {
@@ -38,6 +40,7 @@ TABLES = {
     "subruns": "parent_run_id, run_index",
     "step_states": "run_id, step_path",
     "step_tasks": "run_id, step_path, task_index",
+    "node_executions": "run_id, step_path, task_index, attempt",
     "event_log": "run_id, sequence_num",
 }
 
@@ -118,6 +121,14 @@ class World:
             f"select {column} from pgflow.step_tasks where step_path = %s order by task_index", path
         )
 
+    def attempts(self, path: str) -> list[tuple[Any, ...]]:
+        """Returns index, number and status of the attempts of a step's tasks."""
+        return self.sql(
+            "select task_index, attempt, status from pgflow.node_executions"
+            " where step_path = %s order by task_index, attempt",
+            path,
+        )
+
     def event_types(self) -> list[str]:
         """Returns what happened in the one run."""
         return self.sql.column("select event_type from pgflow.event_log order by sequence_num")
@@ -150,6 +161,9 @@ class World:
             ),
             tuple(self._rows(StepRow, "step_states", "t.run_id = %s", one, subrun_path=path)),
             tuple(self._rows(TaskRow, "step_tasks", "t.run_id = %s", one, subrun_path=path)),
+            tuple(
+                self._rows(AttemptRow, "node_executions", "t.run_id = %s", one, subrun_path=path)
+            ),
         )
 
     def folded_state(self, run_id: UUID) -> RunState:
@@ -195,6 +209,7 @@ def sorted_state(state: RunState) -> RunState:
         tuple(sorted(state.subruns, key=lambda row: row.run_index)),
         tuple(sorted(state.steps, key=lambda row: row.step_path)),
         tuple(sorted(state.tasks, key=lambda row: (row.step_path, row.task_index))),
+        tuple(sorted(state.attempts, key=lambda row: (row.step_path, row.task_index, row.attempt))),
     )
 
 
@@ -208,7 +223,9 @@ def assert_log_is_sound(world: World, dagster_run_id: UUID) -> None:
     for event in events:
         assert event.parent_event_id in known
         known.add(event.event_id)
-    assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
+    stored = sorted_state(world.stored_state(run_id))
+    assert sorted_state(world.folded_state(run_id)) == stored
+    assert_attempts_add_up(stored)
     before = world.snapshot()
     world.look_again()
     assert world.snapshot() == before

@@ -18,6 +18,7 @@ from tests.execution import elsewhere
 from tests.execution.projecting import World, sorted_state
 from tests.polling import poll
 from tests.postgres import Server, Session
+from tests.unit.projection.telling import assert_attempts_add_up
 
 
 @pytest.fixture
@@ -59,7 +60,9 @@ def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
 def assert_log_adds_up(world: World) -> None:
     for run_id in world.sql.column("select run_id from pgflow.runs"):
         one = UUID(str(run_id))
-        assert sorted_state(world.folded_state(one)) == sorted_state(world.stored_state(one))
+        stored = sorted_state(world.stored_state(one))
+        assert sorted_state(world.folded_state(one)) == stored
+        assert_attempts_add_up(stored)
     before = world.snapshot()
     world.look_again()
     assert world.snapshot() == before
@@ -143,7 +146,7 @@ def test_a_re_execution_takes_over_what_was_done(world: World, tmp_path: Path) -
         ("b", "completed", "repaired"),
         ("c", "completed", {"b": "repaired"}),
     ]
-    assert reused(world) == ["a"]
+    assert reused(world) == ["task.completed a", "step.completed a"]
     assert_log_adds_up(world)
 
 
@@ -190,7 +193,91 @@ def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_pat
         "alone": [10, 20, 30],
         "batched": [10, 20, 30],
     }
+    assert attempts_of(world, second) == [("alone", 1, 1), ("batched", 1, 1)]
+    taken_over = world.sql(
+        "select step_path, task_index, status, attempts_count from pgflow.step_tasks"
+        " where run_id = %s and step_path <> 'a' order by 1, 2",
+        second,
+    )
+    assert taken_over == [
+        (slug, index, "completed", int(index == 1)) for slug in batches for index in range(3)
+    ]
     assert_log_adds_up(world)
+
+
+@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+def test_every_attempt_of_a_batch_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    monkeypatch.setenv(elsewhere.EXECUTOR, executor)
+    world.define(
+        Flow("f")
+        .step("a", handler="listed")
+        .map("m", "noted", depends_on="a", batch_size=3, max_attempts=2, base_delay=0)
+    )
+    run_elsewhere("f")
+    world.settle()
+    assert world.tasks("m", "status") == ["completed", "failed", "completed"]
+    assert world.tasks("m", "output") == [10, None, 30]
+    assert world.attempts("m") == [
+        (0, 1, "completed"),
+        (1, 1, "failed"),
+        (1, 2, "failed"),
+        (2, 1, "completed"),
+    ]
+    workers = set(
+        world.sql.column("select worker_id from pgflow.node_executions where step_path = 'm'")
+    )
+    assert None not in workers
+    assert len(workers) == (2 if executor == "multiprocess" else 1)
+    assert_log_adds_up(world)
+
+
+@pytest.mark.parametrize("fate", ["cancelled", "failed", "deleted"])
+def test_a_run_that_ends_between_two_attempts_tells_the_truth_of_each_task(
+    world: World, fate: str
+) -> None:
+    world.define(
+        Flow("f")
+        .step("a", handler="listed")
+        .map("m", "noted", depends_on="a", batch_size=3, base_delay=600)
+    )
+    process = start_elsewhere("f")
+    poll(lambda: waits(world, "m"), timeout=60)
+    assert world.tasks("m", "status") == ["completed", "queued", "completed"]
+    assert world.tasks("m", "output") == [10, None, 30]
+    assert world.by_path("remaining_tasks")["m"] == 1
+    process.kill()
+    process.wait(60)
+    [run] = world.instance.get_runs()
+    match fate:
+        case "cancelled":
+            world.instance.report_run_canceled(run)
+        case "failed":
+            world.instance.report_run_failed(run, "The worker is gone.")
+        case "deleted":
+            world.instance.delete_run(run.run_id)
+    world.sql("update pgflow.run_cursors set due_at = now()")
+    world.settle()
+    assert world.one("runs")["status"] == ("failed" if fate == "failed" else "cancelled")
+    assert world.tasks("m", "status") == ["completed", "cancelled", "completed"]
+    assert world.attempts("m") == [(0, 1, "completed"), (1, 1, "failed"), (2, 1, "completed")]
+    assert "broken" in world.tasks("m", "error_message")[1]
+
+
+def waits(world: World, path: str) -> bool:
+    """Looks at the runs, and says whether a task of a step waits for another attempt."""
+    world.project()
+    counts = "select attempts_count from pgflow.step_tasks where status = 'queued'"
+    return 1 in world.sql.column(f"{counts} and step_path = %s", path)
+
+
+def attempts_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
+    return world.sql(
+        "select step_path, task_index, attempt from pgflow.node_executions"
+        " where run_id = %s order by step_path, task_index, attempt",
+        run_id,
+    )
 
 
 def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
@@ -212,5 +299,6 @@ def steps_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
 
 def reused(world: World) -> list[str]:
     return world.sql.column(
-        "select correlation_id from pgflow.event_log where event_data ? 'reused'"
+        "select event_type || ' ' || correlation_id from pgflow.event_log"
+        " where event_data ? 'reused' order by sequence_num"
     )

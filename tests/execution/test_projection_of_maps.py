@@ -128,7 +128,19 @@ def test_a_batch_that_is_tried_again_keeps_count_of_each_element(world: World) -
     dagster_run_id = world.run("f", {"a": flaky}, [1, 2, 3])
     world.settle()
     assert world.tasks("a", "attempts_count") == [1, 2, 1]
-    assert "step.retrying" in world.event_types()
+    assert world.sql(
+        "select event_data ->> 'task_index', event_type from pgflow.event_log"
+        " where event_type like 'task.%' order by sequence_num"
+    ) == [
+        ("0", "task.started"),
+        ("1", "task.started"),
+        ("2", "task.started"),
+        ("0", "task.completed"),
+        ("1", "task.retrying"),
+        ("2", "task.completed"),
+        ("1", "task.started"),
+        ("1", "task.completed"),
+    ]
     assert_log_is_sound(world, dagster_run_id)
 
 

@@ -93,6 +93,8 @@ def end_with_traces(sql: Session, run_id: str) -> None:
           run_id, step_path, task_index, step_slug, flow_slug, status, attempts_count, queued_at
         )
         values ('{run_id}', 'a', 0, 'a', 'f', 'queued', 0, now());
+        insert into pgflow.node_executions (run_id, step_path, attempt, step_slug, flow_slug)
+        values ('{run_id}', 'a', 1, 'a', 'f');
         insert into pgflow.event_log (event_id, run_id, sequence_num, event_type, timestamp)
         values (gen_random_uuid(), '{run_id}', 1, 'run.started', now());
         insert into pgflow.step_outputs (dagster_run_id, step_key, output_name, value, size_bytes)
@@ -103,7 +105,7 @@ def end_with_traces(sql: Session, run_id: str) -> None:
 
 def left(sql: Session) -> dict[str, int]:
     """Return how many rows each table has."""
-    tables = ["runs", "subruns", "step_states", "step_tasks"]
+    tables = ["runs", "subruns", "step_states", "step_tasks", "node_executions"]
     tables += ["event_log", "step_outputs", "run_requests"]
     return {table: sql.value(f"select count(*) from pgflow.{table}") for table in tables}
 

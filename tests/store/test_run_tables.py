@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import psycopg2
 import pytest
 
 from dagster_pgflow.model.flow import Flow
@@ -12,13 +13,13 @@ from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.run_tables import RunTables
 from tests.postgres import Session
-from tests.unit.projection.telling import NOON, RUN_ID, Story, batch
+from tests.unit.projection.telling import NOON, RUN_ID, Story, batch, task
 
 INNER = Flow("inner").step("x")
 TOP = Flow("top").step("a").subflow("s", "inner", depends_on="a").subflow("t", "inner")
 STORY = Story([TOP, INNER]).then("run_started").does("a", 1)
 GOES_ON = NextLook("1", is_over=False, is_final=False, pause=0)
-STATES = ("runs", "subruns", "step_states", "step_tasks", "event_log")
+STATES = ("runs", "subruns", "step_states", "step_tasks", "node_executions", "event_log")
 
 
 @pytest.fixture
@@ -123,6 +124,49 @@ def test_the_position_of_a_sensor_comes_back(tables: RunTables) -> None:
     assert tables.position("other") == {"changed_at": "today"}
 
 
+def test_an_attempt_that_was_told_too_soon_goes_again(tables: RunTables, sql: Session) -> None:
+    save(tables, STORY.fails("s.x", task(0, "failed", error="no")).then("started", "s.x"))
+    rows = "select step_path, attempt, status from pgflow.node_executions order by 1, 2"
+    assert sql(rows) == [("a", 1, "completed"), ("s.x", 1, "failed"), ("s.x", 2, "started")]
+    save(tables, STORY)
+    assert sql(rows) == [("a", 1, "completed")]
+
+
+def test_an_attempt_inside_a_subflow_names_its_subrun(tables: RunTables, sql: Session) -> None:
+    save(tables, STORY.does("s.x"))
+    assert sql(
+        "select execution.step_path, execution.step_slug, execution.flow_slug, subrun.subrun_path"
+        " from pgflow.node_executions as execution"
+        " left join pgflow.subruns as subrun using (subrun_id) order by 1"
+    ) == [("a", "a", "top", None), ("s.x", "x", "inner", "2")]
+
+
+def test_attempts_go_with_their_run(tables: RunTables, sql: Session) -> None:
+    save(tables, STORY)
+    sql("delete from pgflow.runs")
+    assert sql("select from pgflow.node_executions") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("attempt = 0", "attempts_count_from_one"),
+        ("duration_ms = -1", "duration_is_nonnegative"),
+        ("status = 'queued'", "status_is_valid"),
+        ("status = 'started'", "an_attempt_that_is_over_has_an_end"),
+        ("duration_ms = null", "an_end_has_a_duration"),
+        ("error = 'no'", "only_a_failed_attempt_has_an_error"),
+        ("task_index = 1", "node_executions_run_id_step_path_task_index_fkey"),
+    ],
+)
+def test_attempts_that_make_no_sense_are_refused(
+    tables: RunTables, sql: Session, change: str, constraint: str
+) -> None:
+    save(tables, STORY)
+    with pytest.raises(psycopg2.IntegrityError, match=constraint):
+        sql(f"update pgflow.node_executions set {change}")
+
+
 def test_ten_thousand_tasks_are_written_in_seconds(tables: RunTables, sql: Session) -> None:
     count = 10_000
     flow = Flow("f").map("m", batch_size=100)
@@ -140,7 +184,9 @@ def test_ten_thousand_tasks_are_written_in_seconds(tables: RunTables, sql: Sessi
     began = time.monotonic()
     assert save(tables, story)
     assert time.monotonic() - began < 20
-    assert sql.value("select count(*) from pgflow.step_tasks where status = 'completed'") == count
+    for table in ("step_tasks", "node_executions"):
+        done = f"select count(*) from pgflow.{table} where status = 'completed' and step_path = 'm'"
+        assert sql.value(done) == count
 
 
 def test_a_requested_run_is_bound_to_the_first_dagster_run(tables: RunTables, sql: Session) -> None:

@@ -1,5 +1,6 @@
 """Runs told by hand: flows, and what Dagster would see of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.run_state import LogEvent, RunState
+from dagster_pgflow.model.run_state import AttemptRow, LogEvent, RunState
 from dagster_pgflow.projection.events import narrate
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.layout import Layout, layout_of
@@ -53,6 +54,15 @@ class Story:
         """Returns the story with a single step that runs and completes."""
         told = completed(output, [task()], **more)
         return self.then("started", step_key).then("succeeded", step_key, outcome=told)
+
+    def fails(self, step_key: str, *reports: dict[str, Any], **more: Any) -> "Story":
+        """Returns the story with a step that starts, and reports that it is tried again."""
+        told = retrying(*reports, **more)
+        return self.then("started", step_key).waits(step_key, told)
+
+    def waits(self, step_key: str, outcome: dict[str, Any]) -> "Story":
+        """Returns the story with a report that another execution of the step follows."""
+        return self.then("reported", step_key, outcome=outcome).then("retrying", step_key)
 
     @property
     def layout(self) -> Layout:
@@ -111,6 +121,22 @@ def completed(output: Any, tasks: Iterable[dict[str, Any]] = (), **more: Any) ->
     }
 
 
+def retrying(*tasks: dict[str, Any], delay: float = 10.0) -> dict[str, Any]:
+    """Returns the outcome of a Dagster step that is tried again."""
+    return {
+        "status": "retrying",
+        "attempt": max((told["attempts"] for told in tasks), default=0) + 1,
+        "delay_seconds": delay,
+        "worker": WORKER,
+        "tasks": list(tasks),
+    }
+
+
+def delayed(delay: float = 60.0) -> dict[str, Any]:
+    """Returns the outcome of a Dagster step that came too early."""
+    return {"status": "delayed", "delay_seconds": delay, "worker": WORKER, "tasks": []}
+
+
 def skipped(reason: str, origin: str, tasks: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
     """Returns the outcome of a Dagster step that skipped."""
     return {
@@ -126,3 +152,34 @@ def batch(start: int, *values: Any) -> dict[str, Any]:
     """Returns the outcome of a batch of a map step."""
     tasks = [task(index) for index in range(start, start + len(values))]
     return completed({"dagster-pgflow/batch": {"start": start, "values": list(values)}}, tasks)
+
+
+LAST_ATTEMPT: dict[str, set[str | None]] = {
+    "queued": {None, "failed"},
+    "started": {"started"},
+    "completed": {None, "completed"},
+    "failed": {None, "failed"},
+    "cancelled": {None, "cancelled", "failed"},
+}
+"""How the last attempt of a task may stand, by the status of the task; `None`: there is none.
+
+A task that was taken over has none, nor has one that waits or that failed before its first.
+"""
+
+
+def assert_attempts_add_up(state: RunState) -> None:
+    """Checks that attempts agree with the tasks that they are of."""
+    attempts: dict[tuple[str, int], list[AttemptRow]] = defaultdict(list)
+    for row in state.attempts:
+        attempts[row.step_path, row.task_index].append(row)
+        assert (row.status == "started") == (row.completed_at is None)
+        assert (row.completed_at is None) == (row.duration_ms is None)
+        assert row.duration_ms is None or row.duration_ms >= 0
+        assert row.status == "failed" or row.error is None
+    for task in state.tasks:
+        rows = attempts.pop((task.step_path, task.task_index), [])
+        assert task.attempts_count == len(rows)
+        assert [row.attempt for row in rows] == sorted({row.attempt for row in rows})
+        assert all(row.status != "started" for row in rows[:-1])
+        assert (rows[-1].status if rows else None) in LAST_ATTEMPT[task.status]
+    assert attempts == {}

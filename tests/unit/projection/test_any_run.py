@@ -7,25 +7,35 @@ from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.fold import fold
-from tests.unit.projection.telling import Story, batch, completed, skipped, task
+from tests.unit.projection.telling import (
+    Story,
+    assert_attempts_add_up,
+    batch,
+    completed,
+    delayed,
+    retrying,
+    skipped,
+    task,
+)
 
 INNER = Flow("inner").step("x").map("m", depends_on="x")
 OUTER = Flow("outer").subflow("i", "inner").step("y", depends_on="i")
 TOP = (
     Flow("top")
     .step("a")
-    .map("m", depends_on="a", batch_size=2)
+    .map("m", depends_on="a", batch_size=2, collect_errors=True)
+    .map("p", depends_on="m", pipelined=True)
     .subflow("o", "outer", depends_on="a")
     .subflow("i", "inner", depends_on="m")
     .step("z", depends_on=["o", "i"])
 )
 FLOWS = [TOP, OUTER, INNER]
 SINGLE_KEYS = ["a", "o.i.x", "o.y", "i.x", "z", "unknown", "i__input"]
-MAP_KEYS = ["m[0]", "m[1]", "o.i.m[0]", "i.m[0]", "i.m[1]", "m__fan_out"]
+MAP_KEYS = ["m[0]", "m[1]", "p[0]", "p[1]", "o.i.m[0]", "i.m[0]", "i.m[1]", "m__fan_out"]
 TERMINAL = {"completed", "failed", "skipped", "cancelled"}
 FAN_OUTS: list[dict[str, Any]] = [
     {},
-    {"fans_out": {"m": {"tasks": 3, "batches": 2}}},
+    {"fans_out": {"m": {"tasks": 3, "batches": 2}, "p": {"tasks": 3, "batches": 2}}},
     {"fans_out": {"m": {"tasks": 0, "batches": 1}}},
 ]
 OUTCOMES: list[Any] = [
@@ -41,9 +51,21 @@ OUTCOMES: list[Any] = [
     skipped("handler_failed", "m", [task(0), task(1, "failed", error="no")]),
     {"status": "failed", "tasks": [task(0, "failed", error="no")]},
     {"status": "failed", "tasks": []},
+    completed(1, [task(), task(1, reused=True)]),
+    completed(1, [task(attempts=2)]),
+    completed(1, [task(0, "failed", attempts=2, error="no")]),
+]
+REPORTS: list[Any] = [
+    delayed(),
+    retrying(task(0, "failed", error="no")),
+    retrying(task(0, "failed", attempts=2, error="no")),
+    retrying(task(), task(1, "failed", error="no")),
+    retrying(task(0, "failed", error="no", final=True), task(1, "failed", error="no")),
 ]
 sightings = st.tuples(
-    st.sampled_from(["started", "succeeded", "failed", "retrying", "skipped", "reused"]),
+    st.sampled_from(
+        ["started", "reported", "succeeded", "failed", "retrying", "skipped", "reused"]
+    ),
     st.sampled_from([*SINGLE_KEYS, *MAP_KEYS]),
     st.sampled_from(OUTCOMES),
     st.sampled_from(FAN_OUTS),
@@ -57,7 +79,9 @@ def stories(draw: st.DrawFn) -> Story:
         story = story.then("run_started")
     for kind, key, outcome, fans_out in draw(st.lists(sightings, max_size=25)):
         told = None
-        if outcome is not None and kind in ("succeeded", "failed", "reused"):
+        if kind == "reported":
+            told = draw(st.sampled_from(REPORTS))
+        elif outcome is not None and kind in ("succeeded", "failed", "reused"):
             told = {**outcome, **fans_out}
         story = story.then(kind, key, outcome=told, error="e" if kind == "failed" else None)  # type: ignore[arg-type]
     ending = draw(st.sampled_from([None, "run_completed", "run_failed", "run_cancelled"]))
@@ -106,6 +130,7 @@ def test_every_beginning_of_the_log_folds_to_sound_rows(story: Story) -> None:
         assert all(row.remaining_deps >= 0 for row in state.steps)
         assert (state.run.remaining_steps or 0) >= 0
         assert all((row.remaining_tasks or 0) >= 0 for row in state.steps)
+        assert_attempts_add_up(state)
 
 
 @settings(deadline=None)
@@ -116,6 +141,7 @@ def test_when_the_run_is_over_so_is_everything_in_it(story: Story) -> None:
         assert {row.status for row in state.subruns} <= TERMINAL
         assert {row.status for row in state.steps} <= TERMINAL
         assert {row.status for row in state.tasks} <= TERMINAL
+        assert {row.status for row in state.attempts} <= TERMINAL
 
 
 @settings(deadline=None)

@@ -53,3 +53,37 @@ def test_a_flow_that_is_not_sound_has_a_layout_too() -> None:
     circular = Flow("top").step("a", depends_on="b").step("b", depends_on="a").subflow("s", "top")
     assert list(layout(circular).steps) == ["a", "b", "s"]
     assert list(layout(Flow("top").subflow("s", "nowhere")).scopes) == ["", "s"]
+
+
+def test_the_maps_of_a_pipeline_have_the_batches_of_the_first() -> None:
+    flow = (
+        Flow("top")
+        .map("a", batch_size=7)
+        .map("b", depends_on="a", pipelined=True)
+        .map("c", depends_on="b", pipelined=True)
+        .map("d", depends_on="c")
+        .step("e", depends_on="d")
+    )
+    heads = {path: place.batched_as for path, place in layout(flow).steps.items()}
+    slugs = {path: head and head.slug for path, head in heads.items()}
+    assert slugs == {"a": "a", "b": "a", "c": "a", "d": "d", "e": None}
+
+
+def test_a_pipeline_that_leads_nowhere_has_a_layout_too() -> None:
+    round_about = Flow("top").map("a", depends_on="b", pipelined=True)
+    round_about = round_about.map("b", depends_on="a", pipelined=True)
+    for flow in (
+        round_about,
+        Flow("top").map("a", pipelined=True),
+        Flow("top").map("a", depends_on="nowhere", pipelined=True),
+        Flow("top").step("x").map("a", depends_on="x", pipelined=True),
+    ):
+        place = layout(flow).steps["a"]
+        assert place.batched_as == place.step
+
+
+def test_steps_know_how_often_they_are_tried() -> None:
+    flow = Flow("top", max_attempts=5).step("a").step("b", max_attempts=0).subflow("s", "leaf")
+    steps = layout(flow, LEAF).steps
+    told = {path: place.max_attempts for path, place in steps.items()}
+    assert told == {"a": 5, "b": 1, "s": 5, "s.x": 3, "s.y": 3}

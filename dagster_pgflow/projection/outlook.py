@@ -1,0 +1,53 @@
+"""What a start of a Dagster step came to, as far as that is known: it decides what the start says.
+
+Dagster starts a step whenever its op runs. Whether tasks were tried then, and which, only the next
+report of that step tells.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from dagster_pgflow.projection.sightings import Sighting
+
+Outcome = Mapping[str, Any]
+
+
+def with_outlook(sightings: Iterable[Sighting]) -> list[tuple[Sighting, Outcome | None]]:
+    """Return sightings in their order, each start with what the step reported next.
+
+    Starts that only showed that it is too early are left out.
+
+    Args:
+        sightings: What Dagster saw, in order.
+    """
+    ahead: dict[str, Outcome | None] = {}
+    seen: list[tuple[Sighting, Outcome | None]] = []
+    for sighting in reversed(list(sightings)):
+        outlook = None
+        match sighting.kind:
+            case "started":
+                outlook = ahead.get(sighting.step_key)
+                if outlook is not None and outlook["status"] == "delayed":
+                    continue
+            case "reported" | "succeeded" | "failed" | "retrying":
+                ahead[sighting.step_key] = sighting.outcome
+        seen.append((sighting, outlook))
+    return seen[::-1]
+
+
+def tried(outlook: Outcome | None, indexes: range, attempt: int) -> Collection[int]:
+    """Return the indexes of the tasks that an execution of a Dagster step tries.
+
+    Args:
+        outlook: What it reported, if it has.
+        indexes: All tasks that the Dagster step works on.
+        attempt: Which attempt it is.
+    """
+    if outlook is None:
+        return indexes
+    # A report that is the last one has every task, with the attempts that each took.
+    return [
+        report["index"]
+        for report in outlook.get("tasks", ())
+        if not report.get("reused") and report["attempts"] >= attempt
+    ]

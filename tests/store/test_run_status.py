@@ -1,0 +1,109 @@
+"""What people who ask how a run is doing are told of attempts."""
+
+from datetime import timedelta
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.run_cursor import FoundRun, NextLook
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.run_status import RunReport, RunStatusReader
+from dagster_pgflow.store.run_tables import RunTables
+from tests.unit.projection.telling import (
+    NOON,
+    RUN_ID,
+    WORKER,
+    Story,
+    completed,
+    delayed,
+    task,
+)
+
+ONE = Flow("one").step("a", max_attempts=3)
+MAPS = Flow("maps").map("m", batch_size=2, max_attempts=2)
+FAN_OUT = completed(None, fans_out={"m": {"tasks": 4, "batches": 2}})
+FLAKY = Story([ONE]).then("run_started").fails("a", task(0, "failed", error="no"), delay=10.0)
+
+
+@pytest.fixture
+def tables(database: Database) -> RunTables:
+    tables = RunTables(database)
+    tables.register([FoundRun(RUN_ID, None, NOON)], "runs", {})
+    return tables
+
+
+def told(database: Database, tables: RunTables, story: Story) -> RunReport:
+    [cursor] = tables.due(tables.clock(), 1)
+    going_on = NextLook("1", is_over=False, is_final=False, pause=0)
+    tables.save(cursor, story.state(), story.events(), going_on)
+    return RunStatusReader(database).report(RUN_ID)
+
+
+def test_a_task_that_waits_tells_why_and_until_when(database: Database, tables: RunTables) -> None:
+    report = told(database, tables, FLAKY)
+    [failed] = report.failed_attempts
+    assert (failed.step_path, failed.task_index, failed.step_type) == ("a", 0, "single")
+    assert (failed.attempt, failed.max_attempts, failed.error) == (1, 3, "no")
+    assert (failed.worker_id, failed.started_at) == (WORKER, NOON)
+    assert failed.failed_at == NOON + timedelta(seconds=1)
+    assert failed.is_last
+    assert failed.next_at == FLAKY.sightings[2].at + timedelta(seconds=10)
+    [step] = report.steps
+    assert (step.status, step.attempts, step.attempts_failed) == ("started", 1, 1)
+    assert (step.tasks_waiting, step.next_at) == (1, failed.next_at)
+
+
+def test_a_task_that_is_tried_again_waits_no_more(database: Database, tables: RunTables) -> None:
+    report = told(database, tables, FLAKY.then("started", "a"))
+    [failed] = report.failed_attempts
+    assert (failed.attempt, failed.is_last, failed.next_at) == (1, False, None)
+    [step] = report.steps
+    assert (step.attempts, step.attempts_failed, step.tasks_waiting) == (2, 1, 0)
+    assert step.next_at is None
+
+
+def test_the_last_attempt_of_a_task_says_that_it_was_the_last(
+    database: Database, tables: RunTables
+) -> None:
+    outcome = {"status": "failed", "tasks": [task(0, "failed", attempts=2, error="never")]}
+    story = FLAKY.then("started", "a").then("failed", "a", error="never", outcome=outcome)
+    report = told(database, tables, story.then("run_failed"))
+    first, last = report.failed_attempts
+    assert (first.attempt, first.is_last) == (1, False)
+    assert (last.attempt, last.max_attempts, last.error) == (2, 3, "never")
+    assert (last.is_last, last.next_at) == (True, None)
+
+
+def test_a_crash_is_a_failed_attempt_too(database: Database, tables: RunTables) -> None:
+    story = FLAKY.then("started", "a").then("failed", "a", error="crashed").then("run_failed")
+    last = told(database, tables, story).failed_attempts[-1]
+    assert (last.attempt, last.max_attempts, last.error) == (2, 3, "crashed")
+
+
+def test_a_cancelled_run_waits_for_nothing(database: Database, tables: RunTables) -> None:
+    report = told(database, tables, FLAKY.then("run_cancelled"))
+    assert [failed.next_at for failed in report.failed_attempts] == [None]
+    assert [(step.tasks_waiting, step.next_at) for step in report.steps] == [(0, None)]
+
+
+def test_a_map_goes_on_with_the_earliest_of_its_tasks(
+    database: Database, tables: RunTables
+) -> None:
+    story = Story([MAPS], input=[1, 2, 3, 4]).then("succeeded", "m__fan_out", outcome=FAN_OUT)
+    late = [task(0, "failed", error="late"), task(1)]
+    soon = [task(2, "failed", error="soon"), task(3, "failed", error="soon")]
+    story = story.fails("m[0]", *late, delay=60.0).fails("m[1]", *soon, delay=5.0)
+    report = told(database, tables, story)
+    [step] = report.steps
+    assert (step.tasks, step.tasks_done, step.tasks_waiting, step.attempts_failed) == (4, 1, 3, 3)
+    assert step.next_at == min(
+        failed.next_at for failed in report.failed_attempts if failed.next_at
+    )
+    assert [failed.task_index for failed in report.failed_attempts] == [0, 2, 3]
+
+
+def test_a_delayed_step_tells_until_when(database: Database, tables: RunTables) -> None:
+    story = Story([ONE]).then("started", "a").waits("a", delayed(60.0))
+    [step] = told(database, tables, story).steps
+    assert (step.status, step.attempts) == ("created", 0)
+    assert step.next_at == story.sightings[1].at + timedelta(seconds=60)
