@@ -131,6 +131,28 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
     assert {name: step[name] for name in wanted} == wanted
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "'f', 'c'",
+        "'f'::text, 'c'::text",
+        "'f', 'c', '{}'",
+        "'f', 'c', array[]::text[]",
+        "'f', 'c', '{}', null, null, null, null, 'single', null, null, 'skip', 'fail'",
+        "'f', 'c', deps_slugs => '{}'",
+        "flow_slug => 'f', step_slug => 'c'",
+        "step_slug := 'c', flow_slug := 'f', step_type := 'single'",
+        "'f', 'c', '{}', step_type => 'single', when_unmet => 'skip', when_exhausted => 'fail'",
+        "'f', 'c', collect_errors => false, pipelined => false, max_delay => null",
+    ],
+)
+def test_every_style_of_call_finds_the_function_and_adds_the_same_step(
+    sql: Session, arguments: str
+) -> None:
+    [first] = sql("select * from pgflow.add_step('f', 'c')")
+    assert sql(f"select * from pgflow.add_step({arguments})") == [first]
+
+
 def test_nulls_stand_for_the_defaults(sql: Session) -> None:
     [step] = sql.records(
         """

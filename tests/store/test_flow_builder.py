@@ -99,6 +99,55 @@ def test_refusals_of_the_database_arrive_as_one_sentence(builder: FlowBuilder) -
         builder.add_step("f", "c", timeout=0)
 
 
+def test_a_flow_is_created_with_all_that_it_has_besides_steps(builder: FlowBuilder) -> None:
+    wanted = Flow(
+        "f",
+        description="Takes orders",
+        tags={"team": "shop"},
+        input_schema={"type": "object"},
+        output_schema=list[int],
+        max_attempts=1,
+        base_delay=2,
+        timeout=4,
+        max_delay=8,
+        jitter="full",
+    )
+    created = builder.create_flow(
+        "f",
+        description="Takes orders",
+        tags={"team": "shop"},
+        input_schema={"type": "object"},
+        output_schema=list[int],
+        max_attempts=1,
+        base_delay=2,
+        timeout=4,
+        max_delay=8,
+        jitter="full",
+    )
+    assert created == wanted
+    assert builder.create_flow("f", description="Something else") == wanted
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        (
+            {"retries": 3},
+            r'.create_flow\(\) has no argument "retries"; "max_attempts" may be meant',
+        ),
+        ({"steps": []}, r'.create_flow\(\) has no argument "steps"; there are: max_attempts'),
+        ({"max_attempts": "x"}, "max_attempts is 'x'; it must be a whole number"),
+        ({"input_schema": {"type": "objekt"}}, "This is no JSON Schema"),
+    ],
+)
+def test_a_flow_of_the_wrong_shape_is_not_created(
+    builder: FlowBuilder, fields: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(InvalidFlow, match=told):
+        builder.create_flow("f", **fields)
+    assert builder.list_flows() == ()
+
+
 def test_a_step_of_the_wrong_shape_is_an_invalid_flow(builder: FlowBuilder) -> None:
     builder.create_flow("f")
     wrong: dict[str, Any] = {"step_type": "mop", "max_attempts": "x"}

@@ -35,6 +35,7 @@ def test_add_step_has_the_published_names_and_defaults(sql: Session) -> None:
         ("p_workflow_slug => 'w', p_max_attempts => 9, p_timeout => 45", ("w", 9, 45)),
         ("p_workflow_slug => 'w'::text, p_max_attempts => 1", ("w", 1, 30)),
         ("p_workflow_slug := 'w'::varchar", ("w", 3, 30)),
+        ("p_workflow_slug => 'w', p_max_attempts => null, p_timeout => null", ("w", 3, 30)),
     ],
 )
 def test_create_flow_by_name(sql: Session, arguments: str, expected: tuple[str, int, int]) -> None:
@@ -100,6 +101,36 @@ def test_both_styles_work_on_the_same_flow(sql: Session) -> None:
     assert (again["workflow_slug"], again["timeout"]) == ("f", 60)
     sql("select pgflow.add_step(p_workflow_slug => 'f', p_step_slug => 'a')")
     assert sql.value("select step_index from pgflow.add_step('f', 'a')") == 0
+
+
+def test_the_same_again_is_returned_and_the_rest_refused_in_this_style_too(sql: Session) -> None:
+    create = "select * from pgflow.create_flow(p_workflow_slug => %s, p_timeout => %s)"
+    [flow] = sql(create, "w", 9)
+    assert sql(create, "w", 10) == [flow]
+    with pytest.raises(psycopg2.errors.CheckViolation, match="slug_is_valid"):
+        sql(create, "run", 9)
+    add = (
+        "select * from pgflow.add_step(p_workflow_slug => 'w', p_step_slug => 'a',"
+        " p_depends_on => %s, p_timeout => %s)"
+    )
+    [step] = sql(add, None, 9)
+    assert sql(add, [], 9) == [step]
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="differs in: timeout;"):
+        sql(add, None, 8)
+    with pytest.raises(psycopg2.errors.CheckViolation, match="cannot depend on itself"):
+        sql(add.replace("'a'", "'b'"), ["b"], 9)
+
+
+def test_flows_with_options_that_workflows_lack_are_found_by_this_style(sql: Session) -> None:
+    sql("select pgflow.create_flow('f', jitter => 'full', description => 'Mine')")
+    sql("select pgflow.add_step('f', 'm', step_type => 'map', collect_errors => true)")
+    [flow] = sql.records("select * from pgflow.create_flow(p_workflow_slug => 'f')")
+    assert flow["timeout"] == 60
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="differs in: collect_errors;"):
+        sql(
+            "select pgflow.add_step(p_workflow_slug => 'f', p_step_slug => 'm',"
+            " p_step_type => 'map')"
+        )
 
 
 def test_a_map_with_two_dependencies_is_refused_in_this_style_too(sql: Session) -> None:

@@ -27,6 +27,21 @@ def test_a_default_that_is_written_out_is_no_difference() -> None:
     plain = Flow("f").step("a").step("b", depends_on="a")
     written = Flow("f", max_attempts=3, base_delay=5, timeout=60).step("a", when_unmet="skip")
     assert differences(plain, written.step("b", depends_on=["a", "a"], description="")) == ()
+    written = Flow("f", max_delay=3600, jitter="none").map("m", collect_errors=False)
+    assert differences(Flow("f").map("m"), written) == ()
+
+
+def test_how_a_map_step_goes_on_and_waits_is_a_difference() -> None:
+    before = Flow("f", jitter="full").map("m").map("n", depends_on="m", max_delay=9)
+    after = Flow("f").map("m", collect_errors=True, jitter="none")
+    after = after.map("n", depends_on="m", pipelined=True)
+    assert lines(before, after) == [
+        '+ steps.m.options: {"jitter": "none"}',
+        "+ steps.m.collect_errors: true",
+        '- steps.n.options: {"max_delay": 9}',
+        "+ steps.n.pipelined: true",
+        '- options: {"jitter": "full"}',
+    ]
 
 
 def test_each_difference_is_a_line_that_names_its_place() -> None:

@@ -28,11 +28,16 @@ def present(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
     return st.fixed_dictionaries({}, optional=fields)
 
 
-options = present(max_attempts=numbers, base_delay=numbers, timeout=numbers)
+jitters = st.sampled_from([None, "none", "full", "plus-minus"])
+options = present(
+    max_attempts=numbers, base_delay=numbers, timeout=numbers, max_delay=numbers, jitter=jitters
+)
 of_all_steps = {
     "description": texts,
     "depends_on": st.lists(texts, max_size=3),
-    "options": present(max_attempts=numbers, start_delay=numbers),
+    "options": present(
+        max_attempts=numbers, start_delay=numbers, max_delay=numbers, jitter=jitters
+    ),
     "if": objects,
     "if_not": objects,
     "run_if": texts,
@@ -49,7 +54,9 @@ of_handled_steps = of_all_steps | {
 
 
 def steps_of(kind: str, **required: Any) -> st.SearchStrategy[dict[str, Any]]:
-    optional = of_all_steps if kind == "subflow" else of_handled_steps
+    optional = dict(of_all_steps if kind == "subflow" else of_handled_steps)
+    if kind == "map":
+        optional |= {"collect_errors": st.booleans(), "pipelined": st.booleans()}
     return st.fixed_dictionaries(
         {"type": st.just(kind), "slug": texts, **required}, optional=optional
     )
@@ -107,6 +114,15 @@ def test_conditions_are_written_under_their_sql_like_names() -> None:
     assert flow.to_json()["steps"] == [
         {"type": "single", "slug": "a", "if": {"x": 1}, "if_not": {}}
     ]
+
+
+def test_what_a_map_step_has_of_its_own_is_written_when_it_was_said() -> None:
+    flow = Flow("f").map("m", collect_errors=True, jitter="none").map("n", pipelined=True)
+    assert flow.to_json()["steps"] == [
+        {"type": "map", "slug": "m", "collect_errors": True, "options": {"jitter": "none"}},
+        {"type": "map", "slug": "n", "pipelined": True},
+    ]
+    assert parse_flow(flow.to_json()) == flow
 
 
 def test_everything_that_was_said_is_written() -> None:

@@ -1,0 +1,212 @@
+"""The rules of definitions are the same, whichever way a definition comes in."""
+
+import time
+from itertools import pairwise
+from typing import Any
+
+import psycopg2
+import psycopg2.errors
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from dagster_pgflow.errors import InvalidFlow, StoreRefused
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import Step
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.validation.validate import validate
+from tests.drawn_flows import flows
+from tests.postgres import Session
+
+GivenStep = tuple[str, list[str], dict[str, Any]]
+
+MAP = {"step_type": "map"}
+SOUND: list[GivenStep] = [
+    ("x", [], {}),
+    ("_X1", ["a", "b", "a"], {}),
+    ("x" * 128, [], {}),
+    ("x", [], MAP),
+    ("x", ["a", "a"], MAP),
+    ("x", ["m"], MAP | {"pipelined": True}),
+    ("x", ["c"], MAP | {"pipelined": True, "max_attempts": 0, "when_exhausted": "skip"}),
+    ("x", ["m"], MAP | {"batch_size": 1, "collect_errors": True, "if_": {}}),
+    ("x", ["m"], {"max_attempts": 0, "base_delay": 0, "max_delay": 0, "timeout": 1}),
+    ("x", [], {"jitter": "plus-minus", "start_delay": 2**31 - 1}),
+    ("x", ["m"], {"step_type": "subflow", "flow": "child"}),
+]
+UNSOUND: list[GivenStep] = [
+    ("run", [], {}),
+    ("", [], {}),
+    ("1st", [], {}),
+    ("x" * 129, [], {}),
+    ("x", ["nope"], {}),
+    ("x", ["x"], {}),
+    ("x", ["a", "b"], MAP),
+    ("x", [], {"max_attempts": -1}),
+    ("x", [], {"base_delay": -1}),
+    ("x", [], {"max_delay": -1}),
+    ("x", [], {"timeout": 0}),
+    ("x", [], {"start_delay": -1}),
+    ("x", [], {"start_delay": 2**31}),
+    ("x", [], MAP | {"batch_size": 0}),
+    ("x", [], {"step_type": "subflow", "flow": "nope"}),
+    ("x", [], {"step_type": "subflow", "flow": "f"}),
+    ("x", [], MAP | {"pipelined": True}),
+    ("x", ["a"], MAP | {"pipelined": True}),
+    ("x", ["s"], MAP | {"pipelined": True}),
+    ("x", ["m"], MAP | {"pipelined": True, "batch_size": 2}),
+    ("x", ["m"], MAP | {"pipelined": True, "if_": {}}),
+    ("x", ["m"], MAP | {"pipelined": True, "if_not": {}}),
+    ("x", ["m"], MAP | {"pipelined": True, "run_if": "true"}),
+    ("x", ["m"], MAP | {"pipelined": True, "run_unless": "true"}),
+]
+"""Steps for a flow that has the steps of `EARLIER`: slug, dependencies, and the rest."""
+
+CHILD = Flow("child").step("one")
+EARLIER = (
+    Flow("f")
+    .step("a")
+    .step("b")
+    .map("m", depends_on="a")
+    .map("s", depends_on="a", when_exhausted="skip-cascade")
+    .map("c", depends_on="a", when_exhausted="skip-cascade", collect_errors=True)
+)
+
+
+def with_step(slug: str, deps: list[str], fields: dict[str, Any]) -> Flow:
+    given = dict(fields)
+    match given.pop("step_type", "single"):
+        case "map":
+            return EARLIER.map(slug, depends_on=deps, **given)
+        case "subflow":
+            return EARLIER.subflow(slug, given.pop("flow"), depends_on=deps, **given)
+        case _:
+            return EARLIER.step(slug, depends_on=deps, **given)
+
+
+@pytest.fixture
+def earlier(builder: FlowBuilder) -> None:
+    builder.define_flows([CHILD, EARLIER])
+
+
+@pytest.mark.parametrize("given", SOUND)
+def test_a_sound_step_is_let_in_by_both(
+    builder: FlowBuilder, earlier: None, given: GivenStep
+) -> None:
+    slug, deps, fields = given
+    builder.add_step("f", slug, deps, **fields)
+    wanted = with_step(slug, list(dict.fromkeys(deps)), fields)
+    assert builder.get_flow("f") == wanted
+    assert validate(wanted, {"child": CHILD}) == ()
+    version = builder.define_flow(EARLIER)
+    assert builder.define_flow(with_step(*given)) == version + 1
+
+
+@pytest.mark.parametrize("given", UNSOUND)
+def test_an_unsound_step_is_refused_by_both_and_leaves_nothing(
+    builder: FlowBuilder, earlier: None, sql: Session, given: GivenStep
+) -> None:
+    slug, deps, fields = given
+    before = sql("select * from pgflow.flow_versions"), sql("select * from pgflow.deps")
+    with pytest.raises(StoreRefused):
+        builder.add_step("f", slug, deps, **fields)
+    with pytest.raises(InvalidFlow):
+        builder.define_flow(with_step(*given))
+    assert validate(with_step(*given), {"child": CHILD}) != ()
+    assert builder.get_flow("f") == EARLIER
+    assert (sql("select * from pgflow.flow_versions"), sql("select * from pgflow.deps")) == before
+
+
+def test_two_steps_of_one_slug_are_refused_however_they_come(
+    builder: FlowBuilder, earlier: None, sql: Session
+) -> None:
+    with pytest.raises(StoreRefused, match="differs in: handler"):
+        builder.add_step("f", "a", handler="other")
+    with pytest.raises(InvalidFlow, match="duplicate-step"):
+        builder.define_flow(EARLIER.step("a", "other"))
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="steps_pkey"):
+        sql("insert into pgflow.steps (flow_slug, step_slug) values ('f', 'a')")
+    assert builder.get_flow("f") == EARLIER
+
+
+@pytest.mark.parametrize("table", ["flows", "steps"])
+def test_plain_sql_is_held_to_the_rule_of_slugs_too(sql: Session, table: str) -> None:
+    sql("select pgflow.create_flow('f')")
+    rows = {
+        "flows": "pgflow.flows (flow_slug) values ('1st')",
+        "steps": "pgflow.steps (flow_slug, step_slug) values ('f', 'run')",
+    }
+    rule = {"flows": "slug_is_valid", "steps": "steps_step_slug_check"}
+    with pytest.raises(psycopg2.errors.CheckViolation, match=rule[table]):
+        sql(f"insert into {rows[table]}")
+
+
+def test_a_later_step_cannot_become_a_dependency_of_an_earlier_one(
+    builder: FlowBuilder, earlier: None
+) -> None:
+    with pytest.raises(StoreRefused, match="differs in: deps_slugs"):
+        builder.add_step("f", "a", ["b"])
+    with pytest.raises(InvalidFlow, match="dependency-cycle"):
+        builder.define_flow(Flow("f").step("a", depends_on="b").step("b", depends_on="a"))
+
+
+def fields_of(step: Step) -> Any:
+    """Returns the arguments of `add_step` that make a step."""
+    fields: dict[str, Any] = step.model_dump(
+        exclude={"type", "slug", "depends_on", "options"}, exclude_none=True
+    )
+    fields |= step.options.model_dump(exclude_none=True)
+    return fields | {"step_type": step.type}
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(flow=flows())
+def test_a_flow_that_is_built_step_by_step_is_the_one_that_is_defined_whole(
+    builder: FlowBuilder, sql: Session, flow: Flow
+) -> None:
+    builder.define_flow(CHILD)
+    sql("delete from pgflow.flows where flow_slug = 'f'")
+    options: dict[str, Any] = flow.options.model_dump(exclude_none=True)
+    builder.create_flow(
+        "f",
+        **options,
+        description=flow.description,
+        tags=flow.tags,
+        input_schema=flow.input_schema,
+        output_schema=flow.output_schema,
+    )
+    for step in flow.steps:
+        added = builder.add_step("f", step.slug, step.depends_on, **fields_of(step))
+        assert added == step
+        assert builder.add_step("f", step.slug, step.depends_on, **fields_of(step)) == step
+    whole = flow.model_copy(update={"schedules": ()})
+    assert builder.get_flow("f") == whole
+    version = builder.define_flow(whole)
+    assert version == sql.value(
+        "select version from pgflow.flow_versions where flow_slug = 'f'"
+        " order by version_id desc limit 1"
+    )
+
+
+def wide_diamond(layers: int) -> Flow:
+    """Two steps a layer, each needing both of the layer before: 2 ** layers ways through."""
+    steps = list(Flow("f").step("a0").step("b0").steps)
+    for before, layer in pairwise(range(layers)):
+        deps = [f"a{before}", f"b{before}"]
+        one = Flow("f").step(f"a{layer}", depends_on=deps).step(f"b{layer}", depends_on=deps)
+        steps += one.steps
+    return Flow("diamond").model_copy(update={"steps": tuple(steps)})
+
+
+def test_a_diamond_of_a_hundred_layers_is_stored_and_added_to_in_a_moment(
+    builder: FlowBuilder,
+) -> None:
+    begun = time.perf_counter()
+    assert builder.define_flow(wide_diamond(100)) == 1
+    builder.add_step("diamond", "last", ["a99", "b99"])
+    builder.add_step("diamond", "last", ["b99", "a99"])
+    assert len(builder.get_flow("diamond").steps) == 201
+    assert time.perf_counter() - begun < 3
