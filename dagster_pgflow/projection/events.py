@@ -183,7 +183,9 @@ class _Narrator:
         attempt = self._attempts_over.get(key, 0) + 1
         self._unfolding.open_step(path)
         for index in tried(outlook, self._indexes(path, key), attempt):
-            self._unfolding.open_task((path, index), attempt)
+            # What was not tried at first was taken over from another run, and is not tried later.
+            if attempt == 1 or self._unfolding.attempts_of((path, index)):
+                self._unfolding.open_task((path, index), attempt)
 
     def _report(self, path: str, sighting: Sighting) -> None:
         """Tell of an execution of a Dagster step that another one follows."""

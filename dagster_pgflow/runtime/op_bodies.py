@@ -238,7 +238,7 @@ def _tell_retry(execution: Execution, again: TryAgain) -> None:
     execution.tell(
         f"Attempt {tasks.attempt} of {execution.effort.max_attempts} failed{what}; the next one"
         f" begins in {again.seconds:.1f} s. {again.error}",
-        outcome.retrying(tasks.attempt + 1, again.seconds, tasks.tried, execution.worker),
+        outcome.retrying(tasks.attempt + 1, again.seconds, tasks.news, execution.worker),
     )
 
 

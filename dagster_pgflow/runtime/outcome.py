@@ -75,7 +75,7 @@ def retrying(
     Args:
         attempt: The number of the attempt to come.
         delay: Seconds before it.
-        tasks: One report for each task that was tried in this attempt.
+        tasks: One report for each task that was tried in this attempt, or taken over.
         worker: The process that did the work.
     """
     return {

@@ -65,6 +65,13 @@ class Tasks:
         )
 
     @property
+    def news(self) -> tuple[TaskReport, ...]:
+        """The reports of the tasks that were tried in this attempt, or need not be in any."""
+        return tuple(
+            report for report in self.reported if report.reused or report.attempts == self.attempt
+        )
+
+    @property
     def reported(self) -> tuple[TaskReport, ...]:
         """The reports by index, whichever attempt they are from."""
         return tuple(self.reports[index] for index in sorted(self.reports))

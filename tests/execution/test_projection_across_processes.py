@@ -205,6 +205,44 @@ def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_pat
     assert_log_adds_up(world)
 
 
+def test_what_a_re_execution_takes_over_is_done_whatever_becomes_of_the_rest(
+    world: World,
+) -> None:
+    world.define(
+        Flow("f")
+        .step("a", handler="listed")
+        .map("m", "noted", depends_on="a", batch_size=3, max_attempts=2, base_delay=0)
+    )
+    run_elsewhere("f")
+    world.settle()
+    first = world.one("runs")["dagster_run_id"]
+    start_elsewhere("f", first).wait(60)
+    world.settle()
+    [second] = [run.run_id for run in world.instance.get_runs() if run.parent_run_id == first]
+    assert attempts_of(world, second) == [("m", 1, 1), ("m", 1, 2)]
+    told = world.sql.column(
+        "select event_type || ' ' || (event_data ->> 'task_index') from pgflow.event_log"
+        " where run_id = %s and correlation_id = 'm' and event_type like 'task.%%'"
+        " order by sequence_num",
+        second,
+    )
+    assert told == [
+        "task.started 1",
+        "task.completed 0",
+        "task.retrying 1",
+        "task.completed 2",
+        "task.started 1",
+        "task.failed 1",
+    ]
+    outputs = world.sql.column(
+        "select output from pgflow.step_tasks where run_id = %s and step_path = 'm'"
+        " order by task_index",
+        second,
+    )
+    assert outputs == [10, None, 30]
+    assert_log_adds_up(world)
+
+
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
 def test_every_attempt_of_a_batch_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, executor: str
