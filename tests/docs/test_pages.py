@@ -22,7 +22,13 @@ from dagster_pgflow.model.options import (
     StepOptions,
     effort_of,
 )
-from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus, TaskStatus
+from dagster_pgflow.model.run_state import (
+    AttemptStatus,
+    RunStatus,
+    SkipReason,
+    StepStatus,
+    TaskStatus,
+)
 from dagster_pgflow.model.step import WhenExhausted, WhenUnmet
 from dagster_pgflow.projection.sensor import BUDGET_S
 from dagster_pgflow.runtime.backoff import delay_before
@@ -150,6 +156,7 @@ def test_the_handler_page_lists_the_whole_context() -> None:
         (RunStatus, "sql.md"),
         (StepStatus, "sql.md"),
         (TaskStatus, "sql.md"),
+        (AttemptStatus, "sql.md"),
         (SkipReason, "sql.md"),
         (WhenUnmet, "flows.md"),
         (WhenExhausted, "flows.md"),
@@ -174,7 +181,9 @@ def test_the_sql_page_has_every_column_of_a_definition_table(sql: Session, table
     assert re.findall(r"`(\w+)`", row) == columns_of(sql, table)
 
 
-@pytest.mark.parametrize("table", ["runs", "subruns", "step_states", "step_tasks", "event_log"])
+@pytest.mark.parametrize(
+    "table", ["runs", "subruns", "step_states", "step_tasks", "node_executions", "event_log"]
+)
 def test_the_sql_page_has_every_column_of_a_run_table(sql: Session, table: str) -> None:
     section = page("sql.md").partition(f"### `{table}`")[2].partition("\n#")[0]
     told = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", section, re.MULTILINE)))
