@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,8 +18,10 @@ from dagster_pgflow.model.flow import Flow, StepSettings
 from dagster_pgflow.model.options import (
     DEFAULT_BASE_DELAY,
     DEFAULT_MAX_ATTEMPTS,
+    DEFAULT_MAX_DELAY,
     DEFAULT_TIMEOUT,
     FlowOptions,
+    Jitter,
     StepOptions,
     effort_of,
 )
@@ -160,6 +163,8 @@ def test_the_handler_page_lists_the_whole_context() -> None:
         (SkipReason, "sql.md"),
         (WhenUnmet, "flows.md"),
         (WhenExhausted, "flows.md"),
+        (Jitter, "flows.md"),
+        (Jitter, "sql.md"),
     ],
 )
 def test_every_word_of_a_closed_set_is_explained(words: Any, name: str) -> None:
@@ -225,7 +230,8 @@ def test_the_sql_page_names_every_parameter_of_the_other_call_style(sql: Session
         ("flows.md", "| `max_attempts` | 3 |", DEFAULT_MAX_ATTEMPTS == 3),
         ("flows.md", "| `base_delay` | 5 |", DEFAULT_BASE_DELAY == 5),
         ("flows.md", "| `timeout` | 60 |", DEFAULT_TIMEOUT == 60),
-        ("flows.md", "an hour at most", EFFORT.max_delay == 3600),
+        ("flows.md", "| `max_delay` | 3600 |", DEFAULT_MAX_DELAY == 3600),
+        ("flows.md", "| `jitter` | `none` |", EFFORT.jitter == "none"),
         ("flows.md", "ten seconds after the first failure", delay_before(2, EFFORT) == 10),
         ("flows.md", "twenty\nseconds after the second", delay_before(3, EFFORT) == 20),
         ("deployment.md", "above 1 MiB", DEFAULT_SPILL_BYTES == 1024 * 1024),
@@ -237,6 +243,28 @@ def test_the_sql_page_names_every_parameter_of_the_other_call_style(sql: Session
 def test_a_number_on_a_page_is_that_of_the_code(name: str, told: str, *, is_so: bool) -> None:
     assert told in page(name)
     assert is_so
+
+
+def test_the_delays_on_the_page_are_those_that_steps_wait() -> None:
+    table = page("flows.md").partition("| `base_delay` | `max_delay` |")[2].partition("\n\n")[0]
+    head, _, *rows = [re.findall(r"\d+", line) for line in table.splitlines()]
+    assert len(rows) > 3
+    for base_delay, max_delay, *waits in rows:
+        effort = replace(EFFORT, base_delay=int(base_delay), max_delay=int(max_delay))
+        told = dict(zip(map(int, head), map(float, waits), strict=True))
+        assert {after: delay_before(after + 1, effort) for after in told} == told
+
+
+@pytest.mark.parametrize("max_delay", [3600, 60])
+def test_the_jitter_on_the_page_is_that_of_the_code(max_delay: int) -> None:
+    table = page("flows.md").partition("| `jitter` | the wait is |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `([a-z-]+)` \|[^|]*\|([^|]*)\|([^|]*)\|$", table, re.MULTILINE)
+    assert [word for word, *_ in rows] == list(get_args(Jitter))
+    for word, uncapped, capped in rows:
+        effort = replace(EFFORT, base_delay=20, max_delay=max_delay, jitter=word)
+        least, most = delay_before(2, effort, lambda: 0.0), delay_before(2, effort, lambda: 1.0)
+        told = re.findall(r"\d+", capped if max_delay == 60 else uncapped)
+        assert [float(number) for number in told] == sorted({least, most})
 
 
 def test_the_architecture_page_has_every_pass_in_its_order() -> None:

@@ -54,6 +54,7 @@ of_handled_steps = of_all_steps | {
 
 
 def steps_of(kind: str, **required: Any) -> st.SearchStrategy[dict[str, Any]]:
+    optional: dict[str, st.SearchStrategy[Any]]
     optional = dict(of_all_steps if kind == "subflow" else of_handled_steps)
     if kind == "map":
         optional |= {"collect_errors": st.booleans(), "pipelined": st.booleans()}
