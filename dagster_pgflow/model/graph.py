@@ -1,5 +1,6 @@
 """The shape of a flow: order, ends and reach, each in time linear in steps and dependencies."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
@@ -98,9 +99,10 @@ def pipeline_head(steps: Mapping[str, Step], step: MapStep) -> MapStep:
 
 def pipeline_behind(flow: Flow, step: MapStep) -> Iterator[MapStep]:
     """Yield the pipelined map steps that take over the batches of a map step, near ones first."""
-    for follower in flow.steps:
-        if not isinstance(follower, MapStep) or not follower.pipelined:
-            continue
-        if step.slug in follower.depends_on:
-            yield follower
-            yield from pipeline_behind(flow, follower)
+    followers = dependents(flow)
+    waiting = deque([step.slug])
+    while waiting:
+        for follower in followers[waiting.popleft()]:
+            if isinstance(follower, MapStep) and follower.pipelined:
+                yield follower
+                waiting.append(follower.slug)
