@@ -20,6 +20,7 @@
         ├── UnknownHandler          the step names a handler nobody registered
         ├── HandlerFailed           the handler raised
         ├── HandlerTimedOut         one attempt took longer than its timeout
+        ├── InvalidOutput           what a flow returns inside another breaks what was agreed
         ├── ConditionNotMet         an unmet condition with when_unmet = fail
         ├── ExpressionFailed        an expression that has no answer for the values at hand
         ├── ReferenceFailed         a reference that leads to no value
@@ -198,6 +199,18 @@ class ConditionNotMet(StepError):
     Attributes:
         step_path: The step that has the condition, which may be a subflow around the step that
             found out.
+    """
+
+    def __init__(self, message: str, step_path: str) -> None:
+        self.step_path = step_path
+        super().__init__(message)
+
+
+class InvalidOutput(StepError):
+    """What a flow returns inside another breaks its output schema, or cannot be mapped.
+
+    Attributes:
+        step_path: The subflow step that runs the flow.
     """
 
     def __init__(self, message: str, step_path: str) -> None:

@@ -41,7 +41,8 @@ FINISHED_OUTPUT: Final = "finished_elements"
 FAN_OUT_SUFFIX: Final = "__fan_out"
 COLLECT_SUFFIX: Final = "__collect"
 INPUT_SUFFIX: Final = "__input"
-HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX)
+OUTPUT_SUFFIX: Final = "__output"
+HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX, OUTPUT_SUFFIX)
 
 # Dagster 1.13 refuses these as names of nodes and inputs (dagster._core.definitions.utils).
 _DAGSTER_WORDS: Final = frozenset(

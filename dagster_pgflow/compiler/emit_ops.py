@@ -29,6 +29,7 @@ HELP = {
     "fan_out": "Sends the elements of the list to map step `{slug}`.",
     "collect": "Collects the outputs of map step `{slug}`.",
     "gather": "Puts together what subflow `{slug}` receives.",
+    "output": "Puts together what subflow `{slug}` returns.",
 }
 
 

@@ -185,18 +185,36 @@ class Flow(BaseModel):
         }
         return self._with(MapStep, ".map()", slug, own, settings)
 
-    def subflow(self, slug: str, flow: "str | Flow", **settings: Unpack[StepSettings]) -> Self:
+    def subflow(
+        self,
+        slug: str,
+        flow: "str | Flow",
+        *,
+        input: dict[str, Any] | None = None,
+        output: dict[str, Any] | str | None = None,
+        on_failure: str | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
         """Return this flow with one more step, which runs a whole flow.
 
         Args:
             slug: The step's name.
             flow: The flow that runs here, or its slug.
+            input: What the flow receives, with references such as `$nodes.cart.total`,
+                `$input.customer`.
+            output: What the step returns, with references to the final steps of the flow.
+            on_failure: The step that goes on when the flow fails here.
             **settings: See `StepSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        own = {"flow": flow.slug if isinstance(flow, Flow) else flow}
+        own = {
+            "flow": flow.slug if isinstance(flow, Flow) else flow,
+            "input": input,
+            "output": output,
+            "on_failure": on_failure,
+        }
         return self._with(SubflowStep, ".subflow()", slug, own, settings)
 
     def schedule(self, slug: str, cron: str, *, timezone: str = "UTC", input: Any = None) -> Self:

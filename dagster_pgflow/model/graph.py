@@ -106,3 +106,34 @@ def pipeline_behind(flow: Flow, step: MapStep) -> Iterator[MapStep]:
             if isinstance(follower, MapStep) and follower.pipelined:
                 yield follower
                 waiting.append(follower.slug)
+
+
+def arms_of(
+    steps: Mapping[str, Step], routed: SubflowStep
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the steps that only a success leads to, and those that only a failure leads to.
+
+    Args:
+        steps: The steps of a flow by slug.
+        routed: A subflow step of it whose failure leads to a step.
+    """
+    after: dict[str, list[str]] = {slug: [] for slug in steps}
+    for step in steps.values():
+        for dep in step.depends_on:
+            after[dep].append(step.slug)
+    failure = _reach(after, [routed.on_failure or ""])
+    success = _reach(after, [slug for slug in after[routed.slug] if slug != routed.on_failure])
+    success |= {routed.slug}
+    return frozenset(success - failure), frozenset(failure - success)
+
+
+def _reach(after: Mapping[str, Iterable[str]], begin: Iterable[str]) -> set[str]:
+    """Return what can be reached from some nodes, these included."""
+    found: set[str] = set()
+    waiting = list(begin)
+    while waiting:
+        slug = waiting.pop()
+        if slug not in found:
+            found.add(slug)
+            waiting += after.get(slug, ())
+    return found

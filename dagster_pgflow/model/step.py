@@ -91,10 +91,19 @@ class SubflowStep(StepBase):
 
     Attributes:
         flow: The slug of the flow that runs here.
+        input: What the flow receives: an object that may hold references (`$nodes.<step>.<path>`
+            for the output of a dependency, `$input.<path>` for the flow input around it). Without
+            it the flow receives what any step would.
+        output: What the step returns: a reference, or JSON that holds some, to the outputs of the
+            final steps of the flow (`$nodes.<final step>.<path>`). Without it, all of them.
+        on_failure: The step that goes on when the flow fails here, instead of the run failing.
     """
 
     type: Literal["subflow"] = "subflow"
     flow: str
+    input: dict[str, Any] | None = None
+    output: dict[str, Any] | str | None = None
+    on_failure: str | None = None
 
 
 Step = Annotated[SingleStep | MapStep | SubflowStep, Field(discriminator="type")]

@@ -6,10 +6,11 @@ from typing import Any
 
 from dagster_pgflow.errors import ConditionNotMet, TypeViolation
 from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
 from dagster_pgflow.runtime.mapping import split
-from dagster_pgflow.runtime.sources import Source, assemble
+from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 
@@ -52,7 +53,7 @@ def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
     if isinstance(received, Batch):
         return received
     before = Source(step.depends_on[0])
-    given = check(frame, step, assemble(frame.path, (before,), {before: arrived}))
+    given = check(frame, step, assemble(frame.receiver(step), (before,), {before: arrived}))
     return given if isinstance(given, Skipped) else Batch(0, ())
 
 

@@ -5,25 +5,20 @@ A flow is one graph, whether it runs as a job or inside another flow. Its root s
 conditions, only the place in the running job tells. That place is the path of the op.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_pgflow.errors import ConditionNotMet, InvalidInput
+from dagster_pgflow.errors import ConditionNotMet, InvalidInput, InvalidOutput, ReferenceFailed
+from dagster_pgflow.expressions.references import INPUT, NODES, filled
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.names import dagster_name
+from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
 from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
 from dagster_pgflow.runtime.inputs import breach
-from dagster_pgflow.runtime.sources import (
-    Flows,
-    Source,
-    assemble,
-    needs_gathering,
-    sources_of,
-    unpack,
-)
+from dagster_pgflow.runtime.sources import Flows, needs_gathering, sources_of, unpack
 from dagster_pgflow.runtime.values import Skipped, from_wire
 
 
@@ -44,6 +39,15 @@ class Frame:
     def path_of(self, step: Step) -> tuple[str, ...]:
         """Return the path of one of the flow's steps."""
         return (*self.path, step.slug)
+
+    def receiver(self, step: Step, trace: Trace = no_trace) -> Receiver:
+        """Return one of the flow's steps as what receives something.
+
+        Args:
+            step: The step.
+            trace: Tells what the steps of a subflow did that failed.
+        """
+        return Receiver(step, by_slug(self.flow), self.path, trace)
 
 
 def frame_at(top: Flow, node_names: Sequence[str], flows: Flows) -> Frame:
@@ -77,11 +81,70 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
         return arrived
     parent, step = frame.around
     sources = sources_of(by_slug(parent.flow), step, flows)
-    if needs_gathering(step, sources, flows):
+    if needs_gathering(parent.flow, step, sources, flows):
         return from_wire(arrived)
-    if not sources:
-        return check(parent, step, flow_input(parent, arrived, flows))
-    return step_input(parent, step, sources, unpack(arrived, sources))
+    if sources:
+        # A step that may wait for a failure, and with it for a trace, has a helper op.
+        received = assemble(parent.receiver(step), sources, unpack(arrived, sources))
+        return mapped_input(parent, step, check(parent, step, received), None)
+    around = flow_input(parent, arrived, flows)
+    return mapped_input(parent, step, check(parent, step, around), around)
+
+
+def mapped_input(frame: Frame, step: SubflowStep, given: Any, around: Any) -> Any:
+    """Return what a subflow step gives its flow: its input, or what its mapping makes of it.
+
+    Args:
+        frame: The flow that the step belongs to.
+        step: The subflow step.
+        given: Its input, or `Skipped`.
+        around: The input of the flow that the step belongs to, where the mapping asks for it.
+
+    Raises:
+        InvalidInput: A reference leads nowhere.
+    """
+    if isinstance(given, Skipped) or step.input is None:
+        return given
+    nodes = given if step.depends_on else {}
+    try:
+        return filled(step.input, {NODES: nodes, INPUT: around})
+    except ReferenceFailed as error:
+        path = ".".join(frame.path_of(step))
+        raise InvalidInput(
+            f'The input of subflow step "{path}" cannot be put together: {error}', path
+        ) from None
+
+
+def shaped_output(frame: Frame, step: SubflowStep, child: Flow, returned: Any) -> Any:
+    """Return the output of a subflow step: what its flow returned, or what its mapping picks.
+
+    Args:
+        frame: The flow that the step belongs to.
+        step: The subflow step.
+        child: The flow that it runs.
+        returned: `{final step: output}`, `None` without any, or `Skipped`.
+
+    Raises:
+        InvalidOutput: It breaks the output schema of the flow, or a reference leads nowhere.
+    """
+    if isinstance(returned, Skipped):
+        return returned
+    path = ".".join(frame.path_of(step))
+    reason = breach(child.output_schema, returned)
+    if reason is not None:
+        raise InvalidOutput(
+            f'The output of flow "{child.slug}" in step "{path}" does not fit its output schema:'
+            f" {reason}",
+            path,
+        )
+    if step.output is None:
+        return returned
+    try:
+        return filled(step.output, {NODES: returned or {}})
+    except ReferenceFailed as error:
+        raise InvalidOutput(
+            f'The output of subflow step "{path}" cannot be put together: {error}', path
+        ) from None
 
 
 def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
@@ -101,7 +164,7 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     if frame.around is not None:
         parent, step = frame.around
         sources = sources_of(by_slug(parent.flow), step, flows)
-        if not sources and not needs_gathering(step, sources, flows):
+        if not sources and not needs_gathering(parent.flow, step, sources, flows):
             refuse_bad_input(parent, arrived, flows)
     given = flow_input(frame, arrived, flows)
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
@@ -110,17 +173,6 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
             f'The input of flow "{frame.flow.slug}" does not fit its input schema: {reason}',
             ".".join(frame.path),
         )
-
-
-def step_input(
-    frame: Frame,
-    step: Step,
-    sources: tuple[Source, ...],
-    values: Mapping[Source, Any],
-    facts: Facts | None = None,
-) -> Any:
-    """Return `{dep: output}` for a step that has dependencies, or `Skipped`."""
-    return check(frame, step, assemble(frame.path, sources, values), facts)
 
 
 def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> Any:
@@ -138,7 +190,7 @@ def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> A
     """
     path = frame.path_of(step)
     if isinstance(given, Skipped):
-        if given.encloses(frame.path):
+        if given.encloses(frame.path) or given.step == path:
             return given
         return Skipped("dependency_skipped", path, cascade=True)
     unmet = unmet_condition(step, given)

@@ -11,22 +11,25 @@ from typing import Any, assert_never
 
 import dagster as dg
 
-from dagster_pgflow.errors import ConditionNotMet, InvalidInput, PgflowError, StepError
+from dagster_pgflow.errors import PgflowError, StepError
 from dagster_pgflow.model.graph import pipeline_behind
-from dagster_pgflow.model.step import MapStep, Step
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECTED_INPUT,
+    FLOW_INPUT,
     OUTCOME_KEY,
     RESULT_OUTPUT,
     fan_out_output,
 )
 from dagster_pgflow.runtime import outcome
+from dagster_pgflow.runtime.assembly import assemble, output_of_subflow
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over
+from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.op_execution import Execution, Inputs, OpWork, Role, TooEarly
 from dagster_pgflow.runtime.outcome import TaskReport
-from dagster_pgflow.runtime.sources import Source, assemble
+from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
 from dagster_pgflow.runtime.values import Batch, Skipped, error_element, from_wire
 
@@ -115,7 +118,19 @@ def collect(execution: Execution) -> Any:
 
 def gather(execution: Execution) -> Any:
     """Put a subflow's input together."""
-    return execution.given()
+    step = execution.work.step
+    assert isinstance(step, SubflowStep)  # noqa: S101
+    around = execution.flow_input if FLOW_INPUT in execution.inputs else None
+    return mapped_input(execution.frame, step, execution.given(), around)
+
+
+def shape_output(execution: Execution) -> Any:
+    """Put a subflow's output together, after a check of what its flow returned."""
+    work = execution.work
+    step = work.step
+    assert isinstance(step, SubflowStep)  # noqa: S101
+    returned = output_of_subflow(execution.frame.path, step, work.sources, execution.values)
+    return shaped_output(execution.frame, step, work.flows[step.flow], returned)
 
 
 def body_of(role: Role, work: OpWork) -> Body:
@@ -134,8 +149,13 @@ def body_of(role: Role, work: OpWork) -> Body:
             _tell_delay(execution, early)
             raise _retry_after(execution, early.seconds) from early
         except PgflowError as error:
-            raise _failure(execution, error) from error
-        yield _result(execution, value, sent)
+            value = execution.routed(error)
+            if value is None:
+                raise _failure(execution, error) from error
+            sent = [(step, [value]) for step in work.feeds]
+            yield _failed_result(execution, value, error)
+        else:
+            yield _result(execution, value, sent)
         for step, batches in sent:
             for index, batch in enumerate(batches):
                 yield dg.DynamicOutput(
@@ -157,6 +177,8 @@ def _work_of(role: Role, step: Step) -> Work:
             return collect
         case "gather":
             return gather
+        case "output":
+            return shape_output
         case _:
             assert_never(role)
 
@@ -166,7 +188,7 @@ def _batches(execution: Execution, role: Role, step: MapStep, value: Any) -> lis
     if role == "fan_out":
         return batches_of(execution.frame, step, execution.gathered(), execution.facts)
     own = Source(execution.work.step.slug)
-    given = assemble(execution.frame.path, (own,), {own: _wire(value)})
+    given = assemble(execution.frame.receiver(step), (own,), {own: _wire(value)})
     return batches_of(execution.frame, step, given, execution.facts)
 
 
@@ -180,6 +202,9 @@ def _result(
     reports = execution.tasks.reported
     if isinstance(value, Skipped):
         execution.context.log.info(_skip_sentence(execution, value))
+    if isinstance(value, Skipped) and value.error is not None:
+        report = outcome.cancelled(".".join(value.step), execution.worker)
+    elif isinstance(value, Skipped):
         report = outcome.skipped(value, reports, execution.worker)
     else:
         report = outcome.completed(_wire(value), reports, execution.worker)
@@ -189,6 +214,7 @@ def _result(
             for step, batches in sent
             for fed in (step, *pipeline_behind(execution.work.flow, step))
         }
+    report["step"] = ".".join(execution.path)
     metadata: dict[str, Any] = {**_for_people(value), OUTCOME_KEY: dg.MetadataValue.json(report)}
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
 
@@ -196,7 +222,7 @@ def _result(
 def _for_people(value: Any) -> dict[str, str]:
     """Return what the Dagster UI shows of an output at first glance."""
     if isinstance(value, Skipped):
-        return {"skipped": value.reason}
+        return {"cancelled": value.error} if value.error else {"skipped": value.reason}
     shown = list(value.values) if isinstance(value, Batch) else value
     text = json.dumps(shown, ensure_ascii=False)
     return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
@@ -208,26 +234,39 @@ def _counts(batches: Sequence[Batch | Skipped]) -> dict[str, int]:
 
 
 def _skip_sentence(execution: Execution, skip: Skipped) -> str:
+    path = ".".join(execution.path)
+    if skip.error is not None:
+        return f'Step "{path}" does not run: subflow "{".".join(skip.step)}" failed.'
+    if skip.untaken:
+        return f'Step "{path}" is skipped: it lies on a path that this run does not take.'
     words = {
         "condition_unmet": "a condition does not hold",
         "handler_failed": "the last attempt failed",
         "dependency_skipped": "a step that it depends on was skipped",
     }
-    return f'Step "{".".join(execution.path)}" is skipped: {words[skip.reason]}.'
+    return f'Step "{path}" is skipped: {words[skip.reason]}.'
 
 
 def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
-    reports = execution.tasks.reported
-    # What keeps a subflow from running is found out by the first ops inside it.
-    elsewhere = error.step_path if isinstance(error, ConditionNotMet | InvalidInput) else ""
-    step = elsewhere or ".".join(execution.path)
-    report = outcome.failed(str(error), step, reports, execution.worker)
     return dg.Failure(
         description=str(error),
-        metadata={OUTCOME_KEY: dg.MetadataValue.json(report)},
+        metadata=_failure_metadata(execution, error),
         # The attempts were counted here; Dagster has no retries to add.
         allow_retries=False,
     )
+
+
+def _failed_result(execution: Execution, value: Skipped, error: PgflowError) -> dg.Output[Any]:
+    """Return the output of an op that failed where the flow around its subflow goes on."""
+    execution.context.log.error("%s Subflow %s fails with it.", error, ".".join(value.step))
+    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=_failure_metadata(execution, error))
+
+
+def _failure_metadata(execution: Execution, error: PgflowError) -> dict[str, Any]:
+    step = ".".join(execution.failed_path(error))
+    report = outcome.failed(str(error), step, execution.tasks.reported, execution.worker)
+    report["step"] = ".".join(execution.path)
+    return {"failed": str(error), OUTCOME_KEY: dg.MetadataValue.json(report)}
 
 
 def _tell_retry(execution: Execution, again: TryAgain) -> None:

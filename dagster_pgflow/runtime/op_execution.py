@@ -6,7 +6,7 @@ Beside `op_bodies` the only file here that looks at Dagster's context.
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,28 +14,24 @@ from typing import Any, Literal
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.errors import UnknownHandler
+from dagster_pgflow.errors import ConditionNotMet, PgflowError, StoreError, UnknownHandler
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, MapStep, Step
+from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, PGFLOW_KEY, TAG_FLOW, TAG_RUN_ID
+from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.attempt import attempt
+from dagster_pgflow.runtime.child_trace import outcomes_in, trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.runtime.frames import (
-    Frame,
-    check,
-    flow_input,
-    frame_at,
-    refuse_bad_input,
-    step_input,
-)
+from dagster_pgflow.runtime.frames import Frame, check, flow_input, frame_at, refuse_bad_input
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
-from dagster_pgflow.runtime.sources import Flows, Source, assemble, input_names
+from dagster_pgflow.runtime.sources import Flows, Source, input_names
 from dagster_pgflow.runtime.tasks import Tasks
+from dagster_pgflow.runtime.values import Skipped
 
-Role = Literal["step", "fan_out", "collect", "gather"]
+Role = Literal["step", "fan_out", "collect", "gather", "output"]
 """What an op does: a step of a flow, or help where Dagster leaves no other way."""
 
 Inputs = Mapping[str, Any]
@@ -133,14 +129,46 @@ class Execution:
         if not self.work.sources:
             refuse_bad_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
             return self.flow_input
-        return assemble(self.frame.path, self.work.sources, self._values())
+        receiver = self.frame.receiver(self.work.step, self._trace)
+        return assemble(receiver, self.work.sources, self.values)
 
     def given(self) -> Any:
         """Return the step's input, or `Skipped`."""
-        if not self.work.sources:
-            return check(self.frame, self.work.step, self.gathered(), self.facts)
-        values = self._values()
-        return step_input(self.frame, self.work.step, self.work.sources, values, self.facts)
+        return check(self.frame, self.work.step, self.gathered(), self.facts)
+
+    def failed_path(self, error: PgflowError) -> tuple[str, ...]:
+        """Return the step that an error fails: this one, or a subflow around it.
+
+        What keeps a subflow from running is found out by the first ops inside it.
+        """
+        elsewhere: str = getattr(error, "step_path", "")
+        return tuple(elsewhere.split(".")) if elsewhere else self.path
+
+    def routed(self, error: PgflowError) -> Skipped | None:
+        """Return what goes on in place of an output, when a flow goes on after its subflow failed.
+
+        Without such a flow around, the error fails the run. So does trouble with the store, which
+        says nothing about the subflow.
+        """
+        if isinstance(error, StoreError):
+            return None
+        failed = self.failed_path(error)
+        for path in self._caught():
+            is_own_condition = failed == path and isinstance(error, ConditionNotMet)
+            if failed[: len(path)] == path and not is_own_condition:
+                return Skipped("handler_failed", path, error=str(error))
+        return None
+
+    def _caught(self) -> Iterator[tuple[str, ...]]:
+        """Yield the subflows around the op whose failure is not that of their flow, inner first."""
+        if isinstance(self.work.step, SubflowStep) and self.work.step.on_failure:
+            yield self.path
+        frame = self.frame
+        while frame.around is not None:
+            parent, step = frame.around
+            if step.on_failure:
+                yield frame.path
+            frame = parent
 
     def run_task(self, index: int, value: Any) -> Any:
         """Run one task of the step; return its output, or `None` after an error that is kept."""
@@ -193,6 +221,11 @@ class Execution:
         kept = self._memory.recall_unfinished(run.parent_run_id, self._step_key)
         return self.tasks.reuse(kept)
 
+    @cached_property
+    def values(self) -> dict[Source, Any]:
+        """What arrived from each source, as it travelled."""
+        return {source: self.inputs[name] for source, name in self.work.input_names.items()}
+
     @property
     def _memory(self) -> TaskMemory:
         memory: TaskMemory = getattr(self.context.resources, PGFLOW_KEY)
@@ -239,5 +272,6 @@ class Execution:
         )
         return attempt(handler, value, context, self.effort.timeout)
 
-    def _values(self) -> dict[Source, Any]:
-        return {source: self.inputs[name] for source, name in self.work.input_names.items()}
+    def _trace(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Tell what the steps of a subflow did."""
+        return trace_of(path, outcomes_in(self.context.instance, self.context.run))

@@ -97,6 +97,16 @@ def delayed(delay: float, worker: str) -> dict[str, Any]:
     return {"status": "delayed", "delay_seconds": delay, "worker": worker, "tasks": []}
 
 
+def cancelled(subflow: str, worker: str) -> dict[str, Any]:
+    """Return the outcome of an execution that had nothing to do, because its subflow failed.
+
+    Args:
+        subflow: The path of the subflow step that failed, and that its flow goes on from.
+        worker: The process that found out.
+    """
+    return {"status": "cancelled", "failed_subflow": subflow, "worker": worker, "tasks": []}
+
+
 def failed(error: str, step: str, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
     """Return the outcome of an execution that fails the run.
 

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
+from dagster_pgflow.expressions.references import INPUT, references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import contains_maps, leaves
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import dagster_name
-from dagster_pgflow.runtime.mapping import join
-from dagster_pgflow.runtime.values import Skipped, from_wire
+from dagster_pgflow.names import OUTPUT_SUFFIX, dagster_name
 
 Flows = Mapping[str, Flow]
 
@@ -55,15 +54,33 @@ def sources_of(steps: Mapping[str, Step], step: Step, flows: Flows) -> tuple[Sou
 def output_paths(step: Step, flows: Flows) -> list[tuple[str, ...]]:
     """Return the paths of the values that make up a step's output.
 
-    A single or map step has the one empty path; a subflow one path for each final step.
+    A single or map step has the one empty path, and so has a subflow with an op that puts its
+    output together; any other subflow has one path for each final step.
     """
-    if not isinstance(step, SubflowStep):
-        return [()]
+    if isinstance(step, SubflowStep) and not shapes_output(step, flows):
+        return final_paths(step, flows)
+    return [()]
+
+
+def final_paths(step: SubflowStep, flows: Flows) -> list[tuple[str, ...]]:
+    """Return the paths of the values that the final steps of a subflow hand on."""
     return [
         (leaf.slug, *path)
         for leaf in leaves(flows[step.flow])
         for path in output_paths(leaf, flows)
     ]
+
+
+def shapes_output(step: SubflowStep, flows: Flows) -> bool:
+    """Say whether an op puts the output of a subflow together, to map it or to check it."""
+    return step.output is not None or flows[step.flow].output_schema is not None
+
+
+def output_node(step: Step, flows: Flows) -> str:
+    """Return the name of the node whose outputs are those of a step."""
+    if isinstance(step, SubflowStep) and shapes_output(step, flows):
+        return f"{step.slug}{OUTPUT_SUFFIX}"
+    return dagster_name(step.slug)
 
 
 def port_names(ports: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
@@ -84,7 +101,7 @@ def input_names(sources: Sequence[Source]) -> dict[Source, str]:
     return {source: names[source.dep, *source.path] for source in sources}
 
 
-def needs_gathering(step: SubflowStep, sources: Sequence[Source], flows: Flows) -> bool:
+def needs_gathering(flow: Flow, step: SubflowStep, sources: Sequence[Source], flows: Flows) -> bool:
     """Say whether the sources cannot reach the flow that a subflow step runs by themselves.
 
     Dagster 1.13 has no fan-in of a dynamic output together with others (issue 7060), no op that
@@ -92,63 +109,30 @@ def needs_gathering(step: SubflowStep, sources: Sequence[Source], flows: Flows) 
     for the flow input, and runs for ever when an op collects one and waits for what a failure
     keeps behind another (see `compiler.passes.collect_apart`). A condition in CEL is answered
     once, where all that it may ask for is at hand, and not by every op that the flow begins with.
+    The same holds for an input that needs the flow input too, or the trace of a subflow that
+    failed.
 
     Args:
+        flow: The flow that the step belongs to.
         step: The subflow step.
         sources: What it receives.
         flows: Every flow that its flow contains.
     """
-    if step.expressions:
+    if step.expressions or (sources and mentions_flow_input(step)):
+        return True
+    if any(
+        isinstance(other, SubflowStep) and other.on_failure == step.slug for other in flow.steps
+    ):
         return True
     collects = any(source.collected for source in sources)
     return collects and (len(sources) > 1 or contains_maps(flows[step.flow], flows))
 
 
+def mentions_flow_input(step: SubflowStep) -> bool:
+    """Say whether the input mapping of a subflow asks for the flow input around it."""
+    return any(found.root == INPUT for _, found in references_in(step.input))
+
+
 def unpack(raw: Any, sources: Sequence[Source]) -> dict[Source, Any]:
     """Return the values that arrived through the one input of a subflow."""
     return dict(zip(sources, raw if len(sources) > 1 else [raw], strict=True))
-
-
-def assemble(
-    frame: tuple[str, ...], sources: Sequence[Source], values: Mapping[Source, Any]
-) -> dict[str, Any] | Skipped:
-    """Return `{dep: output}` of the completed dependencies, or why the step is skipped.
-
-    Args:
-        frame: The path of the subflow steps around the step.
-        sources: What the step receives.
-        values: What arrived from each source, as it travelled.
-    """
-    trees: dict[str, dict[tuple[str, ...], Any]] = {}
-    for source in sources:
-        arrived = values[source]
-        value = (
-            join([from_wire(item) for item in arrived]) if source.collected else from_wire(arrived)
-        )
-        if isinstance(value, Skipped) and _skips(value, (*frame, source.dep), frame):
-            return value
-        trees.setdefault(source.dep, {})[source.path] = value
-    outputs = {dep: _output_of((*frame, dep), tree) for dep, tree in trees.items()}
-    return {dep: output for dep, output in outputs.items() if not isinstance(output, Skipped)}
-
-
-def _skips(skipped: Skipped, dep_path: tuple[str, ...], frame: tuple[str, ...]) -> bool:
-    """Say whether a skipped value skips the step that receives it.
-
-    It does when a subflow around that step is skipped, or when its dependency itself cascades.
-    """
-    return skipped.encloses(frame) or (skipped.cascade and skipped.step == dep_path)
-
-
-def _output_of(dep_path: tuple[str, ...], tree: Mapping[tuple[str, ...], Any]) -> Any:
-    """Return a dependency's output from the values of its final steps."""
-    if () in tree:
-        return tree[()]
-    inner: dict[str, dict[tuple[str, ...], Any]] = {}
-    for (leaf, *rest), value in tree.items():
-        if isinstance(value, Skipped) and value.encloses(dep_path):
-            return value
-        inner.setdefault(leaf, {})[tuple(rest)] = value
-    outputs = {leaf: _output_of((*dep_path, leaf), part) for leaf, part in inner.items()}
-    completed = {leaf: out for leaf, out in outputs.items() if not isinstance(out, Skipped)}
-    return completed or None

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
 
+_PATHS = ("step", "untaken")
 SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
 
 
@@ -26,11 +27,16 @@ class Skipped:
         reason: Why.
         step: The path of the step where the skip began, such as `("payment", "charge")`.
         cascade: Whether every transitive dependent is skipped too.
+        error: What went wrong, when the step is a subflow that failed and its flow goes on.
+        untaken: The path of the step behind which the run takes another way than to this one. A
+            dependent that both ways lead to runs all the same.
     """
 
     reason: SkipReason
     step: tuple[str, ...]
     cascade: bool = False
+    error: str | None = None
+    untaken: tuple[str, ...] | None = None
 
     def encloses(self, frame: tuple[str, ...]) -> bool:
         """Say whether the skipped step is a subflow that the frame lies in."""
@@ -38,7 +44,15 @@ class Skipped:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels in place of the output."""
-        marker = {"reason": self.reason, "step": ".".join(self.step), "cascade": self.cascade}
+        marker: dict[str, Any] = {
+            "reason": self.reason,
+            "step": ".".join(self.step),
+            "cascade": self.cascade,
+        }
+        if self.error is not None:
+            marker["error"] = self.error
+        if self.untaken is not None:
+            marker["untaken"] = ".".join(self.untaken)
         return {SKIPPED_KEY: marker}
 
 
@@ -83,7 +97,8 @@ def from_wire(value: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1:
         if SKIPPED_KEY in value:
             marker = value[SKIPPED_KEY]
-            return Skipped(marker["reason"], tuple(marker["step"].split(".")), marker["cascade"])
+            paths = {key: tuple(marker[key].split(".")) for key in _PATHS if key in marker}
+            return Skipped(**marker | paths)
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
             return Batch(**{**content, "values": tuple(content["values"])})

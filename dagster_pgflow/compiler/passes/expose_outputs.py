@@ -10,8 +10,8 @@ from dagster_pgflow.compiler.passes.collect_apart import collector
 from dagster_pgflow.compiler.plan import Node, Plan, Surroundings, Wire
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import RESULT_OUTPUT, dagster_name
-from dagster_pgflow.runtime.sources import output_paths, port_names
+from dagster_pgflow.names import RESULT_OUTPUT
+from dagster_pgflow.runtime.sources import output_node, output_paths, port_names
 
 
 def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
@@ -21,14 +21,14 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
     collectors: list[Node] = []
     outputs: dict[tuple[str, ...], Wire] = {}
     for leaf in leaves(plan.flow):
-        name = dagster_name(leaf.slug)
         if isinstance(leaf, MapStep):
             collectors.append(collector(leaf))
             outputs[leaf.slug,] = Wire(collectors[-1].name, RESULT_OUTPUT)
             continue
         paths = output_paths(leaf, around.flows)
         ports = {(): RESULT_OUTPUT} if paths == [()] else port_names(paths)
-        outputs |= {(leaf.slug, *path): Wire(name, port) for path, port in ports.items()}
+        node = output_node(leaf, around.flows)
+        outputs |= {(leaf.slug, *path): Wire(node, port) for path, port in ports.items()}
     names = port_names(list(outputs))
     return replace(
         plan,

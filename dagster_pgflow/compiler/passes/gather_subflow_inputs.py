@@ -16,7 +16,9 @@ def gather_subflow_inputs(plan: Plan, around: Surroundings) -> Plan:
     """Put the helper before each subflow that needs one."""
     nodes: list[Node] = []
     for node in plan.nodes:
-        if isinstance(node, GraphNode) and needs_gathering(node.step, node.sources, around.flows):
+        if isinstance(node, GraphNode) and needs_gathering(
+            plan.flow, node.step, node.sources, around.flows
+        ):
             helper = _helper(node)
             nodes += [helper, replace(node, input=Wire(helper.name, RESULT_OUTPUT))]
         else:

@@ -1,8 +1,8 @@
 """Ops that may ask for the flow input get it too, wherever they stand.
 
-They ask for it when their handler takes the step context, or when they answer a condition in CEL
-that names it. A map step's condition is answered by the op that fans out, a subflow's by its
-helper.
+They ask for it when their handler takes the step context, when they answer a condition in CEL
+that names it, or when they put together an input that does. A map step's condition is answered by
+the op that fans out, a subflow's by its helper.
 """
 
 from collections.abc import Iterable
@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, Plan, Surroundings
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.step import HandledStep, MapStep, Step
+from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import FLOW_INPUT
+from dagster_pgflow.runtime.sources import mentions_flow_input
 
 
 def hand_on_flow_input(plan: Plan, around: Surroundings) -> Plan:
@@ -22,7 +23,12 @@ def hand_on_flow_input(plan: Plan, around: Surroundings) -> Plan:
 def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
     if not isinstance(node, OpNode):
         return node
-    if not _handler_asks(plan, node, around) and not any(map(_condition_asks, _answers_for(node))):
+    asks = (
+        _handler_asks(plan, node, around)
+        or any(map(_condition_asks, _answers_for(node)))
+        or _mapping_asks(node)
+    )
+    if not asks:
         return node
     return replace(node, inputs={**node.inputs, FLOW_INPUT: FromFlowInput()})
 
@@ -38,6 +44,11 @@ def _answers_for(node: OpNode) -> Iterable[Step]:
     """Return the steps whose conditions an op looks at."""
     is_own = node.role == "gather" or (node.role == "step" and not isinstance(node.step, MapStep))
     return (node.step, *node.feeds) if is_own else node.feeds
+
+
+def _mapping_asks(node: OpNode) -> bool:
+    step = node.step
+    return node.role == "gather" and isinstance(step, SubflowStep) and mentions_flow_input(step)
 
 
 def _condition_asks(step: Step) -> bool:

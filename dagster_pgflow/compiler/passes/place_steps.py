@@ -1,4 +1,7 @@
-"""First pass: one node a step, fed by the outputs that make up its input."""
+"""First pass: one node a step, fed by the outputs that make up its input.
+
+A subflow whose output is mapped or checked has a helper op behind it, which does that.
+"""
 
 from collections.abc import Mapping
 
@@ -18,9 +21,12 @@ from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.names import FLOW_INPUT, RESULT_OUTPUT, dagster_name
 from dagster_pgflow.runtime.sources import (
     Source,
+    final_paths,
     input_names,
+    output_node,
     output_paths,
     port_names,
+    shapes_output,
     sources_of,
 )
 
@@ -28,7 +34,12 @@ from dagster_pgflow.runtime.sources import (
 def place_steps(plan: Plan, around: Surroundings) -> Plan:
     """Give every step its node; a root step is fed by the flow input."""
     steps = by_slug(plan.flow)
-    return plan.with_nodes([_node(step, steps, around) for step in in_order(plan.flow)])
+    nodes: list[Node] = []
+    for step in in_order(plan.flow):
+        nodes.append(_node(step, steps, around))
+        if isinstance(step, SubflowStep) and shapes_output(step, around.flows):
+            nodes.append(_output_node(step, around))
+    return plan.with_nodes(nodes)
 
 
 def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
@@ -42,12 +53,22 @@ def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
     return OpNode(name, "step", step, sources, inputs or {FLOW_INPUT: FromFlowInput()})
 
 
+def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
+    """Return the helper that puts the output of a subflow together."""
+    paths = final_paths(step, around.flows)
+    ports = port_names(paths)
+    sources = tuple(Source(step.slug, path) for path in paths)
+    names = input_names(sources)
+    wires = {names[s]: Wire(dagster_name(step.slug), ports[s.path]) for s in sources}
+    return OpNode(output_node(step, around.flows), "output", step, sources, wires)
+
+
 def _wire(source: Source, upstream: Step, around: Surroundings) -> Wire:
-    name = dagster_name(source.dep)
-    if not isinstance(upstream, SubflowStep):
+    name = output_node(upstream, around.flows)
+    paths = output_paths(upstream, around.flows)
+    if paths == [()]:
         return Wire(name, RESULT_OUTPUT, source.collected)
-    ports = port_names(output_paths(upstream, around.flows))
-    return Wire(name, ports[source.path])
+    return Wire(name, port_names(paths)[source.path])
 
 
 def _one_feed(wires: tuple[Wire, ...]) -> Feed:

@@ -12,7 +12,6 @@ from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import dagster_name
 from dagster_pgflow.runtime.sources import (
     Source,
-    assemble,
     input_names,
     needs_gathering,
     output_paths,
@@ -104,82 +103,14 @@ def test_only_a_map_among_others_or_before_maps_inside_needs_a_helper(
     sources: list[Source], inside: str, needed: bool
 ) -> None:
     flows = FLOWS | {"plain": PLAIN, "plainer": PLAINER}
-    assert needs_gathering(SubflowStep(slug="s", flow=inside), sources, flows) is needed
+    assert needs_gathering(Flow("f"), SubflowStep(slug="s", flow=inside), sources, flows) is needed
 
 
 def test_a_condition_in_cel_is_answered_by_a_helper() -> None:
     step = SubflowStep(slug="s", flow="child", run_if="input.n > 1")
-    assert needs_gathering(step, [], FLOWS)
+    assert needs_gathering(Flow("f"), step, [], FLOWS)
 
 
 def test_one_source_arrives_bare_and_several_as_a_list() -> None:
     assert unpack([1], [Source("a")]) == {Source("a"): [1]}
     assert unpack([1, 2], [Source("a"), Source("b")]) == {Source("a"): 1, Source("b"): 2}
-
-
-def put_together(values: dict[Source, Any], frame: tuple[str, ...] = ()) -> Any:
-    return assemble(frame, tuple(values), values)
-
-
-def test_outputs_are_keyed_by_dependency() -> None:
-    assert put_together({Source("a"): 0, Source("b"): None}) == {"a": 0, "b": None}
-
-
-def test_the_batches_of_a_map_are_one_list() -> None:
-    arrived = [batch(3, start=2), batch(1, None)]
-    assert put_together({Source("m", collected=True): arrived}) == {"m": [1, None, 3]}
-
-
-def test_the_output_of_a_subflow_is_keyed_by_its_final_steps() -> None:
-    values: dict[Source, Any] = {
-        Source("s", ("inner", "m")): [1, 2],
-        Source("s", ("inner", "b")): 3,
-        Source("s", ("c",)): None,
-    }
-    assert put_together(values) == {"s": {"inner": {"m": [1, 2], "b": 3}, "c": None}}
-
-
-def test_a_skipped_dependency_has_no_key() -> None:
-    assert put_together({Source("a"): skip("a"), Source("b"): 1}) == {"b": 1}
-    assert put_together({Source("a"): skip("a")}) == {}
-
-
-def test_a_dependency_that_cascades_skips_the_step() -> None:
-    found = put_together({Source("b"): 1, Source("a"): skip("a", cascade=True)})
-    assert found == Skipped("condition_unmet", ("a",), cascade=True)
-
-
-def test_a_skipped_final_step_of_a_subflow_has_no_key_there() -> None:
-    values = {Source("s", ("a",)): skip("s", "a"), Source("s", ("b",)): 1}
-    assert put_together(values) == {"s": {"b": 1}}
-
-
-def test_a_subflow_whose_final_steps_are_all_skipped_is_null() -> None:
-    values = {Source("s", ("a",)): skip("s", "a"), Source("s", ("b",)): skip("s", "b")}
-    assert put_together(values) == {"s": None}
-
-
-def test_a_cascade_inside_a_subflow_ends_at_its_border() -> None:
-    values = {Source("s", ("a",)): skip("s", "a", cascade=True), Source("s", ("b",)): 1}
-    assert put_together(values) == {"s": {"b": 1}}
-
-
-def test_a_skipped_subflow_has_no_key() -> None:
-    values = {Source("s", ("a",)): skip("s"), Source("s", ("b",)): skip("s"), Source("x"): 1}
-    assert put_together(values) == {"x": 1}
-
-
-def test_a_skipped_inner_subflow_has_no_key_in_the_outer_one() -> None:
-    values = {Source("s", ("inner", "a")): skip("s", "inner"), Source("s", ("c",)): 1}
-    assert put_together(values) == {"s": {"c": 1}}
-
-
-def test_a_subflow_that_cascades_skips_the_step() -> None:
-    found = put_together({Source("s", ("a",)): skip("s", cascade=True)})
-    assert found == Skipped("condition_unmet", ("s",), cascade=True)
-
-
-@pytest.mark.parametrize("cascade", [True, False])
-def test_inside_a_skipped_subflow_every_step_is_skipped(cascade: bool) -> None:
-    found = put_together({Source("a"): skip("s", cascade=cascade)}, frame=("s", "inner"))
-    assert found == Skipped("condition_unmet", ("s",), cascade=cascade)

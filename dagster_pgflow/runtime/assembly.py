@@ -1,0 +1,148 @@
+"""What a step receives from its dependencies, put together from what arrived.
+
+Here a skipped dependency loses its key, a subflow becomes one value again, and a step finds out
+that the run takes another path.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_pgflow.model.graph import arms_of
+from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.runtime.mapping import join
+from dagster_pgflow.runtime.sources import Source
+from dagster_pgflow.runtime.values import Skipped, SkipReason, from_wire
+
+Path = tuple[str, ...]
+"""Slugs from the top flow down to a step."""
+
+Trace = Callable[[Path], list[dict[str, Any]]]
+"""Tells what the steps of a subflow did."""
+
+
+def no_trace(_path: Path) -> list[dict[str, Any]]:
+    """Tells nothing, where no step waits for a failure."""
+    return []
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A step that receives something.
+
+    Attributes:
+        step: The step.
+        steps: The steps of its flow by slug.
+        frame: The path of the subflow steps around it.
+        trace: Tells what the steps of a subflow did that failed.
+    """
+
+    step: Step
+    steps: Mapping[str, Step]
+    frame: Path
+    trace: Trace = no_trace
+
+    @property
+    def path(self) -> Path:
+        """The path of the step."""
+        return (*self.frame, self.step.slug)
+
+
+def assemble(
+    receiver: Receiver, sources: Sequence[Source], values: Mapping[Source, Any]
+) -> dict[str, Any] | Skipped:
+    """Return `{dep: output}` of the completed dependencies, or why the step is skipped.
+
+    Args:
+        receiver: The step.
+        sources: What it receives.
+        values: What arrived from each source, as it travelled.
+    """
+    arrived = {source: _value(source, values[source]) for source in sources}
+    for source, value in arrived.items():
+        if isinstance(value, Skipped) and _skips(value, source.dep, receiver):
+            return value
+    outputs = {
+        dep: _output_of((*receiver.frame, dep), _tree(dep, arrived))
+        for dep in dict.fromkeys(source.dep for source in sources)
+    }
+    routed = {dep: _routed(receiver, dep, output) for dep, output in outputs.items()}
+    for dep, output in routed.items():
+        if isinstance(output, Skipped) and output.untaken and not _joins(receiver, output.untaken):
+            reason: SkipReason = (
+                "dependency_skipped" if output is outputs[dep] else "condition_unmet"
+            )
+            return Skipped(reason, receiver.path, untaken=output.untaken)
+    return {dep: output for dep, output in routed.items() if not isinstance(output, Skipped)}
+
+
+def output_of_subflow(
+    frame: Path, step: SubflowStep, sources: Sequence[Source], values: Mapping[Source, Any]
+) -> Any:
+    """Return `{final step: output}` of a subflow, `None` without any, or why there is nothing.
+
+    Args:
+        frame: The path of the subflow steps around it.
+        step: The subflow step.
+        sources: Its final steps.
+        values: What arrived from each, as it travelled.
+    """
+    arrived = {source: _value(source, values[source]) for source in sources}
+    return _output_of((*frame, step.slug), _tree(step.slug, arrived))
+
+
+def _value(source: Source, arrived: Any) -> Any:
+    if source.collected:
+        return join([from_wire(item) for item in arrived])
+    return from_wire(arrived)
+
+
+def _skips(skipped: Skipped, dep: str, receiver: Receiver) -> bool:
+    """Say whether a skipped value skips the step that receives it.
+
+    It does when a subflow around that step is skipped, or when its dependency itself cascades.
+    """
+    own = skipped.step == (*receiver.frame, dep)
+    return skipped.encloses(receiver.frame) or (skipped.cascade and own)
+
+
+def _tree(dep: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
+    return {source.path: value for source, value in arrived.items() if source.dep == dep}
+
+
+def _output_of(dep_path: Path, tree: Mapping[Path, Any]) -> Any:
+    """Return a dependency's output from the values of its final steps."""
+    if () in tree:
+        return tree[()]
+    inner: dict[str, dict[Path, Any]] = {}
+    for (leaf, *rest), value in tree.items():
+        if isinstance(value, Skipped) and value.encloses(dep_path):
+            return value
+        inner.setdefault(leaf, {})[tuple(rest)] = value
+    outputs = {leaf: _output_of((*dep_path, leaf), part) for leaf, part in inner.items()}
+    completed = {leaf: out for leaf, out in outputs.items() if not isinstance(out, Skipped)}
+    return completed or None
+
+
+def _routed(receiver: Receiver, dep: str, output: Any) -> Any:
+    """Return what a dependency hands to this step: its output on success, its error on failure."""
+    upstream = receiver.steps[dep]
+    if not isinstance(upstream, SubflowStep) or upstream.on_failure is None:
+        return output
+    path = (*receiver.frame, dep)
+    failed = isinstance(output, Skipped) and output.error is not None
+    waits_for_failure = upstream.on_failure == receiver.step.slug
+    if failed and waits_for_failure:
+        return {"error": output.error, "child_trace": receiver.trace(path)}
+    if failed != waits_for_failure:
+        return Skipped("condition_unmet", path, untaken=path)
+    return output
+
+
+def _joins(receiver: Receiver, untaken: Path) -> bool:
+    """Say whether both ways behind a step lead to this one, so that it runs whichever is taken."""
+    branching = receiver.steps[untaken[-1]]
+    if not isinstance(branching, SubflowStep) or branching.on_failure == receiver.step.slug:
+        return False
+    deps = set(receiver.step.depends_on)
+    return all(deps & arm for arm in arms_of(receiver.steps, branching))

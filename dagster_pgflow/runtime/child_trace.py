@@ -1,0 +1,113 @@
+"""What the steps of a subflow did, as the step that goes on after its failure is told."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT, is_helper
+from dagster_pgflow.runtime.values import Batch, from_wire
+
+Outcomes = Mapping[str, Mapping[str, Any]]
+"""What ops reported last, by Dagster step key."""
+
+
+def outcomes_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcomes:
+    """Return what the ops of a run reported, those that it took over from others included.
+
+    Args:
+        instance: The Dagster instance.
+        run: The run; when it re-executes another one, that one's ops count where it has none.
+    """
+    found: dict[str, Mapping[str, Any]] = {}
+    current: dg.DagsterRun | None = run
+    while current is not None:
+        found = {**dict(_reports(instance, current.run_id)), **found}
+        parent = current.parent_run_id
+        current = instance.get_run_by_id(parent) if parent else None
+    return found
+
+
+def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
+    """Return `{step, status, duration_ms, output or error}` of the steps of a subflow, by time.
+
+    A step of a flow further inside is named by its path. Steps that never ran are not told of.
+    An output above 4 KiB is left out.
+
+    Args:
+        path: The path of the subflow step.
+        outcomes: What the ops of the run reported.
+    """
+    begin = f"{'.'.join(path)}."
+    steps: dict[str, _Told] = {}
+    for key, outcome in outcomes.items():
+        if outcome["step"].startswith(begin) and not is_helper(key):
+            name = outcome["step"].removeprefix(begin)
+            steps.setdefault(name, _Told(name)).outcomes.append(outcome)
+    ran = [told for told in steps.values() if told.status != "cancelled"]
+    return [told.entry() for told in sorted(ran, key=lambda told: (told.began_at, told.ended_at))]
+
+
+@dataclass
+class _Told:
+    """A step, and what its ops reported: one op, or one a batch."""
+
+    step: str
+    outcomes: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def status(self) -> str:
+        statuses = {outcome["status"] for outcome in self.outcomes}
+        order = ("failed", "cancelled", "skipped", "completed")
+        return next(status for status in order if status in statuses)
+
+    @property
+    def began_at(self) -> float:
+        return min((task["started_at"] for task in self._tasks()), default=float("inf"))
+
+    @property
+    def ended_at(self) -> float:
+        return max((task["completed_at"] for task in self._tasks()), default=float("inf"))
+
+    def entry(self) -> dict[str, Any]:
+        has_tasks = any(True for _ in self._tasks())
+        duration = round((self.ended_at - self.began_at) * 1000) if has_tasks else 0
+        entry = {"step": self.step, "status": self.status, "duration_ms": duration}
+        match self.status:
+            case "failed":
+                errors = [outcome["error"] for outcome in self.outcomes if "error" in outcome]
+                return {**entry, "error": errors[0]}
+            case "completed" if all("output" in outcome for outcome in self.outcomes):
+                return {**entry, "output": self._output()}
+            case _:
+                return entry
+
+    def _output(self) -> Any:
+        values = [from_wire(outcome["output"]) for outcome in self.outcomes]
+        batches = [value for value in values if isinstance(value, Batch)]
+        if not batches:
+            return values[0]
+        in_order = sorted(batches, key=lambda batch: batch.start)
+        return [value for batch in in_order for value in batch.values]
+
+    def _tasks(self) -> Iterator[Mapping[str, Any]]:
+        return (task for outcome in self.outcomes for task in outcome.get("tasks", ()))
+
+
+def _reports(instance: dg.DagsterInstance, run_id: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    cursor: str | None = None
+    while True:
+        page = instance.get_records_for_run(
+            run_id, cursor, dg.DagsterEventType.STEP_OUTPUT, limit=1000
+        )
+        for record in page.records:
+            event = record.event_log_entry.dagster_event
+            if event is None or event.step_output_data.output_name != RESULT_OUTPUT:
+                continue
+            told = event.step_output_data.metadata.get(OUTCOME_KEY)
+            if isinstance(told, dg.JsonMetadataValue) and isinstance(told.value, dict):
+                yield event.step_key or "", told.value
+        if not page.has_more:
+            return
+        cursor = page.cursor

@@ -1,0 +1,251 @@
+"""A subflow that fails, and a flow that goes on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.model.flow import Flow
+from tests.execution.harness import Result, run
+
+PAYMENT = (
+    Flow("payment", max_attempts=1)
+    .step("check")
+    .step("charge", depends_on="check")
+    .step("receipt", "echo", depends_on="charge")
+)
+ORDER = (
+    Flow("order", max_attempts=1)
+    .step("prepare", "echo")
+    .subflow("pay", PAYMENT, depends_on="prepare", on_failure="cancel")
+    .step("ship", "echo", depends_on="pay")
+    .step("box", "echo", depends_on="ship")
+    .step("cancel", "echo", depends_on=["pay", "prepare"])
+    .step("close", "echo", depends_on=["box", "cancel"])
+)
+
+
+def check(given: Any) -> Any:
+    if given["prepare"].get("card") == "bad":
+        raise NonRetryable("no such card")
+    return "checked"
+
+
+def charge(given: Any) -> Any:
+    if given["check"] == "checked":
+        return {"charge_id": 1}
+    raise AssertionError
+
+
+def breaks(given: Any) -> Any:
+    raise ValueError("the bank is closed")
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {"check": check, "charge": charge}
+
+
+def order(card: str, **handlers: Callable[..., Any]) -> Result:
+    return run(ORDER, {"card": card}, others=[PAYMENT], handlers={**HANDLERS, **handlers})
+
+
+def test_on_success_the_failure_step_is_skipped_and_the_rest_runs() -> None:
+    result = order("good")
+    assert result.success
+    assert result.skips == {"cancel": "condition_unmet"}
+    assert list(result.outputs["close"]) == ["box"]
+
+
+def test_on_failure_the_run_goes_on_with_the_error_and_the_trace() -> None:
+    result = order("bad")
+    assert result.success
+    told = result.outputs["cancel"]["pay"]
+    error = (
+        'Handler "check" of step "pay.check" (flow "payment", attempt 1) raised NonRetryable:'
+        " no such card"
+    )
+    assert told["error"] == error
+    [entry] = told["child_trace"]
+    assert entry.pop("duration_ms") >= 0
+    assert entry == {"step": "check", "status": "failed", "error": error}
+    assert result.outputs["cancel"]["prepare"] == {"card": "bad"}
+    assert list(result.outputs["close"]) == ["cancel"]
+    assert result.skips["ship"] == "condition_unmet"
+    assert result.skips["box"] == "dependency_skipped"
+
+
+def test_the_trace_tells_what_was_done_before_the_failure_in_order() -> None:
+    result = order("good", charge=breaks)
+    trace = result.outputs["cancel"]["pay"]["child_trace"]
+    assert [(entry["step"], entry["status"]) for entry in trace] == [
+        ("check", "completed"),
+        ("charge", "failed"),
+    ]
+    assert trace[0]["output"] == "checked"
+    assert trace[1]["error"].endswith("raised ValueError: the bank is closed")
+
+
+def test_attempts_are_made_before_the_failure_is_routed() -> None:
+    tries: list[int] = []
+
+    def flaky(given: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ValueError
+        return "ok"
+
+    patient = PAYMENT.model_copy(
+        update={"options": PAYMENT.options.model_copy(update={"max_attempts": 2, "base_delay": 0})}
+    )
+    result = run(ORDER, {"card": "x"}, others=[patient], handlers={**HANDLERS, "charge": flaky})
+    assert result.skips == {"cancel": "condition_unmet"}
+    assert len(tries) == 2
+
+
+def test_a_bad_input_of_the_subflow_is_an_error_like_any_other() -> None:
+    strict = Flow("payment", input_schema={"type": "object", "required": ["card"]}).step(
+        "check", "echo"
+    )
+    result = run(ORDER, {"card": "x"}, others=[strict])
+    assert "'card' is a required property" in result.outputs["cancel"]["pay"]["error"]
+    assert result.success
+
+
+def test_an_input_mapping_that_leads_nowhere_is_one_too() -> None:
+    flow = (
+        Flow("f")
+        .subflow("s", PAYMENT, input={"prepare": "$input.ghost"}, on_failure="repair")
+        .step("repair", "echo", depends_on="s")
+    )
+    result = run(flow, {}, others=[PAYMENT], handlers=HANDLERS)
+    assert result.success
+    assert "$input.ghost leads nowhere" in result.outputs["repair"]["s"]["error"]
+
+
+def test_a_type_violation_inside_is_one_too() -> None:
+    lists = (
+        Flow("lists")
+        .step("a", "echo")
+        .map("m", "echo", depends_on="a")
+        .map("n", "echo", depends_on="m")
+    )
+    flow = (
+        Flow("f")
+        .subflow("s", lists, on_failure="repair")
+        .step("repair", "echo", depends_on="s")
+        .step("after", "echo", depends_on="s")
+    )
+    result = run(flow, {"no": "list"}, others=[lists])
+    assert result.success
+    assert 'needs a list, but step "a"' in result.outputs["repair"]["s"]["error"]
+    assert result.skips["after"] == "condition_unmet"
+
+
+@pytest.mark.parametrize("batch_size", [1, 5])
+def test_one_failing_element_of_a_map_inside_fails_the_subflow(batch_size: int) -> None:
+    lists = (
+        Flow("lists", max_attempts=1)
+        .map("m", "m", batch_size=batch_size)
+        .step("sum", "echo", depends_on="m")
+    )
+    flow = Flow("f").subflow("s", lists, on_failure="repair").step("repair", "echo", depends_on="s")
+
+    def odd(value: int) -> int:
+        if value == 2:
+            raise ValueError("two")
+        return value
+
+    result = run(flow, [1, 2, 3], others=[lists], handlers={"m": odd})
+    assert result.success
+    told = result.outputs["repair"]["s"]
+    assert told["error"].endswith("raised ValueError: two")
+    assert [(entry["step"], entry["status"]) for entry in told["child_trace"]] == [("m", "failed")]
+
+
+def test_a_failure_deep_inside_is_routed_by_the_innermost_flow_that_does() -> None:
+    leaf = Flow("leaf", max_attempts=1).step("x", "breaks")
+    middle = (
+        Flow("middle")
+        .subflow("inner", leaf, on_failure="mend")
+        .step("mend", "echo", depends_on="inner")
+    )
+    flow = (
+        Flow("f")
+        .subflow("outer", middle, on_failure="repair")
+        .step("repair", "echo", depends_on="outer")
+        .step("after", "echo", depends_on="outer")
+    )
+    result = run(flow, others=[middle, leaf], handlers={"breaks": breaks})
+    assert result.success
+    assert result.skips["repair"] == "condition_unmet"
+    assert result.outputs["after"]["outer"]["mend"]["inner"]["child_trace"][0]["step"] == "x"
+
+
+def test_a_failure_is_routed_through_flows_that_do_not() -> None:
+    leaf = Flow("leaf", max_attempts=1).step("x", "breaks").step("y", "echo", depends_on="x")
+    middle = Flow("middle").subflow("inner", leaf).step("z", "echo", depends_on="inner")
+    flow = (
+        Flow("f")
+        .subflow("outer", middle, on_failure="repair")
+        .step("repair", "echo", depends_on="outer")
+    )
+    result = run(flow, others=[middle, leaf], handlers={"breaks": breaks})
+    assert result.success
+    trace = result.outputs["repair"]["outer"]["child_trace"]
+    assert [(entry["step"], entry["status"]) for entry in trace] == [("inner.x", "failed")]
+
+
+def test_a_condition_of_the_subflow_step_itself_still_fails_the_run() -> None:
+    flow = (
+        Flow("f")
+        .subflow("s", PAYMENT, if_={"x": 1}, when_unmet="fail", on_failure="repair")
+        .step("repair", "echo", depends_on="s")
+    )
+    result = run(flow, {}, others=[PAYMENT], handlers=HANDLERS)
+    assert not result.success
+    assert "condition not met" in next(iter(result.errors.values()))
+
+
+def test_a_subflow_that_is_skipped_takes_neither_failure_nor_success_for_the_failure_step() -> None:
+    flow = (
+        Flow("f")
+        .subflow("s", PAYMENT, if_={"x": 1}, on_failure="repair")
+        .step("repair", "echo", depends_on="s")
+        .step("after", "echo", depends_on="s")
+    )
+    result = run(flow, {}, others=[PAYMENT], handlers=HANDLERS)
+    assert result.skips["repair"] == "condition_unmet"
+    assert result.outputs["after"] == {}
+
+
+def test_the_failure_step_may_be_a_subflow() -> None:
+    repair = Flow("repair").step("note", "echo")
+    flow = (
+        Flow("f")
+        .subflow("s", PAYMENT, input={"prepare": {"card": "bad"}}, on_failure="mend")
+        .subflow("mend", repair, depends_on="s", input={"why": "$nodes.s.error"})
+    )
+    result = run(flow, {}, others=[PAYMENT, repair], handlers=HANDLERS)
+    assert result.success
+    assert result.outputs["mend.note"]["why"].endswith("no such card")
+    ok = run(
+        Flow("f")
+        .subflow("s", PAYMENT, input={"prepare": {}}, on_failure="mend")
+        .subflow("mend", repair, depends_on="s", input={"why": "$nodes.s.error"}),
+        {},
+        others=[PAYMENT, repair],
+        handlers=HANDLERS,
+    )
+    assert ok.success
+    assert "mend.note" in ok.skips
+
+
+def test_steps_with_names_that_dagster_does_not_allow_are_in_the_trace_by_their_own() -> None:
+    odd = Flow("odd", max_attempts=1).step("config", "breaks")
+    flow = (
+        Flow("f")
+        .subflow("input", odd, on_failure="repair")
+        .step("repair", "echo", depends_on="input")
+    )
+    result = run(flow, {}, others=[odd], handlers={"breaks": breaks})
+    assert result.outputs["repair"]["input"]["child_trace"][0]["step"] == "config"
