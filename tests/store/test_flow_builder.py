@@ -126,6 +126,9 @@ def test_a_flow_is_created_with_all_that_it_has_besides_steps(builder: FlowBuild
     )
     assert created == wanted
     assert builder.create_flow("f", description="Something else") == wanted
+    builder.define_flow(Flow("f").step("a"))
+    builder.define_flow(wanted)
+    assert builder.get_flow("f") == wanted
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.validation.validate import validate
 from tests.postgres import Session
 
 
@@ -109,6 +111,13 @@ def test_any_other_pipelined_step_is_refused_with_a_sentence_and_leaves_nothing(
     assert sql.value("select count(*) from pgflow.flow_versions") == versions
 
 
+def test_a_map_step_of_another_flow_is_not_the_one_before(sql: Session) -> None:
+    sql("select pgflow.create_flow('a_flow'), pgflow.add_step('a_flow', 'm')")
+    with pytest.raises(psycopg2.errors.CheckViolation, match="does not depend on a map step"):
+        sql("select pgflow.add_step('a_flow', 'p', '{m}', step_type => 'map', pipelined => true)")
+    sql("select pgflow.add_step('f', 'p', '{m}', step_type => 'map', pipelined => true)")
+
+
 def test_only_a_map_step_collects_errors(sql: Session) -> None:
     with pytest.raises(psycopg2.errors.CheckViolation, match="which only a map step can;"):
         sql("select pgflow.add_step('f', 'p', '{m}', collect_errors => true)")
@@ -130,3 +139,21 @@ def test_plain_sql_is_held_to_what_one_row_can_tell(
 ) -> None:
     with pytest.raises(psycopg2.errors.CheckViolation, match=constraint):
         sql(f"update pgflow.steps set {change}")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("update pgflow.steps set when_exhausted = 'skip' where step_slug = 'm'", "behind-a-skip"),
+        ("delete from pgflow.deps where step_slug = 'p'", "without-map"),
+        ("update pgflow.deps set dep_slug = 'a' where step_slug = 'p'", "without-map"),
+        ("update pgflow.steps set step_type = 'single' where step_slug = 'm'", "without-map"),
+    ],
+)
+def test_what_plain_sql_breaks_in_two_rows_is_found_by_the_rules(
+    sql: Session, builder: FlowBuilder, change: str, code: str
+) -> None:
+    sql("select pgflow.add_step('f', 'p', '{m}', step_type => 'map', pipelined => true)")
+    assert validate(builder.get_flow("f")) == ()
+    sql(change)
+    assert [problem.code for problem in validate(builder.get_flow("f"))] == [f"pipelined-{code}"]

@@ -99,6 +99,7 @@ def test_a_sound_step_is_let_in_by_both(
     assert validate(wanted, {"child": CHILD}) == ()
     version = builder.define_flow(EARLIER)
     assert builder.define_flow(with_step(*given)) == version + 1
+    assert builder.get_flow("f") == wanted
 
 
 @pytest.mark.parametrize("given", UNSOUND)
