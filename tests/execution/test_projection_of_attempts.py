@@ -7,7 +7,7 @@ import pytest
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.projector import rebuild
-from tests.execution.projecting import World, assert_log_is_sound, world
+from tests.execution.projecting import Handlers, World, assert_log_is_sound, world
 
 __all__ = ["world"]
 
@@ -163,7 +163,7 @@ def test_a_pipelined_map_goes_on_where_the_one_before_is_done(
         .map("m", depends_on="a", batch_size=batch_size)
         .map("n", handler="echo", depends_on="m", pipelined=True)
     )
-    handlers = {"a": lambda _: [1, 1, 1, 1, 3], "m": flaky, "echo": echo}
+    handlers: Handlers = {"a": lambda _: [1, 1, 1, 1, 3], "m": flaky, "echo": echo}
     dagster_run_id = world.run("f", handlers)
     world.settle()
     assert world.by_path("initial_tasks") == {"a": 1, "m": 5, "n": 5}
