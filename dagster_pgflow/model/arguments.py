@@ -19,6 +19,9 @@ ELSEWHERE = {
     "handler": ".step() and .map()",
     "params": ".step() and .map()",
     "flow": ".subflow()",
+    "input": ".subflow()",
+    "output": ".subflow()",
+    "on_failure": ".subflow()",
 }
 """Arguments that only some of the methods take."""
 
@@ -38,6 +41,7 @@ WANTED = {
     "depends_on": "a slug, or a list of slugs",
     "handler": "the name of a handler, or a function with @handler before it",
     "flow": "a Flow, or the slug of one",
+    "output": "a dict, or text with a reference",
     "input_schema": "a JSON Schema, or a type",
     "output_schema": "a JSON Schema, or a type",
 }
@@ -92,19 +96,15 @@ class Call:
     def problems_of(self, error: ValidationError) -> Iterator[Problem]:
         """Yield what pydantic says, about the arguments as they were written."""
         for details in error.errors(include_url=False):
-            # Options are arguments like all others, unless they came as one.
-            outer = ("options",) if len(details["loc"]) > 1 else ()
-            name, *inside = details["loc"][details["loc"][:1] == outer :]
-            argument = str(name)
+            argument, inside = _written(details["loc"])
+            if argument == "output" and details["loc"][1:2] == ("str",):
+                continue  # Pydantic says of each form of a value why it has not that one.
             if details["type"] == "extra_forbidden" and not inside:
                 yield self._unknown(argument)
                 continue
             place = argument + "".join(f"[{part!r}]" for part in inside)
-            yield Problem(
-                "wrong-argument",
-                self._path(argument),
-                f"{place} is {reprlib.repr(details['input'])}; {_advice(argument, details)}.",
-            )
+            given, advice = reprlib.repr(details["input"]), _advice(argument, inside, details)
+            yield Problem("wrong-argument", self._path(argument), f"{place} is {given}; {advice}.")
 
     def _unknown(self, name: str) -> Problem:
         meant = MEANT.get(name) or next(iter(get_close_matches(name, self.takes, 1)), None)
@@ -121,13 +121,29 @@ class Call:
         return f"{self.path}.{argument}" if self.path else argument
 
 
-def _advice(argument: str, details: Any) -> str:
+def _written(place: tuple[str | int, ...]) -> tuple[str, tuple[str | int, ...]]:
+    """Return the argument that pydantic means, and where in it.
+
+    Options are arguments like all others, unless they came as one.
+    """
+    match place:
+        case ("options", name, *inside):
+            return str(name), tuple(inside)
+        case ("output", _, *inside):
+            return "output", tuple(inside)
+        case (name, *inside):
+            return str(name), tuple(inside)
+        case _:
+            return "arguments", ()
+
+
+def _advice(argument: str, inside: tuple[str | int, ...], details: Any) -> str:
     kind = details["type"].partition("_")[0]
     if kind == "literal":
         words = details["ctx"]["expected"]
         close = get_close_matches(str(details["input"]), words.split("'")[1::2], 1)
         meant = f", and '{close[0]}' may be meant" if close else ""
         return f"it must be {words}{meant}"
-    if len(details["loc"]) == 1 and argument in WANTED:
+    if argument in WANTED and not inside:
         return f"it must be {WANTED[argument]}"
     return f"it must be {KINDS[kind]}" if kind in KINDS else f"pydantic says: {details['msg']}"

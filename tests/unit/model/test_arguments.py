@@ -53,6 +53,7 @@ def test_without_a_likely_one_all_are_named() -> None:
         ("step", "batch_size", ".map()"),
         ("step", "pipelined", ".map()"),
         ("step", "flow", ".subflow()"),
+        ("map", "on_failure", ".subflow()"),
         ("subflow", "handler", ".step() and .map()"),
     ],
 )
@@ -96,6 +97,12 @@ def test_an_argument_that_cannot_be_what_it_is_is_told(
     name: str, value: Any, sentence: str
 ) -> None:
     assert told("map", "m", **{name: value}) == [f"steps.m.{name}: {sentence}"]
+
+
+def test_of_what_may_have_two_forms_is_told_once() -> None:
+    assert told("subflow", "s", "payment", output=5) == [
+        "steps.s.output: output is 5; it must be a dict, or text with a reference."
+    ]
 
 
 def test_a_function_that_is_no_handler_yet_is_told() -> None:
