@@ -223,10 +223,11 @@ join pgflow.run_requests as request on request.run_id = run.run_id
 where run.status = 'queued' and run.dagster_run_id is null and request.refused_at is null;
 
 -- name: hand_over_requests
--- Note that a sensor gave these requests to Dagster.
+-- Note that a sensor gives these requests to Dagster, but for those that are over.
 update pgflow.run_requests
 set handed_over_at = clock_timestamp()
-where run_id = any (cast(:run_ids as uuid[]));
+where run_id = any (cast(:run_ids as uuid[])) and refused_at is null
+returning run_id;
 
 -- name: refuse_request
 -- End a request that cannot be run; whether there was one to end.

@@ -84,15 +84,19 @@ class Requests:
         )
         return tuple(RunRequested(**row) for row in rows)
 
-    def hand_over(self, run_ids: Iterable[UUID]) -> None:
-        """Note that these requests were given to Dagster.
+    def hand_over(self, run_ids: Iterable[UUID]) -> frozenset[UUID]:
+        """Note that these requests are given to Dagster, and return those that may be.
+
+        One that was taken back or refused meanwhile may not.
 
         They stay pending until the projection has seen their runs, so that a request whose
         launch was lost is offered again.
         """
         listed = [str(run_id) for run_id in run_ids]
-        if listed:
-            self._database.execute("hand_over_requests", run_ids=listed)
+        if not listed:
+            return frozenset()
+        rows = self._database.fetch_all("hand_over_requests", run_ids=listed)
+        return frozenset(row["run_id"] for row in rows)
 
     def refuse(self, run_id: UUID, reason: str) -> bool:
         """End a request that cannot be run: its run is failed, with the reason as its error.
@@ -101,6 +105,27 @@ class Requests:
             Whether there was a request that was not refused yet.
         """
         return bool(self._database.fetch_value("refuse_request", run_id=str(run_id), reason=reason))
+
+    def take_back(self, run_id: UUID, reason: str, *, although_handed_over: bool = False) -> bool:
+        """Cancel a run that Dagster has not begun.
+
+        Args:
+            run_id: The run.
+            reason: Why, for people.
+            although_handed_over: Also when a sensor has given the request to Dagster, which may
+                be about to begin the run.
+
+        Returns:
+            Whether it is cancelled now; otherwise Dagster has it, or it is over.
+        """
+        return bool(
+            self._database.fetch_value(
+                "take_back_request",
+                run_id=str(run_id),
+                reason=reason,
+                although_handed_over=although_handed_over,
+            )
+        )
 
     def newest_pending_version(self) -> int | None:
         """Return the highest watermark that a pending request needs; `None` without requests."""

@@ -1,7 +1,6 @@
 """The sensor that turns requests into runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from uuid import UUID
 
 import dagster as dg
 
@@ -38,16 +37,19 @@ def build_request_sensor(
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         requests = queue.pending(REQUESTS_PER_TICK, watermark)
         launched = _launched(context.instance, requests)
-        handed_over: list[UUID] = []
+        waiting: list[RunRequested] = []
         for request in requests:
             reason = _refusal(flows, request)
             if reason is not None:
                 queue.refuse(request.run_id, reason)
                 context.log.warning("Refused run %s. %s", request.run_id, reason)
             elif str(request.run_id) not in launched:
-                handed_over.append(request.run_id)
+                waiting.append(request)
+        # First, so that what is not handed over can be taken back for certain.
+        handed_over = queue.hand_over(request.run_id for request in waiting)
+        for request in waiting:
+            if request.run_id in handed_over:
                 yield flow_run_request(request.flow_slug, request.input, request.run_id)
-        queue.hand_over(handed_over)
         if not handed_over:
             yield dg.SkipReason("No request waits in pgflow.run_requests.")
 
