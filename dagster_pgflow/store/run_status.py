@@ -1,6 +1,7 @@
 """Reads the run tables for people who ask how a run is doing."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,7 @@ class StepReport:
         next_at: When it goes on: with its first attempt after a start delay, or with the earliest
             attempt of its tasks that wait; none when nothing waits for a time.
         subrun_path: The subrun that it belongs to, unless it is a step of the run's own flow.
+        place: Where in its flow it is written, from 1; 0 when the flow does not say.
     """
 
     step_path: str
@@ -74,6 +76,7 @@ class StepReport:
     output: Any
     error_message: str | None
     subrun_path: str | None
+    place: int
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -142,9 +145,19 @@ class RunStatusReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def latest(self, limit: int) -> tuple[RunSummary, ...]:
-        """Return the newest runs, the newest first."""
-        rows = self._database.fetch_all("fetch_latest_runs", limit=limit)
+    def latest(
+        self, limit: int, flow_slug: str | None = None, status: RunStatus | None = None
+    ) -> tuple[RunSummary, ...]:
+        """Return the newest runs, the newest first.
+
+        Args:
+            limit: How many at most.
+            flow_slug: Only runs of this flow.
+            status: Only runs of this status.
+        """
+        rows = self._database.fetch_all(
+            "fetch_latest_runs", limit=limit, flow_slug=flow_slug, status=status
+        )
         return tuple(RunSummary(**row) for row in rows)
 
     def summary(self, run_id: UUID) -> RunSummary:
@@ -179,7 +192,7 @@ class RunStatusReader:
             )
         return RunReport(
             run,
-            tuple(StepReport(**step) for step in steps),
+            _in_order_of_flow([StepReport(**step) for step in steps]),
             tuple(SubrunReport(**subrun) for subrun in subruns),
             tuple(FailedAttempt(**attempt) for attempt in failed),
         )
@@ -211,6 +224,17 @@ class RunStatusReader:
             raise StoreRefused(f"More than one run id begins with {beginning}; give more of it.")
         run_id: UUID = rows[0]["run_id"]
         return run_id
+
+
+def _in_order_of_flow(steps: Sequence[StepReport]) -> tuple[StepReport, ...]:
+    """Sort steps as their flows are written, those of a subflow behind its step."""
+    places = {step.step_path: step.place for step in steps}
+
+    def place(step: StepReport) -> list[int]:
+        slugs = step.step_path.split(".")
+        return [places.get(".".join(slugs[:depth]), 0) for depth in range(1, len(slugs) + 1)]
+
+    return tuple(sorted(steps, key=place))
 
 
 def _no_run(run_id: str) -> StoreRefused:

@@ -1,11 +1,13 @@
 -- name: fetch_latest_runs
--- The newest runs, with how far their steps are.
+-- The newest runs, all or those of one flow or status.
 select
   run.run_id, run.dagster_run_id, run.flow_slug, run.flow_version, run.status, run.input,
   run.output, run.error_message, run.retry_of, run.created_at, run.started_at,
   coalesce(run.completed_at, run.failed_at) as ended_at,
   clock_timestamp() as seen_at
 from pgflow.runs as run
+where (cast(:flow_slug as text) is null or run.flow_slug = :flow_slug)
+  and (cast(:status as text) is null or run.status = :status)
 order by run.created_at desc, run.id desc
 limit :limit;
 
@@ -29,8 +31,30 @@ order by run.created_at desc
 limit 10;
 
 -- name: fetch_step_reports
--- The steps of a run, in the order in which they began.
-with waits as (
+-- The steps of a run, in the order in which they began, with their places in their flows.
+with flow as (
+  select distinct on (flow_version.flow_slug) flow_version.flow_slug, flow_version.definition
+  from pgflow.flow_versions as flow_version
+  where
+    flow_version.flow_slug in (
+      select step.flow_slug from pgflow.step_states as step
+      where step.run_id = cast(:run_id as uuid)
+    )
+    and flow_version.version_id <= coalesce(
+      (
+        select cast(event.event_data ->> 'watermark' as bigint)
+        from pgflow.event_log as event
+        where event.run_id = cast(:run_id as uuid) and event.sequence_num = 1
+      ),
+      9223372036854775807
+    )
+  order by flow_version.flow_slug, flow_version.version_id desc
+), written as (
+  select flow.flow_slug, step.definition ->> 'slug' as step_slug, step.place
+  from flow
+  cross join lateral jsonb_array_elements(flow.definition -> 'steps')
+    with ordinality as step (definition, place)
+), waits as (
   select
     event.correlation_id as step_path,
     event.event_type,
@@ -77,9 +101,12 @@ select
     when 'started' then tasks.next_at
   end as next_at,
   step.output, step.error_message, step.started_at, subrun.subrun_path,
+  coalesce(written.place, 0) as place,
   coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at
 from pgflow.step_states as step
 left join pgflow.subruns as subrun on subrun.subrun_id = step.subrun_id
+left join written
+  on written.flow_slug = step.flow_slug and written.step_slug = step.step_slug
 left join tasks on tasks.step_path = step.step_path
 left join failures on failures.step_path = step.step_path
 where step.run_id = cast(:run_id as uuid)
