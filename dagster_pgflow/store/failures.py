@@ -131,30 +131,43 @@ def _sentence(cause: psycopg2.Error) -> str:
 
 def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bool) -> PgflowError:
     # libpq gives failed connections no code, only its words.
-    words = " ".join(str(cause).split())
+    words = _words(cause)
     if was_connected:
         return StoreUnreachable(f"The connection to {address.shown} was lost: {words}.")
-    if "password authentication failed" in words or "no password supplied" in words:
-        return StoreAccessDenied(
-            f'PostgreSQL at {address.shown} refused the password of user "{_user(address)}";'
-            " correct PGFLOW_DATABASE_URL."
-        )
-    if "role" in words and "does not exist" in words:
-        return StoreAccessDenied(
-            f'PostgreSQL at {address.shown} has no user "{_user(address)}"; create it or correct'
-            " PGFLOW_DATABASE_URL."
-        )
+    denial = _denial(words, address)
+    if denial is not None:
+        return StoreAccessDenied(denial)
     if "database" in words and "does not exist" in words:
         return StoreUnreachable(
             f'There is no database "{address.database}" at {address.shown}; create it'
             f" (`createdb {address.database}`) or correct PGFLOW_DATABASE_URL."
         )
-    if "no pg_hba.conf entry" in words or "permission denied for database" in words:
-        return StoreAccessDenied(f"PostgreSQL at {address.shown} lets us not in: {words}.")
     return StoreUnreachable(
         f"No PostgreSQL answers at {address.shown}: {words}. Start it or correct"
         " PGFLOW_DATABASE_URL."
     )
+
+
+def _denial(words: str, address: Address) -> str | None:
+    server, user = f"PostgreSQL at {address.shown}", _user(address)
+    if "no password supplied" in words:
+        return (
+            f'{server} wants a password for user "{user}", and there is none; write'
+            " postgresql://user:password@host:5432/name in PGFLOW_DATABASE_URL."
+        )
+    if "password authentication failed" in words:
+        return f'{server} refused the password of user "{user}"; correct PGFLOW_DATABASE_URL.'
+    if "role" in words and "does not exist" in words:
+        return f'{server} has no user "{user}"; create it or correct PGFLOW_DATABASE_URL.'
+    if "no pg_hba.conf entry" in words or "permission denied for database" in words:
+        return f"{server} lets us not in: {words}."
+    return None
+
+
+def _words(cause: psycopg2.Error) -> str:
+    """Return what libpq says in one line, without its questions: what to do we say ourselves."""
+    lines = [line.strip() for line in str(cause).splitlines()]
+    return " ".join(line for line in lines if line and not line.endswith("?")).rstrip(".")
 
 
 def _user(address: Address) -> str:

@@ -103,7 +103,7 @@ def test_a_wrong_password_is_one_sentence_without_the_password(
         Database(psycopg2.extensions.make_dsn(**parts)).fetch_value("fetch_watermark")
     assert "wr0ng" not in str(caught.value)
     del parts["password"]
-    with pytest.raises(StoreAccessDenied, match='refused the password of user "locked"'):
+    with pytest.raises(StoreAccessDenied, match='wants a password for user "locked"'):
         Database(psycopg2.extensions.make_dsn(**parts)).fetch_value("fetch_watermark")
     right = psycopg2.extensions.make_dsn(**parts, password=SECRET)
     with pytest.raises(SchemaMissing):
