@@ -121,6 +121,11 @@ def clock(moment: datetime | None) -> str:
     return "" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def time_of_day(moment: datetime | None) -> str:
+    """Return a moment of these days as the user's clock shows it."""
+    return clock(moment).partition(" ")[2]
+
+
 Printer = Callable[[str], None]
 """Prints one line of progress."""
 

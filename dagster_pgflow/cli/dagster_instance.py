@@ -4,10 +4,11 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import dagster as dg
 
-from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.errors import ConfigurationError, StoreRefused
 
 HOME_VARIABLE = "DAGSTER_HOME"
 
@@ -41,3 +42,18 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
         ) from error
     with instance:
         yield instance
+
+
+def known_run(instance: dg.DagsterInstance, dagster_run_id: UUID) -> dg.DagsterRun:
+    """Return a run of Dagster.
+
+    Raises:
+        StoreRefused: Dagster has no such run.
+    """
+    run = instance.get_run_by_id(str(dagster_run_id))
+    if run is None:
+        raise StoreRefused(
+            f"The Dagster of {HOME_VARIABLE}={os.environ.get(HOME_VARIABLE)} has no run"
+            f" {dagster_run_id}; it was deleted there, or belongs to another Dagster."
+        )
+    return run

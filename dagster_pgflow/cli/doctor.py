@@ -21,10 +21,15 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.database import Database
 
+SCHEMA = ("Server", "Schema", "Rights")
+"""The checks without which the store can be asked nothing else."""
+
 SIGNS = {"ok": "ok", "warning": "look", "failed": "BAD", "skipped": "-"}
 
 
-@command_with_examples("doctor", "doctor", "doctor --handlers my_package.handlers")
+@command_with_examples(
+    "doctor", "doctor", "doctor --handlers my_package.handlers", "doctor --strict --json"
+)
 @click.option(
     "--handlers",
     "handler_modules",
@@ -32,12 +37,18 @@ SIGNS = {"ok": "ok", "warning": "look", "failed": "BAD", "skipped": "-"}
     metavar="MODULE",
     help="A module with handlers, to find steps whose handler nobody registers.",
 )
+@click.option("--strict", is_flag=True, help="What somebody should look at is a problem, too.")
 @as_json
-def command(handler_modules: tuple[str, ...], *, wants_json: bool) -> None:
+def command(handler_modules: tuple[str, ...], *, strict: bool, wants_json: bool) -> None:
     """Look at everything that a run needs.
 
-    Exit code 1 means that flows cannot run.
+    Each line begins with what was found: ok, look (somebody should look at it, but flows run),
+    BAD (some run fails, or does not begin), or - (it was not looked at).
+
+    Exit code 1 means that something is BAD; with --strict, that something is BAD or to be looked
+    at.
     """
+    wrong = ("failed", "warning") if strict else ("failed",)
     checks: list[Check] = []
     out = console()
     for check in _checks(handler_modules):
@@ -46,21 +57,26 @@ def command(handler_modules: tuple[str, ...], *, wants_json: bool) -> None:
             _print(check, out)
     if wants_json:
         print_json(checks)
-    if any(check.state == "failed" for check in checks):
+    if any(check.state in wrong for check in checks):
         raise click.exceptions.Exit(1)
 
 
 def _checks(handler_modules: tuple[str, ...]) -> Iterator[Check]:
     yield from check_versions()
-    try:
-        with opened_store() as database:
-            yield from _checks_of_store(database, handler_modules)
-    except PgflowError as error:
-        yield failed("Database", str(error))
     # Here, because Dagster takes seconds to import.
     from dagster_pgflow.cli.checks.instance import check_dagster  # noqa: PLC0415
 
-    yield from check_dagster()
+    try:
+        with opened_store() as database:
+            in_order = True
+            for check in _checks_of_store(database, handler_modules):
+                in_order = in_order and not (check.name in SCHEMA and check.state == "failed")
+                yield check
+            yield from check_dagster(database if in_order else None)
+            return
+    except PgflowError as error:
+        yield failed("Database", str(error))
+    yield from check_dagster(None)
 
 
 def _checks_of_store(database: Database, handler_modules: tuple[str, ...]) -> Iterator[Check]:

@@ -1,5 +1,6 @@
 """`dagster-pgflow export`: a stored flow as a file that `load` takes back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -11,6 +12,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.flow_text import TextFormat, flow_text
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
@@ -82,7 +84,25 @@ def _flow(database: Database, slug: str, version: int | None) -> Flow:
 
 def _tree(database: Database, slug: str) -> list[Flow]:
     catalog = Catalog(database)
-    return [pinned.flow for pinned in catalog.tree(slug, catalog.watermark()).values()]
+    flows = [pinned.flow for pinned in catalog.tree(slug, catalog.watermark()).values()]
+    _refuse_gaps(flows)
+    return flows
+
+
+def _refuse_gaps(flows: Sequence[Flow]) -> None:
+    """Refuse to write a file that `load` would refuse."""
+    there = {flow.slug for flow in flows}
+    missing = [
+        f'"{step.flow}" (step "{step.slug}" of flow "{flow.slug}")'
+        for flow in flows
+        for step in flow.steps
+        if isinstance(step, SubflowStep) and step.flow not in there
+    ]
+    if missing:
+        raise ConfigurationError(
+            f"Not all that is contained is stored: there is no flow {', '.join(missing)}; load it"
+            " first, or export without --with-subflows."
+        )
 
 
 def _write(file: Path, text: str) -> None:

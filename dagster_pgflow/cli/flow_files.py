@@ -1,18 +1,22 @@
 """The files that `load` and `validate` take, as sources for the store."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from dagster_pgflow.cli.console import aside
-from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_text
+from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_flow_text, read_text
 from dagster_pgflow.dsl.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError, Problem
 from dagster_pgflow.model.step import SubflowStep
-from dagster_pgflow.store.loading import Finding, Source
+from dagster_pgflow.store.loading import Finding, Loading, Source, check, load
 
 SQL_SUFFIX = ".sql"
+STANDARD_INPUT = Path("-")
+STANDARD_INPUT_NAME = "standard input"
 
 strict_option = click.option("--strict", is_flag=True, help="Warnings are problems.")
 """The option of the commands that have warnings."""
@@ -22,11 +26,14 @@ def read_sources(paths: Sequence[Path]) -> tuple[list[Source], list[Finding]]:
     """Read files; return what they hold, and what could not be read.
 
     Args:
-        paths: Flow files and SQL scripts.
+        paths: Flow files and SQL scripts; `-` is JSON or YAML from standard input.
 
     Raises:
         ConfigurationError: A file cannot be opened, or is of another kind.
+        UsageError: Standard input is to be read twice.
     """
+    if list(paths).count(STANDARD_INPUT) > 1:
+        raise click.UsageError("Standard input can be read once only; name - once.")
     sources: list[Source] = []
     findings: list[Finding] = []
     for path in paths:
@@ -44,6 +51,14 @@ def needs_store(sources: Sequence[Source]) -> bool:
         for flow in flows.values()
         for step in flow.steps
     )
+
+
+def tried(sources: Sequence[Source], *, strict: bool = False) -> Loading:
+    """Find all that is wrong with sources; a database is only asked if need be."""
+    if not needs_store(sources):
+        return check(sources, strict=strict)
+    with opened_store() as database:
+        return load(database, sources, keep=False, strict=strict)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -65,7 +80,19 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def _standard_input() -> str:
+    try:
+        return sys.stdin.read().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"Standard input is no UTF-8 text (byte {error.start})."
+        ) from error
+
+
 def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:
+    if path == STANDARD_INPUT:
+        given = read_flow_text(_standard_input(), STANDARD_INPUT_NAME)
+        return Source(STANDARD_INPUT_NAME, flows=given.flows), given.problems
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, SQL_SUFFIX):
         raise ConfigurationError(

@@ -1,13 +1,22 @@
 """`dagster-pgflow load`: store the flows of files."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
-from dagster_pgflow.cli.flow_files import read_sources, refuse, strict_option, warning_line
+from dagster_pgflow.cli.flow_files import (
+    STANDARD_INPUT_NAME,
+    read_sources,
+    refuse,
+    strict_option,
+    tried,
+    warning_line,
+)
 from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.errors import ConfigurationError, StoreError
 from dagster_pgflow.examples import FLOW_FILES
 from dagster_pgflow.store.loading import FlowChange, load
 
@@ -17,6 +26,7 @@ from dagster_pgflow.store.loading import FlowChange, load
     "load flows/order.yaml flows/payment.py",
     "load my_flow.sql",
     "load --examples",
+    "load - < order.yaml",
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--examples", "wants_examples", is_flag=True, help="The flows that ship with this.")
@@ -30,7 +40,8 @@ def command(
     All flows of FILES are stored, or none when there is a problem.
 
     A .json, .yaml or .yml file holds one flow or a list of flows. A .py file is run and gives
-    the `Flow` objects at its top. A .sql file is run, all of it in one transaction.
+    the `Flow` objects at its top. A .sql file is run, all of it in one transaction. - reads JSON
+    or YAML from standard input.
 
     A running Dagster shows new and changed flows some seconds later.
     """
@@ -38,6 +49,9 @@ def command(
     if not paths:
         raise click.UsageError("Name at least one file, or --examples.")
     sources, findings = read_sources(paths)
+    if findings:
+        with suppress(StoreError, ConfigurationError):
+            findings += tried(sources, strict=strict).findings
     refuse(findings)
     with opened_store() as database:
         loading = load(database, sources, strict=strict)
@@ -55,7 +69,7 @@ def command(
 
 
 def _sentence(change: FlowChange) -> str:
-    file = Path(change.source).name
+    file = change.source if change.source == STANDARD_INPUT_NAME else Path(change.source).name
     if change.is_deleted:
         return f"{change.slug}: deleted ({file})"
     news = "stored as" if change.is_new else "unchanged,"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from dagster_pgflow.cli.console import clock, duration, new_table, styled
+from dagster_pgflow.cli.console import duration, new_table, styled, time_of_day
 from dagster_pgflow.store.run_status import RunReport, StepReport
 
 Children = Mapping[str, Sequence[StepReport]]
@@ -38,7 +38,7 @@ def run_tree(report: RunReport) -> Table:
             styled(step.status),
             _tasks(step),
             str(step.attempts) if step.attempts > 1 else "",
-            clock(step.started_at).partition(" ")[2],
+            time_of_day(step.started_at),
             duration(step.started_at, step.ended_at or report.run.seen_at),
             _note(step, subrun, subflows) or step.error_message,
         )
@@ -46,10 +46,10 @@ def run_tree(report: RunReport) -> Table:
 
 
 def branches(children: Children, parent: str = "", lead: str = "") -> Iterator[Branch]:
-    """Yield the lines below a step, in the order in which the steps began.
+    """Yield the lines below a step.
 
     Args:
-        children: The steps by the path of the step that they belong to.
+        children: The steps by the path of the step that they belong to, in their order.
         parent: That path; empty at the top.
         lead: What stands before the lines of this level.
     """
@@ -77,6 +77,8 @@ def _tasks(step: StepReport) -> str:
 def _note(step: StepReport, subrun: str | None, subflows: Mapping[str, str]) -> str:
     if step.skip_reason is not None:
         return step.skip_reason.replace("_", " ")
+    if step.next_at is not None:
+        return f"goes on at {time_of_day(step.next_at)}"
     if subrun is not None:
         return f"subrun {subrun} of flow {subflows.get(subrun, '?')}"
     return ""

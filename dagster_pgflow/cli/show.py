@@ -12,35 +12,41 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.history import FlowHistory
 
 
 @command_with_examples(
     "show",
     "show order",
+    "show order --version 3",
     "show order --json > order.json",
 )
 @click.argument("slug")
+@click.option("--version", type=click.IntRange(1), help="One of its versions, not the newest.")
 @as_json
-def command(slug: str, *, wants_json: bool) -> None:
+def command(slug: str, version: int | None, *, wants_json: bool) -> None:
     """Show a stored flow.
 
-    With --json it is the definition, which `load` takes back.
+    With --json it is the definition, which `load` takes back. `versions` lists what --version
+    takes.
     """
     with opened_store() as database:
-        flow = FlowBuilder(database).get_flow(slug)
+        flow = FlowBuilder(database).get_flow(slug, version)
+        newest = FlowHistory(database).newest_version(slug)
     if wants_json:
         print_json(flow.to_json())
         return
     out = console()
-    for line in _headlines(flow):
+    for line in _headlines(flow, version or newest, newest):
         out.print(line)
     out.print(_steps(flow) if flow.steps else "It has no steps yet.")
     if flow.schedules:
         out.print(_schedules(flow))
 
 
-def _headlines(flow: Flow) -> Iterator[str]:
-    yield f"Flow {flow.slug}"
+def _headlines(flow: Flow, version: int, newest: int) -> Iterator[str]:
+    of = "" if version == newest else f" of {newest}"
+    yield f"Flow {flow.slug}, version {version}{of}"
     if flow.description:
         yield flow.description
     if flow.tags:
@@ -61,18 +67,23 @@ def _fields(flow: Flow) -> str:
 def _steps(flow: Flow) -> Table:
     table = new_table("Step", "Type", "Depends on", "Runs", "Attempts", "Delay", "Timeout", "When")
     for step in flow.steps:
-        effort = effort_of(flow.options, step.options)
         table.add_row(
             step.slug,
             step.type,
             ", ".join(step.depends_on),
             _work(flow, step),
-            str(effort.max_attempts),
-            f"{effort.base_delay} s",
-            f"{effort.timeout} s",
+            *_effort(flow, step),
             "; ".join(_conditions(step)),
         )
     return table
+
+
+def _effort(flow: Flow, step: Step) -> tuple[str, str, str]:
+    """Return attempts, delay and timeout; a subflow step has none, only the steps in it have."""
+    if isinstance(step, SubflowStep):
+        return "", "", ""
+    effort = effort_of(flow.options, step.options)
+    return str(effort.max_attempts), f"{effort.base_delay} s", f"{effort.timeout} s"
 
 
 def _work(flow: Flow, step: Step) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,7 +10,9 @@ import click
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, console, new_table, print_json
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.store.database import Answer
+from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.database import Answer, Transaction
+from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 
 WIDEST_VALUE = 200
 
@@ -26,15 +29,35 @@ def command(statement: str, *, wants_json: bool) -> None:
     """Ask the database of the flows.
 
     The embedded PostgreSQL has no port, so this is the shortest way in. `-` reads the statement
-    from standard input; all of it is one transaction.
+    from standard input. Of several statements each answers; all of them are one transaction.
     """
     text = sys.stdin.read() if statement == "-" else statement
+    statements = list(split_statements(text))
+    if not statements:
+        raise click.UsageError("There is no statement.")
     with opened_store() as database, database.transaction() as transaction:
-        answer = transaction.answer(text)
+        answers = [_answer(transaction, one, statements) for one in statements]
     if wants_json:
-        print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
+        rows = [_objects(answer) for answer in answers]
+        print_json(rows[0] if len(rows) == 1 else rows)
         return
-    print_answer(answer)
+    for answer in answers:
+        print_answer(answer)
+
+
+def _answer(transaction: Transaction, one: Statement, among: Sequence[Statement]) -> Answer:
+    problem = refusal(one)
+    if problem is not None:
+        raise StoreRefused(f"{problem.path}: {problem.message}")
+    try:
+        return transaction.answer(one.text)
+    except StoreRefused as error:
+        place = f"line {one.line}: " if len(among) > 1 else ""
+        raise StoreRefused(f"{place}{error}") from error
+
+
+def _objects(answer: Answer) -> list[dict[str, Any]]:
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
 def print_answer(answer: Answer) -> None:

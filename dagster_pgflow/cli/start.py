@@ -6,13 +6,12 @@ from uuid import UUID
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
-from dagster_pgflow.cli.console import as_json, aside, duration, print_json
+from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.cli.run_end import exit_unless_completed, tell_end, wait_for_end
 from dagster_pgflow.cli.run_input import read_input
-from dagster_pgflow.cli.waiting import Watcher, hints, wait_for_ends
-from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
-from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
+from dagster_pgflow.store.run_status import RunStatusReader
 
 
 @command_with_examples(
@@ -55,30 +54,14 @@ def command(
     with opened_store() as database:
         started = Requests(database).start(slug, flow_input, run_id)
         if wait or timeout is not None:
-            run = _wait(database, started, timeout)
+            run = wait_for_end(database, started, timeout)
         else:
             run = RunStatusReader(database).summary(started)
     if wants_json:
         print_json(run)
     elif run.is_over:
-        _tell_end(run)
+        tell_end(run)
     else:
         click.echo(f"Run {run.run_id} of flow {slug} is {run.status}.")
         aside(f"`dagster-pgflow status {str(run.run_id)[:8]}` shows how it does.")
-    if run.status in ("failed", "cancelled"):
-        raise click.exceptions.Exit(1)
-
-
-def _wait(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
-    reader = RunStatusReader(database)
-    watchers = {run_id: Watcher(aside)}
-    return wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id].run
-
-
-def _tell_end(run: RunSummary) -> None:
-    took = duration(run.started_at, run.ended_at)
-    click.echo(f"Run {run.run_id} of flow {run.flow_slug} {run.status}{took and f' in {took}'}.")
-    if run.error_message:
-        aside(run.error_message)
-    elif run.status == "completed":
-        print_json(run.output)
+    exit_unless_completed(run)

@@ -1,8 +1,11 @@
 """`dagster-pgflow status`: how a run is doing, or the latest runs."""
 
+from typing import get_args
+
 import click
 from rich.console import Console
 
+from dagster_pgflow.cli.attempts import attempt_line
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import (
     as_json,
@@ -13,31 +16,59 @@ from dagster_pgflow.cli.console import (
     print_json,
     short,
     styled,
+    time_of_day,
 )
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_tree import run_tree
+from dagster_pgflow.model.run_state import RunStatus
+from dagster_pgflow.store.history import FlowHistory
 from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
+
+ATTEMPTS_SHOWN = 20
 
 
 @command_with_examples(
     "status",
     "status",
     "status 3f2a91c4",
+    "status --flow order --status failed",
     "status 3f2a91c4 --json | jq .run.status",
 )
 @click.argument("run_id", required=False)
-@click.option("--limit", "-n", default=20, show_default=True, help="How many of the latest runs.")
+@click.option(
+    "--limit",
+    "-n",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="How many of the latest runs.",
+)
+@click.option("--flow", "flow_slug", metavar="SLUG", help="Only runs of this flow.")
+@click.option("--status", type=click.Choice(get_args(RunStatus)), help="Only runs of this status.")
 @as_json
-def command(run_id: str | None, limit: int, *, wants_json: bool) -> None:
+def command(
+    run_id: str | None,
+    limit: int,
+    flow_slug: str | None,
+    status: RunStatus | None,
+    *,
+    wants_json: bool,
+) -> None:
     """Show a run, or the latest runs.
 
-    The first digits of a run id are enough, and Dagster's own run id works too.
+    The first digits of a run id are enough, and Dagster's own run id works too. The steps of a
+    run stand in the order of its flow, those of a subflow below its step.
     """
+    chooses = flow_slug is not None or status is not None
+    if run_id is not None and chooses:
+        raise click.UsageError("--flow and --status choose among the latest runs; name no run.")
     with opened_store() as database:
         reader = RunStatusReader(database)
         if run_id is None:
-            runs = reader.latest(limit)
-            print_json(runs) if wants_json else print_runs(runs, console())
+            if flow_slug is not None:
+                FlowHistory(database).newest_version(flow_slug)  # or there is no such flow
+            runs = reader.latest(limit, flow_slug, status)
+            print_json(runs) if wants_json else print_runs(runs, console(), are_all=not chooses)
             return
         report = reader.report(reader.find(run_id))
     if wants_json:
@@ -46,10 +77,11 @@ def command(run_id: str | None, limit: int, *, wants_json: bool) -> None:
         print_report(report, console())
 
 
-def print_runs(runs: tuple[RunSummary, ...], out: Console) -> None:
-    """Print runs as a table."""
+def print_runs(runs: tuple[RunSummary, ...], out: Console, *, are_all: bool = True) -> None:
+    """Print runs as a table; one that goes on with another says so."""
     if not runs:
-        out.print("There are no runs yet; `dagster-pgflow start SLUG` starts one.")
+        none = "There are no runs yet; `dagster-pgflow start SLUG` starts one."
+        out.print(none if are_all else "There are no such runs.")
         return
     table = new_table("Run", "Flow", "State", "Created", "Took", "Result", numbers=("Took",))
     for run in runs:
@@ -65,6 +97,11 @@ def print_runs(runs: tuple[RunSummary, ...], out: Console) -> None:
 
 
 def _result(run: RunSummary) -> str:
+    retry = "" if run.retry_of is None else f"retry of {str(run.retry_of)[:8]}"
+    return ": ".join(part for part in (retry, _end(run)) if part)
+
+
+def _end(run: RunSummary) -> str:
     if run.error_message:
         first, *more = run.error_message.splitlines()
         return f"{first} …" if more else first
@@ -79,7 +116,7 @@ def print_report(report: RunReport, out: Console) -> None:
     if run.dagster_run_id not in (None, run.run_id):
         out.print(f"In Dagster: run {run.dagster_run_id}")
     if run.retry_of is not None:
-        out.print(f"Repeats run {run.retry_of}")
+        out.print(f"Retry of run {run.retry_of}")
     out.print(f"Created {clock(run.created_at)}", end="")
     if run.started_at is not None:
         took = duration(run.started_at, run.ended_at or run.seen_at)
@@ -93,3 +130,7 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(f"Output: {short(run.output, 300)}")
     if report.steps:
         out.print(run_tree(report))
+    if report.failed_attempts:
+        out.print("Failed attempts:")
+        for attempt in report.failed_attempts[-ATTEMPTS_SHOWN:]:
+            out.print(f"  {time_of_day(attempt.failed_at)}  {attempt_line(attempt)}")

@@ -9,19 +9,19 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, print_json
 from dagster_pgflow.cli.flow_files import (
     counted,
-    needs_store,
     read_sources,
     strict_option,
+    tried,
     warning_line,
 )
-from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.store.loading import Finding, Loading, Source, check, load
+from dagster_pgflow.store.loading import Finding
 
 
 @command_with_examples(
     "validate",
     "validate flows/*",
     "validate --strict --json order.yaml",
+    "validate - < order.yaml",
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @strict_option
@@ -29,14 +29,14 @@ from dagster_pgflow.store.loading import Finding, Loading, Source, check, load
 def command(files: tuple[Path, ...], *, strict: bool, wants_json: bool) -> None:
     """Say all that is wrong with files.
 
-    The files are those that `load` takes; nothing is stored. A database is only asked when a
-    file is SQL, which is run and undone, or when a flow contains one that is in no file.
+    The files are those that `load` takes, - included; nothing is stored. A database is only asked
+    when a file is SQL, which is run and undone, or when a flow contains one that is in no file.
 
     Warnings are what is allowed and most likely not meant. Exit code 1 means that there are
     problems.
     """
     sources, findings = read_sources(files)
-    loading = _loading(sources, strict=strict)
+    loading = tried(sources, strict=strict)
     findings += loading.findings
     if wants_json:
         problems = [_document("problem", finding) for finding in findings]
@@ -49,13 +49,6 @@ def command(files: tuple[Path, ...], *, strict: bool, wants_json: bool) -> None:
         click.echo(_verdict(findings, loading.warnings, files))
     if findings:
         raise click.exceptions.Exit(1)
-
-
-def _loading(sources: Sequence[Source], *, strict: bool) -> Loading:
-    if not needs_store(sources):
-        return check(sources, strict=strict)
-    with opened_store() as database:
-        return load(database, sources, keep=False, strict=strict)
 
 
 def _document(severity: str, finding: Finding) -> dict[str, str]:

@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from dagster_pgflow.cli.attempts import attempt_line
 from dagster_pgflow.cli.console import Printer, duration
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.run_status import (
+    FailedAttempt,
     RunReport,
     RunStatusReader,
     RunSummary,
@@ -26,10 +28,18 @@ HINT = (
     " with its daemon (`dagster dev`), on this database, and are the sensors of the code location"
     " turned on? The request is kept meanwhile; `dagster-pgflow doctor` says more."
 )
+NO_SENSOR = (
+    "no sensor is at work on this database. Start Dagster with its daemon (`dagster dev`), or turn"
+    " on the sensors of the code location in its web UI."
+)
+NO_REQUEST_SENSOR = (
+    "sensors are at work on this database, but the one whose name ends in _requests has not begun"
+    " it; `dagster-pgflow doctor` says more."
+)
 
 
 class RunGoesOn(PgflowError):
-    """The time to wait is over, the run is not."""
+    """The time to wait is over, a run is not."""
 
 
 @dataclass
@@ -44,6 +54,7 @@ class Watcher:
     say: Printer
     with_run: bool = False
     _told: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _told_attempts: set[tuple[str, int, int]] = field(default_factory=set)
     _told_tasks_at: float = 0.0
     _name: str = ""
 
@@ -53,6 +64,8 @@ class Watcher:
         self._name = f"{str(run.run_id)[:8]} {run.flow_slug}: " if self.with_run else ""
         if not run.is_over:
             self._tell_run(run)
+        for attempt in report.failed_attempts:
+            self._tell_attempt(attempt)
         for step in report.steps:
             self._tell_step(step)
         if run.is_over and self.with_run:
@@ -62,6 +75,12 @@ class Watcher:
         if self._told.get("") != (run.status, 0):
             self._told[""] = (run.status, 0)
             self.say(f"{self._name}run {run.run_id} {run.status}")
+
+    def _tell_attempt(self, attempt: FailedAttempt) -> None:
+        one = (attempt.step_path, attempt.task_index, attempt.attempt)
+        if one not in self._told_attempts:
+            self._told_attempts.add(one)
+            self.say(f"{self._name}{attempt_line(attempt)}")
 
     def _tell_step(self, step: StepReport) -> None:
         told = self._told.get(step.step_path, ("created", 0))
@@ -86,6 +105,8 @@ def step_line(step: StepReport) -> str:
     took = duration(step.started_at, step.ended_at)
     if took and step.status != "skipped":
         parts.append(f"in {took}")
+    if step.attempts > 1 and step.status != "started":
+        parts.append(f"({step.attempts} attempts)")
     return " ".join(parts)
 
 
@@ -104,7 +125,7 @@ def wait_for_ends(
         each_time: Called while waiting; it raises when there is nothing more to wait for.
 
     Raises:
-        RunGoesOn: The time is over.
+        RunGoesOn: The time is over; it says which runs go on and which nobody has begun.
     """
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
     seen: dict[UUID, RunReport] = {}
@@ -114,16 +135,32 @@ def wait_for_ends(
             if run_id not in seen or not seen[run_id].run.is_over:
                 seen[run_id] = reader.report(run_id)
                 watcher.tell(seen[run_id])
-        going_on = [run_id for run_id, report in seen.items() if not report.run.is_over]
+        going_on = [report.run for report in seen.values() if not report.run.is_over]
         if not going_on:
             return seen
         if time.monotonic() > deadline:
-            listed = ", ".join(str(run_id) for run_id in going_on)
-            raise RunGoesOn(
-                f"Run {listed} has not ended within {timeout:g} s and goes on;"
-                " `dagster-pgflow status` shows how it does."
-            )
+            raise RunGoesOn("\n".join(_not_over(reader, run, timeout or 0) for run in going_on))
         time.sleep(POLL_S)
+
+
+def _not_over(reader: RunStatusReader, run: RunSummary, timeout: float) -> str:
+    short_id = str(run.run_id)[:8]
+    if run.status == "queued" and run.dagster_run_id is None:
+        reason = NO_SENSOR if _are_sensors_silent(reader) else NO_REQUEST_SENSOR
+        return (
+            f"Nobody picked up run {run.run_id} within {timeout:g} s: {reason} The request is"
+            f" kept; `dagster-pgflow cancel {short_id}` takes it back."
+        )
+    state = "waits in Dagster's queue" if run.status == "queued" else "goes on"
+    return (
+        f"Run {run.run_id} has not ended within {timeout:g} s and {state};"
+        f" `dagster-pgflow status {short_id}` shows how it does."
+    )
+
+
+def _are_sensors_silent(reader: RunStatusReader) -> bool:
+    silence = reader.seconds_since_sensors()
+    return silence is None or silence > SILENCE_S
 
 
 def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], None]:
@@ -135,8 +172,7 @@ def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], N
         waited = (run.seen_at - run.created_at).total_seconds()
         if said or run.status != "queued" or waited < PATIENCE_S:
             return
-        silence = reader.seconds_since_sensors()
-        if silence is None or silence > SILENCE_S:
+        if _are_sensors_silent(reader):
             said.append(HINT)
             say(HINT)
 

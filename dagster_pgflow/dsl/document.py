@@ -53,8 +53,37 @@ def read_flow_file(path: Path) -> FlowFile:
             return FlowFile(path, flows_of_python_file(path))
         documents = [read_json(text)] if suffix == ".json" else read_yaml(text)
     except Unreadable as reason:
-        return FlowFile(path, problems=(Problem("unreadable-file", reason.place, str(reason)),))
+        return _unreadable(path, reason)
     return _flows_in(path, documents)
+
+
+def read_flow_text(text: str, name: str) -> FlowFile:
+    """Read the flows of a text that may be JSON or YAML.
+
+    Args:
+        text: What a JSON or YAML file would hold.
+        name: How to call it.
+    """
+    path = Path(name)
+    try:
+        return _flows_in(path, _documents(text))
+    except Unreadable as reason:
+        return _unreadable(path, reason)
+
+
+def _documents(text: str) -> list[Any]:
+    try:
+        return [read_json(text)]
+    except Unreadable as no_json:
+        try:
+            return read_yaml(text)
+        except Unreadable as no_yaml:
+            # YAML may begin so too, but somebody who begins so means JSON.
+            raise (no_json if text.lstrip()[:1] in ("{", "[") else no_yaml) from None
+
+
+def _unreadable(path: Path, reason: Unreadable) -> FlowFile:
+    return FlowFile(path, problems=(Problem("unreadable-file", reason.place, str(reason)),))
 
 
 def read_text(path: Path) -> str:

@@ -12,7 +12,8 @@ class Check:
 
     Attributes:
         name: What was looked at.
-        state: `failed` means that flows cannot run, `warning` that somebody should look.
+        state: `failed` means that some run fails or does not begin, `warning` that somebody should
+            look.
         says: One sentence; for trouble it says what to do.
     """
 
@@ -32,7 +33,7 @@ def warning(name: str, says: str) -> Check:
 
 
 def failed(name: str, says: str) -> Check:
-    """Flows cannot run."""
+    """Some run fails, or does not begin."""
     return Check(name, "failed", says)
 
 

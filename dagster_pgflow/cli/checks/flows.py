@@ -34,7 +34,7 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
         yield skipped("Flows", "none is stored; `dagster-pgflow load --examples` stores some")
         return
     if problems:
-        yield warning("Flows", _listed(problems))
+        yield failed("Flows", _listed(problems))
     else:
         yield ok("Flows", f"{len(flows)} stored, all sound")
     advice = [f"{slug}: {w}" for slug, flow in flows.items() for w in lint(flow, flows)]
@@ -55,16 +55,21 @@ def _check_handlers(flows: Mapping[str, Flow], modules: Sequence[str]) -> Iterat
         )
         return
     unknown = [
-        f"{flow.slug}.{step.slug} ({step.handler or f'{flow.slug}.{step.slug}'})"
+        _step_and_handler(flow, step)
         for flow in flows.values()
         for step in flow.steps
         if isinstance(step, HandledStep)
         and registry.find(flow.slug, step.slug, step.handler) is None
     ]
     if unknown:
-        yield warning("Handlers", f"Not registered: {_listed(unknown)}")
+        yield failed("Handlers", f"Not registered: {_listed(unknown)}")
     else:
         yield ok("Handlers", f"{len(registry.handlers)} registered, none is missing")
+
+
+def _step_and_handler(flow: Flow, step: HandledStep) -> str:
+    name = f"{flow.slug}.{step.slug}"
+    return name if step.handler in (None, name) else f"{name} ({step.handler})"
 
 
 def _listed(sentences: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
+from dagster_pgflow.cli.checks.serving import Served, check_serving
 from dagster_pgflow.cli.checks.traps import check_project_file, check_storage_url
 from dagster_pgflow.cli.console import in_words
 from dagster_pgflow.cli.dagster_instance import (
@@ -17,13 +18,18 @@ from dagster_pgflow.cli.dagster_instance import (
     without_passwords,
 )
 from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.store.database import Database
 
 SENSOR_DAEMON = "SENSOR"
 SENSOR_ENDINGS = ("_requests", "_catalog", "_projection")
 
 
-def check_dagster() -> Iterator[Check]:
-    """Look at the Dagster instance that DAGSTER_HOME names."""
+def check_dagster(database: Database | None) -> Iterator[Check]:
+    """Look at the Dagster instance that DAGSTER_HOME names.
+
+    Args:
+        database: The store that it should serve; none when the store is not in order.
+    """
     yield from check_project_file(Path.cwd())
     home = os.environ.get(HOME_VARIABLE, "").strip()
     if not home:
@@ -38,6 +44,8 @@ def check_dagster() -> Iterator[Check]:
             yield ok("Dagster storage", f"{instance.get_runs_count()} runs, {HOME_VARIABLE}={home}")
             yield from _check_daemon(instance)
             yield from _check_sensors(instance)
+            if database is not None:
+                yield from check_serving(instance, Served.by(database))
     except PgflowError as error:
         yield failed("Dagster storage", str(error))
     except Exception as error:  # noqa: BLE001  a storage raises what its driver raises
@@ -49,7 +57,7 @@ def _check_daemon(instance: dg.DagsterInstance) -> Iterator[Check]:
     status = instance.get_daemon_statuses().get(SENSOR_DAEMON)
     beat = None if status is None else status.last_heartbeat
     if beat is None:
-        yield warning(
+        yield failed(
             "Dagster daemon", "It has never run, so no request is served; start `dagster dev`."
         )
         return
@@ -57,7 +65,7 @@ def _check_daemon(instance: dg.DagsterInstance) -> Iterator[Check]:
     if status is not None and status.healthy:
         yield ok("Dagster daemon", f"alive {age} ago")
     else:
-        yield warning(
+        yield failed(
             "Dagster daemon", f"It was last alive {age} ago; start `dagster dev` or its daemon."
         )
 

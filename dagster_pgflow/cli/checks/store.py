@@ -64,7 +64,7 @@ def check_requests(database: Database) -> Iterator[Check]:
     if requests.oldest_s < LONG_WAIT_S:
         yield ok("Requests", says)
     elif requests.never_seen:
-        yield warning(
+        yield failed(
             "Requests",
             f"{says}; {requests.never_seen} no sensor has seen: start `dagster dev`, or turn on"
             " the sensor whose name ends in _requests.",

@@ -27,7 +27,13 @@ select
   (select count(*) from pgflow.subruns where parent_run_id = run.id) as subruns,
   (select count(*) from pgflow.event_log where run_id = run.run_id) as events,
   round(extract(epoch from coalesce(completed_at, failed_at) - started_at), 1) as seconds,
-  coalesce(run.error_message, left(run.output::text, 60)) as result
+  coalesce(
+    run.error_message,
+    case
+      when length(run.output::text) > 60 then left(run.output::text, 59) || '…'
+      else run.output::text
+    end
+  ) as result
 from pgflow.runs as run
 order by run.id desc
 limit {count}"""

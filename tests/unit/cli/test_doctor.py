@@ -66,18 +66,28 @@ def test_a_flow_that_is_most_likely_not_meant_so_is_something_to_look_at(cli: Cl
     assert "order: steps.extra.when_unmet: " in cli("doctor").stdout
 
 
+def test_what_somebody_should_look_at_is_no_problem_unless_strictly(cli: Cli) -> None:
+    cli("load", "--examples")
+    assert cli("doctor", "--strict").exit_code == 0
+    cli("sql", "select pgflow.add_step('order', 'extra', when_unmet => 'fail')")
+    assert (cli("doctor").exit_code, cli("doctor", "--strict").exit_code) == (0, 1)
+
+
 def test_steps_without_a_handler_are_named(cli: Cli) -> None:
     cli("load", "--examples")
     cli("sql", "select pgflow.add_step('order', 'extra')")
+    cli("sql", "select pgflow.add_step('order', 'other', handler => 'order.mystery')")
     result = cli("doctor", "--handlers", "dagster_pgflow.examples.handlers")
-    assert "Not registered: order.extra" in result.stdout
+    assert result.exit_code == 1
+    listed = result.stdout.partition("Not registered: ")[2].splitlines()[:2]
+    assert [line.strip() for line in listed] == ["order.extra", "order.other (order.mystery)"]
 
 
 def test_an_expression_that_is_none_is_named(cli: Cli) -> None:
     cli("load", "--examples")
     cli("sql", "select pgflow.add_step('order', 'extra', run_if => 'inptu.n > 1')")
     result = cli("doctor")
-    assert states(cli, "doctor")["Flows"] == "warning"
+    assert (result.exit_code, states(cli, "doctor")["Flows"]) == (1, "failed")
     assert 'there is no "inptu"' in " ".join(result.stdout.split())
 
 
@@ -92,6 +102,7 @@ def test_an_old_request_is_something_to_look_at(cli: Cli, sql: Session) -> None:
     assert states(cli, "doctor")["Requests"] == "ok"
     sql("update pgflow.run_requests set created_at = now() - interval '1 hour'")
     result = cli("doctor")
+    assert result.exit_code == 1
     assert "1 waiting, the oldest for 1 h" in result.stdout
     assert "no sensor has seen" in result.stdout
 
@@ -103,13 +114,13 @@ def test_a_projection_that_stands_still_is_something_to_look_at(cli: Cli, sql: S
     assert states(cli, "doctor")["Run tables"] == "warning"
 
 
-def test_a_daemon_that_never_ran_is_something_to_look_at(
+def test_a_daemon_that_never_ran_serves_no_request(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     found = states(cli, "doctor")
-    assert (found["Dagster storage"], found["Dagster daemon"]) == ("ok", "warning")
+    assert (found["Dagster storage"], found["Dagster daemon"]) == ("ok", "failed")
 
 
 def test_a_dagster_home_that_cannot_be_used_fails(

@@ -96,6 +96,17 @@ def test_a_flow_travels_with_all_that_it_contains(
         ]
 
 
+def test_a_subflow_that_is_not_stored_is_told_and_nothing_is_written(
+    cli: Cli, builder: FlowBuilder, tmp_path: Path
+) -> None:
+    builder.define_flows([Flow("inner").step("a"), Flow("outer").subflow("s", "inner")])
+    builder.delete_flow("inner", force=True)
+    file = tmp_path / "all.yaml"
+    result = cli("export", "outer", "--with-subflows", "-o", str(file))
+    assert (result.exit_code, result.stdout, file.exists()) == (1, "", False)
+    assert 'there is no flow "inner" (step "s" of flow "outer")' in result.stderr
+
+
 def test_what_cannot_be_written_is_told(cli: Cli, builder: FlowBuilder, tmp_path: Path) -> None:
     builder.define_flow(OLD)
     assert 'There is no flow "nope"' in cli("export", "nope").stderr

@@ -1,6 +1,7 @@
 """load, validate, list, show and schema."""
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -127,6 +128,43 @@ def test_validation_knows_the_stored_flows(cli: Cli, tmp_path: Path) -> None:
     assert cli("validate", file).exit_code == 0
 
 
+@pytest.mark.parametrize("text", [FLOW, "slug: a\nsteps: [{type: single, slug: s}]\n", f"[{FLOW}]"])
+def test_json_and_yaml_come_from_standard_input_too(cli: Cli, text: str) -> None:
+    assert cli("validate", "-", input=text).stdout == "No problems in 1 file.\n"
+    assert cli("load", "-", input=text).stdout == "a: stored as version 1 (standard input)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (BAD, "standard input: slug: "),
+        ('{"slug": ', "standard input: line 1, column 10: This is no JSON"),
+        ("slug: [", "standard input: line 1, column 8: This is no YAML"),
+        ("", "standard input: $: The file holds no flow"),
+    ],
+)
+def test_what_is_wrong_with_standard_input_is_told(cli: Cli, text: str, told: str) -> None:
+    validated, loaded = cli("validate", "-", input=text), cli("load", "-", input=text)
+    assert (validated.exit_code, loaded.exit_code) == (1, 1)
+    assert validated.stdout.startswith(told)
+    assert loaded.stderr.startswith(told)
+
+
+def test_standard_input_is_read_once(offline_cli: Cli) -> None:
+    assert offline_cli("load", "-", "-", input=FLOW).exit_code == 2
+
+
+def test_what_cannot_be_read_and_what_breaks_rules_are_told_in_one_go(
+    cli: Cli, tmp_path: Path
+) -> None:
+    typo = FLOW.replace('"slug": "s"', '"slug": "s", "deps": ["ghost"]')
+    files = [write(tmp_path, "typo.json", typo), write(tmp_path, "bad.json", BAD)]
+    for told in (cli("validate", *files).stdout, cli("load", *files).stderr):
+        assert '"depends_on" may be meant' in told
+        assert '"ghost", which is no step' in told
+        assert "[map-with-many-dependencies]" in told
+
+
 def test_a_shown_flow_can_be_loaded_again(cli: Cli, tmp_path: Path) -> None:
     cli("load", "--examples")
     shown = cli("show", "payment", "--json").stdout
@@ -140,6 +178,8 @@ def test_a_flow_is_shown_with_its_steps(cli: Cli) -> None:
     assert "Takes an order and its payment" in shown
     assert "flow payment" in shown
     assert "order.confirm" in shown
+    [subflow] = [line for line in shown.splitlines() if "subflow" in line]
+    assert not re.search(r"\d", subflow)  # attempts, delay and timeout are those of its steps
 
 
 def test_an_unknown_flow_is_told(cli: Cli) -> None:

@@ -1,8 +1,7 @@
-"""start, status and sql."""
+"""start and sql."""
 
 import json
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -83,10 +82,52 @@ def test_waiting_for_a_failed_run_is_exit_code_1(flows: Cli, sql: Session) -> No
     assert "It broke." in result.stderr
 
 
-def test_waiting_ends_with_its_time_and_the_run_goes_on(flows: Cli) -> None:
-    result = flows("start", "ai_workflow", "--timeout", "0.1")
+def test_waiting_ends_with_its_time_and_the_run_goes_on(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql("update pgflow.runs set status = 'started', dagster_run_id = %s", OTHER)
+    result = flows("start", "ai_workflow", "--run-id", RUN, "--timeout", "0.1")
     assert result.exit_code == 1
     assert "has not ended within 0.1 s and goes on" in result.stderr
+    sql("update pgflow.runs set status = 'queued'")
+    result = flows("start", "ai_workflow", "--run-id", RUN, "--timeout", "0.1")
+    assert "has not ended within 0.1 s and waits in Dagster's queue" in result.stderr
+
+
+def test_a_request_that_nobody_began_does_not_go_on(flows: Cli, sql: Session) -> None:
+    result = flows("start", "ai_workflow", "--run-id", RUN, "--timeout", "0.1")
+    assert result.exit_code == 1
+    assert f"Nobody picked up run {RUN} within 0.1 s: no sensor is at work" in result.stderr
+    assert "turn on the sensors" in result.stderr
+    assert "goes on" not in result.stderr
+    sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
+    result = flows("start", "ai_workflow", "--run-id", RUN, "--timeout", "0.1")
+    assert "the one whose name ends in _requests has not begun it" in result.stderr
+
+
+def test_waiting_tells_each_failed_attempt_once(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, step_type,"
+        " status, initial_tasks) values (%s, 'fetch', 'fetch', 'ai_workflow', 'single',"
+        " 'completed', 1)",
+        RUN,
+    )
+    sql(
+        "insert into pgflow.step_tasks (run_id, step_path, task_index, step_slug, flow_slug,"
+        " status, attempts_count) values (%s, 'fetch', 0, 'fetch', 'ai_workflow', 'completed', 2)",
+        RUN,
+    )
+    sql(
+        "insert into pgflow.node_executions (run_id, step_path, task_index, step_slug, flow_slug,"
+        " attempt, status, error, started_at, completed_at, duration_ms) values"
+        " (%s, 'fetch', 0, 'fetch', 'ai_workflow', 1, 'failed', 'No network.', now(), now(), 0)",
+        RUN,
+    )
+    sql("update pgflow.runs set status = 'started', dagster_run_id = %s", OTHER)
+    told = flows("start", "ai_workflow", "--run-id", RUN, "--timeout", "1.2").stderr
+    assert told.count("fetch: attempt 1 failed: No network.") == 1
+    assert "fetch: completed (2 attempts)" in told
+    assert "fetch: attempt 1 failed: No network." in flows("status", RUN).stdout
 
 
 def test_a_run_that_nobody_picks_up_gets_a_hint(
@@ -106,55 +147,6 @@ def test_there_is_no_hint_while_sensors_are_at_work(
     assert "Is Dagster running" not in result.stderr
 
 
-def test_the_latest_runs_are_listed(flows: Cli) -> None:
-    assert "There are no runs yet" in flows("status").stdout
-    flows("start", "ai_workflow", "--run-id", RUN)
-    assert RUN[:8] in flows("status").stdout
-    assert [run["status"] for run in json.loads(flows("status", "--json").stdout)] == ["queued"]
-
-
-def test_a_run_is_found_by_the_first_digits_of_its_id(flows: Cli) -> None:
-    flows("start", "ai_workflow", "--run-id", RUN)
-    flows("start", "ai_workflow", "--run-id", OTHER)
-    assert RUN in flows("status", RUN[:6]).stdout
-    assert "More than one run id begins with 1111" in flows("status", "1111").stderr
-    assert "There is no run 2222" in flows("status", "2222").stderr
-    assert '"x%" is no run id' in flows("status", "x%").stderr
-
-
-def test_a_run_is_found_by_the_id_that_dagster_gave_it(flows: Cli, sql: Session) -> None:
-    flows("start", "ai_workflow", "--run-id", RUN)
-    sql("update pgflow.runs set dagster_run_id = %s", OTHER)
-    assert UUID(json.loads(flows("status", OTHER, "--json").stdout)["run"]["run_id"]) == UUID(RUN)
-
-
-def test_a_run_shows_its_steps_and_subruns_as_a_tree(flows: Cli, sql: Session) -> None:
-    flows("start", "order", "--run-id", RUN, "--input", ORDER)
-    sql(
-        "insert into pgflow.subruns (parent_run_id, parent_step_slug, subflow_slug, run_index,"
-        " subrun_index, subrun_path, status) select id, 'payment', 'payment', 1, 1, '1', 'failed'"
-        " from pgflow.runs"
-    )
-    sql(
-        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, subrun_id,"
-        " step_type, status, started_at, completed_at, error_message)"
-        " select %s, path, slug, flow, case when path like '%%.%%' then subrun_id end, type,"
-        " step.status, now() + make_interval(secs => number), now(), error"
-        " from pgflow.subruns, (values"
-        " (1, 'prepare', 'prepare', 'order', 'single', 'completed', null),"
-        " (2, 'payment', 'payment', 'order', 'subflow', 'failed', null),"
-        " (3, 'payment.charge', 'charge', 'payment', 'single', 'failed', 'No money.'),"
-        " (4, 'confirm', 'confirm', 'order', 'single', 'cancelled', null)"
-        " ) as step (number, path, slug, flow, type, status, error)",
-        RUN,
-    )
-    lines = [line.strip() for line in flows("status", RUN).stdout.splitlines()]
-    begins = [line[:14].rstrip() for line in lines if line.startswith(("├", "└", "│"))]
-    assert begins == ["├─ prepare", "├─ payment", "│  └─ charge", "└─ confirm"]
-    assert any("subrun 1 of flow payment" in line for line in lines)
-    assert any("No money." in line for line in lines)
-
-
 def test_sql_prints_rows_as_a_table_or_as_json(flows: Cli) -> None:
     query = "select flow_slug, count(*) as n from pgflow.steps group by 1 order by 1 limit 1"
     table = flows("sql", query).stdout
@@ -172,15 +164,26 @@ def test_sql_comes_from_standard_input_and_is_one_transaction(flows: Cli, sql: S
     assert sql.value("select count(*) from pgflow.flows where flow_slug = 'x'") == 0
 
 
+def test_sql_prints_what_each_statement_says(flows: Cli) -> None:
+    text = "select 1 as one; update pgflow.flows set tags = '{}'; select 'a;b' as two"
+    told = flows("sql", text).stdout
+    assert [told.count(part) for part in ("one", "(4 rows)", "two", "a;b", "(1 row)")] == [
+        *(1, 1, 1, 1, 2)
+    ]
+    assert json.loads(flows("sql", text, "--json").stdout) == [
+        [{"one": 1}],
+        [],
+        [{"two": "a;b"}],
+    ]
+
+
+def test_of_several_statements_the_one_that_fails_is_named(flows: Cli, sql: Session) -> None:
+    result = flows("sql", "-", input="delete from pgflow.schedules;\n\nselect nonsense")
+    assert result.exit_code == 1
+    assert 'Error: line 3: column "nonsense" does not exist' in result.stderr
+    assert 'remove "commit"' in flows("sql", "select 1; commit").stderr
+    assert flows("sql", " ; -- nothing").exit_code == 2
+
+
 def test_sql_without_rows_says_how_many_it_changed(flows: Cli) -> None:
     assert flows("sql", "update pgflow.flows set tags = '{}'").stdout == "(4 rows)\n"
-
-
-ORDER = json.dumps(
-    {
-        "order_id": "1",
-        "lines": [{"item": "coffee", "price": 1250}],
-        "card_number": "4111 1111 1111 1111",
-        "expires": "12/39",
-    }
-)

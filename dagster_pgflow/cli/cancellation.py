@@ -1,0 +1,90 @@
+"""Cancels runs in Dagster, as "terminate" of its web UI does."""
+
+import time
+from uuid import UUID
+
+import dagster as dg
+
+from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
+from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.names import TAG_RUN_ID
+
+PATIENCE_S = 10.0
+"""How long a run in Dagster is given to end."""
+
+POLL_S = 0.25
+
+
+def runs_of_request(instance: dg.DagsterInstance, run_id: UUID, wait_s: float) -> list[UUID]:
+    """Return the runs that Dagster made of a request.
+
+    Args:
+        instance: The Dagster instance.
+        run_id: The request.
+        wait_s: How long to look for one that is on its way.
+    """
+    deadline = time.monotonic() + wait_s
+    wanted = dg.RunsFilter(tags={TAG_RUN_ID: str(run_id)})
+    while True:
+        # A repetition has the tags of the run that it repeats.
+        found = [run for run in instance.get_runs(wanted) if run.parent_run_id is None]
+        if found or time.monotonic() >= deadline:
+            return [UUID(run.run_id) for run in found]
+        time.sleep(POLL_S)
+
+
+def cancel_in_dagster(
+    instance: dg.DagsterInstance, dagster_run_id: UUID, *, force: bool = False
+) -> bool:
+    """Cancel a run.
+
+    Args:
+        instance: The Dagster instance.
+        dagster_run_id: The run.
+        force: Call it cancelled whatever its process does.
+
+    Returns:
+        Whether it has ended already.
+
+    Raises:
+        StoreRefused: It is over, or Dagster cannot cancel it.
+    """
+    run = known_run(instance, dagster_run_id)
+    if run.is_finished:
+        raise StoreRefused(
+            f"Run {run.run_id} is over in Dagster ({run.status.value.lower()}), so there is"
+            " nothing to cancel; `dagster-pgflow status` shows it as soon as the sensors have"
+            " seen it."
+        )
+    reason = _ask(instance, run.run_id)
+    if force:
+        now = known_run(instance, dagster_run_id)
+        if not now.is_finished:
+            instance.report_run_canceled(now, message="Cancelled by dagster-pgflow cancel --force.")
+        return True
+    if reason is not None:
+        raise StoreRefused(
+            f"Dagster cannot cancel run {run.run_id}: {reason} `--force` calls it cancelled"
+            " whatever its process still does."
+        )
+    return _ends(instance, run.run_id)
+
+
+def _ask(instance: dg.DagsterInstance, dagster_run_id: str) -> str | None:
+    """Ask for the end of a run; return why that cannot be."""
+    try:
+        if instance.run_coordinator.cancel_run(dagster_run_id):
+            return None
+    except Exception as error:  # noqa: BLE001  launchers raise what their platform raises
+        return without_passwords(error)
+    return "its process does not answer."
+
+
+def _ends(instance: dg.DagsterInstance, dagster_run_id: str) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        run = instance.get_run_by_id(dagster_run_id)
+        if run is None or run.is_finished:
+            return True
+        time.sleep(POLL_S)
+    return False

@@ -1,0 +1,65 @@
+"""Waits for the end of a run, and tells it."""
+
+import time
+from contextlib import suppress
+from uuid import UUID
+
+import click
+
+from dagster_pgflow.cli.console import aside, duration, print_json
+from dagster_pgflow.cli.waiting import POLL_S, RunGoesOn, Watcher, hints, wait_for_ends
+from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
+
+
+def wait_for_end(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
+    """Wait for the end of a run, telling on standard error what happens.
+
+    Args:
+        database: The store.
+        run_id: The run.
+        timeout: Seconds; without it the wait has no end.
+
+    Raises:
+        RunGoesOn: The time is over.
+    """
+    reader = RunStatusReader(database)
+    watchers = {run_id: Watcher(aside)}
+    return wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id].run
+
+
+def wait_until_seen(database: Database, run_id: UUID, timeout: float | None) -> None:
+    """Wait until the sensors have seen a run that Dagster made.
+
+    Raises:
+        RunGoesOn: The time is over.
+    """
+    reader = RunStatusReader(database)
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    while True:
+        with suppress(StoreRefused):
+            reader.summary(run_id)
+            return
+        if time.monotonic() > deadline:
+            raise RunGoesOn(
+                f"No sensor has seen run {run_id} within {timeout:g} s. It waits in Dagster: is the"
+                " daemon running, and are the sensors of the code location turned on?"
+            )
+        time.sleep(POLL_S)
+
+
+def tell_end(run: RunSummary) -> None:
+    """Print how a run ended, and its output."""
+    took = duration(run.started_at, run.ended_at)
+    click.echo(f"Run {run.run_id} of flow {run.flow_slug} {run.status}{took and f' in {took}'}.")
+    if run.error_message:
+        aside(run.error_message)
+    elif run.status == "completed":
+        print_json(run.output)
+
+
+def exit_unless_completed(run: RunSummary) -> None:
+    """End with exit code 1 when a run did not complete."""
+    if run.status in ("failed", "cancelled"):
+        raise click.exceptions.Exit(1)

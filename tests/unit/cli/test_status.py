@@ -1,0 +1,129 @@
+"""status."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from tests.postgres import Session
+from tests.unit.cli.conftest import Cli
+
+RUN = "11111111-2222-3333-4444-555555555555"
+OTHER = "11119999-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+def flows(cli: Cli) -> Cli:
+    cli("load", "--examples")
+    return cli
+
+
+def test_the_latest_runs_are_listed(flows: Cli) -> None:
+    assert "There are no runs yet" in flows("status").stdout
+    flows("start", "ai_workflow", "--run-id", RUN)
+    assert RUN[:8] in flows("status").stdout
+    assert [run["status"] for run in json.loads(flows("status", "--json").stdout)] == ["queued"]
+
+
+def test_a_run_is_found_by_the_first_digits_of_its_id(flows: Cli) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    flows("start", "ai_workflow", "--run-id", OTHER)
+    assert RUN in flows("status", RUN[:6]).stdout
+    assert "More than one run id begins with 1111" in flows("status", "1111").stderr
+    assert "There is no run 2222" in flows("status", "2222").stderr
+    assert '"x%" is no run id' in flows("status", "x%").stderr
+
+
+def test_a_run_is_found_by_the_id_that_dagster_gave_it(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql("update pgflow.runs set dagster_run_id = %s", OTHER)
+    assert UUID(json.loads(flows("status", OTHER, "--json").stdout)["run"]["run_id"]) == UUID(RUN)
+
+
+def test_a_run_shows_its_steps_and_subruns_as_a_tree(flows: Cli, sql: Session) -> None:
+    flows("start", "order", "--run-id", RUN, "--input", ORDER)
+    sql(
+        "insert into pgflow.subruns (parent_run_id, parent_step_slug, subflow_slug, run_index,"
+        " subrun_index, subrun_path, status) select id, 'payment', 'payment', 1, 1, '1', 'failed'"
+        " from pgflow.runs"
+    )
+    sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, subrun_id,"
+        " step_type, status, started_at, completed_at, error_message)"
+        " select %s, path, slug, flow, case when path like '%%.%%' then subrun_id end, type,"
+        " step.status, now() + make_interval(secs => number), now(), error"
+        " from pgflow.subruns, (values"
+        " (1, 'prepare', 'prepare', 'order', 'single', 'completed', null),"
+        " (2, 'payment', 'payment', 'order', 'subflow', 'failed', null),"
+        " (3, 'payment.charge', 'charge', 'payment', 'single', 'failed', 'No money.'),"
+        " (4, 'confirm', 'confirm', 'order', 'single', 'cancelled', null)"
+        " ) as step (number, path, slug, flow, type, status, error)",
+        RUN,
+    )
+    lines = [line.strip() for line in flows("status", RUN).stdout.splitlines()]
+    begins = [line[:14].rstrip() for line in lines if line.startswith(("├", "└", "│"))]
+    assert begins == ["├─ prepare", "├─ payment", "│  └─ charge", "└─ confirm"]
+    assert any("subrun 1 of flow payment" in line for line in lines)
+    assert any("No money." in line for line in lines)
+
+
+def test_steps_stand_in_the_order_of_their_flow(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, step_type,"
+        " status, started_at) select"
+        " %s, slug, slug, 'ai_workflow', 'single', 'started', now() - make_interval(mins => n)"
+        " from (values ('save', 3), ('process', 2), ('fetch', 1)) as step (slug, n)",
+        RUN,
+    )
+    # A later version does not count: the run has the one that its log names.
+    sql(
+        "insert into pgflow.event_log (event_id, run_id, sequence_num, event_type, timestamp,"
+        " event_data) select gen_random_uuid(), %s, 1, 'run.queued', now(),"
+        " jsonb_build_object('watermark', max(version_id)) from pgflow.flow_versions",
+        RUN,
+    )
+    sql("select pgflow.delete_flow('ai_workflow', force => true)")
+    report = json.loads(flows("status", RUN, "--json").stdout)
+    assert [step["step_path"] for step in report["steps"]] == ["fetch", "process", "save"]
+
+
+def test_runs_are_chosen_by_flow_and_status(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    flows("start", "measure_docs", "--run-id", OTHER, "--input", '{"folder": "x"}')
+    sql("update pgflow.runs set status = 'failed' where run_id = %s", OTHER)
+
+    def chosen(*options: str) -> list[str]:
+        return [run["run_id"] for run in json.loads(flows("status", "--json", *options).stdout)]
+
+    assert chosen("--flow", "ai_workflow") == [RUN]
+    assert chosen("--status", "failed") == [OTHER]
+    assert chosen("--flow", "ai_workflow", "--status", "failed") == []
+    none = flows("status", "--flow", "order")
+    assert (none.exit_code, none.stdout) == (0, "There are no such runs.\n")
+    assert 'There is no flow "nope"' in flows("status", "--flow", "nope").stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--limit", "0"], ["--status", "done"], [RUN, "--flow", "order"]]
+)
+def test_what_makes_no_sense_is_a_usage_error(offline_cli: Cli, arguments: list[str]) -> None:
+    result = offline_cli("status", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_run_that_goes_on_with_another_says_so(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql("update pgflow.runs set retry_of = %s", OTHER)
+    assert f"retry of {OTHER[:8]}" in flows("status").stdout
+    assert f"Retry of run {OTHER}" in flows("status", RUN).stdout
+
+
+ORDER = json.dumps(
+    {
+        "order_id": "1",
+        "lines": [{"item": "coffee", "price": 1250}],
+        "card_number": "4111 1111 1111 1111",
+        "expires": "12/39",
+    }
+)
