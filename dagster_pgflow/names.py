@@ -34,6 +34,7 @@ IO_MANAGER_KEY: Final = "pgflow_io_manager"
 FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"
+ITEMS_INPUT: Final = "items"
 RESULT_OUTPUT: Final = "result"
 # What a batch of a map step that failed had finished; no op has an output of this name.
 FINISHED_OUTPUT: Final = "finished_elements"

@@ -49,21 +49,33 @@ class GraphEmitter:
         as_subflow = not _ends_in_map(flow)
         return self._graph(flow, _graph_name(flow), as_subflow=as_subflow)
 
-    def subflow_graph(self, flow: Flow) -> dg.GraphDefinition:
-        """Return the graph that stands for a flow inside another one."""
+    def subflow_graph(self, flow: Flow, *, in_items: bool) -> dg.GraphDefinition:
+        """Return the graph that stands for a flow inside another one.
+
+        Args:
+            flow: The flow.
+            in_items: Whether that one runs it once for each item of a list.
+        """
+        if in_items:
+            name = f"{job_name(flow.slug)}__as_item__0"
+            return self._graph(flow, name, as_subflow=True, in_items=True)
         if _ends_in_map(flow):
             # No slug starts with a digit or makes an op name that ends in __0.
             return self._graph(flow, f"{job_name(flow.slug)}__as_subflow__0", as_subflow=True)
         return self.job_graph(flow)
 
-    def _graph(self, flow: Flow, name: str, *, as_subflow: bool) -> dg.GraphDefinition:
+    def _graph(
+        self, flow: Flow, name: str, *, as_subflow: bool, in_items: bool = False
+    ) -> dg.GraphDefinition:
         if name not in self._graphs:
-            around = Surroundings(self._flows, self._handlers, as_subflow)
-            self._graphs[name] = self._emit(plan_of(flow, around), name)
+            around = Surroundings(self._flows, self._handlers, as_subflow, in_items)
+            self._graphs[name] = self._emit(plan_of(flow, around), name, in_items=in_items)
         return self._graphs[name]
 
-    def _emit(self, plan: Plan, name: str) -> dg.GraphDefinition:
-        definitions = {node.name: self._definition(plan.flow, node) for node in plan.nodes}
+    def _emit(self, plan: Plan, name: str, *, in_items: bool) -> dg.GraphDefinition:
+        definitions = {
+            node.name: self._definition(plan.flow, node, in_items=in_items) for node in plan.nodes
+        }
         dependencies: dict[dg.NodeInvocation, dict[str, Any]] = {
             dg.NodeInvocation(definitions[node.name].name, node.name): {
                 input_name: _dependency(feed)
@@ -97,9 +109,12 @@ class GraphEmitter:
             ],
         )
 
-    def _definition(self, flow: Flow, node: Node) -> dg.OpDefinition | dg.GraphDefinition:
+    def _definition(
+        self, flow: Flow, node: Node, *, in_items: bool
+    ) -> dg.OpDefinition | dg.GraphDefinition:
         if isinstance(node, GraphNode):
-            return self.subflow_graph(self._flows[node.step.flow])
+            each = in_items or node.step.over is not None
+            return self.subflow_graph(self._flows[node.step.flow], in_items=each)
         # The same op may stand in two graphs of one flow; Dagster wants it to be one object.
         make = partial(self._ops.emit, flow, node)
         name = op_name(flow.slug, node.name)

@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_pgflow.compiler.plan import OpNode
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     IO_MANAGER_KEY,
     PGFLOW_KEY,
@@ -28,6 +28,7 @@ from dagster_pgflow.runtime.sources import Flows
 HELP = {
     "fan_out": "Sends the elements of the list to map step `{slug}`.",
     "collect": "Collects the outputs of map step `{slug}`.",
+    "items": "Sends the items of the list to subflow `{slug}`.",
     "gather": "Puts together what subflow `{slug}` receives.",
     "output": "Puts together what subflow `{slug}` returns.",
 }
@@ -64,7 +65,7 @@ class OpEmitter:
             outs[fan_out_output(fed.slug)] = dg.DynamicOut(
                 self._json_type,
                 io_manager_key=IO_MANAGER_KEY,
-                description=f"The elements of map step `{fed.slug}`, batch by batch.",
+                description=_what_is_sent(fed),
             )
         work = OpWork(flow, node.step, node.sources, node.feeds, self._flows, self._handlers)
         return dg.OpDefinition(
@@ -100,6 +101,12 @@ class OpEmitter:
             f"**No handler.** This code location registers no handler `{wanted}`;"
             " the step will fail until it does."
         )
+
+
+def _what_is_sent(fed: MapStep | SubflowStep) -> str:
+    if isinstance(fed, SubflowStep):
+        return f"The items of subflow `{fed.slug}`, one by one."
+    return f"The elements of map step `{fed.slug}`, batch by batch."
 
 
 def _first_line(docstring: str | None) -> str:

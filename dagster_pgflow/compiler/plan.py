@@ -50,7 +50,7 @@ class OpNode:
         step: The step that it is, or helps.
         sources: What the step receives, where the op puts that together.
         inputs: What feeds each input.
-        feeds: The map steps whose batches this op sends out.
+        feeds: The map steps whose batches this op sends out, or the subflow whose items.
     """
 
     name: str
@@ -58,7 +58,7 @@ class OpNode:
     step: Step
     sources: tuple[Source, ...] = ()
     inputs: Mapping[str, Feed] = field(default_factory=dict)
-    feeds: tuple[MapStep, ...] = ()
+    feeds: tuple[MapStep | SubflowStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,10 @@ class Surroundings:
         flows: Every flow that this one contains.
         handlers: The handlers of the code location.
         as_subflow: Whether the graph is for use inside another one.
+        in_items: Whether that one runs it once for each item of a list.
     """
 
     flows: Flows
     handlers: HandlerRegistry
     as_subflow: bool = False
+    in_items: bool = False

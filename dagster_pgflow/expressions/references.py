@@ -6,6 +6,7 @@ holds references in `${...}` is put together from theirs; everything else stands
     $nodes.charge           the output of step "charge"
     $nodes.charge.items.0   a part of it; [0] is the same as .0
     $input.customer         a part of the flow input
+    $item.sku               a part of the item, where a subflow runs once for each
     Order ${$input.id}      a text with a value in it
     $$nodes                 the text $nodes
 """
@@ -20,8 +21,13 @@ from dagster_pgflow.errors import InvalidReference, ReferenceFailed
 
 NODES: Final = "nodes"
 INPUT: Final = "input"
+ITEM: Final = "item"
 
-_REFERENCE: Final = re.compile(r"\$(?P<root>nodes|input)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)")
+Root = Literal["nodes", "input", "item"]
+
+_REFERENCE: Final = re.compile(
+    r"\$(?P<root>nodes|input|item)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)"
+)
 _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
 _MOST_KEYS_SHOWN: Final = 8
 
@@ -31,11 +37,11 @@ class Reference:
     """Where a value comes from.
 
     Attributes:
-        root: The outputs of steps, or the flow input.
+        root: The outputs of steps, the flow input, or the item at hand.
         path: Keys and indexes below the root; below `nodes` the first one is the step.
     """
 
-    root: Literal["nodes", "input"]
+    root: Root
     path: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -56,13 +62,13 @@ def reference(text: str) -> Reference:
     found = _REFERENCE.fullmatch(text)
     if found is None:
         raise InvalidReference(
-            f"`{text}` is no reference; write $nodes.<step>, $input, or a path below one of them"
-            " (and $$ for a text that begins with $)."
+            f"`{text}` is no reference; write $nodes.<step>, $input or $item, or a path below one"
+            " of them (and $$ for a text that begins with $)."
         )
     path = tuple(part for part in re.split(r"[.\[\]]", found["path"]) if part)
     if found["root"] == NODES and not path:
         raise InvalidReference("`$nodes` needs the name of a step: $nodes.<step>.")
-    return Reference(cast("Literal['nodes', 'input']", found["root"]), path)
+    return Reference(cast("Root", found["root"]), path)
 
 
 def references_in(template: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
@@ -92,7 +98,7 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 
     Args:
         template: The template; its references are well formed.
-        values: `nodes`, the outputs of steps by slug, and `input`, the flow input.
+        values: `nodes`, the outputs of steps by slug, `input`, the flow input, and `item`.
 
     Raises:
         ReferenceFailed: A reference leads nowhere.

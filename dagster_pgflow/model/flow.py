@@ -193,6 +193,7 @@ class Flow(BaseModel):
         input: dict[str, Any] | None = None,
         output: dict[str, Any] | str | None = None,
         on_failure: str | None = None,
+        over: str | None = None,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this flow with one more step, which runs a whole flow.
@@ -204,6 +205,8 @@ class Flow(BaseModel):
                 `$input.customer`.
             output: What the step returns, with references to the final steps of the flow.
             on_failure: The step that goes on when the flow fails here.
+            over: The list that the flow runs over, once for each item: a dependency, or a
+                reference such as `$nodes.cart.items`, `$input.orders`.
             **settings: See `StepSettings`.
 
         Raises:
@@ -214,6 +217,7 @@ class Flow(BaseModel):
             "input": input,
             "output": output,
             "on_failure": on_failure,
+            "over": over,
         }
         return self._with(SubflowStep, ".subflow()", slug, own, settings)
 

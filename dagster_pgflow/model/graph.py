@@ -49,7 +49,7 @@ def dependents(flow: Flow) -> Mapping[str, tuple[Step, ...]]:
 
 
 def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
-    """Say whether a flow has a map step, in it or in a flow that it contains.
+    """Say whether a flow runs anything once for each element of a list, in it or further inside.
 
     Args:
         flow: The flow.
@@ -62,7 +62,10 @@ def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
         seen.add(current.slug)
         if any(isinstance(step, MapStep) for step in current.steps):
             return True
-        inner = {step.flow for step in current.steps if isinstance(step, SubflowStep)}
+        subflows = [step for step in current.steps if isinstance(step, SubflowStep)]
+        if any(step.over is not None for step in subflows):
+            return True
+        inner = {step.flow for step in subflows}
         waiting += [flows[slug] for slug in inner - seen]
     return False
 

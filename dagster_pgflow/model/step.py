@@ -97,6 +97,9 @@ class SubflowStep(StepBase):
         output: What the step returns: a reference, or JSON that holds some, to the outputs of the
             final steps of the flow (`$nodes.<final step>.<path>`). Without it, all of them.
         on_failure: The step that goes on when the flow fails here, instead of the run failing.
+        over: The list that the flow runs over, once for each item: a dependency, or a reference
+            to a list in it or in the flow input. The flow receives the item, or what `input` makes
+            of it (`$item.<path>`), and the step returns the list of what it returned.
     """
 
     type: Literal["subflow"] = "subflow"
@@ -104,6 +107,7 @@ class SubflowStep(StepBase):
     input: dict[str, Any] | None = None
     output: dict[str, Any] | str | None = None
     on_failure: str | None = None
+    over: str | None = None
 
 
 Step = Annotated[SingleStep | MapStep | SubflowStep, Field(discriminator="type")]

@@ -5,7 +5,7 @@ that the run takes another path.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dagster_pgflow.model.graph import arms_of
@@ -76,19 +76,38 @@ def assemble(
     return {dep: output for dep, output in routed.items() if not isinstance(output, Skipped)}
 
 
-def output_of_subflow(
-    frame: Path, step: SubflowStep, sources: Sequence[Source], values: Mapping[Source, Any]
-) -> Any:
+def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Source, Any]) -> Any:
     """Return `{final step: output}` of a subflow, `None` without any, or why there is nothing.
 
     Args:
-        frame: The path of the subflow steps around it.
-        step: The subflow step.
+        path: The path of the subflow step.
         sources: Its final steps.
         values: What arrived from each, as it travelled.
     """
-    arrived = {source: _value(source, values[source]) for source in sources}
-    return _output_of((*frame, step.slug), _tree(step.slug, arrived))
+    return _output_of(path, {source.path: from_wire(values[source]) for source in sources})
+
+
+def outputs_of_items(
+    path: Path, sources: Sequence[Source], values: Mapping[Source, Any]
+) -> list[Any] | Skipped:
+    """Return what a subflow returned for each item of its list, or why there is nothing.
+
+    Args:
+        path: The path of the subflow step.
+        sources: The final steps of its flow.
+        values: What arrived from each, item by item.
+    """
+    count = max((len(values[source]) for source in sources), default=0)
+    outputs: list[Any] = []
+    for index in range(count):
+        item = (*path[:-1], f"{path[-1]}[{index}]")
+        one = {source: values[source][index] for source in sources}
+        output = output_of_subflow(item, sources, one)
+        if isinstance(output, Skipped):
+            # One failed item is a failure of the step.
+            return replace(output, step=path)
+        outputs.append(output)
+    return outputs
 
 
 def _value(source: Source, arrived: Any) -> Any:

@@ -33,20 +33,27 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
     """Return `{step, status, duration_ms, output or error}` of the steps of a subflow, by time.
 
     A step of a flow further inside is named by its path. Steps that never ran are not told of.
-    An output above 4 KiB is left out.
+    An output above 4 KiB is left out. Of a subflow that ran once for each item of a list, the steps
+    of the items that failed are told of, with their index.
 
     Args:
         path: The path of the subflow step.
         outcomes: What the ops of the run reported.
     """
-    begin = f"{'.'.join(path)}."
+    begin = ".".join(path)
     steps: dict[str, _Told] = {}
     for key, outcome in outcomes.items():
-        if outcome["step"].startswith(begin) and not is_helper(key):
-            name = outcome["step"].removeprefix(begin)
-            steps.setdefault(name, _Told(name)).outcomes.append(outcome)
+        name = outcome["step"].removeprefix(begin)
+        if outcome["step"].startswith((f"{begin}.", f"{begin}[")) and not _helps(key):
+            steps.setdefault(name, _Told(name.removeprefix("."))).outcomes.append(outcome)
+    failed = {told.item for told in steps.values() if told.status == "failed"}
     ran = [told for told in steps.values() if told.status != "cancelled"]
+    ran = [told for told in ran if not told.item or told.item in failed]
     return [told.entry() for told in sorted(ran, key=lambda told: (told.began_at, told.ended_at))]
+
+
+def _helps(step_key: str) -> bool:
+    return is_helper(step_key.partition("[")[0])
 
 
 @dataclass
@@ -55,6 +62,11 @@ class _Told:
 
     step: str
     outcomes: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def item(self) -> str:
+        """The index of the item, where there are any."""
+        return self.step.partition(".")[0] if self.step.startswith("[") else ""
 
     @property
     def status(self) -> str:

@@ -11,7 +11,7 @@ from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
 from dagster_pgflow.runtime.mapping import split
 from dagster_pgflow.runtime.sources import Source
-from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of
 
 
 def batches_of(
@@ -67,8 +67,7 @@ def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:
     if isinstance(elements, list):
         return elements
     path = ".".join(frame.path_of(step))
-    kinds = {dict: "an object", str: "text", bool: "a boolean", type(None): "null"}
-    got = kinds.get(type(elements), "a number")
+    got = kind_of(elements)
     source = (
         f'step "{step.depends_on[0]}" returned {got}'
         if step.depends_on

@@ -9,8 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_pgflow.errors import ConditionNotMet, InvalidInput, InvalidOutput, ReferenceFailed
-from dagster_pgflow.expressions.references import INPUT, NODES, filled
+from dagster_pgflow.errors import (
+    ConditionNotMet,
+    InvalidInput,
+    InvalidOutput,
+    ReferenceFailed,
+    TypeViolation,
+)
+from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import Step, SubflowStep
@@ -18,8 +24,8 @@ from dagster_pgflow.names import dagster_name
 from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
 from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
 from dagster_pgflow.runtime.inputs import breach
-from dagster_pgflow.runtime.sources import Flows, needs_gathering, sources_of, unpack
-from dagster_pgflow.runtime.values import Skipped, from_wire
+from dagster_pgflow.runtime.sources import Flows, Source, needs_gathering, sources_of, unpack
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,22 @@ class Frame:
 
     Attributes:
         flow: The flow.
-        path: The slugs of the subflow steps from the top flow down to here.
+        path: The slugs of the subflow steps from the top flow down to here; one that runs once for
+            each item has the index too, as in `pay[3]`.
         around: The frame and the step that run this flow, unless it is the top one.
     """
 
     flow: Flow
     path: tuple[str, ...] = ()
     around: "tuple[Frame, SubflowStep] | None" = None
+
+    @property
+    def in_items(self) -> bool:
+        """Whether this flow, or one around it, runs once for each item of a list."""
+        if self.around is None:
+            return False
+        parent, step = self.around
+        return step.over is not None or parent.in_items
 
     def path_of(self, step: Step) -> tuple[str, ...]:
         """Return the path of one of the flow's steps."""
@@ -50,19 +65,24 @@ class Frame:
         return Receiver(step, by_slug(self.flow), self.path, trace)
 
 
-def frame_at(top: Flow, node_names: Sequence[str], flows: Flows) -> Frame:
+def frame_at(
+    top: Flow, node_names: Sequence[str], flows: Flows, mapping_key: str | None = None
+) -> Frame:
     """Return the innermost flow around an op.
 
     Args:
         top: The flow of the job.
         node_names: The names of the subflow nodes around the op, outermost first.
         flows: Every flow that the top one contains.
+        mapping_key: Dagster's word for the item, where one of the subflows runs once for each.
     """
     frame = Frame(top)
     for name in node_names:
         steps = {dagster_name(s.slug): s for s in frame.flow.steps if isinstance(s, SubflowStep)}
         step = steps[name]
-        frame = Frame(flows[step.flow], frame.path_of(step), (frame, step))
+        item = f"[{int(mapping_key)}]" if step.over is not None and mapping_key else ""
+        path = (*frame.path, f"{step.slug}{item}")
+        frame = Frame(flows[step.flow], path, (frame, step))
     return frame
 
 
@@ -80,8 +100,11 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     if frame.around is None:
         return arrived
     parent, step = frame.around
+    if step.over is not None:
+        received = from_wire(arrived)
+        return received.values[0] if isinstance(received, Batch) else received
     sources = sources_of(by_slug(parent.flow), step, flows)
-    if needs_gathering(parent.flow, step, sources, flows):
+    if _is_gathered(parent, step, sources, flows):
         return from_wire(arrived)
     if sources:
         # A step that may wait for a failure, and with it for a trace, has a helper op.
@@ -91,7 +114,48 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     return mapped_input(parent, step, check(parent, step, around), around)
 
 
-def mapped_input(frame: Frame, step: SubflowStep, given: Any, around: Any) -> Any:
+def _is_gathered(
+    parent: Frame, step: SubflowStep, sources: tuple[Source, ...], flows: Flows
+) -> bool:
+    return needs_gathering(parent.flow, step, sources, flows, in_items=parent.in_items)
+
+
+def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[Any] | Skipped:
+    """Return what a subflow step gives its flow for each item of its list.
+
+    Args:
+        frame: The flow that the step belongs to.
+        step: The subflow step; it runs over a list.
+        given: Its input, or `Skipped`.
+        around: The input of the flow that the step belongs to.
+
+    Raises:
+        TypeViolation: There is no list.
+        InvalidInput: A reference leads nowhere.
+    """
+    if isinstance(given, Skipped):
+        return given
+    path = ".".join(frame.path_of(step))
+    over = step.over or ""
+    wanted = over if over.startswith("$") else f"${NODES}.{over}"
+    if not over.startswith("$") and over not in given:
+        # A dependency that was skipped counts as an empty list, as it does for a map step.
+        return []
+    try:
+        items = filled(wanted, {NODES: given if step.depends_on else {}, INPUT: around})
+    except ReferenceFailed as error:
+        raise InvalidInput(f'Subflow step "{path}" has no list: {error}', path) from None
+    if not isinstance(items, list):
+        raise TypeViolation(
+            f'Subflow step "{path}" runs over {wanted}, which is {kind_of(items)}; it must be a'
+            " list."
+        )
+    return [mapped_input(frame, step, given, around, (item,)) for item in items]
+
+
+def mapped_input(
+    frame: Frame, step: SubflowStep, given: Any, around: Any, item: tuple[Any, ...] = ()
+) -> Any:
     """Return what a subflow step gives its flow: its input, or what its mapping makes of it.
 
     Args:
@@ -99,15 +163,19 @@ def mapped_input(frame: Frame, step: SubflowStep, given: Any, around: Any) -> An
         step: The subflow step.
         given: Its input, or `Skipped`.
         around: The input of the flow that the step belongs to, where the mapping asks for it.
+        item: The item at hand, where the flow runs once for each.
 
     Raises:
         InvalidInput: A reference leads nowhere.
     """
-    if isinstance(given, Skipped) or step.input is None:
+    if isinstance(given, Skipped):
         return given
+    if step.input is None:
+        return item[0] if item else given
     nodes = given if step.depends_on else {}
+    values = {NODES: nodes, INPUT: around} | ({ITEM: item[0]} if item else {})
     try:
-        return filled(step.input, {NODES: nodes, INPUT: around})
+        return filled(step.input, values)
     except ReferenceFailed as error:
         path = ".".join(frame.path_of(step))
         raise InvalidInput(
@@ -164,7 +232,8 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     if frame.around is not None:
         parent, step = frame.around
         sources = sources_of(by_slug(parent.flow), step, flows)
-        if not sources and not needs_gathering(parent.flow, step, sources, flows):
+        is_fed = step.over is not None or _is_gathered(parent, step, sources, flows)
+        if not sources and not is_fed:
             refuse_bad_input(parent, arrived, flows)
     given = flow_input(frame, arrived, flows)
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)

@@ -12,18 +12,19 @@ from typing import Any, assert_never
 import dagster as dg
 
 from dagster_pgflow.errors import PgflowError, StepError
+from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECTED_INPUT,
-    FLOW_INPUT,
+    ITEMS_INPUT,
     OUTCOME_KEY,
     RESULT_OUTPUT,
     fan_out_output,
 )
 from dagster_pgflow.runtime import outcome
-from dagster_pgflow.runtime.assembly import assemble, output_of_subflow
+from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
@@ -118,19 +119,29 @@ def collect(execution: Execution) -> Any:
 
 def gather(execution: Execution) -> Any:
     """Put a subflow's input together."""
-    step = execution.work.step
-    assert isinstance(step, SubflowStep)  # noqa: S101
-    around = execution.flow_input if FLOW_INPUT in execution.inputs else None
+    step, around = execution.subflow, execution.asked_flow_input
     return mapped_input(execution.frame, step, execution.given(), around)
+
+
+def send_items(execution: Execution) -> Any:
+    """Say why a subflow runs for no item of its list, when it does not."""
+    return execution.items if isinstance(execution.items, Skipped) else None
 
 
 def shape_output(execution: Execution) -> Any:
     """Put a subflow's output together, after a check of what its flow returned."""
-    work = execution.work
-    step = work.step
-    assert isinstance(step, SubflowStep)  # noqa: S101
-    returned = output_of_subflow(execution.frame.path, step, work.sources, execution.values)
-    return shaped_output(execution.frame, step, work.flows[step.flow], returned)
+    work, step, frame = execution.work, execution.subflow, execution.frame
+    child = work.flows[step.flow]
+    if step.over is None:
+        returned = output_of_subflow(frame.path_of(step), work.sources, execution.values)
+        return shaped_output(frame, step, child, returned)
+    news = from_wire(execution.inputs[ITEMS_INPUT])
+    if isinstance(news, Skipped):
+        return news
+    outputs = outputs_of_items(frame.path_of(step), work.sources, execution.values)
+    if isinstance(outputs, Skipped):
+        return outputs
+    return [shaped_output(frame, step, child, returned) for returned in outputs]
 
 
 def body_of(role: Role, work: OpWork) -> Body:
@@ -152,7 +163,8 @@ def body_of(role: Role, work: OpWork) -> Body:
             value = execution.routed(error)
             if value is None:
                 raise _failure(execution, error) from error
-            sent = [(step, [value]) for step in work.feeds]
+            # Items that are not sent out need no news: whoever waits for them asks this op too.
+            sent = [(step, [value]) for step in work.feeds if isinstance(step, MapStep)]
             yield _failed_result(execution, value, error)
         else:
             yield _result(execution, value, sent)
@@ -177,14 +189,24 @@ def _work_of(role: Role, step: Step) -> Work:
             return collect
         case "gather":
             return gather
+        case "items":
+            return send_items
         case "output":
             return shape_output
         case _:
             assert_never(role)
 
 
-def _batches(execution: Execution, role: Role, step: MapStep, value: Any) -> list[Batch | Skipped]:
-    """Return what a map step receives: from the op before it, or through its own helper."""
+def _batches(
+    execution: Execution, role: Role, step: MapStep | SubflowStep, value: Any
+) -> list[Batch | Skipped]:
+    """Return what a step that runs over a list receives.
+
+    It comes from the op before it, or through a helper of its own.
+    """
+    if isinstance(step, SubflowStep):
+        items = [] if isinstance(execution.items, Skipped) else execution.items
+        return [Batch(index, (item,)) for index, item in enumerate(items)]
     if role == "fan_out":
         return batches_of(execution.frame, step, execution.gathered(), execution.facts)
     own = Source(execution.work.step.slug)
@@ -197,7 +219,9 @@ def _wire(value: Any) -> Any:
 
 
 def _result(
-    execution: Execution, value: Any, sent: Sequence[tuple[MapStep, Sequence[Batch | Skipped]]]
+    execution: Execution,
+    value: Any,
+    sent: Sequence[tuple[MapStep | SubflowStep, Sequence[Batch | Skipped]]],
 ) -> dg.Output[Any]:
     reports = execution.tasks.reported
     if isinstance(value, Skipped):
@@ -212,7 +236,7 @@ def _result(
         report["fans_out"] = {
             fed.slug: _counts(batches)
             for step, batches in sent
-            for fed in (step, *pipeline_behind(execution.work.flow, step))
+            for fed in _all_fed(execution.work.flow, step)
         }
     report["step"] = ".".join(execution.path)
     metadata: dict[str, Any] = {**_for_people(value), OUTCOME_KEY: dg.MetadataValue.json(report)}
@@ -226,6 +250,13 @@ def _for_people(value: Any) -> dict[str, str]:
     shown = list(value.values) if isinstance(value, Batch) else value
     text = json.dumps(shown, ensure_ascii=False)
     return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
+
+
+def _all_fed(flow: Flow, step: MapStep | SubflowStep) -> Iterator[Step]:
+    """Yield the steps that run on batches which are sent to one of them."""
+    yield step
+    if isinstance(step, MapStep):
+        yield from pipeline_behind(flow, step)
 
 
 def _counts(batches: Sequence[Batch | Skipped]) -> dict[str, int]:

@@ -24,14 +24,21 @@ from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.child_trace import outcomes_in, trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.runtime.frames import Frame, check, flow_input, frame_at, refuse_bad_input
+from dagster_pgflow.runtime.frames import (
+    Frame,
+    check,
+    flow_input,
+    frame_at,
+    items_of,
+    refuse_bad_input,
+)
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.sources import Flows, Source, input_names
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
 
-Role = Literal["step", "fan_out", "collect", "gather", "output"]
+Role = Literal["step", "fan_out", "collect", "items", "gather", "output"]
 """What an op does: a step of a flow, or help where Dagster leaves no other way."""
 
 Inputs = Mapping[str, Any]
@@ -57,7 +64,7 @@ class OpWork:
         flow: The flow that the op belongs to.
         step: The step that it is, or helps.
         sources: What the step receives, where the op puts that together.
-        feeds: The map steps whose batches it sends out.
+        feeds: The map steps whose batches it sends out, or the subflow whose items.
         flows: Every flow of the code location by slug.
         handlers: Its handlers.
     """
@@ -65,7 +72,7 @@ class OpWork:
     flow: Flow
     step: Step
     sources: tuple[Source, ...]
-    feeds: tuple[MapStep, ...]
+    feeds: tuple[MapStep | SubflowStep, ...]
     flows: Flows
     handlers: HandlerRegistry
 
@@ -90,7 +97,7 @@ class Execution:
         self.inputs = inputs
         *around, self.node = context.op_handle.path
         top = work.flows[context.run.tags[TAG_FLOW]]
-        self.frame: Frame = frame_at(top, around, work.flows)
+        self.frame: Frame = frame_at(top, around, work.flows, context.get_mapping_key())
         self.path = self.frame.path_of(work.step)
         self.effort = effort_of(work.flow.options, work.step.options)
         # With a start delay Dagster's first try is the one that finds out that it is too early.
@@ -135,6 +142,22 @@ class Execution:
     def given(self) -> Any:
         """Return the step's input, or `Skipped`."""
         return check(self.frame, self.work.step, self.gathered(), self.facts)
+
+    @cached_property
+    def items(self) -> list[Any] | Skipped:
+        """What the flow of the subflow step receives for each item of its list."""
+        return items_of(self.frame, self.subflow, self.given(), self.asked_flow_input)
+
+    @property
+    def subflow(self) -> SubflowStep:
+        """The step, where the op helps a subflow."""
+        assert isinstance(self.work.step, SubflowStep)  # noqa: S101
+        return self.work.step
+
+    @property
+    def asked_flow_input(self) -> Any:
+        """The flow input, where the op asks for it: the compiler wires it then."""
+        return self.flow_input if FLOW_INPUT in self.inputs else None
 
     def failed_path(self, error: PgflowError) -> tuple[str, ...]:
         """Return the step that an error fails: this one, or a subflow around it.

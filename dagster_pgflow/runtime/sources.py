@@ -72,8 +72,9 @@ def final_paths(step: SubflowStep, flows: Flows) -> list[tuple[str, ...]]:
 
 
 def shapes_output(step: SubflowStep, flows: Flows) -> bool:
-    """Say whether an op puts the output of a subflow together, to map it or to check it."""
-    return step.output is not None or flows[step.flow].output_schema is not None
+    """Say whether an op puts the output of a subflow together: to list, to map or to check it."""
+    child = flows[step.flow]
+    return step.over is not None or step.output is not None or child.output_schema is not None
 
 
 def output_node(step: Step, flows: Flows) -> str:
@@ -101,7 +102,14 @@ def input_names(sources: Sequence[Source]) -> dict[Source, str]:
     return {source: names[source.dep, *source.path] for source in sources}
 
 
-def needs_gathering(flow: Flow, step: SubflowStep, sources: Sequence[Source], flows: Flows) -> bool:
+def needs_gathering(
+    flow: Flow,
+    step: SubflowStep,
+    sources: Sequence[Source],
+    flows: Flows,
+    *,
+    in_items: bool = False,
+) -> bool:
     """Say whether the sources cannot reach the flow that a subflow step runs by themselves.
 
     Dagster 1.13 has no fan-in of a dynamic output together with others (issue 7060), no op that
@@ -110,14 +118,17 @@ def needs_gathering(flow: Flow, step: SubflowStep, sources: Sequence[Source], fl
     keeps behind another (see `compiler.passes.collect_apart`). A condition in CEL is answered
     once, where all that it may ask for is at hand, and not by every op that the flow begins with.
     The same holds for an input that needs the flow input too, or the trace of a subflow that
-    failed.
+    failed. And where a flow runs once for each item of a list, nothing in it can be fanned in.
 
     Args:
         flow: The flow that the step belongs to.
         step: The subflow step.
         sources: What it receives.
         flows: Every flow that its flow contains.
+        in_items: Whether the flow, or one around it, runs once for each item of a list.
     """
+    if in_items and len(sources) > 1:
+        return True
     if step.expressions or (sources and mentions_flow_input(step)):
         return True
     if any(
@@ -129,8 +140,8 @@ def needs_gathering(flow: Flow, step: SubflowStep, sources: Sequence[Source], fl
 
 
 def mentions_flow_input(step: SubflowStep) -> bool:
-    """Say whether the input mapping of a subflow asks for the flow input around it."""
-    return any(found.root == INPUT for _, found in references_in(step.input))
+    """Say whether what a subflow receives is taken from the flow input around it."""
+    return any(found.root == INPUT for _, found in references_in([step.input, step.over]))
 
 
 def unpack(raw: Any, sources: Sequence[Source]) -> dict[Source, Any]:

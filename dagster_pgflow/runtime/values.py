@@ -168,6 +168,12 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def kind_of(value: Any) -> str:
+    """Return what a JSON value is, in words that fit into a sentence."""
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
 def json_size(value: Any) -> int:
     """Return how many bytes the JSON text of a value has."""
     return len(json.dumps(value, ensure_ascii=False).encode())

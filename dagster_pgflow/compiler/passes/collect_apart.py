@@ -90,12 +90,15 @@ def _behind_fan_outs(plan: Plan, senders: Mapping[str, str], flows: Flows) -> di
 
 
 def _senders(plan: Plan) -> dict[str, str]:
-    """Return for each map step's node the one that sends out its batches, pipelines included."""
+    """Return for each node that runs over a list the one that sends out what it runs on."""
     senders: dict[str, str] = {}
     for node in plan.nodes:
-        batch = node.inputs.get(BATCH_INPUT) if isinstance(node, OpNode) else None
-        if isinstance(batch, Wire):
-            senders[node.name] = senders.get(batch.node, batch.node)
+        if isinstance(node, OpNode):
+            sent = node.inputs.get(BATCH_INPUT)
+        else:
+            sent = node.input if node.step.over is not None else None
+        if isinstance(sent, Wire):
+            senders[node.name] = senders.get(sent.node, sent.node)
     return senders
 
 

@@ -2,13 +2,20 @@
 
 A graph has one input, and the collected outputs of a map can neither come together with others
 nor reach a map step inside (see `needs_gathering`). A subflow with a condition in CEL gets one
-too, which answers it. Every other subflow is fed without a helper.
+too, which answers it, and one that runs over a list has one that sends out the items. Every other
+subflow is fed without a helper.
 """
 
 from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FanIn, GraphNode, Node, OpNode, Plan, Surroundings, Wire
-from dagster_pgflow.names import FLOW_INPUT, INPUT_SUFFIX, RESULT_OUTPUT
+from dagster_pgflow.names import (
+    FAN_OUT_SUFFIX,
+    FLOW_INPUT,
+    INPUT_SUFFIX,
+    RESULT_OUTPUT,
+    fan_out_output,
+)
 from dagster_pgflow.runtime.sources import input_names, needs_gathering
 
 
@@ -16,8 +23,19 @@ def gather_subflow_inputs(plan: Plan, around: Surroundings) -> Plan:
     """Put the helper before each subflow that needs one."""
     nodes: list[Node] = []
     for node in plan.nodes:
-        if isinstance(node, GraphNode) and needs_gathering(
-            plan.flow, node.step, node.sources, around.flows
+        if not isinstance(node, GraphNode):
+            nodes.append(node)
+        elif node.step.over is not None:
+            helper = replace(
+                _helper(node),
+                name=f"{node.step.slug}{FAN_OUT_SUFFIX}",
+                role="items",
+                feeds=(node.step,),
+            )
+            items = Wire(helper.name, fan_out_output(node.step.slug))
+            nodes += [helper, replace(node, input=items)]
+        elif needs_gathering(
+            plan.flow, node.step, node.sources, around.flows, in_items=around.in_items
         ):
             helper = _helper(node)
             nodes += [helper, replace(node, input=Wire(helper.name, RESULT_OUTPUT))]

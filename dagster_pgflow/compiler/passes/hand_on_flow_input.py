@@ -48,7 +48,9 @@ def _answers_for(node: OpNode) -> Iterable[Step]:
 
 def _mapping_asks(node: OpNode) -> bool:
     step = node.step
-    return node.role == "gather" and isinstance(step, SubflowStep) and mentions_flow_input(step)
+    if node.role not in ("gather", "items") or not isinstance(step, SubflowStep):
+        return False
+    return mentions_flow_input(step)
 
 
 def _condition_asks(step: Step) -> bool:

@@ -1,6 +1,6 @@
 """First pass: one node a step, fed by the outputs that make up its input.
 
-A subflow whose output is mapped or checked has a helper op behind it, which does that.
+A subflow whose output is listed, mapped or checked has a helper op behind it, which does that.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,13 @@ from dagster_pgflow.compiler.plan import (
 )
 from dagster_pgflow.model.graph import by_slug, in_order
 from dagster_pgflow.model.step import Step, SubflowStep
-from dagster_pgflow.names import FLOW_INPUT, RESULT_OUTPUT, dagster_name
+from dagster_pgflow.names import (
+    FAN_OUT_SUFFIX,
+    FLOW_INPUT,
+    ITEMS_INPUT,
+    RESULT_OUTPUT,
+    dagster_name,
+)
 from dagster_pgflow.runtime.sources import (
     Source,
     final_paths,
@@ -57,9 +63,14 @@ def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
     """Return the helper that puts the output of a subflow together."""
     paths = final_paths(step, around.flows)
     ports = port_names(paths)
-    sources = tuple(Source(step.slug, path) for path in paths)
+    lists = step.over is not None
+    sources = tuple(Source(step.slug, path, lists) for path in paths)
     names = input_names(sources)
-    wires = {names[s]: Wire(dagster_name(step.slug), ports[s.path]) for s in sources}
+    graph = dagster_name(step.slug)
+    wires: dict[str, Feed] = {names[s]: Wire(graph, ports[s.path], lists) for s in sources}
+    if lists:
+        # What it was that kept the items from being sent out.
+        wires[ITEMS_INPUT] = Wire(f"{step.slug}{FAN_OUT_SUFFIX}", RESULT_OUTPUT)
     return OpNode(output_node(step, around.flows), "output", step, sources, wires)
 
 

@@ -1,0 +1,228 @@
+"""A subflow that runs once for each item of a list."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.runtime.context import StepContext
+from tests.execution.harness import Result, gives, run
+
+CHILD = (
+    Flow("child", max_attempts=1)
+    .step("double")
+    .step("add", depends_on="double")
+    .step("note", "echo", depends_on="double")
+)
+
+
+def double(value: int) -> int:
+    if value == 13:
+        raise ValueError("no thirteen")
+    return value * 2
+
+
+HANDLERS: dict[str, Callable[..., Any]] = {
+    "double": double,
+    "add": lambda given: given["double"] + 1,
+}
+
+
+def mapped(items: Any, *others: Flow, child: Flow = CHILD, **settings: Any) -> Result:
+    flow = (
+        Flow("f", max_attempts=1)
+        .step("list", **gives(items))
+        .subflow("each", child, depends_on="list", **{"over": "list", **settings})
+        .step("after", "echo", depends_on="each")
+    )
+    return run(flow, others=[child, *others], handlers=HANDLERS)
+
+
+def test_the_output_is_the_list_of_what_the_flow_returned_by_index() -> None:
+    result = mapped([1, 2, 3])
+    assert result.outputs["after"] == {
+        "each": [
+            {"add": 3, "note": {"double": 2}},
+            {"add": 5, "note": {"double": 4}},
+            {"add": 7, "note": {"double": 6}},
+        ]
+    }
+    assert result.fans_out["each__fan_out"] == {"each": {"tasks": 3, "batches": 3}}
+    assert set(result.helpers) == {"each__fan_out", "each__output"}
+
+
+def test_the_order_is_kept_beyond_nine_items() -> None:
+    result = mapped(list(range(12)), output="$nodes.add")
+    assert result.outputs["after"] == {"each": [n * 2 + 1 for n in range(12)]}
+
+
+def test_the_mapping_sees_the_item() -> None:
+    child = Flow("child").step("first", "echo")
+    items = [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]
+    result = mapped(items, child=child, input={"what": "$item.sku", "all": "$nodes.list.0.n"})
+    assert [one["first"] for one in result.outputs["after"]["each"]] == [
+        {"what": "a", "all": 1},
+        {"what": "b", "all": 1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("over", "items"), [("$nodes.list.items", {"items": [1]}), ("$nodes.list[0]", [[1]])]
+)
+def test_the_list_may_lie_inside_an_output(over: str, items: Any) -> None:
+    assert mapped(items, over=over, output="$nodes.add").outputs["after"] == {"each": [3]}
+
+
+def test_the_list_may_lie_in_the_flow_input() -> None:
+    flow = (
+        Flow("f")
+        .subflow("each", CHILD, over="$input.numbers", output="$nodes.add")
+        .step("after", "echo", depends_on="each")
+    )
+    result = run(flow, {"numbers": [1, 2]}, others=[CHILD], handlers=HANDLERS)
+    assert result.outputs["after"] == {"each": [3, 5]}
+
+
+def test_an_empty_list_gives_an_empty_list() -> None:
+    assert mapped([]).outputs["after"] == {"each": []}
+
+
+def test_null_items_and_falsy_outputs_survive() -> None:
+    child = Flow("child").step("only", "echo")
+    result = mapped([None, 0, "", False, []], child=child, output="$nodes.only")
+    assert result.outputs["after"] == {"each": [None, 0, "", False, []]}
+
+
+@pytest.mark.parametrize(
+    ("items", "kind"), [({"a": 1}, "an object"), ("ab", "text"), (3, "a number")]
+)
+def test_what_is_no_list_fails_the_run(items: Any, kind: str) -> None:
+    result = mapped(items)
+    assert not result.success
+    assert f'Subflow step "each" runs over $nodes.list, which is {kind}' in result.error
+
+
+def test_one_failed_item_fails_the_run_and_says_which() -> None:
+    result = mapped([1, 13, 2])
+    assert not result.success
+    assert 'step "each[1].double" (flow "child", attempt 1)' in result.error
+    assert "after" not in result.outputs
+
+
+def test_a_failed_item_is_routed_with_the_trace_of_that_item() -> None:
+    flow = (
+        Flow("f", max_attempts=1)
+        .step("list", **gives([1, 13]))
+        .subflow("each", CHILD, depends_on="list", over="list", on_failure="repair")
+        .step("repair", "echo", depends_on="each")
+        .step("after", "echo", depends_on="each")
+    )
+    result = run(flow, others=[CHILD], handlers=HANDLERS)
+    assert result.success
+    told = result.outputs["repair"]["each"]
+    assert told["error"].endswith("raised ValueError: no thirteen")
+    assert [(entry["step"], entry["status"]) for entry in told["child_trace"]] == [
+        ("[1].double", "failed")
+    ]
+    assert result.skips["after"] == "condition_unmet"
+
+
+def test_a_condition_that_does_not_hold_skips_every_item() -> None:
+    result = mapped([1, 2], if_={"list": [9]})
+    assert result.outputs["after"] == {}
+    assert "each.double" not in result.executions
+    cascading = mapped([1, 2], run_if="size(deps.list) > 5", when_unmet="skip-cascade")
+    assert cascading.skips["after"] == "dependency_skipped"
+
+
+def test_conditions_inside_are_those_of_the_item() -> None:
+    child = (
+        Flow("child")
+        .step("size", "echo")
+        .step("large", "echo", depends_on="size", run_if="deps.size > 10")
+    )
+    result = mapped([5, 50], child=child)
+    assert result.outputs["after"]["each"] == [None, {"large": {"size": 50}}]
+
+
+def test_subflows_inside_an_item_may_branch_and_join() -> None:
+    leaf = Flow("leaf").step("x", "echo").step("y", "echo")
+    child = (
+        Flow("child")
+        .step("a", "echo")
+        .step("b", "echo")
+        .subflow("inner", leaf, depends_on=["a", "b"], input={"sum": ["$nodes.a", "$nodes.b"]})
+        .subflow("outer", leaf, depends_on=["inner", "a"], output="$nodes.x.inner.x")
+        .step("last", "echo", depends_on=["outer", "b"])
+    )
+    result = mapped([1, 2], leaf, child=child)
+    assert [one["last"]["outer"] for one in result.outputs["after"]["each"]] == [
+        {"sum": [1, 1]},
+        {"sum": [2, 2]},
+    ]
+
+
+def test_a_failure_inside_an_item_may_be_routed_inside() -> None:
+    leaf = Flow("leaf", max_attempts=1).step("double")
+    child = (
+        Flow("child")
+        .subflow("try", leaf, on_failure="mend")
+        .step("fine", "echo", depends_on="try")
+        .step("mend", "echo", depends_on="try")
+    )
+    result = mapped([1, 13], leaf, child=child)
+    first, second = result.outputs["after"]["each"]
+    assert list(first) == ["fine"]
+    assert list(second) == ["mend"]
+    assert second["mend"]["try"]["child_trace"][0]["step"] == "double"
+
+
+def test_the_context_of_a_step_knows_the_item() -> None:
+    seen: list[tuple[str, str]] = []
+
+    def note(value: Any, ctx: StepContext) -> Any:
+        seen.append((ctx.task_path, ctx.idempotency_key.partition(":")[2]))
+        assert ctx.flow_input == value
+        return value
+
+    child = Flow("child").step("only", "note")
+    flow = Flow("f").subflow("each", child, over="$input")
+    assert run(flow, [7, 8], others=[child], handlers={"note": note}).success
+    assert sorted(seen) == [
+        ("each[0].only", "each[0].only:0"),
+        ("each[1].only", "each[1].only:0"),
+    ]
+
+
+def test_a_list_of_a_map_may_be_run_over_and_mapped_again() -> None:
+    flow = (
+        Flow("f")
+        .map("m", "double")
+        .subflow("each", CHILD, depends_on="m", over="m", output="$nodes.add")
+        .map("n", "double", depends_on="each")
+        .step("all", "echo", depends_on=["m", "each", "n"])
+    )
+    result = run(flow, [1, 2], others=[CHILD], handlers=HANDLERS)
+    assert result.outputs["all"] == {"m": [2, 4], "each": [5, 9], "n": [10, 18]}
+
+
+def test_a_failed_item_leaves_no_run_hanging_that_joins_it_with_maps() -> None:
+    flow = (
+        Flow("f", max_attempts=1)
+        .step("list", **gives([1, 13]))
+        .map("m", "echo", depends_on="list")
+        .subflow("each", CHILD, depends_on="list", over="list")
+        .step("join", "echo", depends_on=["each", "m"])
+        .step("last", "echo", depends_on="join")
+    )
+    result = run(flow, others=[CHILD], handlers=HANDLERS)
+    assert not result.success
+    assert "last" not in result.outputs
+
+
+def test_a_mapped_subflow_may_stand_in_a_subflow() -> None:
+    middle = Flow("middle").subflow("each", CHILD, over="$input", output="$nodes.add")
+    flow = Flow("f").subflow("s", middle).step("after", "echo", depends_on="s")
+    result = run(flow, [1, 2], others=[middle, CHILD], handlers=HANDLERS)
+    assert result.outputs["after"] == {"s": {"each": [3, 5]}}
