@@ -9,20 +9,38 @@ This knows no CEL, only what each of a few expressions means.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from dagster_pgflow.model.step import Step
 
 
-def conditions_hold(step: Step, step_input: Any, flow_input: Any) -> bool:
+@dataclass(frozen=True)
+class Asked:
+    """What the conditions of a step are about.
+
+    Attributes:
+        input: The step's input.
+        flow_input: That of its flow.
+        flow_slug: The flow.
+        path: The step's place in the run.
+    """
+
+    input: Any
+    flow_input: Any
+    flow_slug: str
+    path: str
+
+
+def conditions_hold(step: Step, asked: Asked) -> bool:
     """Say whether all conditions that a step has hold."""
-    asked = _values(step, step_input, flow_input)
+    values = _values(step, asked)
     return (
-        (step.if_ is None or contains(step_input, step.if_))
-        and (step.if_not is None or not contains(step_input, step.if_not))
-        and (step.run_if is None or _answer(step.run_if, asked))
-        and (step.run_unless is None or not _answer(step.run_unless, asked))
+        (step.if_ is None or contains(asked.input, step.if_))
+        and (step.if_not is None or not contains(asked.input, step.if_not))
+        and (step.run_if is None or _answer(step.run_if, values))
+        and (step.run_unless is None or not _answer(step.run_unless, values))
     )
 
 
@@ -62,25 +80,66 @@ EXPRESSIONS: Mapping[str, tuple[tuple[str, ...], Callable[[Values], Any]]] = {
         ("deps",),
         lambda given: "a" in given["deps"] or "b" in given["deps"],
     ),
+    "deps.all(slug, deps[slug] != null)": (
+        ("deps",),
+        lambda given: all(value is not None for value in given["deps"].values()),
+    ),
     "type(input) == map": (("input",), lambda given: isinstance(given["input"], dict)),
+    "'a' in input": (("input",), lambda given: "a" in _one_of(given["input"], list, dict)),
+    "!(size(input) > 1)": (
+        ("input",),
+        lambda given: not len(_one_of(given["input"], list, dict, str)) > 1,
+    ),
     "type(flow_input) == list": (
         ("flow_input",),
         lambda given: isinstance(given["flow_input"], list),
+    ),
+    # An `or` has an answer as soon as one of its sides says yes.
+    "flow_input.ok || type(flow_input) != map": (
+        ("flow_input",),
+        lambda given: not isinstance(given["flow_input"], dict) or _yes_or_no(given["flow_input"]),
+    ),
+    "flow_input == null || size(flow_input) == 0": (
+        ("flow_input",),
+        lambda given: (
+            given["flow_input"] is None or not len(_one_of(given["flow_input"], list, dict, str))
+        ),
     ),
     "type(output) == list && size(output) > 1": (
         ("output",),
         lambda given: isinstance(given["output"], list) and len(given["output"]) > 1,
     ),
     "output == null": (("output",), lambda given: given["output"] is None),
+    "output[0] == true": (("output",), lambda given: _one_of(given["output"], list)[0] is True),
+    "output.exists(item, type(item) == list)": (
+        ("output",),
+        lambda given: any(isinstance(item, list) for item in _one_of(given["output"], list)),
+    ),
     "flow_input.ok": (("flow_input",), lambda given: given["flow_input"]["ok"]),
-    "ctx.step_slug.startsWith('a')": ((), lambda given: given["ctx"].startswith("a")),
+    "ctx.step_slug.startsWith('a')": ((), lambda given: given["ctx"]["slug"].startswith("a")),
+    "ctx.step_path.contains('.')": ((), lambda given: "." in given["ctx"]["path"]),
+    "ctx.flow_slug == 'top'": ((), lambda given: given["ctx"]["flow"] == "top"),
 }
 """What an expression asks for, and its meaning in Python, which may raise like it."""
 
 
-def _values(step: Step, step_input: Any, flow_input: Any) -> dict[str, Any]:
-    deps = step_input if step.depends_on else {}
-    values = {"input": step_input, "flow_input": flow_input, "deps": deps, "ctx": step.slug}
+def _one_of(value: Any, *kinds: type) -> Any:
+    """Return a value, as an operator does that takes some kinds only."""
+    if not isinstance(value, kinds):
+        raise TypeError
+    return value
+
+
+def _yes_or_no(value: dict[str, Any]) -> bool:
+    if not isinstance(value["ok"], bool):
+        raise TypeError
+    return value["ok"]
+
+
+def _values(step: Step, asked: Asked) -> dict[str, Any]:
+    deps = asked.input if step.depends_on else {}
+    place = {"slug": step.slug, "path": asked.path, "flow": asked.flow_slug}
+    values = {"input": asked.input, "flow_input": asked.flow_input, "deps": deps, "ctx": place}
     if len(set(step.depends_on)) == 1 and step.depends_on[0] in deps:
         values["output"] = deps[step.depends_on[0]]
     return values

@@ -1,7 +1,7 @@
 """Random flows, and inputs for them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,14 +20,20 @@ SLUGS = (
     *("a__b", "b__c", "input", "class", "class_", "_a", "a_", "flow_input", "batch", "result"),
     *("a__collect", "b__fan_out", "c__input", "A", "for_a", "inner", "top", "x" * 128),
 )
-# A failure ends the story, so it is rare.
-MODES = ("skip", "skip", "skip", "skip", "skip-cascade", "skip-cascade", "fail")
-HOWS = ("raises", "raises", "retry_after", "final", "no_json", "nul")
+# A failure ends the story and a cascade ends a part of it, so they are rare.
+MODES = ("skip", "skip", "skip", "skip", "skip", "skip-cascade", "skip-cascade", "fail")
+HOWS = ("raises", "raises", "raises", "retry_after", "final", "final", "no_json", "nul")
+# Nobody waits for these in earnest.
+DELAYS = {
+    "base_delay": (0, 1, 7, 9000),
+    "max_delay": (0, 1, 20),
+    "jitter": ("none", "full", "plus-minus"),
+}
 LARGE = "x" * 5000
 
 scalars = st.sampled_from(
     [
-        *(None, False, True, 0, 1, -1, 0.0, -0.0, 1.0, 0.5, 1e-7, 1e22, 2**63, -(10**40)),
+        *(None, False, True, 0, 1, -1, 0.0, -0.0, 1.0, 0.5, 1e-7, 1e18, 2**63, -(10**40)),
         *("", "a", "0", "null", "é", "漢字🙂", "a\n\\\"'"),
     ]
 )
@@ -37,13 +43,19 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=6,
 )
-lists = st.lists(values, max_size=5)
-results = st.one_of(
-    lists, lists, values, scalars, st.just([LARGE, 1]), st.integers(101, 110).map(lambda n: [0] * n)
+lists = st.lists(values, max_size=5) | st.lists(scalars, min_size=2, max_size=7)
+# No two elements are the same, so that their order shows.
+counted = st.integers(2, 8).map(lambda count: list(range(count)))
+# More than a hundred elements are worked on in batches, of which the last one may be smaller.
+many = st.integers(101, 127).map(lambda count: list(range(count)))
+large = st.just([LARGE, 1, LARGE])
+results = st.one_of(*[lists] * 4, *[counted] * 5, values, values, scalars, large, many)
+inputs = st.one_of(
+    counted, lists, values, st.dictionaries(keys, scalars | counted, min_size=1, max_size=4)
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drawn:
     """A flow, those that it contains, and an input.
 
@@ -60,6 +72,17 @@ class Drawn:
         """The flows by slug."""
         return {flow.slug: flow for flow in self.flows}
 
+    @property
+    def steps_by_path(self) -> dict[str, Step]:
+        """The steps of the flow and of those that it contains, by their paths."""
+        return dict(self._steps_within(TOP, ""))
+
+    def _steps_within(self, slug: str, scope: str) -> Iterator[tuple[str, Step]]:
+        for step in self.by_slug[slug].steps:
+            yield f"{scope}{step.slug}", step
+            if isinstance(step, SubflowStep):
+                yield from self._steps_within(step.flow, f"{scope}{step.slug}.")
+
     def __repr__(self) -> str:
         flows = "\n".join(f"    {flow.to_json()!r}," for flow in self.flows)
         return f"Drawn.of([\n{flows}\n], {self.input!r})"
@@ -73,69 +96,129 @@ class Drawn:
 @st.composite
 def drawn_runs(draw: st.DrawFn) -> Drawn:
     """Draw flows up to three deep, and an input."""
-    depth = draw(st.sampled_from([0, 0, 1, 1, 2, 3]))
+    flow_input = draw(inputs)
+    depth = draw(st.sampled_from([0, 0, 1, 1, 1, 2, 3]))
     flows: list[Flow] = []
     for slug in CONTAINED[:depth]:
-        flows.append(draw(flow_called(slug, [flow.slug for flow in flows], most_steps=4)))
-    known = [flow.slug for flow in flows]
-    flows.append(draw(flow_called(TOP, known, most_steps=MOST_STEPS)))
-    return Drawn(tuple(flows), draw(values | lists))
+        surroundings = Surroundings(None, [flow.slug for flow in flows])
+        flows.append(draw(flow_called(slug, surroundings, most_steps=4)))
+    surroundings = Surroundings(flow_input, [flow.slug for flow in flows])
+    flows.append(draw(flow_called(TOP, surroundings, most_steps=MOST_STEPS)))
+    return Drawn(tuple(flows), flow_input)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known where a flow is drawn.
+
+    Attributes:
+        input: Its input, when that is known.
+        flows: The flows that it may contain.
+        before: The steps drawn so far.
+    """
+
+    input: Any
+    flows: Sequence[str]
+    before: tuple[Step, ...] = ()
+
+    @property
+    def slugs(self) -> list[str]:
+        """The steps drawn so far, newest first: these are the likeliest, so chains grow long."""
+        return [step.slug for step in reversed(self.before)]
+
+    @property
+    def lists(self) -> list[str]:
+        """What may well be a list: steps, or "" for the flow input."""
+        steps = [step.slug for step in reversed(self.before) if may_return_list(step)]
+        return steps + ([""] if isinstance(self.input, list) else [])
 
 
 @st.composite
-def flow_called(draw: st.DrawFn, slug: str, known: Sequence[str], most_steps: int) -> Flow:
+def flow_called(draw: st.DrawFn, slug: str, around: Surroundings, most_steps: int) -> Flow:
     """Draw a flow that may contain others."""
     count = draw(st.integers(min(2, most_steps), most_steps))
     slugs = draw(st.lists(st.sampled_from(SLUGS), min_size=count, max_size=count, unique=True))
-    steps: list[Step] = []
     for step_slug in slugs:
-        steps.append(draw(step_called(step_slug, steps, known)))
+        step = draw(step_called(step_slug, around))
+        around = replace(around, before=(*around.before, step))
+    steps = around.before
     if draw(st.integers(0, 3)) == 0:
-        steps = draw(st.permutations(steps))
-    attempts = draw(st.sampled_from([None, 1, 2]))
-    options = {"base_delay": 0} | ({} if attempts is None else {"max_attempts": attempts})
-    return Flow(slug, options=options, steps=tuple(steps))
+        steps = tuple(draw(st.permutations(steps)))
+    options = draw(delays(4))
+    if draw(st.booleans()):
+        options["max_attempts"] = draw(st.sampled_from([1, 2, 3, 4]))
+    return Flow(slug, options=options, steps=steps)
 
 
 @st.composite
-def step_called(draw: st.DrawFn, slug: str, before: Sequence[Step], known: Sequence[str]) -> Step:
+def step_called(draw: st.DrawFn, slug: str, around: Surroundings) -> Step:
     """Draw a step that may depend on those before it."""
-    kinds = ["single", "single", "map"] + (["subflow", "subflow"] if known else [])
+    kinds = ["single"] * 3 + ["map"] * 4 + ["subflow"] * (2 if around.flows else 0)
     kind = draw(st.sampled_from(kinds))
-    deps = draw(deps_of_map(before) if kind == "map" else deps_among(before))
-    fields: dict[str, Any] = {
-        "slug": slug,
-        "depends_on": tuple(deps),
-        **draw(conditions(deps, before)),
-    }
+    if kind == "map" and not around.lists and draw(st.integers(1, 9)) < 9:
+        # Nothing else ends so many runs too early as a map over what is no list.
+        kind = "single"
+    deps = draw(deps_of_map(around) if kind == "map" else deps_among(around))
+    # What is named twice counts once.
+    twice = deps[:1] if draw(st.integers(0, 14)) == 14 else []
+    fields: dict[str, Any] = {"slug": slug, "depends_on": (*deps, *twice)}
     if kind == "subflow":
-        return SubflowStep(flow=draw(st.sampled_from(known)), **fields)
-    fields |= draw(work())
+        flow = draw(st.sampled_from(around.flows))
+        return SubflowStep(flow=flow, **fields, **draw(conditions(deps, around)))
+    fields |= draw(work(kind))
     fields["when_exhausted"] = draw(st.sampled_from(MODES))
-    attempts = draw(st.sampled_from([None, None, 0, 1, 2, 3]))
-    fields["options"] = {} if attempts is None else {"max_attempts": attempts}
-    if kind == "map":
-        size = draw(st.sampled_from([None, None, 1, 2, 3, 100]))
-        return MapStep(batch_size=size, **fields)
-    return SingleStep(**fields)
+    fields["options"] = draw(options_of_step())
+    if kind == "single":
+        return SingleStep(**fields, **draw(conditions(deps, around)))
+    fields["collect_errors"] = draw(st.integers(0, 3)) == 0
+    if any(step.slug in deps and may_be_overtaken(step) for step in around.before):
+        return MapStep(pipelined=True, **fields)
+    size = draw(st.sampled_from([None, None, 1, 2, 2, 2, 3, 3, 4, 100]))
+    return MapStep(batch_size=size, **fields, **draw(conditions(deps, around)))
 
 
-def deps_among(before: Sequence[Step]) -> st.SearchStrategy[list[str]]:
-    """Dependencies; the newest steps are the likeliest, so that chains grow long."""
-    slugs = [step.slug for step in reversed(before)]
-    if not slugs:
+def may_be_overtaken(step: Step) -> bool:
+    """Say whether a map may be pipelined behind a step."""
+    return isinstance(step, MapStep) and (step.when_exhausted == "fail" or step.collect_errors)
+
+
+@st.composite
+def options_of_step(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw how patient a step is."""
+    drawn = draw(delays(1))
+    attempts = draw(st.sampled_from([None, None, None, None, 0, 1, 2, 3, 3, 4]))
+    drawn |= {} if attempts is None else {"max_attempts": attempts}
+    delay = draw(st.sampled_from([None, None, None, None, 0, 2]))
+    if delay is None or attempts == 0:
+        return drawn
+    return drawn | {"start_delay": delay}
+
+
+@st.composite
+def delays(draw: st.DrawFn, often: int) -> dict[str, Any]:
+    """Draw some of the options that say how long to wait, each `often` out of ten times."""
+    return {
+        name: draw(st.sampled_from(values))
+        for name, values in DELAYS.items()
+        if draw(st.integers(1, 10)) > 10 - often
+    }
+
+
+def deps_among(around: Surroundings) -> st.SearchStrategy[list[str]]:
+    """Dependencies."""
+    if not around.slugs:
         return st.just([])
-    return st.lists(st.sampled_from(slugs), min_size=1, max_size=3, unique=True) | st.lists(
-        st.sampled_from(slugs), max_size=3, unique=True
+    slugs = st.sampled_from(around.slugs)
+    return st.lists(slugs, min_size=1, max_size=3, unique=True) | st.lists(
+        slugs, max_size=3, unique=True
     )
 
 
-def deps_of_map(before: Sequence[Step]) -> st.SearchStrategy[list[str]]:
+def deps_of_map(around: Surroundings) -> st.SearchStrategy[list[str]]:
     """The one dependency of a map step: mostly one that may return a list, or else none."""
-    likely = [step.slug for step in before if may_return_list(step)]
-    one = st.sampled_from(likely or [step.slug for step in before] or [""])
-    anything = st.sampled_from([step.slug for step in before] or [""])
-    chosen = st.one_of(one, one, one, one, anything, st.just(""))
+    anything = st.sampled_from([*around.slugs, ""])
+    likely = st.sampled_from(around.lists) if around.lists else anything
+    chosen = st.one_of(*[likely] * 15, anything)
     return chosen.map(lambda slug: [slug] if slug else [])
 
 
@@ -147,13 +230,13 @@ def may_return_list(step: Step) -> bool:
 
 
 @st.composite
-def work(draw: st.DrawFn) -> dict[str, Any]:
+def work(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     """Draw what a step's handler does."""
     handler = draw(
         st.sampled_from(
             [
-                *(["give"] * 3 + ["flaky"] * 3 + ["echo"] * 2 + ["pluck"] * 2 + ["listed"] * 2),
-                *("about", "picky", "keyed", None),
+                *(["give"] * 8 + ["flaky"] * 18 + ["echo"] * 3 + ["pluck"] * 4 + ["listed"] * 4),
+                *("about", "about", "about", "picky", "picky", "keyed", None),
             ]
         )
     )
@@ -161,26 +244,31 @@ def work(draw: st.DrawFn) -> dict[str, Any]:
         case "give":
             return {"handler": handler, "params": {"value": draw(results)}}
         case "flaky":
-            params = {
-                "failures": draw(st.integers(0, 3)),
-                "how": draw(st.sampled_from(HOWS)),
-                "at": draw(st.sampled_from([None, [0], [1], [1, 2]])),
+            params: dict[str, Any] = {
+                "failures": draw(st.sampled_from([1, 1, 1, 1, 2, 2, 3, 4])),
+                "how": [draw(st.sampled_from(HOWS))],
+                "at": None,
+                "more": 0,
             }
-            own = {"value": draw(results)} if draw(st.booleans()) else {}
+            if kind == "map":
+                params["at"] = draw(st.sampled_from([None, [0], [0], [1], [1], [2], [1, 2]]))
+                params["more"] = draw(st.sampled_from([0, 0, 1]))
+                params["how"] += draw(st.sampled_from([[], *([how] for how in HOWS)]))
+            own = {"value": draw(results)} if draw(st.integers(0, 3)) else {}
             return {"handler": handler, "params": params | own}
         case _:
             return {"handler": handler}
 
 
 @st.composite
-def conditions(draw: st.DrawFn, deps: Sequence[str], before: Sequence[Step]) -> dict[str, Any]:
+def conditions(draw: st.DrawFn, deps: Sequence[str], around: Surroundings) -> dict[str, Any]:
     """Draw conditions on a step's input, likely and unlikely ones."""
     drawn: dict[str, Any] = {}
-    for name in ("if_", "if_not"):
-        if draw(st.integers(0, 4)) == 0:
-            drawn[name] = draw(patterns(deps, before))
+    for name, seldom in (("if_", 6), ("if_not", 8)):
+        if draw(st.integers(1, seldom)) == seldom:
+            drawn[name] = draw(patterns(deps, around))
     for name in ("run_if", "run_unless"):
-        if draw(st.integers(0, 7)) == 0:
+        if draw(st.integers(1, 7)) == 7:
             # A definition may name `output` only where there is one dependency.
             known = [text for text in EXPRESSIONS if "output" not in text or len(deps) == 1]
             drawn[name] = draw(st.sampled_from(known))
@@ -190,15 +278,16 @@ def conditions(draw: st.DrawFn, deps: Sequence[str], before: Sequence[Step]) -> 
 
 
 @st.composite
-def patterns(draw: st.DrawFn, deps: Sequence[str], before: Sequence[Step]) -> dict[str, Any]:
+def patterns(draw: st.DrawFn, deps: Sequence[str], around: Surroundings) -> dict[str, Any]:
     """Draw a pattern: part of what a dependency gives, of anything, or on no key that exists."""
     if not deps:
-        return draw(st.dictionaries(keys, scalars, max_size=1))
-    dep = draw(st.sampled_from([*deps, "elsewhere"]))
-    given = [step.params for step in before if step.slug == dep and hasattr(step, "params")]
-    likely = [part_of(params["value"]) for params in given if "value" in params]
+        likely = part_of(around.input) if isinstance(around.input, dict) else st.just({})
+        return draw(st.one_of(likely, likely, st.dictionaries(keys, scalars, max_size=1)))
+    dep = draw(st.sampled_from([*deps, *deps, "elsewhere"]))
+    given = [step.params for step in around.before if step.slug == dep and hasattr(step, "params")]
+    known = [part_of(params["value"]) for params in given if "value" in params]
     anything: st.SearchStrategy[Any] = st.sampled_from([{}, [], None, 0])
-    return draw(st.just({}) | st.fixed_dictionaries({dep: st.one_of(*likely, *likely, anything)}))
+    return draw(st.fixed_dictionaries({dep: st.one_of(*known, *known, *known, anything)}))
 
 
 def part_of(value: Any) -> st.SearchStrategy[Any]:
@@ -211,5 +300,8 @@ def part_of(value: Any) -> st.SearchStrategy[Any]:
             )
         case list() if value:
             return st.lists(st.sampled_from(value).flatmap(part_of), max_size=2)
+        case bool() | 0 | 1:
+            # These are not the same in JSON, though they are in Python; zero is, with any sign.
+            return st.sampled_from([value, value, value, bool(value), int(value), -0.0, 1.0])
         case _:
             return st.just(value)

@@ -63,22 +63,31 @@ def about(call: Call) -> Any:
 
 
 def flaky(call: Call) -> Any:
-    """Fail some elements some times in one of several ways, then give what the definition says."""
+    """Fail some elements some times in one of several ways, then give what the definition says.
+
+    Elements further behind may fail more often, so that those of one batch end at different times.
+    """
     params = call.params
     hit = params["at"] is None or call.index % 3 in params["at"]
-    if not hit or call.attempt > params["failures"]:
+    if not hit or call.attempt > params["failures"] + params["more"] * (call.index // 3):
         return params.get("value", call.value)
-    match params["how"]:
+    match how_of(call):
         case "raises":
             raise Refused("as told")
         case "retry_after":
-            raise RetryAfter(0)
+            raise RetryAfter(call.index % 2 * 4000.5)
         case "final":
             raise NonRetryable("as told")
         case "no_json":
             return {"deep": [float("nan")]}
         case _:
             return "a\0b"
+
+
+def how_of(call: Call) -> str:
+    """Return in which way an element fails: those of one batch may have different ones."""
+    hows: list[str] = call.params["how"]
+    return hows[call.index % len(hows)]
 
 
 PLAIN: dict[str, Callable[[Any], Any]] = {
@@ -99,7 +108,7 @@ def reference_handlers() -> Handlers:
 
     def refusing_bad_output(call: Call) -> Any:
         output = flaky(call)
-        if call.params["how"] in BAD_OUTPUTS and _is_bad(output):
+        if how_of(call) in BAD_OUTPUTS and _is_bad(output):
             raise Refused("no JSON")
         return output
 

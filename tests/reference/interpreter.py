@@ -11,8 +11,16 @@ Where the rules are silent, this is what they are taken to mean:
   conditions, and last whether a map has a list.
 - A failure ends the run, but steps that do not depend on the failed one still do their work.
 - A map that fails because of one task still gives every other task all its attempts. What becomes
-  of a task, and how often it is tried, does not depend on the size of its batch.
-- `max_attempts` of 0 means one try, as 1 does.
+  of a task, and how often it is tried, does not depend on the size of its batch; how long it waits
+  does, because a batch waits for the one of its tasks that must wait longest.
+- A batch has `batch_size` elements. Without that it has one, or a 20th part (rounded up) of a list
+  of more than 100.
+- A pipelined map takes over the batches of the map before it, each as soon as all its elements are
+  done. So when that map fails, some of its tasks may have ended; the others, and the step unless
+  one of its own tasks failed it, are cancelled.
+- `max_attempts` of 0 means one try, as 1 does. `RetryAfter` waits as long as it says, whatever
+  `max_delay` says; waits with jitter lie between two bounds.
+- `collect_errors` goes before `when_exhausted`: such a map is never exhausted.
 - Input that a handler's type hint does not accept is not tried again: the same input would come.
   Output that is no JSON, or not of the handler's type, is a failed attempt.
 - Something other than a list under a map, and a handler that does not exist, are mistakes of the
@@ -33,11 +41,13 @@ from typing import Any, Literal
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import HandledStep, MapStep, SingleStep, Step, SubflowStep
-from tests.reference.conditions import conditions_hold
+from tests.reference.conditions import Asked, conditions_hold
+from tests.reference.patience import Wait, batch_size, longest, most_attempts, wait_after
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
-DEFAULT_ATTEMPTS = 3
+WHY = "why"
+"""Stands for the sentence that says why a task failed, which the rules do not give."""
 
 
 @dataclass(frozen=True)
@@ -60,25 +70,66 @@ Handlers = Mapping[str, Callable[[Call], Any]]
 
 @dataclass(frozen=True)
 class Task:
-    """How a task ended; `attempts` counts its tries."""
+    """How a task ended.
+
+    Attributes:
+        status: How.
+        waits: How long each attempt but the last made it wait for the next.
+        output: Its output.
+    """
 
     status: Ending
-    attempts: int
+    waits: tuple[Wait, ...] = ()
     output: Any = None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried."""
+        return 0 if self.status == "cancelled" else len(self.waits) + 1
 
 
 @dataclass(frozen=True)
 class StepEnd:
-    """How a step ended; `cascades` says that every transitive dependent is skipped too."""
+    """How a step ended.
+
+    Attributes:
+        status: How.
+        output: Its output.
+        skip_reason: Why it was skipped.
+        cascades: Whether every transitive dependent is skipped too.
+        tasks: How its tasks ended.
+        batch_size: How many of them, one behind the other, stand in one batch.
+    """
 
     status: Ending
     output: Any = None
     skip_reason: SkipReason | None = None
     cascades: bool = False
     tasks: tuple[Task, ...] = ()
+    batch_size: int = 1
+
+    @property
+    def batches(self) -> list[range]:
+        """The indexes of the tasks of each batch."""
+        count, size = len(self.tasks), self.batch_size
+        return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def waits(self) -> dict[tuple[int, int], Wait]:
+        """Return what a task waits behind an attempt, by its index and the attempt's number."""
+        return {
+            (index, attempt): longest(
+                self.tasks[other].waits[attempt - 1]
+                for other in batch
+                if len(self.tasks[other].waits) >= attempt
+            )
+            for batch in self.batches
+            for index in batch
+            for attempt in range(1, len(self.tasks[index].waits) + 1)
+        }
 
 
 CANCELLED = StepEnd("cancelled")
+LEFT_ALONE = Task("cancelled")
 FAILED = StepEnd("failed")
 SKIPPED_WITHIN = StepEnd("skipped", skip_reason="dependency_skipped")
 
@@ -161,14 +212,16 @@ class _Interpreter:
         path = scope.path_of(step)
         if any(dep.status in ("failed", "cancelled") for dep in deps.values()):
             self._close(step, path, CANCELLED)
+            if isinstance(step, MapStep) and step.pipelined:
+                return self._overtaken(scope, step, *deps.items())
             return CANCELLED
         if any(dep.cascades for dep in deps.values()):
             self._close(step, path, SKIPPED_WITHIN)
             return StepEnd("skipped", skip_reason="dependency_skipped", cascades=True)
         present = {slug: dep.output for slug, dep in deps.items() if dep.status == "completed"}
         step_input = present if step.depends_on else scope.input
-        if conditions_hold(step, step_input, scope.input):
-            return self._work(scope, step, step_input)
+        if conditions_hold(step, Asked(step_input, scope.input, scope.flow.slug, path)):
+            return self._work(scope, step, step_input, deps)
         return self._unmet(step, path, step_input)
 
     def _unmet(self, step: Step, path: str, step_input: Any) -> StepEnd:
@@ -189,7 +242,9 @@ class _Interpreter:
                 self._close(inner, f"{path}.{inner.slug}", inside)
                 self.steps[f"{path}.{inner.slug}"] = inside
 
-    def _work(self, scope: _Scope, step: Step, step_input: Any) -> StepEnd:
+    def _work(
+        self, scope: _Scope, step: Step, step_input: Any, deps: Mapping[str, StepEnd]
+    ) -> StepEnd:
         match step:
             case SubflowStep():
                 path = scope.path_of(step)
@@ -200,7 +255,11 @@ class _Interpreter:
             case MapStep():
                 # A dependency that was skipped leaves its key out: then there is nothing to do.
                 source = step.depends_on[0] if step.depends_on else None
-                return self._map(scope, step, step_input.get(source, []) if source else step_input)
+                elements = step_input.get(source, []) if source else step_input
+                if not isinstance(elements, list):
+                    return FAILED
+                size = deps[source].batch_size if source and step.pipelined else None
+                return self._map(scope, step, elements, size or batch_size(step, len(elements)))
 
     def _single(self, scope: _Scope, step: SingleStep, step_input: Any) -> StepEnd:
         if self._handler_name(scope, step) is None:
@@ -210,32 +269,55 @@ class _Interpreter:
             return StepEnd("completed", task.output, tasks=(task,))
         return _exhausted(step, (task,))
 
-    def _map(self, scope: _Scope, step: MapStep, elements: Any) -> StepEnd:
-        if not isinstance(elements, list):
-            return FAILED
+    def _map(self, scope: _Scope, step: MapStep, elements: list[Any], size: int) -> StepEnd:
         if elements and self._handler_name(scope, step) is None:
-            return StepEnd("failed", tasks=(Task("cancelled", 0),) * len(elements))
+            return StepEnd("failed", tasks=(LEFT_ALONE,) * len(elements), batch_size=size)
         tasks = tuple(
             self._task(scope, step, index, element) for index, element in enumerate(elements)
         )
-        if all(task.status == "completed" for task in tasks):
-            return StepEnd("completed", [task.output for task in tasks], tasks=tasks)
-        return _exhausted(step, tasks)
+        if all(_is_done(step, task) for task in tasks):
+            output = [_sent_on(task) for task in tasks]
+            return StepEnd("completed", output, tasks=tasks, batch_size=size)
+        return _exhausted(step, tasks, size)
+
+    def _overtaken(self, scope: _Scope, step: MapStep, before: tuple[str, StepEnd]) -> StepEnd:
+        """End a pipelined map whose source did not complete; some batches may have come through."""
+        slug, source = before
+        sender = next(other for other in scope.flow.steps if other.slug == slug)
+        came = {
+            index
+            for batch in source.batches
+            if all(_is_done(sender, source.tasks[index]) for index in batch)
+            for index in batch
+        }
+        has_handler = self._handler_name(scope, step) is not None
+        tasks = tuple(
+            self._task(scope, step, index, _sent_on(task))
+            if index in came and has_handler
+            else LEFT_ALONE
+            for index, task in enumerate(source.tasks)
+        )
+        fails = step.when_exhausted == "fail" and not step.collect_errors
+        failed = fails and any(task.status == "failed" for task in tasks)
+        ending: Ending = "failed" if failed or (came and not has_handler) else "cancelled"
+        return StepEnd(ending, tasks=tasks, batch_size=source.batch_size)
 
     def _task(self, scope: _Scope, step: SingleStep | MapStep, index: int, value: Any) -> Task:
         name = str(self._handler_name(scope, step))
         flow, path = scope.flow, scope.path_of(step)
-        most = _max_attempts(flow, step)
-        for attempt in range(1, most + 1):
+        waits: list[Wait] = []
+        while True:
+            attempt = len(waits) + 1
             call = Call(name, value, scope.input, flow.slug, path, index, attempt, step.params)
             self.calls.append(call)
             try:
-                return Task("completed", attempt, self.handlers[name](call))
+                return Task("completed", tuple(waits), self.handlers[name](call))
             except NonRetryable:
-                return Task("failed", attempt)
-            except Exception:  # noqa: BLE001, S112  # whatever it is, it is a failed attempt
-                continue
-        return Task("failed", most)
+                return Task("failed", tuple(waits))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is a failed attempt
+                if attempt >= most_attempts(flow, step):
+                    return Task("failed", tuple(waits))
+                waits.append(wait_after(attempt, error, flow, step))
 
     def _handler_name(self, scope: _Scope, step: HandledStep) -> str | None:
         own = f"{scope.flow.slug}.{step.slug}"
@@ -243,17 +325,24 @@ class _Interpreter:
         return next((name for name in names if name in self.handlers), None)
 
 
-def _exhausted(step: Step, tasks: tuple[Task, ...]) -> StepEnd:
+def _is_done(step: Step, task: Task) -> bool:
+    """Say whether a task of a map has something to send on."""
+    collects = isinstance(step, MapStep) and step.collect_errors
+    return task.status == "completed" or (collects and task.status == "failed")
+
+
+def _sent_on(task: Task) -> Any:
+    """Return a task's output, or what a map that collects errors puts in its place."""
+    if task.status == "completed":
+        return task.output
+    return {"error": {"message": WHY, "attempts": task.attempts}}
+
+
+def _exhausted(step: Step, tasks: tuple[Task, ...], size: int = 1) -> StepEnd:
     if step.when_exhausted == "fail":
-        return StepEnd("failed", tasks=tasks)
+        return StepEnd("failed", tasks=tasks, batch_size=size)
     cascades = step.when_exhausted == "skip-cascade"
-    return StepEnd("skipped", skip_reason="handler_failed", cascades=cascades, tasks=tasks)
-
-
-def _max_attempts(flow: Flow, step: Step) -> int:
-    own, common = step.options.max_attempts, flow.options.max_attempts
-    chosen = own if own is not None else common if common is not None else DEFAULT_ATTEMPTS
-    return max(chosen, 1)
+    return StepEnd("skipped", None, "handler_failed", cascades, tasks, size)
 
 
 def _output_of(flow: Flow, ends: Mapping[str, StepEnd]) -> dict[str, Any] | None:

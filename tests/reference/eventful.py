@@ -1,0 +1,115 @@
+"""Random runs that are worth their time: in most of those that are drawn, little happens.
+
+To run a flow takes ten times as long as to draw it and to ask the reference about it.
+"""
+
+from collections.abc import Hashable, Iterator
+
+from hypothesis import strategies as st
+
+from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from tests.reference.drawing import Drawn, drawn_runs
+from tests.reference.handlers import reference_handlers
+from tests.reference.interpreter import StepEnd, Told, interpret
+
+CANDIDATES = 5
+TASK_THINGS = ("together", "ended apart", "waits", "map", "failing")
+
+Thing = tuple[Hashable, ...]
+
+
+def eventful_runs() -> st.SearchStrategy[Drawn]:
+    """Draw some runs, and take the one in which most different things happen."""
+    candidates = st.lists(drawn_runs(), min_size=CANDIDATES, max_size=CANDIDATES)
+    return candidates.map(lambda drawn: max(drawn, key=eventfulness))
+
+
+def eventfulness(drawn: Drawn) -> int:
+    """Say how much happens in a run; what becomes of tasks counts more, for it is rarer."""
+    things = things_in(drawn)
+    return len(things) + 2 * sum(thing[0] in TASK_THINGS for thing in things)
+
+
+def told_of(drawn: Drawn) -> Told:
+    """Return what the reference tells of a run."""
+    return interpret(drawn.flows[-1], drawn.by_slug, reference_handlers(), drawn.input)
+
+
+def things_in(drawn: Drawn) -> set[Thing]:
+    """Return the different things that happen in a run."""
+    told, steps = told_of(drawn), drawn.steps_by_path
+    found: set[Thing] = set()
+    for path, end in told.steps.items():
+        step = steps[path]
+        depth, scope = path.count("."), path.removesuffix(step.slug)
+        before = [(steps[scope + dep], told.steps[scope + dep]) for dep in step.depends_on]
+        found.add((step.type, end.status, end.skip_reason, min(depth, 2)))
+        if isinstance(step, SubflowStep):
+            began = told.subruns[path] is not None
+            found.add(("subrun", began, end.status, not before, bool(depth), end.output is None))
+        found.update(_things_above(step, end, [dep for _, dep in before]))
+        found.update(_things_waited_for(step, end, before))
+        found.update(_things_asked(step, end, [dep for _, dep in before]))
+        found.update(_things_of_tasks(step, end))
+    return found
+
+
+def _things_above(step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thing]:
+    """Yield what a step has made of what became of the steps before it."""
+    for dep in deps:
+        yield "below", step.type, dep.status, dep.skip_reason, dep.cascades, end.status
+        if dep.status == "skipped" and len({other.status for other in deps}) > 1:
+            yield "joined", step.type, dep.skip_reason
+        if dep.status == "completed" and not dep.output:
+            yield "falsy", step.type, repr(dep.output)
+        if dep.skip_reason == "dependency_skipped":
+            yield "far away", step.type
+
+
+def _things_waited_for(
+    step: Step, end: StepEnd, before: list[tuple[Step, StepEnd]]
+) -> Iterator[Thing]:
+    """Yield which kinds of steps are waited for together, and how that ends."""
+    for dep, ended in before:
+        if isinstance(dep, MapStep):
+            others = [(other.type, told.status) for other, told in before if other is not dep]
+            yield "joins", step.type, ended.status, frozenset(others), end.status == "cancelled"
+
+
+def _things_asked(step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thing]:
+    """Yield which conditions were looked at, of what kind of step, and what came of it."""
+    unmet = end.skip_reason == "condition_unmet" or (end.status == "failed" and not end.tasks)
+    missing = any(dep.status == "skipped" for dep in deps)
+    for name in ("if_", "if_not", "run_if", "run_unless"):
+        condition = getattr(step, name)
+        if condition is not None and end.status != "cancelled":
+            yield name, unmet, bool(deps), step.type, step.when_unmet
+            told = condition if isinstance(condition, str) else bool(condition)
+            yield "asked", told, unmet, missing
+
+
+def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:
+    if not isinstance(step, SingleStep | MapStep):
+        return
+    waits = end.waits().values()
+    for batch in end.batches:
+        tasks = [end.tasks[index] for index in batch]
+        together = "together" if len(tasks) > 1 else "alone"
+        yield together, len(end.batches) > 1, end.status, end.skip_reason
+        yield together, frozenset((task.status, task.attempts) for task in tasks)
+        if len({task.attempts for task in tasks}) > 1 and len(tasks) > 1:
+            yield "ended apart", end.status, frozenset(task.status for task in tasks)
+        hows = step.params.get("how", [""])
+        failing = {
+            hows[index % len(hows)]
+            for index in batch
+            if end.tasks[index].status == "failed" or end.tasks[index].attempts > 1
+        }
+        if failing:
+            yield "failing", together, frozenset(failing), end.status
+    if len(set(waits)) > 1:
+        yield "waits", len(end.tasks) > 1
+    if isinstance(step, MapStep) and end.tasks:
+        statuses = frozenset(task.status for task in end.tasks)
+        yield "map", statuses, step.collect_errors, step.pipelined
+        yield "of size", end.batch_size, len(end.tasks) > 100

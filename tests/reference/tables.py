@@ -1,0 +1,236 @@
+"""What the run tables say, compared with what the reference tells of a run."""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from dagster_pgflow.model.step import MapStep
+from tests.execution.projecting import World, sorted_state
+from tests.reference.drawing import Drawn
+from tests.reference.interpreter import WHY, Told
+
+ENDED = ("completed", "skipped")
+SAYS_WHY = re.compile(r'Handler "\w+" of step "')
+"""How the sentences begin that say why a task failed."""
+
+
+def assert_rows_tell(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+    tops = [told.steps[step.slug] for step in drawn.flows[-1].steps]
+    run = world.one("runs", f"run_id = '{run_id}'")
+    assert run["status"] == told.status
+    assert same(run["output"], told.output)
+    assert same(run["input"], drawn.input)
+    assert run["remaining_steps"] == sum(end.status not in ENDED for end in tops)
+    failed = {path for path, end in told.steps.items() if end.status == "failed"}
+    assert (run["error_message"] is None) == (told.status == "completed")
+    assert told.status == "completed" or first_quoted(run["error_message"]) in failed
+    assert_steps(world, run_id, drawn, told)
+    assert_tasks(world, run_id, drawn, told)
+    assert_attempts(world, run_id, told)
+    assert_waits(world, run_id, drawn, told)
+    assert_subruns(world, run_id, told)
+
+
+def assert_log_tells(world: World, run_id: UUID) -> None:
+    events = world.tables.events(run_id)
+    assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
+    known: set[UUID | None] = {None}
+    for event in events:
+        assert event.parent_event_id in known
+        known.add(event.event_id)
+    assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
+
+
+def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+    rows = rows_by_path(world, "step_states", run_id)
+    assert_equal(
+        {path: (row["status"], row["skip_reason"]) for path, row in rows.items()},
+        {path: (end.status, end.skip_reason) for path, end in told.steps.items()},
+    )
+    for path, end in told.steps.items():
+        row = rows[path]
+        assert (row["output_text"] is not None) == (end.status == "completed"), path
+        assert end.status != "completed" or same(json.loads(row["output_text"]), end.output), path
+        said = end.status == "failed" or end.skip_reason == "handler_failed"
+        assert (row["error_message"] is not None) == said, path
+        assert end.status != "completed" or row["remaining_tasks"] == 0
+        if row["step_type"] == "map" and (end.tasks or end.status != "cancelled"):
+            assert row["initial_tasks"] == len(end.tasks), path
+        if end.status == "completed":
+            assert row["created_at"] <= row["started_at"] <= row["completed_at"]
+    for path, step in drawn.steps_by_path.items():
+        deps = [path.removesuffix(step.slug) + dep for dep in set(step.depends_on)]
+        left = sum(told.steps[dep].status not in ENDED for dep in deps)
+        assert rows[path]["remaining_deps"] == left, path
+
+
+def assert_tasks(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+    steps = drawn.steps_by_path
+    rows = world.sql.records(
+        "select *, output::text as output_text from pgflow.step_tasks where run_id = %s",
+        str(run_id),
+    )
+    wanted = {
+        (path, index): task
+        for path, end in told.steps.items()
+        for index, task in enumerate(end.tasks)
+    }
+    found = {(row["step_path"], row["task_index"]): row for row in rows}
+    assert_equal(
+        {task: (row["status"], row["attempts_count"]) for task, row in found.items()},
+        {key: (task.status, task.attempts) for key, task in wanted.items()},
+    )
+    for key, task in wanted.items():
+        row = found[key]
+        assert (row["output_text"] is not None) == (task.status == "completed"), key
+        assert task.status != "completed" or same(json.loads(row["output_text"]), task.output), key
+        assert (row["error_message"] is not None) == (task.status == "failed"), key
+        step = steps[key[0]]
+        if task.status == "failed":
+            place = f"{key[0]}[{key[1]}]" if isinstance(step, MapStep) else key[0]
+            assert f'step "{place}"' in row["error_message"]
+            assert f"attempt {task.attempts})" in row["error_message"]
+        if isinstance(step, MapStep) and step.collect_errors:
+            assert_collected(world, run_id, key, row["error_message"])
+
+
+def assert_collected(world: World, run_id: UUID, task: tuple[str, int], error: str | None) -> None:
+    """Compares the error in the output of a step with that of the task."""
+    [output] = world.sql.column(
+        "select output from pgflow.step_states where run_id = %s and step_path = %s",
+        str(run_id),
+        task[0],
+    )
+    if output is not None and error is not None:
+        assert output[task[1]]["error"]["message"] == error, task
+
+
+def assert_attempts(world: World, run_id: UUID, told: Told) -> None:
+    rows = world.sql.records(
+        "select * from pgflow.node_executions where run_id = %s order by attempt", str(run_id)
+    )
+    wanted = {
+        (path, index, attempt): task.status if attempt == task.attempts else "failed"
+        for path, end in told.steps.items()
+        for index, task in enumerate(end.tasks)
+        for attempt in range(1, task.attempts + 1)
+    }
+    found = {(row["step_path"], row["task_index"], row["attempt"]): row for row in rows}
+    assert_equal({attempt: row["status"] for attempt, row in found.items()}, wanted)
+    for (path, index, attempt), row in found.items():
+        assert (row["error"] is not None) == (row["status"] == "failed"), path
+        assert row["error"] is None or f"attempt {attempt})" in row["error"], path
+        assert row["started_at"] <= row["completed_at"], path
+        before = found.get((path, index, attempt - 1))
+        assert before is None or before["completed_at"] <= row["started_at"], path
+
+
+def assert_waits(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+    """Compares how long tasks waited for another attempt, and steps for their first one."""
+    wanted = {
+        (path, *attempt): wait
+        for path, end in told.steps.items()
+        for attempt, wait in end.waits().items()
+    }
+    found: dict[tuple[str, int, int], float] = {}
+    delayed: set[str] = set()
+    for event in world.tables.events(run_id):
+        path, data = str(event.correlation_id), event.event_data
+        if event.event_type == "task.retrying":
+            attempt = (path, data["task_index"], data["attempt"])
+            assert attempt not in found, attempt
+            found[attempt] = data["delay_seconds"]
+        elif event.event_type == "step.delayed":
+            assert path not in delayed
+            delayed.add(path)
+    assert found.keys() == wanted.keys()
+    for attempt, seconds in found.items():
+        assert wanted[attempt].allows(seconds), f"{attempt}: {seconds} s, wanted {wanted[attempt]}"
+    began = {path for path, end in told.steps.items() if any(task.attempts for task in end.tasks)}
+    steps = drawn.steps_by_path
+    assert delayed == {path for path in began if steps[path].options.start_delay}
+
+
+def assert_subruns(world: World, run_id: UUID, told: Told) -> None:
+    rows = world.sql.records(
+        """
+        with recursive placed as (
+          select subrun.*, subrun.parent_step_slug as path, subrun.subrun_index::text as numbers
+          from pgflow.subruns as subrun
+          join pgflow.runs as run on run.id = subrun.parent_run_id
+          where run.run_id = %s and subrun.parent_subrun_id is null
+          union all
+          select
+            subrun.*,
+            placed.path || '.' || subrun.parent_step_slug,
+            placed.numbers || '.' || subrun.subrun_index
+          from pgflow.subruns as subrun
+          join placed on placed.subrun_id = subrun.parent_subrun_id
+        )
+        select *, input::text as input_text, output::text as output_text
+        from placed
+        order by run_index
+        """,
+        str(run_id),
+    )
+    assert [row["run_index"] for row in rows] == list(range(1, len(rows) + 1))
+    assert all(row["subrun_path"] == row["numbers"] for row in rows)
+    found = {row["path"]: row for row in rows}
+    assert found.keys() == told.subruns.keys()
+    for path, began in told.subruns.items():
+        row, end = found[path], told.steps[path]
+        assert row["status"] == end.status, path
+        assert same(row["output"], end.output), path
+        assert (row["input_text"] is not None) == (began is not None), path
+        assert began is None or same(json.loads(row["input_text"]), began.input), path
+
+
+def rows_by_path(world: World, table: str, run_id: UUID) -> dict[str, dict[str, Any]]:
+    rows = world.sql.records(
+        f"select *, output::text as output_text from pgflow.{table} where run_id = %s", str(run_id)
+    )
+    return {row["step_path"]: row for row in rows}
+
+
+def assert_equal(found: Mapping[Any, Any], wanted: Mapping[Any, Any]) -> None:
+    """Compares key by key, to say only what differs."""
+    keys = found.keys() | wanted.keys()
+    differing = {key for key in keys if found.get(key) != wanted.get(key)}
+    assert not differing, "\n".join(
+        f"{key}: found {found.get(key)}, wanted {wanted.get(key)}" for key in differing
+    )
+
+
+def first_quoted(sentence: str) -> str:
+    return sentence.split('"')[1]
+
+
+def same(found: Any, wanted: Any) -> bool:
+    """Says whether two values are the same JSON, whatever the order of keys."""
+    return text_of(found) == text_of(wanted)
+
+
+def text_of(value: Any) -> str:
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value with numbers as jsonb has them: 1e22 has all its digits, zero no sign.
+
+    A sentence that says why a task failed is no longer than what stands for it in the reference.
+    """
+    match value:
+        case float():
+            whole = value.is_integer() and abs(value) >= 1e16
+            return int(Decimal(repr(value))) if whole else value + 0.0
+        case str():
+            return WHY if SAYS_WHY.match(value) else value
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case Mapping():
+            return {key: _plain(item) for key, item in value.items()}
+        case _:
+            return value
