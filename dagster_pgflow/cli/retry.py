@@ -69,7 +69,8 @@ def _submit_again(catalog: Catalog, report: RunReport) -> UUID:
     with opened_instance() as instance:
         before = failed_run(instance, dagster_run_id)
         _refuse_mixture(catalog, report, watermark_of(instance, before))
-        return submit_again(instance, before)
+        now = catalog.tree(report.run.flow_slug, catalog.watermark()).values()
+        return submit_again(instance, before, max(pinned.version_id for pinned in now))
 
 
 def _tell_start(run: RunSummary, new_run_id: UUID, *, wants_json: bool) -> None:

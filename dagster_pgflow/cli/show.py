@@ -83,15 +83,25 @@ def _effort(flow: Flow, step: Step) -> tuple[str, str, str]:
     if isinstance(step, SubflowStep):
         return "", "", ""
     effort = effort_of(flow.options, step.options)
-    return str(effort.max_attempts), f"{effort.base_delay} s", f"{effort.timeout} s"
+    jitter = "" if effort.jitter == "none" else f", {effort.jitter} jitter"
+    return str(effort.max_attempts), f"{effort.base_delay} s{jitter}", f"{effort.timeout} s"
 
 
 def _work(flow: Flow, step: Step) -> str:
     if isinstance(step, SubflowStep):
         return f"flow {step.flow}"
     name = step.handler or f"{flow.slug}.{step.slug}"
-    size = f", {step.batch_size} at a time" if isinstance(step, MapStep) and step.batch_size else ""
-    return f"{name}{size}"
+    return ", ".join([name, *(_manner(step) if isinstance(step, MapStep) else ())])
+
+
+def _manner(step: MapStep) -> Iterator[str]:
+    """Yield how a map step goes through its elements."""
+    if step.batch_size:
+        yield f"{step.batch_size} at a time"
+    if step.pipelined:
+        yield "pipelined"
+    if step.collect_errors:
+        yield "collects errors"
 
 
 def _conditions(step: Step) -> Iterator[str]:

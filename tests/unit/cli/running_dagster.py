@@ -77,6 +77,7 @@ class RunningDagster:
         where = {"host": "localhost", "socket": str(self._socket), "location_name": "shop"}
         workspace = json.dumps({"load_from": [{"grpc_server": where}]})
         (self.folder / "workspace.yaml").write_text(workspace)
+        self._socket.unlink(missing_ok=True)
         command = ["api", "grpc", "--socket", str(self._socket), "--python-file", "shop.py"]
         process = subprocess.Popen(
             [sys.executable, "-m", "dagster", *command, "--location-name", "shop"],

@@ -30,6 +30,8 @@ def test_an_error_is_one_sentence_and_exit_code_1(offline_cli: Cli) -> None:
     result = offline_cli("list")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: No PostgreSQL answers at 127.0.0.1:1/none")
+    assert result.stderr.endswith("refused. Start it or correct PGFLOW_DATABASE_URL.\n")
+    assert "?" not in result.stderr
     assert "Traceback" not in result.stderr
 
 

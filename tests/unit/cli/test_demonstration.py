@@ -1,5 +1,6 @@
 """The parts of the demo; `tests/e2e/test_demo.py` has the whole."""
 
+import json
 import os
 import signal
 import socket
@@ -14,12 +15,18 @@ from dagster_pgflow.cli.dagster_instance import without_passwords
 from dagster_pgflow.cli.demo import _choose_data_folder
 from dagster_pgflow.cli.demonstration import dagster_dev
 from dagster_pgflow.cli.demonstration.dagster_dev import Address
+from dagster_pgflow.cli.demonstration.example_runs import what_happened
 from dagster_pgflow.cli.demonstration.home import DemoHome
 from dagster_pgflow.cli.demonstration.next_steps import next_steps
 from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
 from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.settings import data_dir
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.requests import Requests
 from tests.polling import poll
+from tests.postgres import Session
 
 DEAF = """
 import signal, subprocess, sys, time
@@ -118,6 +125,18 @@ def test_the_next_steps_name_the_data_folder_that_the_demo_chose() -> None:
     told = next_steps("http://x", Path("/data/of the demo"))
     assert "\n   export PGFLOW_DATA_DIR='/data/of the demo'\n" in told
     assert "http://x/locations/pgflow@pgflow/jobs/order" in told
+
+
+def test_a_long_result_is_cut_so_that_it_shows(
+    database: Database, builder: FlowBuilder, requests: Requests, sql: Session
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    for output in ({"a": "x" * 80}, {"a": "y"}):
+        run_id = requests.start("f", {})
+        sql("update pgflow.runs set output = %s where run_id = %s", json.dumps(output), str(run_id))
+    _, answer = what_happened(database, 2)
+    results = [row[answer.columns.index("result")] for row in answer.rows]
+    assert results == ['{"a": "y"}', '{"a": "' + "x" * 52 + "…"]
 
 
 def test_the_demo_has_a_store_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from dagster_pgflow.cli import reexecution
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
@@ -42,13 +43,18 @@ def fail(dagster: RunningDagster) -> str:
     return str(run_id)
 
 
-def test_a_failed_run_goes_on_in_the_dagster_that_runs(cli: Cli, dagster: RunningDagster) -> None:
+def test_a_failed_run_goes_on_in_the_dagster_that_runs(
+    cli: Cli, dagster: RunningDagster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dagster.world.define(FLOW)
     with dagster.serving():
         first = fail(dagster)
         (dagster.folder / "repaired").touch()
         # Attempts and timeouts mix nothing.
         dagster.world.define(Flow(**{**dict(FLOW), "options": {"timeout": 7}}))
+        monkeypatch.setattr(reexecution, "PATIENCE_S", 0.1)
+        assert "has not loaded the newest version" in cli("retry", first).stderr
+    with dagster.serving():
         result = cli("retry", first[:8], "--json")
         assert result.exit_code == 0, result.output
         told = json.loads(result.stdout)

@@ -57,6 +57,15 @@ def test_a_flow_that_never_was_has_no_versions(cli: Cli) -> None:
     assert (result.exit_code, 'There is no flow "nope"' in result.stderr) == (1, True)
 
 
+def test_what_is_special_about_a_step_is_shown(cli: Cli, builder: FlowBuilder) -> None:
+    flow = Flow("f").step("a", jitter="full")
+    flow = flow.map("m", depends_on="a", batch_size=7, collect_errors=True)
+    builder.define_flow(flow.map("p", depends_on="m", pipelined=True))
+    shown = cli("show", "f").stdout
+    for part in ("5 s, full jitter", "f.m, 7 at a time, collects errors", "f.p, pipelined"):
+        assert part in shown
+
+
 def test_a_version_can_be_shown(cli: Cli, stored: FlowBuilder) -> None:
     assert cli("show", "order").stdout.startswith("Flow order, version 5\n")
     second = cli("show", "order", "--version", "2").stdout
