@@ -69,10 +69,12 @@ class DagsterDev:
 
     Attributes:
         address: The webserver's URL.
+        home: The folder that DAGSTER_HOME names.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, home: Path) -> None:
         self.address = address
+        self.home = home
 
     def ask(self, query: str, **variables: Any) -> Any:
         """Returns the data that a GraphQL query gets."""
@@ -153,7 +155,7 @@ def running_dagster_dev(
             start_new_session=True,
         )
         try:
-            dagster = DagsterDev(f"http://127.0.0.1:{port}")
+            dagster = DagsterDev(f"http://127.0.0.1:{port}", home)
             poll(dagster.answers, timeout=START_S)
             yield dagster
         finally:
