@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dagster_pgflow.io_manager import PgflowIOManager
     from dagster_pgflow.load_defs import build_definitions, build_repository
     from dagster_pgflow.model.flow import Flow
+    from dagster_pgflow.model.fragment import Fragment
     from dagster_pgflow.resources import PgflowResource
     from dagster_pgflow.runtime.context import StepContext
     from dagster_pgflow.runtime.handlers import handler
@@ -27,6 +28,7 @@ __all__ = [
     "Database",
     "Flow",
     "FlowBuilder",
+    "Fragment",
     "NonRetryable",
     "PgflowError",
     "PgflowIOManager",
@@ -46,6 +48,7 @@ _HOMES = {
     "Database": "store.database",
     "Flow": "model.flow",
     "FlowBuilder": "store.flows",
+    "Fragment": "model.fragment",
     "NonRetryable": "errors",
     "PgflowError": "errors",
     "PgflowIOManager": "io_manager",

@@ -62,14 +62,14 @@ class Problem:
 
 
 class InvalidFlow(PgflowError):
-    """A flow definition has problems; all of them are in `problems`."""
+    """A flow or fragment has problems; all of them are in `problems`."""
 
-    def __init__(self, flow_slug: str, problems: Sequence[Problem]) -> None:
+    def __init__(self, flow_slug: str, problems: Sequence[Problem], kind: str = "Flow") -> None:
         self.flow_slug = flow_slug
         self.problems = tuple(problems)
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f'Flow "{flow_slug}" has {count}:\n{lines}')
+        super().__init__(f'{kind} "{flow_slug}" has {count}:\n{lines}')
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ TAG_SCHEDULE: Final = "dagster-pgflow/schedule"
 OUTCOME_KEY: Final = "dagster-pgflow/outcome"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 BATCH_KEY: Final = "dagster-pgflow/batch"
+# Among the params of a step from a fragment: what its handler calls its dependencies, by slug.
+NAMES_KEY: Final = "dagster-pgflow/names"
 
 PGFLOW_KEY: Final = "pgflow"
 IO_MANAGER_KEY: Final = "pgflow_io_manager"

@@ -29,6 +29,7 @@ _REFERENCE: Final = re.compile(
     r"\$(?P<root>nodes|input|item)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)"
 )
 _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
+_STEP: Final = re.compile(r"(\s*\$nodes\.)([^.\[\]{}$\s]+)")
 _MOST_KEYS_SHOWN: Final = 8
 
 
@@ -116,6 +117,38 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
             return {key: filled(value, values) for key, value in template.items()}
         case list() | tuple():
             return [filled(value, values) for value in template]
+        case _:
+            return template
+
+
+def with_steps_renamed(template: Any, names: Mapping[str, str]) -> Any:
+    """Return a template in which steps have other names.
+
+    Args:
+        template: The template; texts that should be references and are none stay as they are.
+        names: The new names by the old ones.
+
+    >>> with_steps_renamed({"sum": "$nodes.cart.sum"}, {"cart": "shop_cart"})
+    {'sum': '$nodes.shop_cart.sum'}
+    """
+
+    def renamed(text: str) -> str:
+        found = _STEP.match(text)
+        if found is None:
+            return text
+        return f"{found[1]}{names.get(found[2], found[2])}{text[found.end() :]}"
+
+    match template:
+        case str() if template.startswith("$$"):
+            return template
+        case str() if template.startswith("$") and not template.startswith("${"):
+            return renamed(template)
+        case str():
+            return _EMBEDDED.sub(lambda found: f"${{{renamed(found[1])}}}", template)
+        case Mapping():
+            return {key: with_steps_renamed(value, names) for key, value in template.items()}
+        case list() | tuple():
+            return [with_steps_renamed(value, names) for value in template]
         case _:
             return template
 

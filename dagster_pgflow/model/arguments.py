@@ -42,6 +42,8 @@ WANTED = {
     "handler": "the name of a handler, or a function with @handler before it",
     "flow": "a Flow, or the slug of one",
     "output": "a dict, or text with a reference",
+    "fragment": "a Fragment",
+    "entry": "a slug, or a list of slugs",
     "input_schema": "a JSON Schema, or a type",
     "output_schema": "a JSON Schema, or a type",
 }
@@ -59,19 +61,21 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Call:
-    """A call that adds to a flow.
+    """A call that adds to a flow or fragment.
 
     Attributes:
-        flow_slug: The flow.
+        flow_slug: The flow or fragment.
         written: What was called, such as `.step()`.
         path: What it adds, such as `steps.charge`; empty for the flow itself.
         takes: The arguments that there are.
+        kind: What it adds to: `Flow` or `Fragment`.
     """
 
     flow_slug: str
     written: str
     path: str
     takes: Collection[str]
+    kind: str = "Flow"
 
     def make(self, model: type[M], fields: Mapping[str, Any], strangers: Collection[str]) -> M:
         """Return what the call adds.
@@ -88,9 +92,10 @@ class Call:
         try:
             made = model(**fields)
         except ValidationError as error:
-            raise InvalidFlow(self.flow_slug, [*problems, *self.problems_of(error)]) from None
+            found = [*problems, *self.problems_of(error)]
+            raise InvalidFlow(self.flow_slug, found, self.kind) from None
         if problems:
-            raise InvalidFlow(self.flow_slug, problems)
+            raise InvalidFlow(self.flow_slug, problems, self.kind)
         return made
 
     def problems_of(self, error: ValidationError) -> Iterator[Problem]:

@@ -34,6 +34,7 @@ from dagster_pgflow.runtime.frames import (
 )
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.own_names import input_for_handler, params_for_handler
 from dagster_pgflow.runtime.sources import Flows, Source, input_names
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
@@ -289,11 +290,12 @@ class Execution:
             task_path=f"{path}[{index}]" if isinstance(self.work.step, MapStep) else path,
             attempt=self.tasks.attempt,
             idempotency_key=f"{self.run_id}:{path}:{index}",
-            params=self.work.step.params if isinstance(self.work.step, HandledStep) else {},
+            params=params_for_handler(self.work.step),
             log=self.context.log,
             resources=self.context.resources,
         )
-        return attempt(handler, value, context, self.effort.timeout)
+        known = input_for_handler(self.work.step, value)
+        return attempt(handler, known, context, self.effort.timeout)
 
     def _trace(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
         """Tell what the steps of a subflow did."""

@@ -1,0 +1,240 @@
+"""The fluent way to write steps down in Python, which flows and fragments share."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.model.arguments import Call
+from dagster_pgflow.model.inclusion import Includable, Inclusion
+from dagster_pgflow.model.inclusion_rules import problems_of_inclusion
+from dagster_pgflow.model.options import Jitter, StepOptions
+from dagster_pgflow.model.step import (
+    JsonSchema,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+    WhenExhausted,
+    WhenUnmet,
+)
+
+
+@runtime_checkable
+class NamedHandler(Protocol):
+    """A handler that knows its registered name and the schemas of what it takes and returns."""
+
+    name: str
+
+    @property
+    def input_schema(self) -> JsonSchema | None:
+        """What it takes."""
+
+    @property
+    def output_schema(self) -> JsonSchema | None:
+        """What it returns."""
+
+
+@runtime_checkable
+class NamedFlow(Protocol):
+    """A flow, which a subflow step can run."""
+
+    @property
+    def slug(self) -> str:
+        """Its name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its definition."""
+
+
+class StepSettings(TypedDict, total=False):
+    """The keyword arguments that every kind of step takes in the fluent interface."""
+
+    depends_on: Sequence[str] | str
+    description: str
+    max_attempts: int
+    base_delay: int
+    timeout: int
+    max_delay: int
+    jitter: Jitter
+    start_delay: int
+    if_: dict[str, Any]
+    if_not: dict[str, Any]
+    run_if: str
+    run_unless: str
+    when_unmet: WhenUnmet
+    when_exhausted: WhenExhausted
+
+
+class FluentSteps(BaseModel):
+    """Steps under one name, and the methods that return the same with one thing more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    slug: str
+    description: str = ""
+    if TYPE_CHECKING:
+        # Each class declares it in its own place, which is its place in the JSON form.
+        steps: tuple[Step, ...] = ()
+
+    def step(
+        self,
+        slug: str,
+        handler: str | NamedHandler | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, which runs its handler once.
+
+        Args:
+            slug: The step's name.
+            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
+            params: Constants for the handler (`ctx.params`).
+            **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {"handler": handler, "params": params or {}}
+        return self._with(SingleStep, ".step()", slug, own, settings)
+
+    def map(
+        self,
+        slug: str,
+        handler: str | NamedHandler | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        batch_size: int | None = None,
+        collect_errors: bool = False,
+        pipelined: bool = False,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, which runs its handler once per element.
+
+        Args:
+            slug: The step's name.
+            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
+            params: Constants for the handler (`ctx.params`).
+            batch_size: How many elements one Dagster op handles.
+            collect_errors: Whether an element that fails for good leaves an error in its place.
+            pipelined: Whether an element starts as soon as the map step before has done its own.
+            **settings: See `StepSettings`; at most one dependency.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {
+            "handler": handler,
+            "params": params or {},
+            "batch_size": batch_size,
+            "collect_errors": collect_errors,
+            "pipelined": pipelined,
+        }
+        return self._with(MapStep, ".map()", slug, own, settings)
+
+    def subflow(
+        self,
+        slug: str,
+        flow: str | NamedFlow,
+        *,
+        input: dict[str, Any] | None = None,
+        output: dict[str, Any] | str | None = None,
+        on_failure: str | None = None,
+        over: str | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, which runs a whole flow.
+
+        Args:
+            slug: The step's name.
+            flow: The flow that runs here, or its slug.
+            input: What the flow receives, with references such as `$nodes.cart.total`,
+                `$input.customer`.
+            output: What the step returns, with references to the final steps of the flow.
+            on_failure: The step that goes on when the flow fails here.
+            over: The list that the flow runs over, once for each item: a dependency, or a
+                reference such as `$nodes.cart.items`, `$input.orders`.
+            **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {
+            "flow": flow.slug if isinstance(flow, NamedFlow) else flow,
+            "input": input,
+            "output": output,
+            "on_failure": on_failure,
+            "over": over,
+        }
+        return self._with(SubflowStep, ".subflow()", slug, own, settings)
+
+    def include(
+        self,
+        fragment: Includable,
+        prefix: str,
+        *,
+        depends_on: Mapping[str, str] | Sequence[str] | str = (),
+        exits: Mapping[str, Sequence[str] | str] | None = None,
+    ) -> Self:
+        """Return this with the steps of a fragment, each under the slug `<prefix>_<slug>`.
+
+        Args:
+            fragment: The fragment; its steps become steps like all others.
+            prefix: What the slugs begin with; another one each time that a fragment is included.
+            depends_on: The steps, in the flow already, that the fragment's entry waits for; where
+                the fragment knows them by other names, `{its name: slug}`.
+            exits: For each exit of the fragment the steps, in the flow already, that depend on
+                it; none, if it leads nowhere or only to steps that are added later.
+
+        Raises:
+            InvalidFlow: With all that keeps the fragment from being included.
+        """
+        call = Call(
+            self.slug,
+            ".include()",
+            f"include.{prefix}",
+            ("fragment", "prefix", "depends_on", "exits"),
+            type(self).__name__,
+        )
+        fields = {
+            "fragment": fragment,
+            "prefix": prefix,
+            "depends_on": depends_on,
+            "exits": {} if exits is None else exits,
+        }
+        inclusion = call.make(Inclusion, fields, ())
+        problems = tuple(problems_of_inclusion(inclusion, self.steps))
+        if problems:
+            raise InvalidFlow(self.slug, problems, type(self).__name__)
+        return self.model_copy(update={"steps": inclusion.added_to(self.steps)})
+
+    def _with(
+        self,
+        kind: type[SingleStep | MapStep | SubflowStep],
+        written: str,
+        slug: str,
+        own: dict[str, Any],
+        settings: StepSettings,
+    ) -> Self:
+        takes = (*own, *StepSettings.__annotations__)
+        strangers = [name for name in settings if name not in takes]
+        known = {name: value for name, value in settings.items() if name in takes}
+        call = Call(self.slug, written, f"steps.{slug}", takes, type(self).__name__)
+        step = call.make(kind, {"slug": slug} | _step_fields(own | known), strangers)
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+
+def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
+    fields = dict(arguments)
+    if isinstance(fields.get("depends_on"), str):
+        fields["depends_on"] = (fields["depends_on"],)
+    if isinstance(handler := fields.get("handler"), NamedHandler):
+        fields |= {
+            "handler": handler.name,
+            "input_schema": handler.input_schema,
+            "output_schema": handler.output_schema,
+        }
+    options = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
+    return fields | {"options": options}

@@ -1,0 +1,33 @@
+"""What a handler sees of its step's definition, when the step came from a fragment.
+
+In the flow its dependencies have a prefix, which is another one in each flow. The handler was
+written once, with the names of the fragment, and receives those.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.names import NAMES_KEY
+
+
+def input_for_handler(step: Step, value: Any) -> Any:
+    """Return the input of a step with its dependencies under the names that the handler knows.
+
+    Args:
+        step: The step.
+        value: Its input, by the slugs of its dependencies.
+    """
+    names = _params(step).get(NAMES_KEY)
+    if not isinstance(names, Mapping) or not isinstance(value, dict):
+        return value
+    return {names.get(slug, slug): output for slug, output in value.items()}
+
+
+def params_for_handler(step: Step) -> dict[str, Any]:
+    """Return the constants that the author of the step gave it."""
+    return {key: value for key, value in _params(step).items() if key != NAMES_KEY}
+
+
+def _params(step: Step) -> Mapping[str, Any]:
+    return step.params if isinstance(step, HandledStep) else {}
