@@ -166,7 +166,8 @@ def step_called(draw: st.DrawFn, slug: str, around: Surroundings) -> Step:
         flow = draw(st.sampled_from(around.flows))
         return SubflowStep(flow=flow, **fields, **draw(conditions(deps, around)))
     fields |= draw(work(kind))
-    fields["when_exhausted"] = draw(st.sampled_from(MODES))
+    # A map that is to be overtaken fails its run.
+    fields["when_exhausted"] = draw(st.sampled_from(MODES + ("fail", "fail") * (kind == "map")))
     fields["options"] = draw(options_of_step())
     if kind == "single":
         return SingleStep(**fields, **draw(conditions(deps, around)))
@@ -245,7 +246,7 @@ def work(draw: st.DrawFn, kind: str) -> dict[str, Any]:
             return {"handler": handler, "params": {"value": draw(results)}}
         case "flaky":
             params: dict[str, Any] = {
-                "failures": draw(st.sampled_from([1, 1, 1, 1, 2, 2, 3, 4])),
+                "failures": draw(st.sampled_from([1, 1, 1, 1, 2, 2, 4, 4])),
                 "how": [draw(st.sampled_from(HOWS))],
                 "at": None,
                 "more": 0,

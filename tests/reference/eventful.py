@@ -13,7 +13,8 @@ from tests.reference.handlers import reference_handlers
 from tests.reference.interpreter import StepEnd, Told, interpret
 
 CANDIDATES = 5
-TASK_THINGS = ("together", "ended apart", "waits", "map", "failing")
+MOST_OPS = 120
+TASK_THINGS = ("together", "ended apart", "waits", "map", "failing", "exhausted", "pipelined")
 
 Thing = tuple[Hashable, ...]
 
@@ -26,6 +27,9 @@ def eventful_runs() -> st.SearchStrategy[Drawn]:
 
 def eventfulness(drawn: Drawn) -> int:
     """Say how much happens in a run; what becomes of tasks counts more, for it is rarer."""
+    ops = sum(len(end.batches) for end in told_of(drawn).steps.values())
+    if ops > MOST_OPS:
+        return -ops
     things = things_in(drawn)
     return len(things) + 2 * sum(thing[0] in TASK_THINGS for thing in things)
 
@@ -107,9 +111,14 @@ def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:
         }
         if failing:
             yield "failing", together, frozenset(failing), end.status
+    if any(task.status == "failed" for task in end.tasks):
+        collects = isinstance(step, MapStep) and step.collect_errors
+        yield "exhausted", step.type, step.when_exhausted, collects, len(end.tasks) > 1
     if len(set(waits)) > 1:
         yield "waits", len(end.tasks) > 1
     if isinstance(step, MapStep) and end.tasks:
         statuses = frozenset(task.status for task in end.tasks)
         yield "map", statuses, step.collect_errors, step.pipelined
+        if step.pipelined:
+            yield "pipelined", end.status, end.skip_reason, statuses, len(end.batches) > 1
         yield "of size", end.batch_size, len(end.tasks) > 100
