@@ -69,6 +69,10 @@ class StepFields(TypedDict, total=False):
     handler: str
     params: dict[str, Any]
     flow: str
+    input: dict[str, Any]
+    output: dict[str, Any] | str
+    on_failure: str
+    over: str
     batch_size: int
     collect_errors: bool
     pipelined: bool

@@ -100,7 +100,11 @@ from pgflow.add_step(
   max_delay => cast(:max_delay as integer),
   jitter => cast(:jitter as text),
   collect_errors => cast(:collect_errors as boolean),
-  pipelined => cast(:pipelined as boolean)
+  pipelined => cast(:pipelined as boolean),
+  subflow_input => cast(:subflow_input as jsonb),
+  subflow_output => cast(:subflow_output as jsonb),
+  on_failure => cast(:on_failure as text),
+  over => cast(:over as text)
 );
 
 -- name: replace_flow

@@ -15,6 +15,7 @@ def step_columns(step: Step) -> dict[str, Any]:
     about = f'step "{step.slug}"'
     handled = step if isinstance(step, HandledStep) else None
     mapped = step if isinstance(step, MapStep) else None
+    subflow = step if isinstance(step, SubflowStep) else None
     return {
         "step_slug": step.slug,
         "deps_slugs": list(step.depends_on),
@@ -41,7 +42,15 @@ def step_columns(step: Step) -> dict[str, Any]:
         "batch_size": mapped.batch_size if mapped else None,
         "collect_errors": mapped is not None and mapped.collect_errors,
         "pipelined": mapped is not None and mapped.pipelined,
-        "subflow_slug": step.flow if isinstance(step, SubflowStep) else None,
+        "subflow_slug": subflow.flow if subflow else None,
+        "subflow_input": to_json_text_or_null(
+            subflow.input if subflow else None, f"The input of {about}"
+        ),
+        "subflow_output": to_json_text_or_null(
+            subflow.output if subflow else None, f"The output of {about}"
+        ),
+        "on_failure": subflow.on_failure if subflow else None,
+        "over": subflow.over if subflow else None,
         "run_if": step.run_if,
         "run_unless": step.run_unless,
     }

@@ -14,7 +14,7 @@ SLUG = "flow"
 """Stands in for a slug that cannot be read."""
 
 ABOUT_KINDS = ("map-", "pipelined-")
-ABOUT_OTHERS = (*ABOUT_KINDS, "unknown-dependency")
+ABOUT_OTHERS = (*ABOUT_KINDS, "unknown-dependency", "failure-step-")
 """What may be wrong only because the kind of a step, or the step, could not be read."""
 
 

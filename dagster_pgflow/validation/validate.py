@@ -9,15 +9,20 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
+from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
+from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
+from dagster_pgflow.validation.references import references_lead_to_steps
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
 from dagster_pgflow.validation.shape import problems_of_shape
 from dagster_pgflow.validation.size import flow_fits_in_one_run
 from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
+from dagster_pgflow.validation.subflow_inputs import subflows_get_what_they_take
+from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there_is
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
 
 RULES: tuple[Rule, ...] = (
@@ -28,6 +33,11 @@ RULES: tuple[Rule, ...] = (
     pipelined_maps_can_begin_early,
     expressions_are_conditions,
     subflows_exist_and_end,
+    references_lead_to_steps,
+    failures_lead_to_a_step,
+    subflows_run_over_lists,
+    subflows_get_what_they_take,
+    subflows_return_what_there_is,
     flow_fits_in_one_run,
     options_are_in_range,
     schedules_can_fire,

@@ -72,6 +72,10 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "opt_jitter": None,
         "collect_errors": False,
         "pipelined": False,
+        "subflow_input": None,
+        "subflow_output": None,
+        "on_failure": None,
+        "over": None,
     }
 
 

@@ -114,6 +114,10 @@ create table pgflow.steps (
   opt_jitter text,
   collect_errors boolean not null default false,
   pipelined boolean not null default false,
+  subflow_input jsonb,
+  subflow_output jsonb,
+  on_failure text,
+  over text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -155,7 +159,17 @@ create table pgflow.steps (
   constraint pipelined_step_has_no_condition check (
     not pipelined
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
-  )
+  ),
+  constraint only_subflow_steps_map_values
+    check (step_type = 'subflow' or num_nonnulls(subflow_input, subflow_output) = 0),
+  constraint subflow_input_is_object check (jsonb_typeof(subflow_input) = 'object'),
+  constraint subflow_output_is_object_or_text
+    check (jsonb_typeof(subflow_output) in ('object', 'string')),
+  constraint only_subflow_steps_go_on_after_failure
+    check (step_type = 'subflow' or on_failure is null),
+  constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
+  constraint failure_step_is_another_step check (on_failure <> step_slug),
+  constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -177,6 +191,14 @@ comment on column pgflow.steps.collect_errors is
   'Whether an element of a map step that fails for good leaves an error in its place';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
+comment on column pgflow.steps.subflow_input is
+  'What the flow of a subflow step receives: JSON with references such as $nodes.cart.total, $input.name';
+comment on column pgflow.steps.subflow_output is
+  'What a subflow step returns: JSON with references to the final steps of its flow';
+comment on column pgflow.steps.on_failure is
+  'The step that goes on when the flow of a subflow step fails';
+comment on column pgflow.steps.over is
+  'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -554,6 +576,8 @@ as $$
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),
       'flow', step.subflow_slug,
+      'on_failure', step.on_failure,
+      'over', step.over,
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -573,6 +597,8 @@ as $$
     || pgflow.json_field('if_not', step.forbidden_input_pattern)
     || pgflow.json_field('input_schema', step.input_schema)
     || pgflow.json_field('output_schema', step.output_schema)
+    || pgflow.json_field('input', step.subflow_input)
+    || pgflow.json_field('output', step.subflow_output)
     order by step.step_index
   )
   from pgflow.steps as step
@@ -1207,6 +1233,193 @@ $$;
 comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
   'Raises when a step is pipelined, or collects errors, where that cannot be';
 
+-- 0525_references_in.sql
+create function pgflow.references_in(template jsonb) returns setof text
+language sql
+immutable
+set search_path to ''
+as $$
+  select wanted.reference
+  from jsonb_path_query(template, 'strict $.** ? (@.type() == "string")') as part (value)
+  cross join lateral (select part.value #>> '{}' as whole) as text
+  cross join lateral (
+    select text.whole as reference where text.whole ~ '^\$(?![${])'
+    union all
+    select btrim(found[1], E' \t\n\r')
+    from regexp_matches(text.whole, '\$\{([^}]*)\}', 'g') as found
+    where text.whole !~ '^\$(?!\{)'
+  ) as wanted
+$$;
+
+comment on function pgflow.references_in(jsonb) is
+  'The references of a template: texts that begin with $, and what stands in ${...}';
+
+-- 0526_reference_problems.sql
+create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
+returns table (broken_constraint text, mistake text)
+language sql
+immutable
+set search_path to ''
+as $body$
+  with written (field, reference) as (
+    select 'over', step.over where step.over ~ '^\$'
+    union all
+    select 'subflow_input', found from pgflow.references_in(step.subflow_input) as found
+    union all
+    select 'subflow_output', found from pgflow.references_in(step.subflow_output) as found
+  ),
+  read (field, reference, root, dep) as (
+    select
+      written.field,
+      written.reference,
+      (regexp_match(written.reference, '^\$(nodes|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'))[1],
+      (regexp_match(written.reference, '^\$nodes(?:\.|\[)([^].{}$\s[]+)'))[1]
+    from written
+  )
+  select
+    case
+      when read.root is null or (read.root = 'nodes' and read.dep is null)
+        then 'references_are_well_formed'
+      when read.root = 'item' then 'only_steps_over_a_list_have_items'
+      when read.field = 'subflow_output' then 'output_refers_to_final_steps'
+      else 'input_refers_to_dependencies'
+    end,
+    case
+      when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
+        'has `%s` in its %s, which is no reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
+        read.reference, read.field
+      )
+      when read.root = 'item' then format(
+        'has `%s` in its %s, where there is no item; only subflow_input of a step that runs over a list can refer to it',
+        read.reference, read.field
+      )
+      when read.field = 'subflow_output' then format(
+        'has `%s` in its subflow_output, which can only refer to final steps of flow "%s": $nodes.<final step>',
+        read.reference, step.subflow_slug
+      )
+      else format(
+        'has `%s` in its %s, but does not depend on "%s"; add it to deps_slugs',
+        read.reference, read.field, read.dep
+      )
+    end
+  from read
+  where read.root is null
+    or (read.root = 'nodes' and read.dep is null)
+    or (read.root = 'item' and (read.field <> 'subflow_input' or step.over is null))
+    or (read.field = 'subflow_output' and read.root <> 'nodes')
+    or (read.field <> 'subflow_output' and read.root = 'nodes' and read.dep <> all (deps_slugs))
+$body$;
+
+comment on function pgflow.reference_problems(pgflow.steps, text[]) is
+  'What is wrong with the references of a subflow step, as far as its flow tells';
+
+-- 0527_refuse_bad_mapping.sql
+-- Which fields there are only the flow's schemas tell, which the Python side compares.
+create function pgflow.refuse_bad_mapping(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  broken_constraint text;
+  mistake text;
+begin
+  if step.step_type <> 'subflow' and num_nonnulls(step.subflow_input, step.subflow_output) > 0 then
+    broken_constraint := 'only_subflow_steps_map_values';
+    mistake := 'maps what a flow receives or returns, which only a subflow step can; leave subflow_input and subflow_output out';
+  elsif step.step_type <> 'subflow' and step.over is not null then
+    broken_constraint := 'only_subflow_steps_run_over_a_list';
+    mistake := 'runs over a list, which only a subflow step can; leave over out, or let it be a map step';
+  elsif jsonb_typeof(step.subflow_input) <> 'object' then
+    broken_constraint := 'subflow_input_is_object';
+    mistake := 'has a subflow_input that is no object; name the fields that the flow receives';
+  elsif jsonb_typeof(step.subflow_output) not in ('object', 'string') then
+    broken_constraint := 'subflow_output_is_object_or_text';
+    mistake := 'has a subflow_output that is neither an object nor a reference such as "$nodes.receipt"';
+  elsif step.over !~ '^\$' and step.over <> all (deps_slugs) then
+    broken_constraint := 'over_is_a_dependency';
+    mistake := format('runs over "%s", but does not depend on it; add it to deps_slugs', step.over);
+  else
+    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
+    from pgflow.reference_problems(step, deps_slugs) as problem
+    limit 1;
+  end if;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_bad_mapping(pgflow.steps, text[]) is
+  'Raises when a step maps what it cannot, or with references that lead to no dependency';
+
+-- 0528_refuse_bad_failure_step.sql
+-- A failure step stands behind its subflow, so that it is named before it is there. Whether it came
+-- is asked when the flow is started.
+create function pgflow.refuse_bad_failure_step(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  broken_constraint text;
+  mistake text;
+  routed_by text;
+begin
+  select other.step_slug into routed_by
+  from pgflow.steps as other
+  where other.flow_slug = step.flow_slug and other.on_failure = step.step_slug;
+
+  if routed_by is not null and routed_by <> all (deps_slugs) then
+    broken_constraint := 'failure_step_depends_on_its_subflow';
+    mistake := format(
+      'goes on when "%s" fails, so it must depend on it; add "%s" to deps_slugs', routed_by, routed_by
+    );
+  elsif routed_by is not null and step.step_type = 'map' then
+    broken_constraint := 'failure_step_is_no_map';
+    mistake := format(
+      'goes on when "%s" fails, but is a map step; let a single or subflow step do it', routed_by
+    );
+  elsif step.on_failure is null then
+    return;
+  elsif step.step_type <> 'subflow' then
+    broken_constraint := 'only_subflow_steps_go_on_after_failure';
+    mistake := 'says what goes on when its flow fails, but is no subflow step; leave on_failure out';
+  elsif step.on_failure = step.step_slug then
+    broken_constraint := 'failure_step_is_another_step';
+    mistake := 'cannot go on with itself when it fails; name another step in on_failure';
+  elsif not pgflow.is_valid_slug(step.on_failure) then
+    broken_constraint := 'steps_step_slug_check';
+    mistake := format('goes on with "%s", which is no valid step slug', step.on_failure);
+  elsif exists (
+    select from pgflow.steps as earlier
+    where earlier.flow_slug = step.flow_slug and earlier.step_slug = step.on_failure
+  ) then
+    broken_constraint := 'failure_step_depends_on_its_subflow';
+    mistake := format(
+      'goes on with "%s" when it fails, which was added before it and so does not depend on it; add that step after this one',
+      step.on_failure
+    );
+  else
+    select format(
+      'goes on with "%s" when it fails, and so does step "%s"; give each a failure step of its own',
+      step.on_failure, other.step_slug
+    ) into mistake
+    from pgflow.steps as other
+    where other.flow_slug = step.flow_slug and other.on_failure = step.on_failure;
+    broken_constraint := 'failure_step_belongs_to_one_subflow';
+  end if;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_bad_failure_step(pgflow.steps, text[]) is
+  'Raises when a step cannot go on after the failure of a subflow, or names one that cannot';
+
 -- 0530_add_step.sql
 create function pgflow.add_step(
   flow_slug text,
@@ -1234,7 +1447,11 @@ create function pgflow.add_step(
   max_delay integer default null,
   jitter text default null,
   collect_errors boolean default false,
-  pipelined boolean default false
+  pipelined boolean default false,
+  subflow_input jsonb default null,
+  subflow_output jsonb default null,
+  on_failure text default null,
+  over text default null
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -1271,6 +1488,10 @@ begin
   step.opt_jitter := add_step.jitter;
   step.collect_errors := coalesce(add_step.collect_errors, false);
   step.pipelined := coalesce(add_step.pipelined, false);
+  step.subflow_input := add_step.subflow_input;
+  step.subflow_output := add_step.subflow_output;
+  step.on_failure := add_step.on_failure;
+  step.over := add_step.over;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -1294,6 +1515,8 @@ begin
   end if;
 
   perform pgflow.refuse_bad_pipeline(step, deps);
+  perform pgflow.refuse_bad_mapping(step, deps);
+  perform pgflow.refuse_bad_failure_step(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;
@@ -1481,7 +1704,8 @@ as $$
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
-    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined
+    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
+    subflow_input, subflow_output, on_failure, over
   )
   select
     insert_steps.flow_slug,
@@ -1508,7 +1732,11 @@ as $$
     (given.step #>> '{options,max_delay}')::integer,
     given.step #>> '{options,jitter}',
     coalesce((given.step ->> 'collect_errors')::boolean, false),
-    coalesce((given.step ->> 'pipelined')::boolean, false)
+    coalesce((given.step ->> 'pipelined')::boolean, false),
+    nullif(given.step -> 'input', 'null'),
+    nullif(given.step -> 'output', 'null'),
+    given.step ->> 'on_failure',
+    given.step ->> 'over'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
@@ -1880,6 +2108,56 @@ $$;
 comment on function pgflow.run_started_as(uuid, text, jsonb) is
   'The run with this id, if there is one; raises when it is the run of another flow or input';
 
+-- 0716_refuse_open_failure_step.sql
+create function pgflow.refuse_open_failure_step(flow_slug text) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  mistake text;
+begin
+  with recursive contained (slug) as (
+    select refuse_open_failure_step.flow_slug
+    union
+    select step.subflow_slug
+    from contained
+    join pgflow.steps as step on step.flow_slug = contained.slug
+    where step.subflow_slug is not null
+  )
+  select format(
+    'step "%s" of flow "%s" goes on with "%s" when it fails, which %s',
+    step.step_slug, step.flow_slug, step.on_failure,
+    case
+      when failure_step.step_slug is null then 'does not exist; add it'
+      when failure_step.step_type = 'map' then 'is a map step; let a single or subflow step do it'
+      else 'does not depend on it; add that dependency'
+    end
+  ) into mistake
+  from contained
+  join pgflow.steps as step on step.flow_slug = contained.slug and step.on_failure is not null
+  left join pgflow.steps as failure_step
+    on failure_step.flow_slug = step.flow_slug and failure_step.step_slug = step.on_failure
+  where failure_step.step_slug is null
+    or failure_step.step_type = 'map'
+    or not exists (
+      select from pgflow.deps as dep
+      where dep.flow_slug = step.flow_slug
+        and dep.dep_slug = step.step_slug
+        and dep.step_slug = step.on_failure
+    )
+  order by step.flow_slug, step.step_index
+  limit 1;
+  if mistake is not null then
+    raise exception 'Flow "%" cannot start: %.', flow_slug, mistake
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'failure_steps_are_there';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_open_failure_step(text) is
+  'Raises when a subflow step, here or further inside, goes on with a step that cannot follow it';
+
 -- 0720_start_flow.sql
 create function pgflow.start_flow(
   flow_slug text,
@@ -1914,6 +2192,8 @@ begin
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
       using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
   end if;
+
+  perform pgflow.refuse_open_failure_step(flow.flow_slug);
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;

@@ -27,6 +27,10 @@ create table pgflow.steps (
   opt_jitter text,
   collect_errors boolean not null default false,
   pipelined boolean not null default false,
+  subflow_input jsonb,
+  subflow_output jsonb,
+  on_failure text,
+  over text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -68,7 +72,17 @@ create table pgflow.steps (
   constraint pipelined_step_has_no_condition check (
     not pipelined
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
-  )
+  ),
+  constraint only_subflow_steps_map_values
+    check (step_type = 'subflow' or num_nonnulls(subflow_input, subflow_output) = 0),
+  constraint subflow_input_is_object check (jsonb_typeof(subflow_input) = 'object'),
+  constraint subflow_output_is_object_or_text
+    check (jsonb_typeof(subflow_output) in ('object', 'string')),
+  constraint only_subflow_steps_go_on_after_failure
+    check (step_type = 'subflow' or on_failure is null),
+  constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
+  constraint failure_step_is_another_step check (on_failure <> step_slug),
+  constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
 
 -- Made after the other index: where the planner knows nothing of the table yet, it takes the
@@ -90,3 +104,11 @@ comment on column pgflow.steps.collect_errors is
   'Whether an element of a map step that fails for good leaves an error in its place';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
+comment on column pgflow.steps.subflow_input is
+  'What the flow of a subflow step receives: JSON with references such as $nodes.cart.total, $input.name';
+comment on column pgflow.steps.subflow_output is
+  'What a subflow step returns: JSON with references to the final steps of its flow';
+comment on column pgflow.steps.on_failure is
+  'The step that goes on when the flow of a subflow step fails';
+comment on column pgflow.steps.over is
+  'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';

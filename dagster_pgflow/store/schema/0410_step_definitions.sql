@@ -14,6 +14,8 @@ as $$
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),
       'flow', step.subflow_slug,
+      'on_failure', step.on_failure,
+      'over', step.over,
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -33,6 +35,8 @@ as $$
     || pgflow.json_field('if_not', step.forbidden_input_pattern)
     || pgflow.json_field('input_schema', step.input_schema)
     || pgflow.json_field('output_schema', step.output_schema)
+    || pgflow.json_field('input', step.subflow_input)
+    || pgflow.json_field('output', step.subflow_output)
     order by step.step_index
   )
   from pgflow.steps as step

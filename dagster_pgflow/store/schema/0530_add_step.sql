@@ -24,7 +24,11 @@ create function pgflow.add_step(
   max_delay integer default null,
   jitter text default null,
   collect_errors boolean default false,
-  pipelined boolean default false
+  pipelined boolean default false,
+  subflow_input jsonb default null,
+  subflow_output jsonb default null,
+  on_failure text default null,
+  over text default null
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -61,6 +65,10 @@ begin
   step.opt_jitter := add_step.jitter;
   step.collect_errors := coalesce(add_step.collect_errors, false);
   step.pipelined := coalesce(add_step.pipelined, false);
+  step.subflow_input := add_step.subflow_input;
+  step.subflow_output := add_step.subflow_output;
+  step.on_failure := add_step.on_failure;
+  step.over := add_step.over;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -84,6 +92,8 @@ begin
   end if;
 
   perform pgflow.refuse_bad_pipeline(step, deps);
+  perform pgflow.refuse_bad_mapping(step, deps);
+  perform pgflow.refuse_bad_failure_step(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;

@@ -7,7 +7,8 @@ as $$
     opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
-    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined
+    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
+    subflow_input, subflow_output, on_failure, over
   )
   select
     insert_steps.flow_slug,
@@ -34,7 +35,11 @@ as $$
     (given.step #>> '{options,max_delay}')::integer,
     given.step #>> '{options,jitter}',
     coalesce((given.step ->> 'collect_errors')::boolean, false),
-    coalesce((given.step ->> 'pipelined')::boolean, false)
+    coalesce((given.step ->> 'pipelined')::boolean, false),
+    nullif(given.step -> 'input', 'null'),
+    nullif(given.step -> 'output', 'null'),
+    given.step ->> 'on_failure',
+    given.step ->> 'over'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

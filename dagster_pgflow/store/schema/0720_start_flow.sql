@@ -32,6 +32,8 @@ begin
       using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
   end if;
 
+  perform pgflow.refuse_open_failure_step(flow.flow_slug);
+
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
   version := pgflow.newest_version(flow.flow_slug);

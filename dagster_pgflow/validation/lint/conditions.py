@@ -56,6 +56,6 @@ def _never_contained(step: Step, pattern: dict[str, Any], steps: Mapping[str, St
         match steps.get(dep):
             case MapStep() if not isinstance(wanted, list):
                 return f'"{dep}" is a map step, whose output is a list; write the pattern as a list'
-            case SubflowStep() if not isinstance(wanted, dict | None):
+            case SubflowStep(over=None, output=None) if not isinstance(wanted, dict | None):
                 return f'"{dep}" is a subflow, whose output is an object of its final steps'
     return ""

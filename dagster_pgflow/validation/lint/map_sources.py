@@ -23,7 +23,7 @@ def maps_are_fed_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
                     f"steps.{step.slug}.depends_on",
                     f'Map step "{step.slug}" maps over {reason}; it needs a list.',
                 )
-            case SubflowStep() if step.depends_on and known and step.flow in known:
+            case SubflowStep(over=None) if _gives_object(step) and known and step.flow in known:
                 yield from _root_maps_inside(step, known[step.flow])
 
 
@@ -35,10 +35,14 @@ def _no_list(flow: Flow, step: MapStep, steps: Mapping[str, Step]) -> str:
     match steps.get(step.depends_on[0]):
         case SingleStep() as source if not may_be_list(source.output_schema):
             return f'the output of "{source.slug}", which is no list by its output_schema'
-        case SubflowStep() as source:
+        case SubflowStep(over=None, output=None) as source:
             return f'the output of subflow "{source.slug}", an object of its final steps'
         case _:
             return ""
+
+
+def _gives_object(step: SubflowStep) -> bool:
+    return bool(step.depends_on) or step.input is not None
 
 
 def _root_maps_inside(step: SubflowStep, inner: Flow) -> Iterator[Problem]:
@@ -48,7 +52,7 @@ def _root_maps_inside(step: SubflowStep, inner: Flow) -> Iterator[Problem]:
                 "map-over-no-list",
                 f"steps.{step.slug}.flow",
                 f'Map step "{root.slug}" of flow "{inner.slug}" maps over that flow\'s input, and'
-                f' step "{step.slug}" gives it an object of its dependencies; it needs a list.',
+                f' step "{step.slug}" gives it an object; it needs a list.',
             )
 
 

@@ -1,0 +1,57 @@
+create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
+returns table (broken_constraint text, mistake text)
+language sql
+immutable
+set search_path to ''
+as $body$
+  with written (field, reference) as (
+    select 'over', step.over where step.over ~ '^\$'
+    union all
+    select 'subflow_input', found from pgflow.references_in(step.subflow_input) as found
+    union all
+    select 'subflow_output', found from pgflow.references_in(step.subflow_output) as found
+  ),
+  read (field, reference, root, dep) as (
+    select
+      written.field,
+      written.reference,
+      (regexp_match(written.reference, '^\$(nodes|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'))[1],
+      (regexp_match(written.reference, '^\$nodes(?:\.|\[)([^].{}$\s[]+)'))[1]
+    from written
+  )
+  select
+    case
+      when read.root is null or (read.root = 'nodes' and read.dep is null)
+        then 'references_are_well_formed'
+      when read.root = 'item' then 'only_steps_over_a_list_have_items'
+      when read.field = 'subflow_output' then 'output_refers_to_final_steps'
+      else 'input_refers_to_dependencies'
+    end,
+    case
+      when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
+        'has `%s` in its %s, which is no reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
+        read.reference, read.field
+      )
+      when read.root = 'item' then format(
+        'has `%s` in its %s, where there is no item; only subflow_input of a step that runs over a list can refer to it',
+        read.reference, read.field
+      )
+      when read.field = 'subflow_output' then format(
+        'has `%s` in its subflow_output, which can only refer to final steps of flow "%s": $nodes.<final step>',
+        read.reference, step.subflow_slug
+      )
+      else format(
+        'has `%s` in its %s, but does not depend on "%s"; add it to deps_slugs',
+        read.reference, read.field, read.dep
+      )
+    end
+  from read
+  where read.root is null
+    or (read.root = 'nodes' and read.dep is null)
+    or (read.root = 'item' and (read.field <> 'subflow_input' or step.over is null))
+    or (read.field = 'subflow_output' and read.root <> 'nodes')
+    or (read.field <> 'subflow_output' and read.root = 'nodes' and read.dep <> all (deps_slugs))
+$body$;
+
+comment on function pgflow.reference_problems(pgflow.steps, text[]) is
+  'What is wrong with the references of a subflow step, as far as its flow tells';

@@ -1,0 +1,89 @@
+"""The references of a subflow step lead to steps that have an output there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster_pgflow.errors import InvalidReference, Problem
+from dagster_pgflow.expressions.references import INPUT, ITEM, Reference, references_in
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.validation.rule import KnownFlows
+from dagster_pgflow.validation.types.outputs import references_of, texts_in
+
+
+def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
+    """Check what subflow steps receive and return; final steps only of flows that are known."""
+    slugs = {step.slug for step in flow.steps}
+    for step in flow.steps:
+        if isinstance(step, SubflowStep):
+            yield from _malformed(step)
+            yield from _of_input(step, slugs)
+            inner = None if known is None or step.flow == flow.slug else known.get(step.flow)
+            yield from _of_output(step, inner)
+
+
+def _malformed(step: SubflowStep) -> Iterator[Problem]:
+    over = step.over if step.over is not None and step.over.startswith("$") else None
+    templates: dict[str, Any] = {"input": step.input, "output": step.output, "over": over}
+    for field, template in templates.items():
+        for place, text in texts_in(template, f"steps.{step.slug}.{field}"):
+            try:
+                list(references_in(text))
+            except InvalidReference as invalid:
+                yield Problem("invalid-reference", place, str(invalid))
+
+
+def _of_input(step: SubflowStep, slugs: set[str]) -> Iterator[Problem]:
+    places = [
+        *texts_in(step.input, f"steps.{step.slug}.input"),
+        *texts_in(step.over, f"steps.{step.slug}.over"),
+    ]
+    for place, text in places:
+        for found in references_of(text):
+            if found.root == ITEM and (step.over is None or place.endswith(".over")):
+                yield _no_item(step, place, found)
+            if found.step is None or found.step in step.depends_on:
+                continue
+            advice = (
+                f'add "{found.step}" to its depends_on'
+                if found.step in slugs - {step.slug}
+                else "it can refer to steps that it depends on, and to $input"
+            )
+            yield Problem(
+                "reference-to-no-dependency",
+                place,
+                f'{found} refers to "{found.step}", which step "{step.slug}" does not depend on;'
+                f" {advice}.",
+            )
+
+
+def _no_item(step: SubflowStep, place: str, found: Reference) -> Problem:
+    return Problem(
+        "reference-to-no-item",
+        place,
+        f"{found} has no item to refer to here; only the input of a step that runs over a list has"
+        f' one: give step "{step.slug}" an over, or refer to something else.',
+    )
+
+
+def _of_output(step: SubflowStep, inner: Flow | None) -> Iterator[Problem]:
+    final = None if inner is None or not inner.steps else [one.slug for one in leaves(inner)]
+    for place, text in texts_in(step.output, f"steps.{step.slug}.output"):
+        for found in references_of(text):
+            if found.root == ITEM:
+                yield _no_item(step, place, found)
+            elif found.root == INPUT:
+                yield Problem(
+                    "reference-to-flow-input",
+                    place,
+                    f'{found} cannot be part of what step "{step.slug}" returns; refer to final'
+                    f' steps of flow "{step.flow}": $nodes.<final step>.',
+                )
+            elif final is not None and found.step not in final:
+                yield Problem(
+                    "reference-to-no-final-step",
+                    place,
+                    f'{found} refers to "{found.step}", which is no final step of flow'
+                    f' "{step.flow}"; use one of: {", ".join(final)}.',
+                )

@@ -1,0 +1,100 @@
+"""What a subflow step gives its flow can be what that flow takes, as far as schemas tell."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.expressions.references import NODES
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import JsonSchema, SubflowStep
+from dagster_pgflow.validation.rule import KnownFlows
+from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType
+from dagster_pgflow.validation.types.misfits import Misfit, misfits
+from dagster_pgflow.validation.types.outputs import Outputs, Sources, lost_references, type_of
+
+LIST = JsonType({"type": "array"})
+
+
+def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
+    """Check the input of each subflow step, with a mapping and without."""
+    steps, outputs = by_slug(flow), Outputs(known or {})
+    for step in flow.steps:
+        if not isinstance(step, SubflowStep) or step.flow == flow.slug:
+            continue
+        sources = Sources(outputs.received_by(step, steps), _as_sent(flow.input_schema))
+        if step.over is not None:
+            items = type_of(_list_of(step.over), sources)
+            yield from _no_list(step, items, sources)
+            sources = Sources(sources.nodes, sources.flow_input, items.elements)
+        path = f"steps.{step.slug}.input"
+        for place, sentence in lost_references(step.input, sources, path):
+            yield Problem("reference-leads-nowhere", place, sentence)
+        inner = known.get(step.flow) if known is not None else None
+        if inner is not None:
+            for misfit in misfits(_given(step, sources), _as_sent(inner.input_schema)):
+                yield _problem(step, misfit, path)
+
+
+def _as_sent(schema: JsonSchema | None) -> JsonType:
+    """Return the type of a flow's input: who sends it may send more than the schema lists."""
+    return ANYTHING if schema is None else JsonType(schema, schema, is_open=True)
+
+
+def _list_of(over: str) -> str:
+    return over if over.startswith("$") else f"${NODES}.{over}"
+
+
+def _no_list(step: SubflowStep, items: JsonType, sources: Sources) -> Iterator[Problem]:
+    path = f"steps.{step.slug}.over"
+    for place, sentence in lost_references(_list_of(step.over or ""), sources, path):
+        yield Problem("reference-leads-nowhere", place, sentence)
+    for misfit in misfits(items, LIST):
+        message = f'Step "{step.slug}" runs over {step.over}, which {misfit.reason}.'
+        yield Problem("over-is-no-list", path, message)
+
+
+def _given(step: SubflowStep, sources: Sources) -> JsonType:
+    if step.input is not None:
+        return type_of(step.input, sources)
+    if step.over is not None:
+        return sources.item
+    if not step.depends_on:
+        return sources.flow_input
+    # A dependency that is skipped has no field.
+    received = {
+        "type": "object",
+        "properties": dict(sources.nodes),
+        "additionalProperties": False,
+    }
+    return JsonType(received)
+
+
+def _problem(step: SubflowStep, misfit: Misfit, path: str) -> Problem:
+    code = {
+        "unknown-field": "unknown-input-field",
+        "missing-field": "missing-input-field",
+        "wrong-type": "wrong-input-type",
+    }[misfit.kind]
+    what = f'"{".".join(misfit.place)}"' if misfit.place else "it"
+    stated = f'Step "{step.slug}" cannot give flow "{step.flow}" this input'
+    message = f"{stated}: {what} {misfit.reason}"
+    if step.input is None and step.over is not None:
+        message += f". It is an item of {step.over}; add an input that picks from $item"
+    elif step.input is None and step.depends_on:
+        shown = ", ".join(f"{slug}: ..." for slug in dict.fromkeys(step.depends_on))
+        message += f". Without a mapping it is {{{shown}}}; add an input that picks the fields"
+    return Problem(code, _place(step.input, misfit, path), f"{message}.")
+
+
+def _place(template: Any, misfit: Misfit, path: str) -> str:
+    """Return where in the mapping something stands; below a reference nothing does."""
+    for name in misfit.place:
+        match template:
+            case dict() if name in template:
+                template, path = template[name], f"{path}.{name}"
+            case list() if name.isdecimal():
+                template, path = template[int(name)], f"{path}[{name}]"
+            case _:
+                break
+    return path

@@ -1,0 +1,169 @@
+"""Why a value cannot be what is wanted, as far as the types of both tell for certain."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from jsonschema import Draft202012Validator
+from referencing import Registry
+
+from dagster_pgflow.validation.types.json_type import JsonType, kind_of, may_be, nearest
+
+MisfitKind = Literal["unknown-field", "missing-field", "wrong-type"]
+Place = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """One thing that does not fit.
+
+    Attributes:
+        kind: What it is.
+        place: Keys and indexes down to it.
+        reason: The end of a sentence about what is there.
+    """
+
+    kind: MisfitKind
+    place: Place
+    reason: str
+
+    def within(self, name: str) -> "Misfit":
+        """Return what this is when seen from one level further out."""
+        return replace(self, place=(name, *self.place))
+
+
+def misfits(given: JsonType, wanted: JsonType) -> tuple[Misfit, ...]:
+    """Return why no value of one type is of another; nothing when some may be.
+
+    Args:
+        given: What arrives.
+        wanted: What it should be: a type whose schema is plain JSON.
+    """
+    return _Comparison().between(given, wanted)
+
+
+class _Comparison:
+    """Compares each pair of types once: types may contain themselves."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Misfit, ...]] = {}
+
+    def between(self, given: JsonType, wanted: JsonType) -> tuple[Misfit, ...]:
+        given, wanted = given.resolved(), wanted.resolved()
+        if given.is_anything or wanted.is_anything or given.schema is False:
+            return ()
+        pair = id(given.schema), id(wanted.schema)
+        if pair not in self._known:
+            # Whoever comes here again on the way has no news.
+            self._known[pair] = ()
+            self._known[pair] = self._between(given, wanted)
+        return self._known[pair]
+
+    def _between(self, given: JsonType, wanted: JsonType) -> tuple[Misfit, ...]:
+        if given.parts:
+            opened = (replace(part.resolved(), is_open=True) for part in given.parts)
+            return next(filter(None, (self.between(part, wanted) for part in opened)), ())
+        if given.alternatives:
+            return _least([self.between(one, wanted) for one in given.alternatives])
+        shared = [kind for kind in given.kinds if may_be(wanted.kinds, kind)]
+        if not shared:
+            return (_wrong_kind(given, wanted),)
+        found = list(_of_value(given, wanted))
+        if shared == ["object"]:
+            found += self._of_fields(given, wanted)
+        elif shared == ["array"]:
+            found += self._of_elements(given, wanted)
+        for part in wanted.parts:
+            found += [one for one in self.between(given, part) if one.kind != "unknown-field"]
+        if not found and wanted.alternatives:
+            found = [*_least([self.between(given, one) for one in wanted.alternatives])]
+            if [one.kind for one in found if not one.place] == ["wrong-type"]:
+                return (_wrong_kind(given, wanted),)
+        return tuple(dict.fromkeys(found))
+
+    def _of_fields(self, given: JsonType, wanted: JsonType) -> Iterator[Misfit]:
+        for name in wanted.required:
+            if name not in given.fields and _has_no_others(given):
+                yield Misfit("missing-field", (), f'lacks "{name}", which is required')
+        always = [name for name in given.fields if name in given.required]
+        for name in always:
+            if name in wanted.fields:
+                is_there = given.part(given.fields[name])
+                inner = self.between(is_there, wanted.part(wanted.fields[name]))
+                yield from (one.within(name) for one in inner)
+            else:
+                yield from self._of_unlisted(name, given, wanted)
+
+    def _of_unlisted(self, name: str, given: JsonType, wanted: JsonType) -> Iterator[Misfit]:
+        """Look at a field that the wanted type does not list."""
+        unused = [field for field in wanted.fields if field not in given.fields]
+        meant = nearest(name, unused)
+        match wanted.others:
+            case "any":
+                return
+            case "unsaid" if not given.is_written or meant is None or wanted.parts:
+                return
+            case "unsaid" | "none":
+                listed = ", ".join(wanted.fields) or "(none)"
+                advice = f'"{meant}" may be meant' if meant else f"the fields are {listed}"
+                yield Misfit("unknown-field", (name,), f"is no field of it; {advice}")
+            case schema:
+                inner = self.between(given.part(given.fields[name]), wanted.part(schema))
+                yield from (one.within(name) for one in inner)
+
+    def _of_elements(self, given: JsonType, wanted: JsonType) -> Iterator[Misfit]:
+        items = wanted.schema.get("items")
+        if items is None or "prefixItems" in wanted.schema:
+            return
+        written = given.schema.get("prefixItems")
+        if isinstance(written, list):
+            for index, one in enumerate(written):
+                inner = self.between(given.part(one), wanted.part(items))
+                yield from (misfit.within(str(index)) for misfit in inner)
+            return
+        for misfit in self.between(given.part(given.schema.get("items", True)), wanted.part(items)):
+            yield misfit.within("*")
+
+
+def _wrong_kind(given: JsonType, wanted: JsonType) -> Misfit:
+    return Misfit("wrong-type", (), f"is {given.shown}, but must be {wanted.shown}")
+
+
+def _has_no_others(given: JsonType) -> bool:
+    """Say whether an object has no fields besides those that its schema lists."""
+    return given.others == "none" or (given.others == "unsaid" and not given.is_open)
+
+
+def _of_value(given: JsonType, wanted: JsonType) -> Iterator[Misfit]:
+    """Hold a value that is known, or is one of some, against the schema."""
+    if "const" in given.schema:
+        values = [given.schema["const"]]
+    elif isinstance(given.schema.get("enum"), list):
+        values = given.schema["enum"]
+    else:
+        return
+    reasons = [_breach(value, wanted) for value in values]
+    if values and all(reasons):
+        yield Misfit("wrong-type", (), f"does not fit: {reasons[0]}")
+
+
+def _breach(value: Any, wanted: JsonType) -> str:
+    """Return why a value breaks a schema; nothing when it fits, or the schema cannot be used."""
+    if kind_of(value) in ("object", "array"):
+        return ""
+    whole = wanted.whole if isinstance(wanted.whole, dict | bool) else True
+    try:
+        # With its own registry jsonschema would open the URLs, and files, that a schema names.
+        validator = Draft202012Validator(whole, registry=Registry()).evolve(schema=wanted.schema)
+        errors = [error.message for error in validator.iter_errors(value)]
+    except Exception:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
+        return ""
+    return errors[0] if errors else ""
+
+
+def _least(found: Sequence[tuple[Misfit, ...]]) -> tuple[Misfit, ...]:
+    """Return what keeps a value from the alternative that it comes closest to, if from all."""
+    if not all(found):
+        return ()
+    inside = [misfits for misfits in found if misfits[0].place or misfits[0].kind != "wrong-type"]
+    return min(inside or found, key=len)

@@ -1,0 +1,131 @@
+import re
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.validation.validate import validate
+from tests.postgres import Session
+
+
+@pytest.fixture(autouse=True)
+def flows(sql: Session) -> None:
+    """A flow to contain, and one with a subflow step whose failure step is still to come."""
+    sql("select pgflow.create_flow('child'), pgflow.add_step('child', 'one')")
+    sql("select pgflow.create_flow('f'), pgflow.add_step('f', 'a')")
+    sql(subflow("s", "on_failure => 'mend'"))
+
+
+def subflow(slug: str, arguments: str, flow: str = "f") -> str:
+    return (
+        f"select pgflow.add_step('{flow}', '{slug}', step_type => 'subflow',"
+        f" subflow_slug => 'child', {arguments})"
+    )
+
+
+def test_the_failure_step_is_added_after_the_step_that_names_it(sql: Session) -> None:
+    sql("select pgflow.add_step('f', 'mend', '{s,a}')")
+    sql("select pgflow.add_step('f', 'mend', '{s,a}')")
+    sql(subflow("s", "on_failure => 'mend'"))
+    assert sql.value("select status from pgflow.start_flow('f')") == "queued"
+
+
+def test_a_flow_whose_failure_step_never_came_cannot_start_and_leaves_no_request(
+    sql: Session,
+) -> None:
+    told = (
+        'Flow "f" cannot start: step "s" of flow "f" goes on with "mend" when it fails, which does'
+        " not exist; add it."
+    )
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match=re.escape(told)):
+        sql("select pgflow.start_flow('f')")
+    assert sql.value("select count(*) from pgflow.runs") == 0
+
+
+def test_neither_can_a_flow_that_contains_it(sql: Session) -> None:
+    sql("select pgflow.create_flow('outer')")
+    sql("select pgflow.add_step('outer', 'inner', step_type => 'subflow', subflow_slug => 'f')")
+    told = 'Flow "outer" cannot start: step "s" of flow "f" goes on with "mend"'
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match=re.escape(told)):
+        sql("select pgflow.start_flow('outer')")
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint", "told"),
+    [
+        (
+            "select pgflow.add_step('f', 'mend', '{a}')",
+            "failure_step_depends_on_its_subflow",
+            'Step "mend" of flow "f" goes on when "s" fails, so it must depend on it; add "s" to',
+        ),
+        (
+            "select pgflow.add_step('f', 'mend', '{s}', step_type => 'map')",
+            "failure_step_is_no_map",
+            'goes on when "s" fails, but is a map step; let a single or subflow step do it.',
+        ),
+        (
+            subflow("t", "on_failure => 't'"),
+            "failure_step_is_another_step",
+            'Step "t" of flow "f" cannot go on with itself when it fails; name another step',
+        ),
+        (
+            subflow("t", "on_failure => 'a'"),
+            "failure_step_depends_on_its_subflow",
+            'goes on with "a" when it fails, which was added before it and so does not depend on',
+        ),
+        (
+            subflow("t", "on_failure => 'mend'"),
+            "failure_step_belongs_to_one_subflow",
+            'goes on with "mend" when it fails, and so does step "s"; give each a failure step',
+        ),
+        (
+            subflow("t", "on_failure => '1st'"),
+            "steps_step_slug_check",
+            'goes on with "1st", which is no valid step slug.',
+        ),
+        (
+            "select pgflow.add_step('f', 't', on_failure => 'u')",
+            "only_subflow_steps_go_on_after_failure",
+            "says what goes on when its flow fails, but is no subflow step; leave on_failure out.",
+        ),
+    ],
+)
+def test_any_other_failure_step_is_refused_with_a_sentence_and_leaves_nothing(
+    sql: Session, statement: str, constraint: str, told: str
+) -> None:
+    definition = sql.value("select pgflow.flow_definition('f')")
+    with pytest.raises(psycopg2.errors.CheckViolation, match=re.escape(told)) as caught:
+        sql(statement)
+    assert caught.value.diag.constraint_name == constraint
+    assert sql.value("select pgflow.flow_definition('f')") == definition
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "code"),
+    [
+        ("delete from pgflow.deps", "does not depend on it; add that dependency", "not-behind"),
+        (
+            "update pgflow.steps set step_type = 'map' where step_slug = 'mend'",
+            "is a map step; let a single or subflow step do it",
+            "is-a-map",
+        ),
+        ("update pgflow.steps set on_failure = 'z' where step_slug = 's'", "not exist", "unknown"),
+    ],
+)
+def test_what_plain_sql_breaks_is_told_at_the_start_and_found_by_the_rules(
+    sql: Session, builder: FlowBuilder, change: str, told: str, code: str
+) -> None:
+    sql("select pgflow.add_step('f', 'mend', '{s}')")
+    assert validate(builder.get_flow("f"), {"child": builder.get_flow("child")}) == ()
+    sql(change)
+    with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState, match=told):
+        sql("select pgflow.start_flow('f')")
+    problems = validate(builder.get_flow("f"))
+    assert [problem.code for problem in problems] == [f"failure-step-{code}"]
+
+
+def test_plain_sql_cannot_give_two_subflows_one_failure_step(sql: Session) -> None:
+    sql(subflow("t", "on_failure => 'other'"))
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="belongs_to_one_subflow"):
+        sql("update pgflow.steps set on_failure = 'mend' where step_slug = 't'")
