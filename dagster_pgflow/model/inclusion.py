@@ -101,8 +101,7 @@ class Inclusion(BaseModel):
 
     def host_deps_of(self, step: Step) -> tuple[str, ...]:
         """Return the steps of the host that a step of the fragment is to depend on."""
-        is_entry = step.slug in self.fragment.entries
-        return tuple(dict.fromkeys(self.depends_on.values())) if is_entry else ()
+        return tuple(self.depends_on.values()) if step.slug in self._entries else ()
 
     def conditions_of(self, step: Step) -> Mapping[str, str | None]:
         """Return the conditions in CEL of a step as they are in the host.
@@ -114,6 +113,10 @@ class Inclusion(BaseModel):
         return {
             field: renamed_condition(text, names, roots) for field, text in step.expressions.items()
         }
+
+    @cached_property
+    def _entries(self) -> frozenset[str]:
+        return frozenset(self.fragment.entries)
 
     @cached_property
     def _slugs(self) -> Mapping[str, str]:
@@ -147,7 +150,8 @@ class Inclusion(BaseModel):
         if isinstance(step, SubflowStep):
             changes |= {
                 "input": with_steps_renamed(step.input, names),
-                "on_failure": step.on_failure and names[step.on_failure],
+                "over": names.get(step.over or "", with_steps_renamed(step.over, names)),
+                "on_failure": step.on_failure and self.slug_of(step.on_failure),
             }
         if isinstance(step, HandledStep):
             changes["handler"] = step.handler or f"{self.fragment.slug}.{step.slug}"

@@ -64,7 +64,7 @@ def _inside(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
                 )
         if isinstance(step, SubflowStep) and step.on_failure and step.on_failure not in known:
             yield Problem(
-                "unknown-failure-step",
+                "failure-step-unknown",
                 f"steps.{step.slug}.on_failure",
                 f'The failure of step "{step.slug}" leads to "{step.on_failure}", which is no step'
                 f' of fragment "{fragment.slug}"; add that step to it, and make it an exit.',
@@ -129,7 +129,7 @@ def _exits(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
             message = f'Exit "{name}" of fragment "{fragment.slug}" is step "{slug}", which it has'
             yield Problem("unknown-exit-step", f"exits.{name}", f"{message} not.")
         if name not in targets:
-            message = f'Exit "{name}" of fragment "{fragment.slug}" leads nowhere; name in exits'
+            message = f'Exit "{name}" of fragment "{fragment.slug}" is not wired; name in exits'
             message += " the steps that depend on it, or [] if none does."
             yield Problem("unwired-exit", f"exits.{name}", message)
     for name, slugs in targets.items():
@@ -138,8 +138,9 @@ def _exits(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
             message += f" {_list(fragment.exits)}."
             yield Problem("undeclared-exit", f"exits.{name}", message)
         yield from _unknown_steps(f"exits.{name}", slugs, host)
+    exits = inclusion.exits_of
     for step in host:
-        deps = with_more(step, inclusion.exits_of.get(step.slug, ()))
+        deps = with_more(step, exits.get(step.slug, ()))
         # What was wrong before is not of our making.
         if isinstance(step, MapStep) and len(deps) > max(1, len(set(step.depends_on))):
             yield _second_source(f'Map step "{step.slug}"', "exits", deps)

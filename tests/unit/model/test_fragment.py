@@ -197,6 +197,28 @@ def test_a_subflow_step_maps_from_the_new_slugs_and_fails_into_one() -> None:
     assert step_of(flow, "p_pay") == written.steps[0]
 
 
+@pytest.mark.parametrize(
+    ("written", "renamed"),
+    [
+        ("cart", "p_cart"),
+        ("$nodes.cart.items", "$nodes.p_cart.items"),
+        ("$input.cart", "$input.cart"),
+        ("order", "a"),
+        (None, None),
+    ],
+)
+def test_a_subflow_runs_over_the_list_of_the_step_that_it_named(
+    written: str | None, renamed: str | None
+) -> None:
+    once = Fragment("f", entry=["cart", "each"]).step("cart")
+    once = once.subflow("each", "x", depends_on="cart", over=written, input={"it": "$item.cart"})
+    step = step_of(included(once, depends_on={"order": "a"}), "p_each")
+    assert step.model_dump(include={"over", "input"}) == {
+        "over": renamed,
+        "input": {"it": "$item.cart"},
+    }
+
+
 def test_a_fragment_may_know_what_comes_before_it_by_a_name_of_its_own() -> None:
     once = (
         Fragment("f")
@@ -220,6 +242,8 @@ def test_a_step_of_the_flow_may_be_called_like_one_of_the_fragment() -> None:
     flow = included(once)
     assert step_of(flow, "p_x").run_if == "deps.a.ok"
     assert step_of(flow, "p_a").run_if == "deps.p_x.ok"
+    failing = Fragment("f").subflow("x", "other", on_failure="a").step("a", depends_on="x")
+    assert step_of(included(failing), "p_x").model_dump()["on_failure"] == "p_a"
 
 
 def test_an_entry_may_be_named_and_other_root_steps_then_wait_for_nothing() -> None:

@@ -60,7 +60,7 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
             PLAIN.subflow("t", "other", on_failure="b"),
             (
                 'steps.t.on_failure: The failure of step "t" leads to "b", which is no step'
-                ' of fragment "f"; add that step to it, and make it an exit. [unknown-failure-step]'
+                ' of fragment "f"; add that step to it, and make it an exit. [failure-step-unknown]'
             ),
         ),
         (
@@ -105,7 +105,7 @@ def test_a_fragment_without_steps_has_no_entry() -> None:
         (
             {"exits": None},
             (
-                'exits.out: Exit "out" of fragment "f" leads nowhere; name in exits the'
+                'exits.out: Exit "out" of fragment "f" is not wired; name in exits the'
                 " steps that depend on it, or [] if none does. [unwired-exit]"
             ),
         ),
