@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_pgflow.compat import DynamicCollectDependencyDefinition
 from dagster_pgflow.compiler.compile import plan_of
-from dagster_pgflow.compiler.emit_ops import OpEmitter
+from dagster_pgflow.compiler.emit_ops import OpEmitter, op_definition_name
 from dagster_pgflow.compiler.plan import (
     FanIn,
     Feed,
@@ -22,7 +22,7 @@ from dagster_pgflow.compiler.plan import (
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
 
@@ -116,8 +116,8 @@ class GraphEmitter:
             each = in_items or node.step.over is not None
             return self.subflow_graph(self._flows[node.step.flow], in_items=each)
         # The same op may stand in two graphs of one flow; Dagster wants it to be one object.
-        make = partial(self._ops.emit, flow, node)
-        name = op_name(flow.slug, node.name)
+        make = partial(self._ops.emit, flow, node, in_items=in_items)
+        name = op_definition_name(flow.slug, node.name, in_items=in_items)
         return self._op_definitions.get(name) or self._op_definitions.setdefault(name, make())
 
 

@@ -56,8 +56,14 @@ class OpEmitter:
         self._json_type = json_type
         self._resource_keys = resource_keys | {PGFLOW_KEY}
 
-    def emit(self, flow: Flow, node: OpNode) -> dg.OpDefinition:
-        """Return the op of a node."""
+    def emit(self, flow: Flow, node: OpNode, *, in_items: bool = False) -> dg.OpDefinition:
+        """Return the op of a node.
+
+        Args:
+            flow: The flow that the node belongs to.
+            node: The node.
+            in_items: Whether the flow, or one around it, runs once for each item of a list.
+        """
         outs: dict[str, dg.Out | dg.DynamicOut] = {
             RESULT_OUTPUT: dg.Out(self._json_type, io_manager_key=IO_MANAGER_KEY)
         }
@@ -67,9 +73,11 @@ class OpEmitter:
                 io_manager_key=IO_MANAGER_KEY,
                 description=_what_is_sent(fed),
             )
-        work = OpWork(flow, node.step, node.sources, node.feeds, self._flows, self._handlers)
+        work = OpWork(
+            flow, node.step, node.sources, node.feeds, self._flows, self._handlers, in_items
+        )
         return dg.OpDefinition(
-            name=op_name(flow.slug, node.name),
+            name=op_definition_name(flow.slug, node.name, in_items=in_items),
             compute_fn=body_of(node.role, work),
             ins={name: dg.In(self._json_type) for name in node.inputs},
             outs=outs,
@@ -101,6 +109,13 @@ class OpEmitter:
             f"**No handler.** This code location registers no handler `{wanted}`;"
             " the step will fail until it does."
         )
+
+
+def op_definition_name(flow_slug: str, node_name: str, *, in_items: bool) -> str:
+    """Return the name of an op; the same step is another op where its flow runs for items."""
+    name = op_name(flow_slug, node_name)
+    # No other op has a name that ends in __0.
+    return f"{name}__0" if in_items else name
 
 
 def _what_is_sent(fed: MapStep | SubflowStep) -> str:

@@ -28,17 +28,33 @@ def batches_of(
         given: The flow input for a root map, `{dep: output}` otherwise, or `Skipped`.
         facts: What its conditions in CEL may ask.
     """
-    try:
-        admitted = check(frame, step, given, facts)
-        if isinstance(admitted, Skipped):
-            return [admitted]
-        elements = _elements(frame, step, admitted)
-    except (ConditionNotMet, TypeViolation) as error:
-        return [Batch(0, (), str(error))]
+    whole = whole_list_of(frame, step, given, facts)
+    if isinstance(whole, Skipped) or whole.error is not None:
+        return [whole]
     # One delay for the whole step, wherever and one after the other its ops may run.
     delay = step.options.start_delay
     not_before = time.time() + delay if delay else None
-    return [replace(batch, not_before=not_before) for batch in split(step, elements)]
+    return [replace(batch, not_before=not_before) for batch in split(step, whole.values)]
+
+
+def whole_list_of(
+    frame: Frame, step: MapStep, given: Any, facts: Facts | None = None
+) -> Batch | Skipped:
+    """Return all elements of a map step, why it is skipped, or why it cannot run.
+
+    Args:
+        frame: The flow that the map step belongs to.
+        step: The map step.
+        given: The flow input for a root map, `{dep: output}` otherwise, or `Skipped`.
+        facts: What its conditions in CEL may ask.
+    """
+    try:
+        admitted = check(frame, step, given, facts)
+        if isinstance(admitted, Skipped):
+            return admitted
+        return Batch(0, tuple(_elements(frame, step, admitted)))
+    except (ConditionNotMet, TypeViolation) as error:
+        return Batch(0, (), str(error))
 
 
 def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:

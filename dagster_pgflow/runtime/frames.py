@@ -103,7 +103,7 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     if step.over is not None:
         received = from_wire(arrived)
         return received.values[0] if isinstance(received, Batch) else received
-    sources = sources_of(by_slug(parent.flow), step, flows)
+    sources = sources_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
     if _is_gathered(parent, step, sources, flows):
         return from_wire(arrived)
     if sources:
@@ -231,7 +231,7 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     """
     if frame.around is not None:
         parent, step = frame.around
-        sources = sources_of(by_slug(parent.flow), step, flows)
+        sources = sources_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
         is_fed = step.over is not None or _is_gathered(parent, step, sources, flows)
         if not sources and not is_fed:
             refuse_bad_input(parent, arrived, flows)

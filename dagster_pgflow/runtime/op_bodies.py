@@ -6,8 +6,8 @@ retries and failures.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, assert_never
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -25,7 +25,7 @@ from dagster_pgflow.names import (
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
-from dagster_pgflow.runtime.fan_out import batches_of, taken_over
+from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.op_execution import Execution, Inputs, OpWork, Role, TooEarly
@@ -59,7 +59,21 @@ def run_batch(execution: Execution) -> Any:
 
     Elements that an earlier attempt completed, or that must not be tried again, are left alone.
     """
-    batch = _received(execution)
+    return _run(execution, _received(execution))
+
+
+def run_whole_list(execution: Execution) -> Any:
+    """Run a map step's handler for each element of its list, where one op does it all.
+
+    Dagster 1.13 has no dynamic outputs inside a graph that is mapped itself.
+    """
+    step, given = execution.work.step, execution.gathered()
+    assert isinstance(step, MapStep)  # noqa: S101
+    done = _run(execution, whole_list_of(execution.frame, step, given, execution.facts))
+    return done if isinstance(done, Skipped) else list(done.values)
+
+
+def _run(execution: Execution, batch: Batch | Skipped) -> Batch | Skipped:
     if isinstance(batch, Skipped):
         return batch
     if batch.error is not None:
@@ -144,9 +158,18 @@ def shape_output(execution: Execution) -> Any:
     return [shaped_output(frame, step, child, returned) for returned in outputs]
 
 
+HELP: Mapping[Role, Work] = {
+    "fan_out": send_batches,
+    "collect": collect,
+    "items": send_items,
+    "gather": gather,
+    "output": shape_output,
+}
+
+
 def body_of(role: Role, work: OpWork) -> Body:
     """Return the function that Dagster calls when the op runs."""
-    does = _work_of(role, work.step)
+    does = _work_of(role, work)
 
     def body(context: dg.OpExecutionContext, inputs: Inputs) -> Iterator[Any]:
         execution = Execution(work, context, inputs)
@@ -179,22 +202,12 @@ def body_of(role: Role, work: OpWork) -> Body:
     return body
 
 
-def _work_of(role: Role, step: Step) -> Work:
-    match role:
-        case "step":
-            return run_batch if isinstance(step, MapStep) else run_single
-        case "fan_out":
-            return send_batches
-        case "collect":
-            return collect
-        case "gather":
-            return gather
-        case "items":
-            return send_items
-        case "output":
-            return shape_output
-        case _:
-            assert_never(role)
+def _work_of(role: Role, work: OpWork) -> Work:
+    if role != "step":
+        return HELP[role]
+    if not isinstance(work.step, MapStep):
+        return run_single
+    return run_whole_list if work.in_items else run_batch
 
 
 def _batches(
@@ -232,7 +245,9 @@ def _result(
         report = outcome.skipped(value, reports, execution.worker)
     else:
         report = outcome.completed(_wire(value), reports, execution.worker)
-    if sent:
+    if isinstance(execution.work.step, MapStep) and execution.work.in_items:
+        report["fans_out"] = {execution.work.step.slug: {"tasks": len(reports), "batches": 1}}
+    elif sent:
         report["fans_out"] = {
             fed.slug: _counts(batches)
             for step, batches in sent
@@ -290,13 +305,16 @@ def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
 def _failed_result(execution: Execution, value: Skipped, error: PgflowError) -> dg.Output[Any]:
     """Return the output of an op that failed where the flow around its subflow goes on."""
     execution.context.log.error("%s Subflow %s fails with it.", error, ".".join(value.step))
-    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=_failure_metadata(execution, error))
+    metadata = _failure_metadata(execution, error, {"failed_subflow": ".".join(value.step)})
+    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
 
 
-def _failure_metadata(execution: Execution, error: PgflowError) -> dict[str, Any]:
+def _failure_metadata(
+    execution: Execution, error: PgflowError, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     step = ".".join(execution.failed_path(error))
     report = outcome.failed(str(error), step, execution.tasks.reported, execution.worker)
-    report["step"] = ".".join(execution.path)
+    report |= {"step": ".".join(execution.path), **(more or {})}
     return {"failed": str(error), OUTCOME_KEY: dg.MetadataValue.json(report)}
 
 

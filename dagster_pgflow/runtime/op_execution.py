@@ -68,6 +68,7 @@ class OpWork:
         feeds: The map steps whose batches it sends out, or the subflow whose items.
         flows: Every flow of the code location by slug.
         handlers: Its handlers.
+        in_items: Whether the flow, or one around it, runs once for each item of a list.
     """
 
     flow: Flow
@@ -76,6 +77,7 @@ class OpWork:
     feeds: tuple[MapStep | SubflowStep, ...]
     flows: Flows
     handlers: HandlerRegistry
+    in_items: bool = False
 
     @cached_property
     def input_names(self) -> dict[Source, str]:

@@ -35,18 +35,22 @@ class Source:
     collected: bool = False
 
 
-def sources_of(steps: Mapping[str, Step], step: Step, flows: Flows) -> tuple[Source, ...]:
+def sources_of(
+    steps: Mapping[str, Step], step: Step, flows: Flows, *, in_items: bool = False
+) -> tuple[Source, ...]:
     """Return what a step receives, dependency by dependency.
 
     Args:
         steps: The steps of its flow by slug.
         step: The step.
         flows: Every flow that its flow contains.
+        in_items: Whether the flow, or one around it, runs once for each item of a list. There a
+            map step is one op, whose output is the whole list.
     """
     found: list[Source] = []
     for dep in dict.fromkeys(step.depends_on):
         upstream = steps[dep]
-        collected = isinstance(upstream, MapStep)
+        collected = isinstance(upstream, MapStep) and not in_items
         found += [Source(dep, path, collected) for path in output_paths(upstream, flows)]
     return tuple(found)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, SubflowStep
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.subflows import contained_flows
 
 
 def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
-    """Check what each `over` names, and that the flow inside has no lists of its own."""
+    """Check what each `over` names, and that no flow inside runs over a list too."""
     for step in flow.steps:
         if not isinstance(step, SubflowStep) or step.over is None:
             continue
@@ -21,22 +21,28 @@ def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
                 f'Step "{step.slug}" runs over "{step.over}", which it does not depend on; name a'
                 " dependency, or write a reference such as $nodes.cart.items or $input.orders.",
             )
-        if step.flow != flow.slug and known is not None and _has_lists(step.flow, known):
+        inner = _inner_list(step.flow, known or {})
+        if inner is not None:
             yield Problem(
-                "over-a-flow-with-lists",
+                "over-inside-over",
                 f"steps.{step.slug}.flow",
-                f'Step "{step.slug}" runs flow "{step.flow}" once for each item, but that flow runs'
-                " something once for each element itself; leave out one of the two.",
+                f'Step "{step.slug}" runs flow "{step.flow}" once for each item, and {inner} runs a'
+                " flow for each item too; Dagster has no lists in lists, so make that one a map"
+                " step, or flatten the list.",
             )
 
 
-def _has_lists(slug: str, known: Mapping[str, Flow]) -> bool:
-    """Say whether a flow, or one that it contains, runs anything once for each element."""
+def _inner_list(slug: str, known: Mapping[str, Flow]) -> str | None:
+    """Return the first step of a flow, or of one that it contains, that runs over a list."""
     if slug not in known:
-        return False
+        return None
     inside = [known[name] for name in contained_flows(known[slug], known) if name in known]
-    return any(
-        isinstance(step, MapStep) or (isinstance(step, SubflowStep) and step.over is not None)
-        for flow in inside
-        for step in flow.steps
+    return next(
+        (
+            f'step "{step.slug}" of flow "{flow.slug}"'
+            for flow in inside
+            for step in flow.steps
+            if isinstance(step, SubflowStep) and step.over is not None
+        ),
+        None,
     )

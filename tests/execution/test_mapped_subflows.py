@@ -226,3 +226,78 @@ def test_a_mapped_subflow_may_stand_in_a_subflow() -> None:
     flow = Flow("f").subflow("s", middle).step("after", "echo", depends_on="s")
     result = run(flow, [1, 2], others=[middle, CHILD], handlers=HANDLERS)
     assert result.outputs["after"] == {"s": {"each": [3, 5]}}
+
+
+def test_maps_inside_an_item_run_in_one_op_with_the_same_outputs() -> None:
+    child = (
+        Flow("child", max_attempts=1)
+        .step("numbers", "echo")
+        .map("twice", "double", depends_on="numbers")
+        .map("again", "double", depends_on="twice", pipelined=True)
+        .step("both", "echo", depends_on=["twice", "again"])
+    )
+    result = mapped([[1, 2], [], [3]], child=child)
+    assert [one["both"] for one in result.outputs["after"]["each"]] == [
+        {"twice": [2, 4], "again": [4, 8]},
+        {"twice": [], "again": []},
+        {"twice": [6], "again": [12]},
+    ]
+    assert result.executions["each.twice"] == 3
+
+
+@pytest.mark.parametrize("start", ["root", "leaf"])
+def test_a_map_may_begin_and_end_the_flow_of_an_item(start: str) -> None:
+    child = Flow("child").map("m", "double")
+    if start == "leaf":
+        child = Flow("child").step("a", "echo").map("m", "double", depends_on="a")
+    result = mapped([[1, 2], [3]], child=child, output="$nodes.m")
+    assert result.outputs["after"] == {"each": [[2, 4], [6]]}
+
+
+def test_an_element_that_fails_inside_an_item_is_named_with_both_indexes() -> None:
+    child = Flow("child", max_attempts=1).map("double")
+    result = mapped([[1], [1, 13]], child=child)
+    assert 'step "each[1].double[1]" (flow "child", attempt 1)' in result.error
+
+
+def test_finished_elements_inside_an_item_are_not_run_again() -> None:
+    calls: list[str] = []
+
+    def flaky(value: int, ctx: StepContext) -> int:
+        calls.append(ctx.task_path)
+        if value == 2 and ctx.attempt == 1:
+            raise ValueError
+        return value
+
+    child = Flow("child", base_delay=0).map("m", "flaky")
+    flow = Flow("f").subflow("each", child, over="$input")
+    assert run(flow, [[1, 2]], others=[child], handlers={"flaky": flaky}).success
+    assert calls == ["each[0].m[0]", "each[0].m[1]", "each[0].m[1]"]
+
+
+def test_conditions_and_errors_of_maps_inside_an_item_mean_what_they_always_mean() -> None:
+    child = (
+        Flow("child", max_attempts=1)
+        .step("numbers", "echo")
+        .map(
+            "m", "double", depends_on="numbers", run_if="size(deps.numbers) < 3 && flow_input != []"
+        )
+        .map("c", "double", depends_on="numbers", collect_errors=True)
+        .step("seen", "echo", depends_on=["m", "c"])
+    )
+    result = mapped([[1, 13], [1, 2, 3]], child=child, output="$nodes.seen", on_failure=None)
+    assert not result.success
+    fine = mapped([[1, 2, 3], [5]], child=child, output="$nodes.seen")
+    assert fine.outputs["after"]["each"] == [{"c": [2, 4, 6]}, {"m": [10], "c": [10]}]
+
+
+def test_the_same_flow_runs_as_a_job_as_a_subflow_and_for_items_in_one_location() -> None:
+    child = Flow("child").step("a", "echo").map("m", "double", depends_on="a")
+    flow = (
+        Flow("f")
+        .subflow("once", child, input={"x": 1}, if_={"never": 1})
+        .subflow("each", child, over="$input", output="$nodes.m")
+        .step("after", "echo", depends_on="each")
+    )
+    result = run(flow, [[1]], others=[child], handlers=HANDLERS)
+    assert result.outputs["after"] == {"each": [[2]]}

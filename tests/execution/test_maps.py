@@ -126,7 +126,7 @@ def test_a_root_map_over_what_is_no_list_fails_the_run_and_names_the_flow() -> N
 
 @pytest.mark.parametrize(
     ("elements", "batch_size", "ops"),
-    [(5, 2, 3), (4, 4, 1), (3, 100, 1), (3, 1, 3), (101, None, 21)],
+    [(5, 2, 3), (4, 4, 1), (3, 100, 1), (3, 1, 3), (101, None, 17)],
 )
 def test_a_batch_of_elements_is_one_op(elements: int, batch_size: int | None, ops: int) -> None:
     flow = Flow("f").map("m", "index", batch_size=batch_size)

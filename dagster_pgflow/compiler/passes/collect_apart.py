@@ -37,6 +37,8 @@ FanOuts = frozenset[str]
 
 def collect_apart(plan: Plan, around: Surroundings) -> Plan:
     """Put a collecting helper behind each map step that is joined with such a step."""
+    if around.in_items:
+        return plan
     senders = _senders(plan)
     behind = _behind_fan_outs(plan, senders, around.flows)
     joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
@@ -83,10 +85,15 @@ def _behind_fan_outs(plan: Plan, senders: Mapping[str, str], flows: Flows) -> di
         found = frozenset[str]().union(*(behind[wire.node] for wire in _wires(node)))
         if node.name in senders:
             found |= {senders[node.name]}
-        if isinstance(node, GraphNode) and contains_maps(flows[node.step.flow], flows):
+        if isinstance(node, GraphNode) and _fans_out_inside(node, flows):
             found |= {f"{node.name}: inside"}
         behind[node.name] = found
     return behind
+
+
+def _fans_out_inside(node: GraphNode, flows: Flows) -> bool:
+    # What runs for each item of a list has no fan-outs of its own.
+    return node.step.over is None and contains_maps(flows[node.step.flow], flows)
 
 
 def _senders(plan: Plan) -> dict[str, str]:

@@ -21,7 +21,7 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
     collectors: list[Node] = []
     outputs: dict[tuple[str, ...], Wire] = {}
     for leaf in leaves(plan.flow):
-        if isinstance(leaf, MapStep):
+        if isinstance(leaf, MapStep) and not around.in_items:
             collectors.append(collector(leaf))
             outputs[leaf.slug,] = Wire(collectors[-1].name, RESULT_OUTPUT)
             continue

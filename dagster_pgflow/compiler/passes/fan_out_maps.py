@@ -2,6 +2,8 @@
 
 Where that is no op that may have dynamic outputs (the flow input, another map, a subflow), a
 helper op in between sends them out. A pipelined map step takes over the batches of the map before.
+In a graph that is mapped itself, Dagster 1.13 allows no dynamic outputs: there one op runs all of
+the list.
 """
 
 from collections import defaultdict
@@ -18,8 +20,10 @@ from dagster_pgflow.names import (
 )
 
 
-def fan_out_maps(plan: Plan, _around: Surroundings) -> Plan:
+def fan_out_maps(plan: Plan, around: Surroundings) -> Plan:
     """Feed each map step by batches."""
+    if around.in_items:
+        return plan
     single = {node.step.slug: node.name for node in plan.nodes if _can_fan_out(node)}
     feeds: dict[str, list[MapStep]] = defaultdict(list)
     nodes: list[Node] = []

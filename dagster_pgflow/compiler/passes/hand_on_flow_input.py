@@ -25,7 +25,7 @@ def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
         return node
     asks = (
         _handler_asks(plan, node, around)
-        or any(map(_condition_asks, _answers_for(node)))
+        or any(map(_condition_asks, _answers_for(node, around)))
         or _mapping_asks(node)
     )
     if not asks:
@@ -40,9 +40,10 @@ def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
     return handler is not None and handler.wants_context
 
 
-def _answers_for(node: OpNode) -> Iterable[Step]:
+def _answers_for(node: OpNode, around: Surroundings) -> Iterable[Step]:
     """Return the steps whose conditions an op looks at."""
-    is_own = node.role == "gather" or (node.role == "step" and not isinstance(node.step, MapStep))
+    is_fed = isinstance(node.step, MapStep) and not around.in_items
+    is_own = node.role == "gather" or (node.role == "step" and not is_fed)
     return (node.step, *node.feeds) if is_own else node.feeds
 
 

@@ -49,7 +49,7 @@ def place_steps(plan: Plan, around: Surroundings) -> Plan:
 
 
 def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
-    sources = sources_of(steps, step, around.flows)
+    sources = sources_of(steps, step, around.flows, in_items=around.in_items)
     wires = {source: _wire(source, steps[source.dep], around) for source in sources}
     name = dagster_name(step.slug)
     if isinstance(step, SubflowStep):
