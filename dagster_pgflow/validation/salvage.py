@@ -108,7 +108,8 @@ def _changed(value: Any, place: Place, change: Callable[[Any], Any]) -> Any:
 
 def _without(value: Any, places: Sequence[Place]) -> Any:
     """Return a value without what stands at some places; nothing when that is all of it."""
-    if () in places:
+    # A place below what has no places inside is that of a key: `{0: None}` is no JSON.
+    if () in places or (places and not isinstance(value, dict | list)):
         return None
     if not places:
         return value

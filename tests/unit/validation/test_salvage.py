@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_pgflow.errors import InvalidFlow
@@ -107,6 +107,7 @@ def test_no_document_causes_a_traceback(document: Any) -> None:
 
 
 @given(st.sampled_from(places_in(GOOD)), anything)
+@example(("input_schema",), {0: None})
 def test_no_wrong_value_causes_a_traceback(place: tuple[Any, ...], value: Any) -> None:
     reads_or_refuses(broken(place, lambda holder, key: holder.__setitem__(key, value)))
 
