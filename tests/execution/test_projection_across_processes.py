@@ -46,7 +46,7 @@ def world(
 
 def run_elsewhere(flow: str) -> None:
     """Runs a flow in another process, to its end."""
-    start_elsewhere(flow).wait(60)
+    start_elsewhere(flow).wait(180)
 
 
 def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
@@ -80,7 +80,7 @@ def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) 
     [run] = world.instance.get_runs()
     world.instance.report_run_canceling(run)
     process.send_signal(signal.SIGINT)
-    process.wait(60)
+    process.wait(180)
     world.settle()
     row = world.one("runs")
     assert (row["status"], row["completed_at"]) == ("cancelled", None)
@@ -100,7 +100,7 @@ def test_a_killed_worker_is_told_as_soon_as_dagster_knows(world: World, tmp_path
     process = start_elsewhere("f")
     poll((tmp_path / "begun").exists, timeout=60)
     process.kill()
-    process.wait(60)
+    process.wait(180)
     world.project()
     assert world.one("runs")["status"] == "started"
     [run] = world.instance.get_runs()
@@ -286,7 +286,7 @@ def test_a_run_that_ends_between_two_attempts_tells_the_truth_of_each_task(
     assert world.tasks("m", "output") == [10, None, 30]
     assert world.by_path("remaining_tasks")["m"] == 1
     process.kill()
-    process.wait(60)
+    process.wait(180)
     [run] = world.instance.get_runs()
     match fate:
         case "cancelled":
@@ -321,7 +321,7 @@ def attempts_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
 def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
     """Does what "re-execute from failure" does in the UI, after a repair."""
     (folder / "repaired").touch()
-    start_elsewhere("f", dagster_run_id).wait(60)
+    start_elsewhere("f", dagster_run_id).wait(180)
     runs = world.instance.get_runs()
     [second] = [run.run_id for run in runs if run.parent_run_id == dagster_run_id]
     return second
