@@ -83,6 +83,7 @@ class SubrunRow:
     subflow_slug: str
     run_index: int
     subrun_index: int
+    map_index: int | None
     status: StepStatus
     input: Json | None
     output: Json | None

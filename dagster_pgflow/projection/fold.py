@@ -9,14 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
-from uuid import UUID
 
 from dagster_pgflow.model.run_state import (
     STORED_AT_KEY,
     AttemptStatus,
     Json,
     LogEvent,
-    RunRow,
     RunState,
     RunStatus,
     StepRow,
@@ -26,7 +24,9 @@ from dagster_pgflow.model.run_state import (
     TaskStatus,
 )
 from dagster_pgflow.projection.attempts import Attempts
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, StepPlace, Task
+from dagster_pgflow.projection.created import created_step, created_subrun, queued_run, queued_task
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
+from dagster_pgflow.projection.received import received
 from dagster_pgflow.projection.sightings import moment
 from dagster_pgflow.runtime.values import Batch, error_element, from_wire
 
@@ -46,7 +46,7 @@ def fold(layout: Layout, events: Iterable[LogEvent], outputs: Outputs) -> RunSta
     """Return the rows that a run's events add up to.
 
     Args:
-        layout: The layout of the run.
+        layout: The layout of the run, with the items that its events tell of.
         events: All its events, in order; the first is `run.queued`.
         outputs: At least those that events name in `output_of`.
     """
@@ -65,19 +65,21 @@ class _Fold:
         for place in layout.steps.values():
             for dep in place.deps:
                 self._dependents[dep].append(place.path)
-        self._run = _queued_run(layout, queued)
-        self._subruns = {
-            path: _created_subrun(layout, scope, queued.timestamp)
-            for path, scope in layout.scopes.items()
-            if path != RUN_SCOPE
-        }
-        self._steps = {
-            path: _created_step(layout, place, queued.timestamp)
-            for path, place in layout.steps.items()
-        }
+        self._run = queued_run(layout, queued)
+        self._subruns: dict[str, SubrunRow] = {}
+        self._steps: dict[str, StepRow] = {}
+        self._create(None, queued.timestamp)
         self._tasks: dict[str, dict[int, TaskRow]] = defaultdict(dict)
         self._attempts = Attempts()
         self._error_elements: dict[Task, Json] = {}
+
+    def _create(self, within: str | None, at: datetime) -> None:
+        """Add what there is from the start, or as soon as a step knows its items."""
+        for scope in self._layout.scopes_within[within]:
+            if scope.path != RUN_SCOPE:
+                self._subruns[scope.path] = created_subrun(self._layout, scope, at)
+        for place in self._layout.steps_within[within]:
+            self._steps[place.path] = created_step(self._layout, place, at)
 
     def apply(self, event: LogEvent) -> None:
         thing, _, happened = event.event_type.partition(".")
@@ -120,20 +122,21 @@ class _Fold:
             completed_at=at if completed else None,
             failed_at=None if completed else at,
         )
-        for tasks in self._tasks.values():
-            for index, task in tasks.items():
-                if task.status in _UNFINISHED:
-                    tasks[index] = replace(task, status="cancelled", failed_at=at)
+        for path in self._tasks:
+            self._cancel_tasks(path, at)
 
     def _apply_to_subrun(self, event: LogEvent, happened: str) -> None:
-        path, at = event.event_data["step_path"], event.timestamp
-        row = replace(self._subruns[path], status=cast("StepStatus", happened), updated_at=at)
+        scope, at = self._layout.subruns[str(event.correlation_id)], event.timestamp
+        row = replace(self._subruns[scope.path], status=cast("StepStatus", happened), updated_at=at)
         if happened == "started":
-            self._subruns[path] = replace(row, started_at=at, input=self._input_of(path))
+            received = self._received(scope, event.event_data)
+            self._subruns[scope.path] = replace(row, started_at=at, input=received)
             return
-        self._subruns[path] = replace(
+        if happened == "completed" and scope.map_index is not None:
+            self._count_down(scope.step)
+        self._subruns[scope.path] = replace(
             row,
-            output=self._output_of_scope(path) if happened == "completed" else None,
+            output=self._output_of_scope(scope.path) if happened == "completed" else None,
             error_message=event.event_data.get("error"),
             completed_at=at,
         )
@@ -143,14 +146,12 @@ class _Fold:
         row = self._steps[path]
         match happened:
             case "queued":
-                self._steps[path] = replace(row, initial_tasks=data["tasks"])
-                for index in range(data["tasks"]):
-                    self._tasks[path].setdefault(index, self._new_task(path, index, at))
+                self._queue(row, data["tasks"], at)
                 return
             case "started":
                 row = replace(row, started_at=at, remaining_tasks=row.initial_tasks)
             case "completed":
-                row = self._completed_step(row, at)
+                row = self._completed_step(row, event)
             case "failed":
                 row = replace(row, failed_at=at, error_message=data.get("error"))
             case "skipped":
@@ -162,18 +163,37 @@ class _Fold:
                 )
             case "cancelled":
                 row = replace(row, failed_at=at)
+                self._cancel_tasks(path, at)
             case _:
                 return
         self._steps[path] = replace(row, status=cast("StepStatus", happened))
-        if happened in ("completed", "skipped"):
+        # What depends on a subflow that failed goes on, where its flow says so.
+        if happened in ("completed", "skipped") or "on_failure" in data:
             self._settle_dependents(path)
 
-    def _completed_step(self, row: StepRow, at: datetime) -> StepRow:
+    def _queue(self, step: StepRow, count: int, at: datetime) -> None:
+        """Add the tasks of a map step, or the subruns of a step that has items."""
+        path = step.step_path
+        self._steps[path] = replace(step, initial_tasks=count)
+        if self._layout.steps[path].has_items:
+            self._create(path, at)
+            return
+        for index in range(count):
+            self._tasks[path].setdefault(index, queued_task(step, index, at))
+
+    def _cancel_tasks(self, path: str, at: datetime) -> None:
+        for index, task in self._tasks[path].items():
+            if task.status in _UNFINISHED:
+                self._tasks[path][index] = replace(task, status="cancelled", failed_at=at)
+
+    def _completed_step(self, row: StepRow, event: LogEvent) -> StepRow:
         path = row.step_path
         tasks = self._tasks[path]
         place = self._layout.steps[path]
         output: Json | None
-        if place.is_subflow:
+        if place.has_output_op:
+            output = self._output_told(event.event_data)
+        elif place.is_subflow:
             output = self._output_of_scope(path) or Json(None)
         elif place.is_map:
             values = [
@@ -184,7 +204,13 @@ class _Fold:
         else:
             output = tasks[0].output if 0 in tasks else Json(_elsewhere(None))
         known = row.initial_tasks if row.initial_tasks is not None else len(tasks)
-        return replace(row, completed_at=at, initial_tasks=known, remaining_tasks=0, output=output)
+        return replace(
+            row,
+            completed_at=event.timestamp,
+            initial_tasks=known,
+            remaining_tasks=0,
+            output=output,
+        )
 
     def _settle_dependents(self, path: str) -> None:
         for dependent in self._dependents[path]:
@@ -197,7 +223,7 @@ class _Fold:
     def _apply_to_task(self, event: LogEvent, happened: str) -> None:
         path, at, data = str(event.correlation_id), event.timestamp, event.event_data
         index, step = data["task_index"], self._steps[path]
-        row = self._tasks[path].get(index) or self._new_task(path, index, at)
+        row = self._tasks[path].get(index) or queued_task(step, index, at)
         match happened:
             case "started":
                 self._attempts.begin(step, event)
@@ -247,14 +273,19 @@ class _Fold:
             self._steps[path] = replace(step, remaining_tasks=left)
 
     def _output_of_task(self, data: Mapping[str, Any], index: int) -> Json:
-        if "output" in data:
-            return Json(data["output"])
-        value = from_wire(self._outputs.get(data.get("output_of", ""), _elsewhere(None)))
-        if not isinstance(value, Batch):
-            return Json(value)
+        told = self._output_told(data)
+        value = told.value if "output" in data else from_wire(told.value)
+        if "output" in data or not isinstance(value, Batch):
+            return told
         place = index - value.start
         is_there = 0 <= place < len(value.values)
         return Json(value.values[place] if is_there else _elsewhere(None))
+
+    def _output_told(self, data: Mapping[str, Any]) -> Json:
+        """Return an output that an event holds, or says where to find."""
+        if "output" in data:
+            return Json(data["output"])
+        return Json(self._outputs.get(data.get("output_of", ""), _elsewhere(None)))
 
     def _output_of_scope(self, path: str) -> Json | None:
         """Return `{leaf: output}` over the completed final steps; nothing when there is none."""
@@ -265,103 +296,23 @@ class _Fold:
                 output[row.step_slug] = row.output.value
         return Json(output) if output else None
 
-    def _input_of(self, path: str) -> Json | None:
-        """Return what a subflow step gives its flow."""
-        place = self._layout.steps[path]
-        if place.deps:
-            rows = [self._steps[dep] for dep in place.deps]
-            return Json({row.step_slug: row.output.value for row in rows if row.output})
-        if place.scope == RUN_SCOPE:
-            return Json(self._run.input)
-        return self._subruns[place.scope].input
+    def _received(self, scope: Scope, data: Mapping[str, Any]) -> Json | None:
+        """Return what a subflow step gives its flow, as far as that can be known."""
+        if "input" in data:
+            return Json(data["input"])
+        if "output_of" in data:
+            return self._output_told(data)
+        place = self._layout.steps[scope.step]
+        is_top = place.scope == RUN_SCOPE
+        around = Json(self._run.input) if is_top else self._subruns[place.scope].input
+        rows = [self._steps[dep] for dep in place.deps]
+        given = Json({row.step_slug: row.output.value for row in rows if row.output})
+        return received(place, given if place.deps else around, around, scope.map_index)
 
     def _first_error(self, path: str) -> str | None:
         tasks = self._tasks[path]
         errors = (tasks[index].error_message for index in sorted(tasks))
         return next((error for error in errors if error), None)
-
-    def _new_task(self, path: str, index: int, at: datetime) -> TaskRow:
-        step = self._steps[path]
-        return TaskRow(
-            step_path=path,
-            task_index=index,
-            step_slug=step.step_slug,
-            flow_slug=step.flow_slug,
-            subrun_path=step.subrun_path,
-            status="queued",
-            attempts_count=0,
-            error_message=None,
-            output=None,
-            queued_at=at,
-            started_at=None,
-            completed_at=None,
-            failed_at=None,
-            last_worker_id=None,
-        )
-
-
-def _queued_run(layout: Layout, event: LogEvent) -> RunRow:
-    data = event.event_data
-    return RunRow(
-        run_id=event.run_id,
-        dagster_run_id=_uuid(data["dagster_run_id"]),
-        flow_slug=data["flow_slug"],
-        flow_version=data["flow_version"],
-        version_id=data["version_id"],
-        status="queued",
-        input=data["input"],
-        output=None,
-        error_message=None,
-        remaining_steps=len(layout.scopes[RUN_SCOPE].steps),
-        retry_of=_uuid(data["retry_of"]),
-        created_at=event.timestamp,
-        started_at=None,
-        completed_at=None,
-        failed_at=None,
-        updated_at=event.timestamp,
-    )
-
-
-def _created_subrun(layout: Layout, scope: Scope, at: datetime) -> SubrunRow:
-    parent = layout.scopes[scope.parent or RUN_SCOPE]
-    return SubrunRow(
-        subrun_path=scope.subrun_path,
-        parent_path=parent.subrun_path or None,
-        parent_step_slug=layout.steps[scope.path].step.slug,
-        subflow_slug=scope.flow_slug,
-        run_index=scope.run_index,
-        subrun_index=scope.subrun_index,
-        status="created",
-        input=None,
-        output=None,
-        error_message=None,
-        created_at=at,
-        started_at=None,
-        completed_at=None,
-        updated_at=at,
-    )
-
-
-def _created_step(layout: Layout, place: StepPlace, at: datetime) -> StepRow:
-    return StepRow(
-        step_path=place.path,
-        step_slug=place.step.slug,
-        flow_slug=place.flow_slug,
-        subrun_path=layout.scopes[place.scope].subrun_path or None,
-        step_type=place.step.type,
-        status="created",
-        skip_reason=None,
-        initial_tasks=None if place.is_map else 1,
-        remaining_tasks=None,
-        remaining_deps=len(place.deps),
-        output=None,
-        error_message=None,
-        created_at=at,
-        started_at=None,
-        completed_at=None,
-        failed_at=None,
-        skipped_at=None,
-    )
 
 
 def _elsewhere(location: str | None) -> dict[str, str | None]:
@@ -370,7 +321,3 @@ def _elsewhere(location: str | None) -> dict[str, str | None]:
 
 def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else moment(seconds)
-
-
-def _uuid(text: str | None) -> UUID | None:
-    return None if text is None else UUID(text)

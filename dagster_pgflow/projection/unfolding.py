@@ -10,7 +10,7 @@ from uuid import UUID
 
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
 from dagster_pgflow.projection.event_writer import EventWriter
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Task
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 _ENDINGS: Final = ("completed", "failed", "skipped", "cancelled")
@@ -35,6 +35,10 @@ class Unfolding:
         self._ended_steps: set[str] = set()
         self._ended_tasks: set[Task] = set()
         self._skipped_scopes: dict[str, tuple[SkipReason, str]] = {}
+        self._cancelled_scopes: set[str] = set()
+        self._caught: set[str] = set()
+        self._errors: dict[str, str] = {}
+        self._inputs: dict[str, Mapping[str, Any]] = {}
         self._run_has_started = False
         self._run_is_over = False
         self.failure: tuple[str, str] | None = None
@@ -55,9 +59,11 @@ class Unfolding:
         }
         for event in events:
             thing, _, happened = event.event_type.partition(".")
-            name: Any = event.event_data.get("step_path", event.correlation_id or RUN_SCOPE)
+            name: Any = event.correlation_id or RUN_SCOPE
             if thing == "task":
                 name = (name, event.event_data["task_index"])
+            elif thing == "subrun":
+                name = self._layout.subruns[name].path
             if happened == "started" or event.event_type == "task.retrying":
                 begun[thing][name] = event.event_id
             elif happened in _ENDINGS:
@@ -80,15 +86,19 @@ class Unfolding:
             "step.started", {}, parent=self._opener_of(scope), correlation=path
         )
 
+    def receive(self, path: str, data: Mapping[str, Any]) -> None:
+        """Remember what a subflow step gives its flow, where an op put that together."""
+        self._inputs[path] = data
+
     def _open_scope(self, path: str) -> None:
         if path in self._scope_openers or path in self._ended_scopes:
             return
-        self.open_step(path)
         scope = self._layout.scopes[path]
+        self.open_step(scope.step)
         self._scope_openers[path] = self._writer.write(
             "subrun.started",
-            {"step_path": path},
-            parent=self._step_openers.get(path),
+            {**_identity(scope), **self._inputs.get(path, {})},
+            parent=self._step_openers.get(scope.step),
             correlation=scope.subrun_path,
         )
 
@@ -151,14 +161,43 @@ class Unfolding:
 
     def complete_step(self, path: str, data: Mapping[str, Any]) -> None:
         """Write that a step has completed, and what follows from it."""
-        self._end_step(path, "completed", data)
+        if path in self._layout.scopes:
+            self._end_scope(path, "completed", {}, data)
+        else:
+            self._end_step(path, "completed", data)
 
-    def fail_step(self, path: str, error: str) -> None:
-        """Write that a step has failed, and with it every subrun around it."""
-        self.failure = self.failure or (path, error)
+    def fail(self, path: str, error: str, caught_by: str | None = None) -> None:
+        """Write that a step or an item has failed, and with it every subrun around it.
+
+        Args:
+            path: The step, or the item.
+            error: Why.
+            caught_by: The path of the subflow, or of its item, that fails with it while the flow
+                around it goes on.
+        """
+        if caught_by is not None:
+            self._caught.add(caught_by)
+        else:
+            self.failure = self.failure or (path, error)
         if path in self._layout.scopes:
             self._end_scope(path, "failed", {"error": error})
-        self._end_step(path, "failed", {"error": error})
+        if path in self._layout.steps:
+            self._end_step(path, "failed", {"error": error})
+
+    def cancel_step(self, path: str) -> None:
+        """Write that a step is not to run, because a subflow around it failed."""
+        for task in [task for task in self._task_openers if task[0] == path]:
+            self.end_task(task, "cancelled", {})
+        if path in self._layout.scopes:
+            self._end_scope(path, "cancelled", {})
+        else:
+            self._end_step(path, "cancelled", {})
+
+    def error_of_items(self, path: str) -> str | None:
+        """Return what failed the first of the items that failed, of a step that has items."""
+        failed = (scope for scope in self._errors if self._layout.scopes[scope].step == path)
+        first = min(failed, key=lambda scope: self._layout.scopes[scope].map_index or 0, default="")
+        return self._errors.get(first)
 
     def skip_step(self, path: str, reason: SkipReason, origin: str) -> None:
         """Write that a step is skipped, and what follows from it.
@@ -169,7 +208,7 @@ class Unfolding:
             origin: The path of the step where the skip began: this one or a subflow around it.
         """
         scope = self._layout.steps[path].scope
-        if origin == scope or scope.startswith(f"{origin}."):
+        if self._layout.is_inside(scope, origin):
             self._skipped_scopes[scope] = (reason, origin)
         told = reason if origin == path else "dependency_skipped"
         self._end_step(path, "skipped", {"skip_reason": told})
@@ -192,40 +231,69 @@ class Unfolding:
         if path in self._ended_steps:
             return
         self._ended_steps.add(path)
-        self._writer.write(f"step.{ending}", data, parent=self._cause_in(path), correlation=path)
-        scope = self._layout.steps[path].scope
-        if scope == RUN_SCOPE or self._run_is_over:
+        place = self._layout.steps[path]
+        is_caught = ending == "failed" and path in self._caught
+        told = {"on_failure": getattr(place.step, "on_failure", None)} if is_caught else {}
+        self._writer.write(
+            f"step.{ending}", {**data, **told}, parent=self._cause_in(path), correlation=path
+        )
+        if place.scope == RUN_SCOPE or self._run_is_over:
             return
-        if ending == "failed":
-            self._end_scope(scope, "failed", data)
-        elif self._ended_steps.issuperset(self._layout.scopes[scope].steps):
-            self._settle_scope(scope)
+        if ending == "failed" and not is_caught:
+            self._end_scope(place.scope, "failed", data)
+            return
+        if ending == "cancelled":
+            self._cancelled_scopes.add(place.scope)
+        if self._ended_steps.issuperset(self._layout.scopes[place.scope].steps):
+            self._settle_scope(place.scope)
 
     def _settle_scope(self, path: str) -> None:
         """End a scope whose steps have all ended; a skip from outside skips the scope itself."""
-        if path not in self._skipped_scopes:
+        scope = self._layout.scopes[path]
+        if path in self._cancelled_scopes:
+            self._end_scope(path, "cancelled", {})
+        elif path in self._skipped_scopes:
+            reason, origin = self._skipped_scopes[path]
+            told = reason if origin == scope.step else "dependency_skipped"
+            self._end_scope(path, "skipped", {"skip_reason": told})
+        elif scope.map_index is not None or not self._layout.steps[scope.step].has_output_op:
             self._end_scope(path, "completed", {})
-            return
-        reason, origin = self._skipped_scopes[path]
-        told = reason if origin == path else "dependency_skipped"
-        self._end_scope(path, "skipped", {"skip_reason": told})
 
-    def _end_scope(self, path: str, ending: Ending, data: Mapping[str, Any]) -> None:
+    def _end_scope(
+        self,
+        path: str,
+        ending: Ending,
+        data: Mapping[str, Any],
+        of_step: Mapping[str, Any] | None = None,
+    ) -> None:
+        """End a scope, and with it its step; other items go on beside one that has ended.
+
+        Args:
+            path: The scope.
+            ending: How.
+            data: What to tell about that.
+            of_step: What to tell about the end of its step, when that is something else.
+        """
         if path in self._ended_scopes:
             return
         if ending in ("completed", "failed"):
             self._open_scope(path)
         self._ended_scopes.add(path)
+        scope = self._layout.scopes[path]
         self._writer.write(
             f"subrun.{ending}",
-            {"step_path": path, **data},
-            parent=self._scope_openers.get(path) or self._cause_in(path),
-            correlation=self._layout.scopes[path].subrun_path,
+            {**_identity(scope), **data},
+            parent=self._scope_openers.get(path) or self._cause_in(scope.step),
+            correlation=scope.subrun_path,
         )
+        if ending == "failed":
+            self._errors[path] = data["error"]
+        if scope.map_index is not None and (ending != "failed" or path in self._caught):
+            return
         if ending == "skipped":
-            self.skip_step(path, *self._skipped_scopes[path])
+            self.skip_step(scope.step, *self._skipped_scopes[path])
         else:
-            self._end_step(path, ending, data)
+            self._end_step(scope.step, ending, data if of_step is None else of_step)
 
     def _cause_in(self, path: str) -> UUID:
         """Return what a step began with, or else what the innermost scope around it did."""
@@ -233,5 +301,12 @@ class Unfolding:
 
     def _opener_of(self, scope: str) -> UUID:
         while scope not in self._scope_openers:
-            scope = self._layout.steps[scope].scope
+            scope = self._layout.scopes[scope].parent or RUN_SCOPE
         return self._scope_openers[scope]
+
+
+def _identity(scope: Scope) -> dict[str, Any]:
+    """Return what every event about a subrun says."""
+    slug = scope.step.rpartition(".")[2]
+    told = {"step_path": scope.step, "label": f"Subrun #{scope.run_index} of step {slug}"}
+    return told if scope.map_index is None else {**told, "map_index": scope.map_index}

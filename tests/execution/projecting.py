@@ -21,6 +21,7 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
 )
 from dagster_pgflow.names import TAG_RUN_ID
+from dagster_pgflow.projection.announcements import items_told
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.layout import layout_of
 from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
@@ -171,10 +172,11 @@ class World:
         events = self.tables.events(run_id)
         told = events[0].event_data
         tree = self.sources.definitions.tree(told["flow_slug"], told["watermark"])
+        items = items_told(layout_of(told["flow_slug"], tree), events)
         projector = Projector(self.instance, self.sources, pins_of(self.sources))
         runs = [UUID(told["dagster_run_id"])]
         outputs = projector._outputs(events, runs)
-        return fold(layout_of(told["flow_slug"], tree), events, outputs)
+        return fold(layout_of(told["flow_slug"], tree, items), events, outputs)
 
     def _rows(
         self, kind: Any, table: str, condition: str, run_id: str, **special: str

@@ -9,7 +9,7 @@ __all__ = ["world"]
 
 INNER = Flow("inner").step("x").map("m")
 MIDDLE = Flow("middle").subflow("in", "inner").step("y")
-STRICT = Flow("strict", input_schema={"type": "array"}).step("x")
+STRICT = Flow("strict", input_schema={"properties": {"a": {"type": "array"}}}).step("x")
 HANDLERS = {name: lambda value: value for name in ("a", "x", "m", "y")}
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import AttemptRow, LogEvent, RunState
+from dagster_pgflow.projection.announcements import items_seen
 from dagster_pgflow.projection.events import narrate
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.layout import Layout, layout_of
@@ -67,7 +68,9 @@ class Story:
     @property
     def layout(self) -> Layout:
         """Where everything stands."""
-        return layout_of(self.flows[0].slug, self.tree)
+        slug = self.flows[0].slug
+        items = items_seen(layout_of(slug, self.tree), self.sightings)
+        return layout_of(slug, self.tree, items)
 
     @property
     def tree(self) -> dict[str, Version]:

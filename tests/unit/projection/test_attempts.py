@@ -6,8 +6,9 @@ from typing import Any
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import AttemptRow, Json, RunState, StepRow
-from dagster_pgflow.projection.events import cut_short, finished_in
+from dagster_pgflow.projection.events import cut_short
 from dagster_pgflow.projection.fold import fold
+from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.runtime.values import error_element
 from tests.unit.projection.telling import (
     NOON,

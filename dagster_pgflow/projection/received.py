@@ -1,0 +1,39 @@
+"""What a subflow step gives its flow, found out once more from the rows of a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster_pgflow.errors import ReferenceFailed
+from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled
+from dagster_pgflow.model.run_state import Json
+from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.projection.layout import StepPlace
+
+
+def received(
+    place: StepPlace, given: Json | None, around: Json | None, index: int | None
+) -> Json | None:
+    """Return the input of a subrun; none where a mapping leads nowhere, or into what is not here.
+
+    Args:
+        place: The subflow step.
+        given: What it received itself.
+        around: The input of the flow that it belongs to.
+        index: The index of the item, where the flow runs once for each.
+    """
+    step = place.step
+    if not isinstance(step, SubflowStep) or (step.input is None and index is None):
+        return given
+    values: dict[str, Any] = {} if around is None else {INPUT: around.value}
+    values[NODES] = given.value if place.deps and given is not None else {}
+    try:
+        if index is not None:
+            values[ITEM] = _list_of(step, values)[index]
+        return Json(values[ITEM] if step.input is None else filled(step.input, values))
+    except (ReferenceFailed, LookupError, TypeError):
+        return None
+
+
+def _list_of(step: SubflowStep, values: Mapping[str, Any]) -> Any:
+    over = step.over or ""
+    return filled(over if over.startswith("$") else f"${NODES}.{over}", values)
