@@ -125,11 +125,9 @@ class Inclusion(BaseModel):
     def _names_for(self, step: Step) -> Mapping[str, str]:
         """Return the slugs in the host of all that a step may name.
 
-        What a step depends on goes first: a step of the host may be called like another one here.
+        What an entry waits for goes first: it may be called like another step of the fragment.
         """
-        from_host = self.depends_on if self.host_deps_of(step) else {}
-        own = {dep: self.slug_of(dep) for dep in step.depends_on}
-        return {**self._slugs, **from_host, **own}
+        return {**self._slugs, **(self.depends_on if self.host_deps_of(step) else {})}
 
     def _has_deps(self, step: Step) -> bool:
         """Say whether a step receives outputs by the names of steps, and not the flow input."""

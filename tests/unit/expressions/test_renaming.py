@@ -50,6 +50,8 @@ def test_a_name_in_the_place_of_a_step_is_renamed(text: str, renamed: str) -> No
         "deps.checks.check",
         "output.deps.check",
         "output['deps'].check == 1",
+        "output[0].deps.check == 1",
+        "{'deps': 1}.deps == 1",
         "flow_input.check == flow_input.input.check",
         "ctx.params.check",
         "output == 'deps.check'",

@@ -157,6 +157,11 @@ def test_a_map_step_that_is_an_entry_has_one_dependency() -> None:
     ]
 
 
+def test_what_was_wrong_with_the_flow_before_is_not_told_here() -> None:
+    broken = HOST.map("n", depends_on=["a", "b"]).step("o", depends_on="gone")
+    assert len(broken.include(PLAIN, "p", exits={"out": "b"}).steps) == 6
+
+
 def test_an_entry_cannot_know_two_dependencies_by_one_name() -> None:
     fed = Fragment("f", entry="t").step("a").step("t", depends_on="a")
     assert refusals(fed, depends_on="a", exits={}) == [
