@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.inclusion import Inclusion, with_more
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import SLUG_RULE, is_valid_slug
+from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.names import NAMES_KEY, SLUG_RULE, is_valid_slug
 
 
 def problems_of_inclusion(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
@@ -107,8 +107,9 @@ def _entries(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
 
 
 def _entry(inclusion: Inclusion, step: Step) -> Iterator[Problem]:
+    kept = step.params.get(NAMES_KEY, {}) if isinstance(step, SingleStep) else {}
     for name in inclusion.depends_on:
-        if name in step.depends_on:
+        if name in (*step.depends_on, *kept.values()):
             yield Problem(
                 "ambiguous-dependency",
                 "depends_on",

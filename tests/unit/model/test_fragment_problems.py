@@ -173,6 +173,15 @@ def test_an_entry_cannot_know_two_dependencies_by_one_name() -> None:
     assert HOST.include(fed, "p", depends_on={"order": "a"}).steps[-1].depends_on == ("p_a", "a")
 
 
+def test_a_name_from_a_fragment_inside_counts_too() -> None:
+    inner = Fragment("inner").step("ask")
+    outer = Fragment("outer", entry="in_ask").step("load")
+    outer = outer.include(inner, "in", depends_on={"who": "load"})
+    [told] = refusals(outer, depends_on={"who": "a"}, exits={})
+    assert 'Entry "in_ask" would depend on two steps that it knows as "who"' in told
+    assert len(HOST.include(outer, "p", depends_on={"whom": "a"}).steps) == 5
+
+
 def test_the_slugs_must_be_free() -> None:
     taken = HOST.step("p_s")
     with pytest.raises(InvalidFlow) as refused:
