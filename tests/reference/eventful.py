@@ -14,7 +14,16 @@ from tests.reference.interpreter import StepEnd, Told, interpret
 
 CANDIDATES = 5
 MOST_OPS = 120
-TASK_THINGS = ("together", "ended apart", "waits", "map", "failing", "exhausted", "pipelined")
+TASK_THINGS = (
+    "together",
+    "ended apart",
+    "waits",
+    "map",
+    "failing",
+    "exhausted",
+    "pipelined",
+    "outlived",
+)
 
 Thing = tuple[Hashable, ...]
 
@@ -95,26 +104,11 @@ def _things_asked(step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thi
 def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:
     if not isinstance(step, SingleStep | MapStep):
         return
-    waits = end.waits().values()
-    for batch in end.batches:
-        tasks = [end.tasks[index] for index in batch]
-        together = "together" if len(tasks) > 1 else "alone"
-        yield together, len(end.batches) > 1, end.status, end.skip_reason
-        yield together, frozenset((task.status, task.attempts) for task in tasks)
-        if len({task.attempts for task in tasks}) > 1 and len(tasks) > 1:
-            yield "ended apart", end.status, frozenset(task.status for task in tasks)
-        hows = step.params.get("how", [""])
-        failing = {
-            hows[index % len(hows)]
-            for index in batch
-            if end.tasks[index].status == "failed" or end.tasks[index].attempts > 1
-        }
-        if failing:
-            yield "failing", together, frozenset(failing), end.status
+    yield from _things_of_batches(step, end)
     if any(task.status == "failed" for task in end.tasks):
         collects = isinstance(step, MapStep) and step.collect_errors
         yield "exhausted", step.type, step.when_exhausted, collects, len(end.tasks) > 1
-    if len(set(waits)) > 1:
+    if len(set(end.waits().values())) > 1:
         yield "waits", len(end.tasks) > 1
     if isinstance(step, MapStep) and end.tasks:
         statuses = frozenset(task.status for task in end.tasks)
@@ -122,3 +116,25 @@ def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:
         if step.pipelined:
             yield "pipelined", end.status, end.skip_reason, statuses, len(end.batches) > 1
         yield "of size", end.batch_size, len(end.tasks) > 100
+
+
+def _things_of_batches(step: SingleStep | MapStep, end: StepEnd) -> Iterator[Thing]:
+    hows = step.params.get("how", [""])
+    for batch in end.batches:
+        tasks = [end.tasks[index] for index in batch]
+        together = "together" if len(tasks) > 1 else "alone"
+        yield together, len(end.batches) > 1, end.status, end.skip_reason
+        yield together, frozenset((task.status, task.attempts) for task in tasks)
+        if len({task.attempts for task in tasks}) > 1:
+            yield "ended apart", end.status, frozenset(task.status for task in tasks)
+        failing = {
+            hows[index % len(hows)]
+            for index in batch
+            if end.tasks[index].status == "failed" or end.tasks[index].attempts > 1
+        }
+        if failing:
+            yield "failing", together, frozenset(failing), end.status
+        behind = max((task.attempts for task in end.tasks[batch.stop :]), default=0)
+        if any(task.status == "failed" and task.attempts <= behind for task in tasks):
+            # What is tried no more often than those behind it does not end last.
+            yield "outlived", end.status, end.skip_reason
