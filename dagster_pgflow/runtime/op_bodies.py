@@ -304,7 +304,7 @@ def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
 
 def _failed_result(execution: Execution, value: Skipped, error: PgflowError) -> dg.Output[Any]:
     """Return the output of an op that failed where the flow around its subflow goes on."""
-    execution.context.log.error("%s Subflow %s fails with it.", error, ".".join(value.step))
+    execution.context.log.error('Subflow "%s" fails: %s', ".".join(value.step), error)
     metadata = _failure_metadata(execution, error, {"failed_subflow": ".".join(value.step)})
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
 
