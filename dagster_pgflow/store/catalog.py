@@ -5,8 +5,8 @@ with `version_id <= W`, unless that version says "deleted". What is read at a wa
 changes, whatever is defined later: versions are immutable, and their ids become visible in order.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -34,11 +34,13 @@ class PinnedFlow:
         flow: The definition.
         version: Counts the versions of this flow from 1.
         version_id: Counts the versions of all flows.
+        subflow_versions: The version of each flow that a step of this one runs.
     """
 
     flow: Flow
     version: int
     version_id: int
+    subflow_versions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _pinned_flows(rows: Sequence[RowMapping]) -> dict[str, PinnedFlow]:
             flow=parse_flow(row["definition"]),
             version=row["version"],
             version_id=row["version_id"],
+            subflow_versions=row["subflow_versions"],
         )
         for row in rows
     }

@@ -14,14 +14,12 @@ from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep, WhenExhaust
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
+from dagster_pgflow.store.flows_around import broken_around, tree_at
 from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
 from dagster_pgflow.store.step_columns import step_columns
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
 from dagster_pgflow.validation.validate import parse_flow, validate
-
-NEWEST = 2**63 - 1
-"""A watermark above all versions."""
 
 
 @dataclass(frozen=True)
@@ -218,15 +216,19 @@ class FlowBuilder:
             The version number of each flow by slug.
 
         Raises:
-            InvalidFlow: With every problem of every flow; nothing was changed.
+            InvalidFlow: With every problem of every flow, and of stored flows that contain one of
+                them as it was before; nothing was changed.
         """
         given = _by_slug(flows)
         with self._database.transaction() as transaction:
+            watermark = int(transaction.fetch_value("fetch_watermark"))
             _refuse_problems(given, known_flows(transaction, given))
             # Everybody locks flows in this order, and the log of versions last: no deadlocks.
             for slug in sorted(given):
                 _store(transaction, given[slug])
-            return {slug: _publish(transaction, slug) for slug in given}
+            published = {slug: _publish(transaction, slug) for slug in given}
+            _refuse_broken(broken_around(transaction, given, watermark), ", ".join(given))
+            return published
 
 
 def _flow_columns(flow: Flow) -> dict[str, Any]:
@@ -260,8 +262,7 @@ def known_flows(transaction: Transaction, given: Mapping[str, Flow]) -> dict[str
     stored: dict[str, Flow] = {}
     for slug in sorted(named - given.keys()):
         if slug not in stored:
-            rows = transaction.fetch_all("fetch_tree", flow_slug=slug, watermark=NEWEST)
-            stored |= {row["flow_slug"]: parse_flow(row["definition"]) for row in rows}
+            stored |= tree_at(transaction, slug)
     return {**stored, **given}
 
 
@@ -278,6 +279,14 @@ def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> No
         for problem in found
     ]
     raise InvalidFlow(", ".join(problems), named)
+
+
+def _refuse_broken(found: Iterable[tuple[str, Problem]], changed: str) -> None:
+    problems = [
+        Problem(problem.code, f"{slug}.{problem.path}", problem.message) for slug, problem in found
+    ]
+    if problems:
+        raise InvalidFlow(changed, problems)
 
 
 def replace_flow(transaction: Transaction, flow: Flow) -> int:

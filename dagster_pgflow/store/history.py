@@ -1,6 +1,7 @@
 """The versions that a flow has had."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from dagster_pgflow.errors import UnknownFlow
@@ -18,12 +19,14 @@ class FlowVersion:
         version_id: Counts the versions of all flows.
         created_at: When it was published.
         flow: The definition; none when this version says that the flow was deleted.
+        subflow_versions: The version of each flow that a step of this one runs, by slug.
     """
 
     version: int
     version_id: int
     created_at: datetime
     flow: Flow | None
+    subflow_versions: Mapping[str, int] = field(default_factory=dict)
 
 
 class FlowHistory:
@@ -55,9 +58,17 @@ class FlowHistory:
                 row["version_id"],
                 row["created_at"],
                 None if row["definition"] is None else parse_flow(row["definition"]),
+                row["subflow_versions"],
             )
             for row in rows
         )
+
+    def subflow_versions(self, flow_slug: str, version: int) -> dict[str, int]:
+        """Return the version of each flow that a version of a flow runs, by slug."""
+        found: dict[str, int] | None = self._database.fetch_value(
+            "fetch_subflow_versions", flow_slug=flow_slug, version=version
+        )
+        return found or {}
 
     def newest_version(self, flow_slug: str) -> int:
         """Return the number of the newest version of a flow.

@@ -144,7 +144,7 @@ order by flow_slug collate "C";
 -- name: fetch_tree
 -- A flow and every flow that it contains, as of a watermark.
 with recursive contained as (
-  select head.flow_slug, head.version, head.version_id, head.definition
+  select head.flow_slug, head.version, head.version_id, head.definition, head.subflow_versions
   from (select cast(:flow_slug as text) as slug) as wanted
   cross join lateral (
     select flow_version.*
@@ -155,7 +155,7 @@ with recursive contained as (
   ) as head
   where head.definition is not null
   union
-  select head.flow_slug, head.version, head.version_id, head.definition
+  select head.flow_slug, head.version, head.version_id, head.definition, head.subflow_versions
   from contained
   cross join lateral (
     select distinct step.definition ->> 'flow' as slug
@@ -171,13 +171,13 @@ with recursive contained as (
   ) as head
   where head.definition is not null
 )
-select flow_slug, version, version_id, definition from contained;
+select flow_slug, version, version_id, definition, subflow_versions from contained;
 
 -- name: fetch_flows
 -- Every flow that was live at a watermark.
-select flow_slug, version, version_id, definition
+select flow_slug, version, version_id, definition, subflow_versions
 from (
-  select distinct on (flow_slug) flow_slug, version, version_id, definition
+  select distinct on (flow_slug) flow_slug, version, version_id, definition, subflow_versions
   from pgflow.flow_versions
   where version_id <= :watermark
   order by flow_slug, version_id desc

@@ -322,7 +322,7 @@ def test_a_stored_flow_can_be_broken_by_a_new_subflow_no_more_than_by_sql(
     builder.define_flow(Flow("f").subflow("s", "child"))
     builder.define_flow(Flow("child").map("m").step("after", depends_on="m"))
     assert [type(step) for step in builder.get_flow("child").steps] == [MapStep, SingleStep]
-    assert sql.value("select count(*) from pgflow.flow_versions") == 3
+    assert sql.value("select count(*) from pgflow.flow_versions") == 4
 
 
 def test_the_time_of_creation_survives_a_new_definition(builder: FlowBuilder, sql: Session) -> None:

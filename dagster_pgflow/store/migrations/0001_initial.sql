@@ -251,6 +251,7 @@ create table pgflow.flow_versions (
   definition jsonb,
   content_hash text,
   created_at timestamptz not null default clock_timestamp(),
+  subflow_versions jsonb not null default '{}',
   constraint flow_versions_pkey primary key (version_id),
   constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
   constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
@@ -262,6 +263,8 @@ comment on table pgflow.flow_versions is
   'Every definition that a flow ever had, for ever; version_ids become visible in their order';
 comment on column pgflow.flow_versions.version is 'Counts the versions of one flow from 1';
 comment on column pgflow.flow_versions.definition is 'The flow as JSON; null says that it was deleted';
+comment on column pgflow.flow_versions.subflow_versions is
+  'The version of each flow that a step of this one runs, by slug';
 
 -- 0250_unpublished_flows.sql
 -- A row lives only inside the transaction that touched the flow: it is gone at commit.
@@ -709,6 +712,19 @@ $$;
 comment on function pgflow.refuse_subflow_cycle(text) is
   'Raises, with the way, when a flow reaches itself through subflow steps';
 
+-- 0424_content_hash.sql
+create function pgflow.content_hash(definition jsonb) returns text
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select encode(sha256(convert_to(definition::text, 'UTF8')), 'hex')
+$$;
+
+comment on function pgflow.content_hash(jsonb) is
+  'What two definitions have in common only when they are the same';
+
 -- 0425_newest_version.sql
 create function pgflow.newest_version(flow_slug text) returns pgflow.flow_versions
 language sql
@@ -725,40 +741,146 @@ $$;
 comment on function pgflow.newest_version(text) is
   'The newest version of a flow, which may say that it was deleted; null when it never existed';
 
--- 0430_publish_flow.sql
-create function pgflow.publish_flow(flow_slug text) returns pgflow.flow_versions
+-- 0426_subflow_versions_of.sql
+create function pgflow.subflow_versions_of(flow_slug text) returns jsonb
+language sql
+stable
+set search_path to ''
+as $$
+  select coalesce(jsonb_object_agg(inner_flow.slug, newest.version), '{}')
+  from (
+    select distinct step.subflow_slug as slug
+    from pgflow.steps as step
+    where step.flow_slug = subflow_versions_of.flow_slug and step.subflow_slug is not null
+  ) as inner_flow
+  cross join lateral pgflow.newest_version(inner_flow.slug) as newest
+  where newest.definition is not null
+$$;
+
+comment on function pgflow.subflow_versions_of(text) is
+  'The newest version of each flow that a step of this one runs, by slug';
+
+-- 0427_flows_around.sql
+create function pgflow.flows_around(flow_slugs text[]) returns text[]
+language sql
+stable
+set search_path to ''
+as $$
+  with recursive around (slug) as (
+    select unnest(flow_slugs)
+    union
+    select step.flow_slug
+    from around
+    join pgflow.steps as step on step.subflow_slug = around.slug
+  )
+  select coalesce(array_agg(around.slug), '{}') from around
+$$;
+
+comment on function pgflow.flows_around(text[]) is
+  'These flows and all that contain one of them';
+
+-- 0428_publish_version.sql
+create function pgflow.publish_version(flow_slug text) returns void
 language plpgsql
 set search_path to ''
 as $$
 <<this>>
 declare
-  definition constant jsonb := pgflow.flow_definition(publish_flow.flow_slug);
-  content_hash constant text := encode(sha256(convert_to(definition::text, 'UTF8')), 'hex');
-  newest pgflow.flow_versions;
+  definition constant jsonb := pgflow.flow_definition(publish_version.flow_slug);
+  content_hash constant text := pgflow.content_hash(definition);
+  subflow_versions constant jsonb := pgflow.subflow_versions_of(publish_version.flow_slug);
+  newest constant pgflow.flow_versions := pgflow.newest_version(publish_version.flow_slug);
 begin
-  delete from pgflow.unpublished_flows as unpublished
-  where unpublished.flow_slug = publish_flow.flow_slug;
+  if newest.content_hash is distinct from this.content_hash
+    or (definition is not null and newest.subflow_versions <> this.subflow_versions)
+  then
+    insert into pgflow.flow_versions (
+      flow_slug, version, definition, content_hash, subflow_versions
+    )
+    values (
+      publish_version.flow_slug, coalesce(newest.version, 0) + 1,
+      this.definition, this.content_hash, this.subflow_versions
+    );
+  end if;
+end
+$$;
 
-  newest := pgflow.newest_version(publish_flow.flow_slug);
-  if newest.content_hash is not distinct from this.content_hash then
-    return newest;
+comment on function pgflow.publish_version(text) is
+  'Adds a version when the flow, or the version of a flow that it runs, is another than before';
+
+-- 0429_changed_flows.sql
+create function pgflow.changed_flows(flow_slug text) returns text[]
+language plpgsql
+set search_path to ''
+as $$
+declare
+  touched text[];
+begin
+  -- Marks of other transactions are invisible: these are flows that this one has touched.
+  with mark as (
+    delete from pgflow.unpublished_flows as unpublished returning unpublished.flow_slug
+  )
+  select array_agg(flow.slug) into touched
+  from (
+    select mark.flow_slug from mark union select changed_flows.flow_slug
+  ) as flow (slug);
+  return array(
+    select flow.slug
+    from unnest(touched) as flow (slug)
+    where (pgflow.newest_version(flow.slug)).content_hash
+      is distinct from pgflow.content_hash(pgflow.flow_definition(flow.slug))
+  );
+end
+$$;
+
+comment on function pgflow.changed_flows(text) is
+  'Which of a flow, and all that this transaction touched, differ from their newest version';
+
+-- 0430_publish_flow.sql
+create function pgflow.publish_flow(flow_slug text) returns pgflow.flow_versions
+language plpgsql
+set search_path to ''
+as $$
+declare
+  changed text[];
+  waiting text[];
+  ready text[];
+  slug text;
+begin
+  changed := pgflow.changed_flows(publish_flow.flow_slug);
+  if changed = '{}' then
+    return pgflow.newest_version(publish_flow.flow_slug);
   end if;
 
   -- Held until commit: whoever sees a version_id sees all smaller ones too, so that one number
-  -- can stand for the whole catalog. It also lets the check below see what others added.
+  -- can stand for the whole catalog. It also lets the checks below see what others added.
   perform pg_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0));
-  perform pgflow.refuse_subflow_cycle(publish_flow.flow_slug);
-  insert into pgflow.flow_versions (flow_slug, version, definition, content_hash)
-  values (
-    publish_flow.flow_slug, coalesce(newest.version, 0) + 1, this.definition, this.content_hash
-  )
-  returning * into newest;
-  return newest;
+  perform pgflow.refuse_subflow_cycle(changed_flow.slug) from unnest(changed) as changed_flow (slug);
+
+  -- Inner flows first: a flow's version names those of the flows that it runs.
+  waiting := pgflow.flows_around(changed);
+  while waiting <> '{}' loop
+    select array_agg(flow.slug order by flow.slug) into ready
+    from unnest(waiting) as flow (slug)
+    where not exists (
+      select
+      from pgflow.steps as step
+      where step.flow_slug = flow.slug
+        and step.subflow_slug = any (waiting)
+        and step.subflow_slug <> flow.slug
+    );
+    exit when ready is null;
+    foreach slug in array ready loop
+      perform pgflow.publish_version(slug);
+      waiting := array_remove(waiting, slug);
+    end loop;
+  end loop;
+  return pgflow.newest_version(publish_flow.flow_slug);
 end
 $$;
 
 comment on function pgflow.publish_flow(text) is
-  'Adds a version when the flow changed since its newest one, which it returns in either case';
+  'Adds a version of a flow that changed, of all that this transaction changed, and of those that contain one of them; returns the newest';
 
 -- 0440_mark_unpublished.sql
 create function pgflow.mark_unpublished() returns trigger

@@ -5,6 +5,7 @@ create table pgflow.flow_versions (
   definition jsonb,
   content_hash text,
   created_at timestamptz not null default clock_timestamp(),
+  subflow_versions jsonb not null default '{}',
   constraint flow_versions_pkey primary key (version_id),
   constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
   constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
@@ -16,3 +17,5 @@ comment on table pgflow.flow_versions is
   'Every definition that a flow ever had, for ever; version_ids become visible in their order';
 comment on column pgflow.flow_versions.version is 'Counts the versions of one flow from 1';
 comment on column pgflow.flow_versions.definition is 'The flow as JSON; null says that it was deleted';
+comment on column pgflow.flow_versions.subflow_versions is
+  'The version of each flow that a step of this one runs, by slug';
