@@ -34,7 +34,7 @@ from tests.reference.interpreter import Told
 from tests.reference.tables import assert_equal, assert_log_tells, assert_rows_tell, text_of
 
 FLOWS = settings().max_examples
-SEED = 2
+SEED = 8
 """Of some, the one with which most happens."""
 LONGEST_RUN_S = 30
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -134,7 +134,8 @@ def _things_of_batches(step: SingleStep | MapStep, end: StepEnd) -> Iterator[Thi
         }
         if failing:
             yield "failing", together, frozenset(failing), end.status
-        behind = max((task.attempts for task in end.tasks[batch.stop :]), default=0)
-        if any(task.status == "failed" and task.attempts <= behind for task in tasks):
-            # What is tried no more often than those behind it does not end last.
+        behind = [task for task in end.tasks[batch.stop :] if task.status == "completed"]
+        tries = max((task.attempts for task in behind), default=0)
+        if any(task.status == "failed" and task.attempts <= tries for task in tasks):
+            # What is tried no more often than what completes behind it does not end last.
             yield "outlived", end.status, end.skip_reason
