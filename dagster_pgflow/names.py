@@ -52,8 +52,10 @@ _DAGSTER_WORDS: Final = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
     | {"int", "str", "float", "bool", "input", "output", "type"}
 )
+# Dagster takes a graph of this name for the job itself, and never ends.
+_JOBS: Final = frozenset({"root"})
 _OWN_INPUTS: Final = frozenset({FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT})
-_RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _OWN_INPUTS
+_RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _JOBS | _OWN_INPUTS
 
 
 def is_valid_slug(text: object) -> bool:

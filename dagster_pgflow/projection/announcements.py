@@ -54,8 +54,9 @@ def items_told(layout: Layout, events: Iterable[LogEvent]) -> Items:
         layout: The layout of the run, without items.
         events: Its events.
     """
-    return {
-        str(event.correlation_id): event.event_data["tasks"]
-        for event in events
-        if event.event_type == "step.queued" and layout.steps[str(event.correlation_id)].has_items
-    }
+    items: dict[str, int] = {}
+    for event in events:
+        place = layout.steps.get(str(event.correlation_id))
+        if event.event_type == "step.queued" and place is not None and place.has_items:
+            items[place.path] = event.event_data["tasks"]
+    return items

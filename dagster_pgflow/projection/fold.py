@@ -174,7 +174,9 @@ class _Fold:
     def _queue(self, step: StepRow, count: int, at: datetime) -> None:
         """Add the tasks of a map step, or the subruns of a step that has items."""
         path = step.step_path
-        self._steps[path] = replace(step, initial_tasks=count)
+        done = sum(task.status == "completed" for task in self._tasks[path].values())
+        left = max(count - done, 0) if step.started_at else None
+        self._steps[path] = replace(step, initial_tasks=count, remaining_tasks=left)
         if self._layout.steps[path].has_items:
             self._create(path, at)
             return
@@ -258,7 +260,9 @@ class _Fold:
             row,
             status=status,
             error_message=error,
-            output=self._output_of_task(data, row.task_index) if completed else None,
+            output=self._output_of_task(data, (row.step_path, row.task_index))
+            if completed
+            else None,
             started_at=_moment(data.get("started_at")) or row.started_at,
             completed_at=ended if completed else None,
             failed_at=None if completed else ended,
@@ -272,10 +276,15 @@ class _Fold:
             left = max(step.remaining_tasks - 1, 0)
             self._steps[path] = replace(step, remaining_tasks=left)
 
-    def _output_of_task(self, data: Mapping[str, Any], index: int) -> Json:
+    def _output_of_task(self, data: Mapping[str, Any], task: Task) -> Json:
         told = self._output_told(data)
-        value = told.value if "output" in data else from_wire(told.value)
-        if "output" in data or not isinstance(value, Batch):
+        if "output" in data:
+            return told
+        path, index = task
+        value = from_wire(told.value)
+        if self._layout.steps[path].is_whole_list and isinstance(value, list):
+            value = Batch(0, tuple(value))
+        if not isinstance(value, Batch):
             return told
         place = index - value.start
         is_there = 0 <= place < len(value.values)

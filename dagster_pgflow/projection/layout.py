@@ -86,6 +86,11 @@ class StepPlace:
         return isinstance(self.step, MapStep)
 
     @property
+    def is_whole_list(self) -> bool:
+        """Whether it is a map step of which one op does all tasks, as it is in an item."""
+        return self.is_map and self.within is not None
+
+    @property
     def is_subflow(self) -> bool:
         """Whether the step is a scope too."""
         return isinstance(self.step, SubflowStep) and self.step.over is None
@@ -157,10 +162,10 @@ class Layout:
         """Return the path of the step that a Dagster step helps, if it is a helper."""
         return _at(self.helper_nodes, step_key)
 
-    def is_inside(self, scope: str, step: str) -> bool:
-        """Say whether a scope is that of a subflow step, or lies somewhere in it."""
+    def is_inside(self, scope: str, other: str) -> bool:
+        """Say whether a scope is that of a subflow step or of one item, or lies somewhere in it."""
         around: str | None = scope
-        while around is not None and self.scopes[around].step != step:
+        while around is not None and other not in (around, self.scopes[around].step):
             around = self.scopes[around].parent
         return around is not None
 

@@ -113,7 +113,7 @@ class Narrator:
         if not self._is_announced(path) or sighting.kind == "started":
             return
         if sighting.kind == "failed" or outcome.get("status") == "failed":
-            caught_by = None if sighting.kind == "failed" else self._caught_by(outcome)
+            caught_by = None if sighting.kind == "failed" else self._caught_by(path, outcome)
             self._unfolding.fail(self._failed_in(path, outcome), _error_of(sighting), caught_by)
         elif outcome:
             self._announce(path, outcome)
@@ -182,12 +182,16 @@ class Narrator:
     def _succeed(self, path: str, sighting: Sighting) -> None:
         outcome = sighting.outcome or {"status": "completed"}
         if outcome["status"] == "failed":
-            self._fail(path, sighting, self._caught_by(outcome))
+            self._fail(path, sighting, self._caught_by(path, outcome))
             return
+        place = self._layout.steps[path]
+        if place.is_whole_list:
+            # Only the op itself knows how long its list is.
+            self._announce(path, outcome)
         self._tell_tasks(path, sighting, outcome)
         skip = _skip_of(outcome, path)
         is_cancelled = outcome["status"] == "cancelled"
-        if self._layout.steps[path].is_map:
+        if place.is_map:
             progress = self._maps.setdefault(path, _MapProgress(0, 0))
             progress.done += 1
             progress.skip = progress.skip or skip
@@ -201,7 +205,8 @@ class Narrator:
         else:
             data = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.complete_step(path, data)
-        self._announce(path, outcome)
+        if not place.is_whole_list:
+            self._announce(path, outcome)
 
     def _fail(self, path: str, sighting: Sighting, caught_by: str | None = None) -> None:
         """Tell of a failure.
@@ -223,11 +228,14 @@ class Narrator:
         if caught_by is not None and failed != path:
             self._unfolding.cancel_step(path)
 
-    def _caught_by(self, outcome: Outcome) -> str | None:
+    def _caught_by(self, path: str, outcome: Outcome) -> str | None:
         """Return the subflow, or its item, whose failure is not that of the flow around it."""
-        caught_by = outcome.get("failed_subflow")
-        is_known = caught_by in self._layout.scopes or caught_by in self._layout.steps
-        return caught_by if is_known else None
+        caught_by: str | None = outcome.get("failed_subflow")
+        return caught_by if caught_by and self._is_around(caught_by, path) else None
+
+    def _is_around(self, other: str, path: str) -> bool:
+        """Say whether something is a step, or a subflow or an item that it lies in."""
+        return other == path or self._layout.is_inside(self._layout.steps[path].scope, other)
 
     def _ended_elsewhere(self, path: str, report: Outcome) -> bool:
         """Say whether a step was only started to find out that it is not to run."""
@@ -237,8 +245,7 @@ class Narrator:
     def _failed_in(self, path: str, outcome: Outcome | None) -> str:
         """Return what failed: the step of a path, or a subflow around it that may not run."""
         failed: str = (outcome or {}).get("failed_step", path)
-        is_known = failed in self._layout.steps or failed in self._layout.scopes
-        return failed if is_known else path
+        return failed if self._is_around(failed, path) else path
 
     def _finish_map(self, path: str, progress: _MapProgress) -> None:
         if progress.is_cancelled:
@@ -260,11 +267,14 @@ class Narrator:
 
     def _indexes(self, path: str, step_key: str) -> range:
         """Return the indexes of the tasks that a Dagster step works on, empty when unknown."""
-        batched_as = self._layout.steps[path].batched_as
+        place = self._layout.steps[path]
+        batched_as = place.batched_as
         if batched_as is None:
             return range(1)
         key = step_key.partition("[")[2].removesuffix("]")
         progress = self._maps.get(path)
+        if progress is not None and place.is_whole_list:
+            return range(progress.tasks)
         if progress is None or not key.isdecimal():
             return range(0)
         size = batch_size_for(batched_as, progress.tasks)
@@ -283,7 +293,7 @@ class Narrator:
             else:
                 data["attempt"] = self._open_attempt(task, report, sighting.step_key)
             if report["status"] == "completed":
-                data |= _output_of(report["index"], sighting, outcome)
+                data |= self._output_of(task, sighting, outcome)
             if retries and report["status"] == "failed" and not report.get("final"):
                 delay = {"delay_seconds": outcome["delay_seconds"]}
                 self._unfolding.retry_task(task, data | delay)
@@ -296,6 +306,18 @@ class Narrator:
             data["max_attempts"] = self._layout.steps[task[0]].max_attempts
         names = ("started_at", "completed_at", "error")
         return data | {name: report[name] for name in names if name in report}
+
+    def _output_of(self, task: Task, sighting: Sighting, outcome: Outcome) -> dict[str, Any]:
+        """Return a task's output where it is small, or else where the step's output is stored."""
+        if outcome["status"] != "completed":
+            return {"output_of": finished_in(sighting.step_key)}
+        if "output" not in outcome:
+            return {"output_of": sighting.step_key}
+        path, index = task
+        value = from_wire(outcome["output"])
+        if isinstance(value, Batch):
+            return {"output": value.values[index - value.start]}
+        return {"output": value[index] if self._layout.steps[path].is_whole_list else value}
 
     def _failure_of(self, task: Task, error: str | None) -> dict[str, Any]:
         """Return what is known of an attempt that nobody reported on."""
@@ -334,13 +356,3 @@ def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
 def _told_by(sighting: Sighting, outcome: Outcome, name: str) -> dict[str, Any]:
     """Return what a helper op put together, or else where that is stored."""
     return {name: outcome["output"]} if "output" in outcome else {"output_of": sighting.step_key}
-
-
-def _output_of(index: int, sighting: Sighting, outcome: Outcome) -> dict[str, Any]:
-    """Return a task's output where it is small, or else where the step's output is stored."""
-    if outcome["status"] != "completed":
-        return {"output_of": finished_in(sighting.step_key)}
-    if "output" not in outcome:
-        return {"output_of": sighting.step_key}
-    value = from_wire(outcome["output"])
-    return {"output": value.values[index - value.start] if isinstance(value, Batch) else value}

@@ -88,6 +88,12 @@ def test_a_flow_a_step_and_a_subflow_may_have_one_name() -> None:
     assert run(around, 1, others=[x]).outputs["b"] == {"around": {"x": 1}}
 
 
+def test_a_subflow_may_be_called_as_dagster_calls_the_job() -> None:
+    child = Flow("child").step("x", "echo")
+    flow = Flow("f").subflow("root", child).step("end", "echo", depends_on="root")
+    assert run(flow, 1, others=[child]).outputs["end"] == {"root": {"x": 1}}
+
+
 def test_the_longest_slugs_run() -> None:
     long = "s" * 128
     child = Flow("c" * 128).step(long, "echo").map("m" * 128, "echo")

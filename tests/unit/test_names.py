@@ -50,7 +50,7 @@ def make_op(name: str) -> dg.OpDefinition:
 
 
 def test_the_reserved_words_are_dagsters_own_list_and_our_inputs() -> None:
-    assert names._RESERVED - names._OWN_INPUTS == DISALLOWED_NAMES
+    assert names._RESERVED - names._OWN_INPUTS - {"root"} == DISALLOWED_NAMES
     assert set(keyword.kwlist) < names._RESERVED
 
 

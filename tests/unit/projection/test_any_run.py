@@ -27,16 +27,25 @@ TOP = (
     .map("p", depends_on="m", pipelined=True)
     .subflow("o", "outer", depends_on="a")
     .subflow("i", "inner", depends_on="m")
+    .subflow("c", "outer", depends_on="a", output={"y": "$nodes.y"}, on_failure="w")
+    .subflow("e", "outer", depends_on="a", over="a", on_failure="w")
+    .step("w", depends_on=["c", "e"])
     .step("z", depends_on=["o", "i"])
 )
 FLOWS = [TOP, OUTER, INNER]
-SINGLE_KEYS = ["a", "o.i.x", "o.y", "i.x", "z", "unknown", "i__input"]
+SINGLE_KEYS = ["a", "o.i.x", "o.y", "i.x", "z", "unknown", "i__input", "w"]
+SINGLE_KEYS += ["c.i.x", "c.y", "c__output", "c__input"]
+SINGLE_KEYS += ["e__fan_out", "e.i.x[0]", "e.y[0]", "e.i.x[1]", "e.y[1]", "e__output"]
 MAP_KEYS = ["m[0]", "m[1]", "p[0]", "p[1]", "o.i.m[0]", "i.m[0]", "i.m[1]", "m__fan_out"]
+MAP_KEYS += ["c.i.m[0]", "e.i.m[0]", "e.i.m[1]"]
 TERMINAL = {"completed", "failed", "skipped", "cancelled"}
 FAN_OUTS: list[dict[str, Any]] = [
     {},
     {"fans_out": {"m": {"tasks": 3, "batches": 2}, "p": {"tasks": 3, "batches": 2}}},
     {"fans_out": {"m": {"tasks": 0, "batches": 1}}},
+    {"fans_out": {"e": {"tasks": 2, "batches": 2}}},
+    {"fans_out": {"e": {"tasks": 2, "batches": 2}}},
+    {"fans_out": {"e": {"tasks": 0, "batches": 0}}},
 ]
 OUTCOMES: list[Any] = [
     None,
@@ -54,6 +63,31 @@ OUTCOMES: list[Any] = [
     completed(1, [task(), task(1, reused=True)]),
     completed(1, [task(attempts=2)]),
     completed(1, [task(0, "failed", attempts=2, error="no")]),
+    completed([1, 2], [task(), task(1)], fans_out={"m": {"tasks": 2, "batches": 1}}),
+    skipped("condition_unmet", "e"),
+    skipped("condition_unmet", "c"),
+    *(
+        {
+            "status": "failed",
+            "error": "no",
+            "failed_step": step,
+            "failed_subflow": at,
+            "tasks": told,
+        }
+        for step, at in [
+            ("c.y", "c"),
+            ("c.i", "c"),
+            ("c", "c"),
+            ("e", "e"),
+            ("e[0].y", "e[0]"),
+            ("e[1]", "e[1]"),
+            ("nowhere", "nowhere"),
+        ]
+        for told in ([], [task(0, "failed", error="no")])
+    ),
+    {"status": "cancelled", "failed_subflow": "c", "tasks": []},
+    {"status": "cancelled", "failed_subflow": "e", "tasks": []},
+    {"status": "cancelled", "failed_subflow": "e[0]", "tasks": []},
 ]
 REPORTS: list[Any] = [
     delayed(),
@@ -149,6 +183,22 @@ def test_when_the_run_is_over_so_is_everything_in_it(story: Story) -> None:
 def test_a_subrun_and_its_step_agree(story: Story) -> None:
     state = story.state()
     steps = {row.step_path: row.status for row in state.steps}
-    scopes = {scope.subrun_path: path for path, scope in story.layout.scopes.items()}
+    scopes = story.layout.subruns
     for row in state.subruns:
-        assert row.status == steps[scopes[row.subrun_path]]
+        if row.map_index is None:
+            assert row.status == steps[scopes[row.subrun_path].step]
+
+
+@settings(deadline=None)
+@given(stories())
+def test_items_are_there_as_soon_as_their_list_is_known_and_keep_their_numbers(
+    story: Story,
+) -> None:
+    events = story.events()
+    numbers: dict[str, tuple[int, int | None, str]] = {}
+    for length in range(1, len(events) + 1):
+        state = fold(story.layout, events[:length], {})
+        for row in state.subruns:
+            told = (row.run_index, row.map_index, row.parent_step_slug)
+            assert numbers.setdefault(row.subrun_path, told) == told
+        assert [row.run_index for row in state.subruns] == list(range(1, len(state.subruns) + 1))

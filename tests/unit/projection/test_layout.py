@@ -87,3 +87,40 @@ def test_steps_know_how_often_they_are_tried() -> None:
     steps = layout(flow, LEAF).steps
     told = {path: place.max_attempts for path, place in steps.items()}
     assert told == {"a": 5, "b": 1, "s": 5, "s.x": 3, "s.y": 3}
+
+
+def test_items_come_behind_all_other_subruns_in_the_order_of_their_lists() -> None:
+    item = Flow("item").step("x").subflow("in", "leaf", depends_on="x")
+    middle = Flow("middle").subflow("each", "item", over="$input")
+    top = Flow("top").subflow("all", "item", over="$input").subflow("s", "middle")
+    tree = {flow.slug: Version(flow) for flow in (top, middle, item, LEAF)}
+    found = layout_of("top", tree, {"s.each": 1, "all": 2})
+    assert [(s.path, s.step, s.map_index, s.subrun_path) for s in found.scopes.values()] == [
+        ("", "", None, ""),
+        ("s", "s", None, "1"),
+        ("s.each[0]", "s.each", 0, "1.1"),
+        ("s.each[0].in", "s.each[0].in", None, "1.1.1"),
+        ("all[0]", "all", 0, "2"),
+        ("all[0].in", "all[0].in", None, "2.1"),
+        ("all[1]", "all", 1, "3"),
+        ("all[1].in", "all[1].in", None, "3.1"),
+    ]
+    assert [scope.run_index for scope in found.scopes.values()] == list(range(8))
+    assert found.steps["all[1].in.y"].deps == ("all[1].in.x",)
+    assert found.steps["all[1].in.y"].within == "all"
+    fewer = layout_of("top", tree, {"s.each": 1})
+    assert all(found.scopes[path] == scope for path, scope in fewer.scopes.items())
+
+
+def test_dagster_steps_of_items_are_found_under_padded_keys() -> None:
+    item = Flow("item").step("config").map("m").subflow("in", "leaf", depends_on="m", output={})
+    top = Flow("top").map("m").subflow("all", "item", over="m", depends_on="m")
+    tree = {flow.slug: Version(flow) for flow in (top, item, LEAF)}
+    found = layout_of("top", tree, {"all": 12})
+    assert found.step_of("all.config_[03]") == "all[3].config"
+    assert found.step_of("all.in_.x[11]") == "all[11].in.x"
+    assert found.step_of("all.m[00]") == "all[0].m"
+    assert found.step_of("m[3]") == "m"
+    assert found.step_of("all.config_[12]") is None
+    assert found.helped_by("all__fan_out") == found.helped_by("all__output") == "all"
+    assert found.helped_by("all.in__output[4]") == "all[4].in"
