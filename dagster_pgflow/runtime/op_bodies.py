@@ -341,5 +341,5 @@ def _retry_after(execution: Execution, seconds: float) -> dg.RetryRequested:
     """Return what makes Dagster run the op again; the number of attempts is counted here."""
     delays = 1 if execution.effort.start_delay else 0
     return dg.RetryRequested(
-        max_retries=execution.effort.max_attempts - 1 + delays, seconds_to_wait=seconds
+        max_retries=max(execution.effort.max_attempts, 1) - 1 + delays, seconds_to_wait=seconds
     )

@@ -227,6 +227,12 @@ def test_a_start_delay_takes_no_attempt() -> None:
     assert [context.attempt for context in flaky.tries[0]] == [1, 2]
 
 
+def test_a_start_delay_goes_with_a_step_that_is_never_tried_again() -> None:
+    for max_attempts in (0, 1):
+        flow = Flow("f").step("a", "echo", start_delay=1, max_attempts=max_attempts)
+        assert run(flow).success
+
+
 def test_no_process_sleeps_through_a_start_delay() -> None:
     order: list[str] = []
     flow = Flow("f").step("late", "note", start_delay=2).step("soon", "note")

@@ -190,7 +190,7 @@ def options_of_step(draw: st.DrawFn) -> dict[str, Any]:
     attempts = draw(st.sampled_from([None, None, None, None, 0, 1, 2, 3, 3, 4]))
     drawn |= {} if attempts is None else {"max_attempts": attempts}
     delay = draw(st.sampled_from([None, None, None, None, 0, 2]))
-    if delay is None or attempts == 0:
+    if delay is None:
         return drawn
     return drawn | {"start_delay": delay}
 
