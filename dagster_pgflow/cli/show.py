@@ -1,6 +1,6 @@
 """`dagster-pgflow show`: one flow, as it is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 from rich.table import Table
@@ -32,14 +32,16 @@ def command(slug: str, version: int | None, *, wants_json: bool) -> None:
     """
     with opened_store() as database:
         flow = FlowBuilder(database).get_flow(slug, version)
-        newest = FlowHistory(database).newest_version(slug)
+        history = FlowHistory(database)
+        newest = history.newest_version(slug)
+        subflow_versions = history.subflow_versions(slug, version or newest)
     if wants_json:
         print_json(flow.to_json())
         return
     out = console()
     for line in _headlines(flow, version or newest, newest):
         out.print(line)
-    out.print(_steps(flow) if flow.steps else "It has no steps yet.")
+    out.print(_steps(flow, subflow_versions) if flow.steps else "It has no steps yet.")
     if flow.schedules:
         out.print(_schedules(flow))
 
@@ -64,14 +66,14 @@ def _fields(flow: Flow) -> str:
     return ", ".join(name if name in required else f"[{name}]" for name in fields)
 
 
-def _steps(flow: Flow) -> Table:
+def _steps(flow: Flow, subflow_versions: Mapping[str, int]) -> Table:
     table = new_table("Step", "Type", "Depends on", "Runs", "Attempts", "Delay", "Timeout", "When")
     for step in flow.steps:
         table.add_row(
             step.slug,
             step.type,
             ", ".join(step.depends_on),
-            _work(flow, step),
+            _work(flow, step, subflow_versions),
             *_effort(flow, step),
             "; ".join(_conditions(step)),
         )
@@ -87,9 +89,11 @@ def _effort(flow: Flow, step: Step) -> tuple[str, str, str]:
     return str(effort.max_attempts), f"{effort.base_delay} s{jitter}", f"{effort.timeout} s"
 
 
-def _work(flow: Flow, step: Step) -> str:
+def _work(flow: Flow, step: Step, subflow_versions: Mapping[str, int]) -> str:
     if isinstance(step, SubflowStep):
-        return f"flow {step.flow}"
+        version = subflow_versions.get(step.flow)
+        named = f"flow {step.flow}, " + (f"version {version}" if version else "which is not there")
+        return f"{named}, for each of {step.over}" if step.over else named
     name = step.handler or f"{flow.slug}.{step.slug}"
     return ", ".join([name, *(_manner(step) if isinstance(step, MapStep) else ())])
 
@@ -111,6 +115,8 @@ def _conditions(step: Step) -> Iterator[str]:
         yield f"if not {short(step.if_not, 60)}"
     for name, text in step.expressions.items():
         yield f"{name.replace('_', ' ')} {text}"
+    if isinstance(step, SubflowStep) and step.on_failure:
+        yield f"on failure: {step.on_failure}"
     if step.when_unmet != "skip":
         yield f"unmet: {step.when_unmet}"
     if step.when_exhausted != "fail":

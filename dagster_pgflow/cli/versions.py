@@ -64,9 +64,16 @@ def change_between(before: FlowVersion, after: FlowVersion) -> str:
         return "deleted"
     if before.flow is None:
         return "created again"
-    changes = list(_changes(differences(before.flow, after.flow)))
+    changes = [*_changes(differences(before.flow, after.flow)), *_of_subflows(before, after)]
     more = len(changes) - MOST_NAMED
     return ", ".join(changes[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _of_subflows(before: FlowVersion, after: FlowVersion) -> Iterator[str]:
+    """Yield what became of the flows inside, where the flow itself runs them as before."""
+    for slug, version in after.subflow_versions.items():
+        if before.subflow_versions.get(slug, version) != version:
+            yield f"flow {slug} is version {version} now"
 
 
 def _changes(found: Sequence[Difference]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import mistake_in_sql, translated
 from dagster_pgflow.store.flows import known_flows, replace_flow
+from dagster_pgflow.store.flows_around import broken_around
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.validate import parse_flow, validate
@@ -118,6 +119,7 @@ def load(
     given = _definitions(sources, loading)
     try:
         with database.transaction() as transaction:
+            before = int(transaction.fetch_value("fetch_watermark"))
             for source in sources:
                 watermark = transaction.fetch_value("fetch_watermark")
                 if source.sql is None:
@@ -125,6 +127,8 @@ def load(
                 else:
                     _run_script(transaction, database, source, loading)
                 _note_changes(transaction, source, watermark, loading)
+            if not loading.findings:
+                loading.findings += _broken_around(transaction, sources, given, before)
             if strict:
                 loading.hold_warnings_for_wrong()
             _undo_if(not keep or bool(loading.findings))
@@ -166,6 +170,16 @@ def _judge(source: Source, flow: Flow, known: Mapping[str, Flow], loading: Loadi
     loading.findings += _findings(source, flow.slug, problems)
     loading.warnings += _findings(source, flow.slug, lint(flow, known))
     return not problems
+
+
+def _broken_around(
+    transaction: Transaction, sources: Sequence[Source], given: dict[str, Flow], before: int
+) -> Iterator[Finding]:
+    """Look at stored flows that contain one of those loaded; flows that SQL made were judged."""
+    names = [source.name for source in sources if source.flows]
+    for slug, problem in broken_around(transaction, given, before) if names else ():
+        path = f"{slug}.{problem.path}"
+        yield Finding(names[0], Problem(problem.code, path, problem.message))
 
 
 def _findings(source: Source, slug: str, problems: Sequence[Problem]) -> Iterator[Finding]:

@@ -5,7 +5,9 @@ import pytest
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.loading import Source, load
 from tests.postgres import Session
 
 LEAF = Flow("leaf").step("x")
@@ -156,3 +158,18 @@ def test_a_flow_around_that_was_broken_before_is_not_held_against_a_change(
     builder.define_flows([PAYMENT, ORDER])
     sql("""update pgflow.steps set subflow_input = '{"cart": 5}' where step_slug = 'pay'""")
     assert builder.define_flow(PAYMENT.step("receipt", depends_on="charge")) == 2
+
+
+def test_a_file_that_breaks_a_flow_around_is_not_loaded_unless_that_one_comes_along(
+    builder: FlowBuilder, database: Database
+) -> None:
+    builder.define_flows([PAYMENT, ORDER])
+    schema = {"type": "object", "required": ["token"]}
+    changed = PAYMENT.model_copy(update={"input_schema": schema})
+    order = Flow("order").subflow("pay", "payment", input={"token": "$input.token"})
+    alone = load(database, [Source("payment.yaml", (changed,))])
+    [finding] = alone.findings
+    assert (finding.source, finding.problem.path) == ("payment.yaml", "order.steps.pay.input")
+    together = [Source("payment.yaml", (changed,)), Source("order.yaml", (order,))]
+    assert load(database, together).findings == []
+    assert builder.get_flow("order") == order

@@ -74,3 +74,14 @@ def test_a_version_can_be_shown(cli: Cli, stored: FlowBuilder) -> None:
     assert json.loads(cli("show", "order", "--version", "1", "--json").stdout) == FIRST.to_json()
     assert "has no version 9" in cli("show", "order", "--version", "9").stderr
     assert "was deleted by it" in cli("show", "order", "--version", "4").stderr
+
+
+def test_a_change_of_a_flow_inside_is_told_and_shown(cli: Cli, builder: FlowBuilder) -> None:
+    child = Flow("payment").step("charge")
+    flow = Flow("order").subflow("pay", child, on_failure="mend").step("mend", depends_on="pay")
+    builder.define_flows([flow, child])
+    builder.define_flow(child.step("receipt", depends_on="charge"))
+    assert told(cli) == [(2, "flow payment is version 2 now"), (1, "created")]
+    assert "flow payment, version 2" in cli("show", "order").stdout
+    assert "flow payment, version 1" in cli("show", "order", "--version", "1").stdout
+    assert "on failure: mend" in cli("show", "order").stdout
