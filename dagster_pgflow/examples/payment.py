@@ -12,13 +12,16 @@ import re
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, Field, RootModel
+from pydantic import BaseModel, Field
 
 from dagster_pgflow import Flow, NonRetryable, StepContext, handler
 from dagster_pgflow.examples.tables import example_tables
 
 CARD_DIGITS = range(12, 20)
 """How long the numbers of payment cards are (ISO/IEC 7812)."""
+
+CARD_LIMIT = 1_000_000
+"""What the bank charges to a card at most, in the smallest unit of the currency."""
 
 
 class Bill(BaseModel):
@@ -29,15 +32,6 @@ class Bill(BaseModel):
     expires: str = Field(pattern=r"^(0[1-9]|1[0-2])/\d\d$", description="MM/YY")
     amount: int = Field(gt=0, description="In the smallest unit of the currency, such as cents.")
     currency: Literal["EUR", "GBP", "USD"] = "EUR"
-
-
-class PaymentInput(RootModel[Bill | dict[str, Bill]]):
-    """A bill; in a subflow, what the step before it hands over: `{step: bill}`."""
-
-    @property
-    def bill(self) -> Bill:
-        """The bill, wherever it came from."""
-        return self.root if isinstance(self.root, Bill) else next(iter(self.root.values()))
 
 
 class Card(BaseModel):
@@ -83,9 +77,8 @@ class Receipt(BaseModel):
 
 
 @handler("payment.validate_card")
-def validate_card(given: PaymentInput, ctx: StepContext) -> Card:
+def validate_card(bill: Bill, ctx: StepContext) -> Card:
     """Refuse a number that is no card's, and a card that has expired."""
-    bill = given.bill
     digits = re.sub(r"[ -]", "", bill.card_number)
     if not is_card_number(digits):
         raise NonRetryable(
@@ -106,6 +99,10 @@ def validate_card(given: PaymentInput, ctx: StepContext) -> Card:
 def charge(checked: Checked, ctx: StepContext) -> Charge:
     """Book the amount once, however often this is tried."""
     card = checked.validate_card
+    if card.amount > CARD_LIMIT:
+        raise NonRetryable(
+            f"The bank declined {card.amount / 100:.2f} {card.currency} for {card.reference}."
+        )
     with example_tables(ctx) as transaction:
         transaction.run_sql(
             "insert into pgflow_examples.ledger"
@@ -165,7 +162,7 @@ payment = (
     Flow(
         "payment",
         description="Checks a card, charges it once, and writes a receipt.",
-        input_schema=PaymentInput,
+        input_schema=Bill,
         max_attempts=3,
         base_delay=1,
         timeout=30,

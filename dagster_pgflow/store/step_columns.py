@@ -15,7 +15,6 @@ def step_columns(step: Step) -> dict[str, Any]:
     about = f'step "{step.slug}"'
     handled = step if isinstance(step, HandledStep) else None
     mapped = step if isinstance(step, MapStep) else None
-    subflow = step if isinstance(step, SubflowStep) else None
     return {
         "step_slug": step.slug,
         "deps_slugs": list(step.depends_on),
@@ -42,6 +41,16 @@ def step_columns(step: Step) -> dict[str, Any]:
         "batch_size": mapped.batch_size if mapped else None,
         "collect_errors": mapped is not None and mapped.collect_errors,
         "pipelined": mapped is not None and mapped.pipelined,
+        **_subflow_columns(step),
+        "run_if": step.run_if,
+        "run_unless": step.run_unless,
+    }
+
+
+def _subflow_columns(step: Step) -> dict[str, Any]:
+    about = f'step "{step.slug}"'
+    subflow = step if isinstance(step, SubflowStep) else None
+    return {
         "subflow_slug": subflow.flow if subflow else None,
         "subflow_input": to_json_text_or_null(
             subflow.input if subflow else None, f"The input of {about}"
@@ -51,6 +60,4 @@ def step_columns(step: Step) -> dict[str, Any]:
         ),
         "on_failure": subflow.on_failure if subflow else None,
         "over": subflow.over if subflow else None,
-        "run_if": step.run_if,
-        "run_unless": step.run_unless,
     }

@@ -85,7 +85,7 @@ def test_the_demo_shows_all_of_it_and_a_second_one_finds_what_the_first_left(dem
     assert demo.exit_code(DONE_S) == 0, demo.said
     assert "The demo leaves the server in PGFLOW_DATABASE_URL alone." in demo.said
     assert re.search(r"ai_workflow +completed +3 +102 ", demo.said)
-    assert re.search(r"order +failed ", demo.said)
+    assert re.search(r"payment +failed ", demo.said)
     report = demo.data.with_name("postgres-demo") / "docs-report.md"
     assert report.read_text().startswith("# The documents in")
     assert demo.processes() == []

@@ -64,7 +64,10 @@ def example_runs(report: Path) -> tuple[ExampleRun, ...]:
     return (
         ExampleRun("ai_workflow", {"count": 100}),
         ExampleRun("order", _order("A-1001", GOOD_CARD)),
-        ExampleRun("order", _order("A-1002", BAD_CARD), ends="failed"),
+        # Here the card is not valid, and the order goes on without its payment ...
+        ExampleRun("order", _order("A-1002", BAD_CARD)),
+        # ... while the payment by itself has nobody who goes on.
+        ExampleRun("payment", _bill("A-1003", BAD_CARD), ends="failed"),
         ExampleRun("measure_docs", docs),
     )
 
@@ -108,6 +111,15 @@ def _order(order_id: str, card_number: str) -> dict[str, Any]:
             {"item": "coffee", "price": 1250, "quantity": 2},
             {"item": "filter", "price": 300},
         ],
+        "card_number": card_number,
+        "expires": "12/39",
+    }
+
+
+def _bill(reference: str, card_number: str) -> dict[str, Any]:
+    return {
+        "reference": reference,
+        "amount": 2800,
         "card_number": card_number,
         "expires": "12/39",
     }

@@ -8,7 +8,7 @@ import pytest
 
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.examples import order, payment
-from dagster_pgflow.examples.payment import Bill, Card, Charge, Checked, PaymentInput
+from dagster_pgflow.examples.payment import CARD_LIMIT, Bill, Card, Charge, Checked
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.validation.validate import validate
@@ -32,10 +32,8 @@ def step_context(database: Database | None = None, key: str = "run:charge:0") ->
     )
 
 
-def bill(card_number: str = "4111 1111 1111 1111", expires: str = "12/39") -> PaymentInput:
-    return PaymentInput(
-        Bill(reference="order 1", card_number=card_number, expires=expires, amount=2500)
-    )
+def bill(card_number: str = "4111 1111 1111 1111", expires: str = "12/39") -> Bill:
+    return Bill(reference="order 1", card_number=card_number, expires=expires, amount=2500)
 
 
 CARD = Checked(
@@ -70,9 +68,13 @@ def test_the_card_number_goes_no_further_than_its_check() -> None:
     assert "4111" not in payment.validate_card(bill(), step_context()).model_dump_json()
 
 
-def test_a_bill_comes_alone_or_from_the_step_before() -> None:
-    alone = bill()
-    assert PaymentInput.model_validate({"prepare": alone.model_dump()}).bill == alone.bill
+def test_what_the_bank_declines_is_not_booked_and_not_tried_again(
+    database: Database, sql: Session
+) -> None:
+    too_much = CARD.validate_card.model_copy(update={"amount": CARD_LIMIT + 1})
+    with pytest.raises(NonRetryable, match=r"declined 10000\.01 EUR for order 1"):
+        payment.charge(Checked(validate_card=too_much), step_context(database))
+    assert sql.value("select to_regclass('pgflow_examples.ledger')") is None
 
 
 def test_a_charge_is_a_row_in_the_ledger(database: Database, sql: Session) -> None:
