@@ -104,8 +104,8 @@ def outputs_of_items(
         one = {source: values[source][index] for source in sources}
         output = output_of_subflow(item, sources, one)
         if isinstance(output, Skipped):
-            # One failed item is a failure of the step.
-            return replace(output, step=path)
+            # One failed item is a failure of the step; that of a flow around it stays what it is.
+            return replace(output, step=path) if output.step == item else output
         outputs.append(output)
     return outputs
 
@@ -147,6 +147,9 @@ def _routed(receiver: Receiver, dep: str, output: Any) -> Any:
     """Return what a dependency hands to this step: its output on success, its error on failure."""
     upstream = receiver.steps[dep]
     if not isinstance(upstream, SubflowStep) or upstream.on_failure is None:
+        return output
+    if isinstance(output, Skipped) and output.untaken:
+        # Both ways behind it are parts of the way that the run does not take.
         return output
     path = (*receiver.frame, dep)
     failed = isinstance(output, Skipped) and output.error is not None

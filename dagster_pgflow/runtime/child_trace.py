@@ -44,7 +44,9 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
     steps: dict[str, _Told] = {}
     for key, outcome in outcomes.items():
         name = outcome["step"].removeprefix(begin)
-        if outcome["step"].startswith((f"{begin}.", f"{begin}[")) and not _helps(key):
+        # A helper is told of when it fails, because then nothing else says that its step does.
+        is_told = outcome["status"] == "failed" or not _helps(key)
+        if outcome["step"].startswith((f"{begin}.", f"{begin}[")) and is_told:
             steps.setdefault(name, _Told(name.removeprefix("."))).outcomes.append(outcome)
     failed = {told.item for told in steps.values() if told.status == "failed"}
     ran = [told for told in steps.values() if told.status != "cancelled"]

@@ -301,3 +301,37 @@ def test_the_same_flow_runs_as_a_job_as_a_subflow_and_for_items_in_one_location(
     )
     result = run(flow, [[1]], others=[child], handlers=HANDLERS)
     assert result.outputs["after"] == {"each": [[2]]}
+
+
+def test_the_failure_of_an_item_is_one_of_the_flow_around_that_goes_on() -> None:
+    middle = (
+        Flow("middle", max_attempts=1)
+        .subflow("each", CHILD, over="$input")
+        .step("sum", "echo", depends_on="each")
+    )
+    flow = (
+        Flow("f")
+        .subflow("pay", middle, on_failure="mend")
+        .step("mend", "echo", depends_on="pay")
+        .step("after", "echo", depends_on="pay")
+    )
+    others = [middle, CHILD]
+    result = run(flow, [1, 13], others=others, handlers=HANDLERS)
+    assert result.outputs["mend"]["pay"]["error"].endswith("no thirteen")
+    assert result.skips["after"] == "condition_unmet"
+    assert "pay.sum" not in result.outputs
+    # Nothing changes where the list is what the flow ends with.
+    middle = middle.model_copy(update={"steps": middle.steps[:1]})
+    assert "mend" in run(flow, [1, 13], others=[middle, CHILD], handlers=HANDLERS).outputs
+
+
+def test_a_step_may_be_called_like_a_graph() -> None:
+    child = Flow("child").map("as_subflow", "echo").step("as_item", "echo")
+    flow = (
+        Flow("f")
+        .subflow("each", child, over="$input.lists")
+        .subflow("once", child, input={"x": 1}, run_if="false")
+        .step("after", "echo", depends_on=["each", "once"])
+    )
+    result = run(flow, {"lists": [[1]]}, others=[child])
+    assert result.outputs["after"] == {"each": [{"as_subflow": [1], "as_item": [1]}]}

@@ -250,3 +250,36 @@ def test_steps_with_names_that_dagster_does_not_allow_are_in_the_trace_by_their_
     )
     result = run(flow, {}, others=[odd], handlers={"breaks": breaks})
     assert result.outputs["repair"]["input"]["child_trace"][0]["step"] == "config"
+
+
+def test_a_routed_subflow_on_the_way_not_taken_takes_its_failure_step_along() -> None:
+    bad = Flow("bad", max_attempts=1).step("x", "breaks")
+    flow = (
+        Flow("f")
+        .subflow("a", bad, on_failure="mend_a")
+        .step("mend_a", "echo", depends_on="a")
+        .subflow("b", bad, depends_on="a", on_failure="mend_b")
+        .step("mend_b", "echo", depends_on="b")
+        # Both ways behind "a" lead here; of those behind "b" only one does.
+        .step("close", "echo", depends_on=["mend_b", "mend_a"])
+    )
+    result = run(flow, others=[bad], handlers={"breaks": breaks})
+    assert result.skips["mend_b"] == "dependency_skipped"
+    assert list(result.outputs["close"]) == ["mend_a"]
+
+
+def test_a_mapping_that_fails_inside_is_in_the_trace() -> None:
+    leaf = Flow("leaf").step("x", "echo")
+    middle = (
+        Flow("middle")
+        .step("a", "echo")
+        .subflow("inner", leaf, depends_on="a", input={"x": "$nodes.a.ghost", "y": "$input"})
+    )
+    flow = Flow("f").subflow("s", middle, on_failure="mend").step("mend", "echo", depends_on="s")
+    result = run(flow, {}, others=[middle, leaf])
+    trace = result.outputs["mend"]["s"]["child_trace"]
+    assert [(entry["step"], entry["status"]) for entry in trace] == [
+        ("a", "completed"),
+        ("inner", "failed"),
+    ]
+    assert "$nodes.a.ghost leads nowhere" in trace[1]["error"]
