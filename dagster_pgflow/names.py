@@ -84,6 +84,21 @@ def job_name(flow_slug: str) -> str:
     return f"{flow_slug}_" if "__" in flow_slug else dagster_name(flow_slug)
 
 
+def subflow_graph_name(flow_slug: str, *, in_items: bool) -> str:
+    """Return the name of a flow's graph where it cannot be that of its job.
+
+    No op has a name that ends in `__00`: no slug starts with a digit, and no length with a zero.
+
+    Args:
+        flow_slug: The flow.
+        in_items: Whether the graph runs once for each item of a list.
+
+    >>> subflow_graph_name("order", in_items=True)
+    'order__as_item__00'
+    """
+    return f"{job_name(flow_slug)}__as_{'item' if in_items else 'subflow'}__00"
+
+
 def op_name(flow_slug: str, node_name: str) -> str:
     """Return the repository-wide unique name of an op: `<flow>__<node>`.
 

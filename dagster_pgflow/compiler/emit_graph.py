@@ -22,7 +22,7 @@ from dagster_pgflow.compiler.plan import (
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name
+from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name, subflow_graph_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
 
@@ -56,12 +56,9 @@ class GraphEmitter:
             flow: The flow.
             in_items: Whether that one runs it once for each item of a list.
         """
-        if in_items:
-            name = f"{job_name(flow.slug)}__as_item__0"
-            return self._graph(flow, name, as_subflow=True, in_items=True)
-        if _ends_in_map(flow):
-            # No slug starts with a digit or makes an op name that ends in __0.
-            return self._graph(flow, f"{job_name(flow.slug)}__as_subflow__0", as_subflow=True)
+        if in_items or _ends_in_map(flow):
+            name = subflow_graph_name(flow.slug, in_items=in_items)
+            return self._graph(flow, name, as_subflow=True, in_items=in_items)
         return self.job_graph(flow)
 
     def _graph(

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_pgflow import names
+from dagster_pgflow.compiler.emit_ops import op_definition_name
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECTED_INPUT,
@@ -24,6 +25,7 @@ from dagster_pgflow.names import (
     is_valid_slug,
     job_name,
     op_name,
+    subflow_graph_name,
 )
 
 AWKWARD = sorted(
@@ -32,7 +34,9 @@ AWKWARD = sorted(
     | {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, RESULT_OUTPUT, "for_a", f"{FLOW_INPUT}_"}
     | {f"{slug}{suffix}" for slug in ("a", "a_", "_", "") for suffix in HELPER_SUFFIXES}
     | {f"a{suffix}_" for suffix in HELPER_SUFFIXES}
-    | {"a__as_subflow__0", "as_subflow__0", "as_subflow", "problems", "a" * 128}
+    | {f"{prefix}as_subflow{suffix}" for prefix in ("", "a__") for suffix in ("", "__0", "__00")}
+    | {f"{prefix}as_item{suffix}" for prefix in ("", "a__") for suffix in ("", "__0", "__00")}
+    | {"problems", "a" * 128}
 )
 random_slugs = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}", fullmatch=True).filter(is_valid_slug)
 # Few letters and many underscores: where names could collide, they would collide here.
@@ -105,9 +109,15 @@ def test_all_names_of_a_location_full_of_awkward_slugs_are_distinct() -> None:
     helpers = [f"{slug}{suffix}" for slug, suffix in product(AWKWARD, HELPER_SUFFIXES)]
     assert_distinct([*nodes, *helpers])
     jobs = [job_name(slug) for slug in AWKWARD]
-    inside_others = [f"{job}__as_subflow__0" for job in jobs]
-    ops = [op_name(flow, node) for flow, node in product(AWKWARD, [*nodes, *helpers])]
-    assert_distinct([*jobs, *inside_others, *ops])
+    graphs = [
+        subflow_graph_name(flow, in_items=in_items)
+        for flow, in_items in product(AWKWARD, [True, False])
+    ]
+    ops = [
+        op_definition_name(flow, node, in_items=in_items)
+        for flow, node, in_items in product(AWKWARD, [*nodes, *helpers], [True, False])
+    ]
+    assert_distinct([*jobs, *graphs, *ops])
 
 
 @given(slugs, slugs)

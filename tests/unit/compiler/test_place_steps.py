@@ -36,12 +36,12 @@ def test_a_subflow_has_one_input() -> None:
         Flow("f")
         .step("a")
         .map("m")
-        .subflow("root", "child")
+        .subflow("first", "child")
         .subflow("one", "child", depends_on="a")
         .subflow("two", "child", depends_on=["a", "m"])
     )
     assert placed(flow)[2:] == [
-        "root(child): flow_input=$",
+        "first(child): flow_input=$",
         "one(child): flow_input=a.result",
         "two(child): flow_input=(a.result + m.result[])",
     ]
