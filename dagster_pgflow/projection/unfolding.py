@@ -98,7 +98,7 @@ class Unfolding:
         self._scope_openers[path] = self._writer.write(
             "subrun.started",
             {**_identity(scope), **self._inputs.get(path, {})},
-            parent=self._step_openers.get(scope.step),
+            parent=self._cause_in(scope.step),
             correlation=scope.subrun_path,
         )
 

@@ -116,6 +116,10 @@ class World:
         """Returns a column of the steps by their paths."""
         return dict(self.sql(f"select step_path, {column} from pgflow.{table} order by step_path"))
 
+    def subruns(self, columns: str) -> list[tuple[Any, ...]]:
+        """Returns columns of the subruns in their order."""
+        return self.sql(f"select {columns} from pgflow.subruns order by run_index")
+
     def tasks(self, path: str, column: str) -> list[Any]:
         """Returns a column of the tasks of a step."""
         return self.sql.column(

@@ -340,11 +340,14 @@ create table pgflow.subruns (
 
 create index subruns_by_parent_step on pgflow.subruns (parent_run_id, parent_step_slug);
 create index subruns_by_parent_subrun on pgflow.subruns (parent_subrun_id);
+create index subruns_by_flow on pgflow.subruns (subflow_slug, created_at);
 
 comment on table pgflow.subruns is 'One row for each time that a run enters a subflow';
 comment on column pgflow.subruns.run_index is 'Counts the subruns of one run from 1';
 comment on column pgflow.subruns.subrun_index is 'Counts the subruns of one parent from 1';
 comment on column pgflow.subruns.subrun_path is 'The subrun_index of every ancestor and its own, such as 1.3.2';
+comment on column pgflow.subruns.map_index is
+  'The index of the item, where the flow runs once for each item of a list';
 
 -- 0320_step_states.sql
 create table pgflow.step_states (
@@ -1985,7 +1988,8 @@ select
   run.created_at,
   run.started_at,
   run.completed_at,
-  run.updated_at
+  run.updated_at,
+  null::text as label
 from pgflow.runs as run
 union all
 select
@@ -2008,7 +2012,8 @@ select
   subrun.created_at,
   subrun.started_at,
   subrun.completed_at,
-  subrun.updated_at
+  subrun.updated_at,
+  'Subrun #' || subrun.run_index || ' of step ' || subrun.parent_step_slug
 from pgflow.subruns as subrun
 join pgflow.runs as run on run.id = subrun.parent_run_id;
 
@@ -2338,3 +2343,64 @@ $$;
 
 comment on function pgflow.start_flow(text, jsonb, uuid) is
   'Asks Dagster to run a flow and returns the queued run; the same run_id again starts nothing new';
+
+-- 0730_child_trace.sql
+-- What a step is told that goes on after a subflow failed, for any subrun: which of its steps
+-- ended, in the order in which they began. Steps further inside are named by their paths.
+create function pgflow.child_trace(subrun_id bigint)
+returns table (step text, status text, duration_ms bigint, output jsonb, error text)
+language sql
+stable
+set search_path to ''
+as $$
+  with recursive inside as (
+    select subrun.subrun_id
+    from pgflow.subruns as subrun
+    where subrun.subrun_id = child_trace.subrun_id
+    union all
+    select nested.subrun_id
+    from inside
+    join pgflow.subruns as nested on nested.parent_subrun_id = inside.subrun_id
+  ), around as (
+    select length(own.step_path) - length(own.step_slug) as length
+    from pgflow.step_states as own
+    where own.subrun_id = child_trace.subrun_id
+    limit 1
+  )
+  select
+    substr(ended.step_path, around.length + 1),
+    ended.status,
+    coalesce(round(extract(epoch from tried.ended_at - tried.began_at) * 1000), 0)::bigint,
+    case ended.status when 'completed' then ended.output end,
+    case ended.status when 'failed' then ended.error_message end
+  from inside
+  join pgflow.step_states as ended on ended.subrun_id = inside.subrun_id
+  cross join around
+  cross join lateral (
+    select
+      min(task.started_at) as began_at,
+      max(coalesce(task.completed_at, task.failed_at)) as ended_at
+    from pgflow.step_tasks as task
+    where task.run_id = ended.run_id
+      and task.step_path = ended.step_path
+      and task.status in ('completed', 'failed')
+      and task.started_at is not null
+  ) as tried
+  where ended.status in ('completed', 'failed', 'skipped')
+    -- A subflow step speaks for itself only when it failed and nothing inside it did.
+    and (
+      ended.step_type <> 'subflow'
+      or ended.status = 'failed' and not exists (
+        select
+        from pgflow.subruns as nested
+        join pgflow.step_states as cause on cause.subrun_id = nested.subrun_id
+        where nested.parent_subrun_id = inside.subrun_id
+          and nested.parent_step_slug = ended.step_slug
+          and cause.status = 'failed'
+      )
+    )
+  order by tried.began_at, tried.ended_at, ended.skipped_at, ended.step_path collate "C";
+$$;
+
+comment on function pgflow.child_trace is
+  'What the steps of a subrun did, in the order in which they began';

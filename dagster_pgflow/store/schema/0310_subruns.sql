@@ -28,8 +28,11 @@ create table pgflow.subruns (
 
 create index subruns_by_parent_step on pgflow.subruns (parent_run_id, parent_step_slug);
 create index subruns_by_parent_subrun on pgflow.subruns (parent_subrun_id);
+create index subruns_by_flow on pgflow.subruns (subflow_slug, created_at);
 
 comment on table pgflow.subruns is 'One row for each time that a run enters a subflow';
 comment on column pgflow.subruns.run_index is 'Counts the subruns of one run from 1';
 comment on column pgflow.subruns.subrun_index is 'Counts the subruns of one parent from 1';
 comment on column pgflow.subruns.subrun_path is 'The subrun_index of every ancestor and its own, such as 1.3.2';
+comment on column pgflow.subruns.map_index is
+  'The index of the item, where the flow runs once for each item of a list';

@@ -19,7 +19,8 @@ select
   run.created_at,
   run.started_at,
   run.completed_at,
-  run.updated_at
+  run.updated_at,
+  null::text as label
 from pgflow.runs as run
 union all
 select
@@ -42,7 +43,8 @@ select
   subrun.created_at,
   subrun.started_at,
   subrun.completed_at,
-  subrun.updated_at
+  subrun.updated_at,
+  'Subrun #' || subrun.run_index || ' of step ' || subrun.parent_step_slug
 from pgflow.subruns as subrun
 join pgflow.runs as run on run.id = subrun.parent_run_id;
 

@@ -84,3 +84,30 @@ def test_an_end_that_came_late_is_still_the_truth() -> None:
     state = Story([MAPS]).then("run_started").does("a", 1).then("run_cancelled").state()
     assert step(state, "a").status == "completed"
     assert step(state, "m").status == "cancelled"
+
+
+def test_a_cancelled_run_cancels_its_subruns_and_their_items() -> None:
+    item = Flow("item").step("x")
+    top = Flow("top").step("a").subflow("s", "inner", depends_on="a")
+    top = top.subflow("each", "item", depends_on="a", over="a")
+    sent = completed(None, fans_out={"each": {"tasks": 2, "batches": 2}})
+    story = Story([top, INNER, item]).then("run_started").does("a", [1, 2])
+    story = story.then("succeeded", "each__fan_out", outcome=sent).does("each.x[0]", 5)
+    state = story.then("started", "each.x[1]").then("run_cancelled").state()
+    assert [row.status for row in state.subruns] == ["cancelled", "completed", "cancelled"]
+    told = {row.step_path: row.status for row in state.steps}
+    assert told.pop("a") == told.pop("each[0].x") == "completed"
+    assert set(told.values()) == {"cancelled"}
+    assert step(state, "each").remaining_tasks == 1
+    assert {row.status for row in state.tasks} == {"completed", "cancelled"}
+
+
+def test_an_input_that_cannot_be_found_out_is_left_out() -> None:
+    top = Flow("top").step("a").subflow("s", "inner", depends_on="a", input={"n": "$nodes.a.n"})
+    assert Story([top, INNER]).does("a", {"n": 5}).does("s.x").state().subruns[0].input == Json(
+        {"n": 5}
+    )
+    elsewhere = completed(None, [task()])
+    del elsewhere["output"]
+    story = Story([top, INNER]).then("succeeded", "a", outcome=elsewhere).does("s.x")
+    assert story.state().subruns[0].input is None

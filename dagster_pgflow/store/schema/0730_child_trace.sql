@@ -1,0 +1,59 @@
+-- What a step is told that goes on after a subflow failed, for any subrun: which of its steps
+-- ended, in the order in which they began. Steps further inside are named by their paths.
+create function pgflow.child_trace(subrun_id bigint)
+returns table (step text, status text, duration_ms bigint, output jsonb, error text)
+language sql
+stable
+set search_path to ''
+as $$
+  with recursive inside as (
+    select subrun.subrun_id
+    from pgflow.subruns as subrun
+    where subrun.subrun_id = child_trace.subrun_id
+    union all
+    select nested.subrun_id
+    from inside
+    join pgflow.subruns as nested on nested.parent_subrun_id = inside.subrun_id
+  ), around as (
+    select length(own.step_path) - length(own.step_slug) as length
+    from pgflow.step_states as own
+    where own.subrun_id = child_trace.subrun_id
+    limit 1
+  )
+  select
+    substr(ended.step_path, around.length + 1),
+    ended.status,
+    coalesce(round(extract(epoch from tried.ended_at - tried.began_at) * 1000), 0)::bigint,
+    case ended.status when 'completed' then ended.output end,
+    case ended.status when 'failed' then ended.error_message end
+  from inside
+  join pgflow.step_states as ended on ended.subrun_id = inside.subrun_id
+  cross join around
+  cross join lateral (
+    select
+      min(task.started_at) as began_at,
+      max(coalesce(task.completed_at, task.failed_at)) as ended_at
+    from pgflow.step_tasks as task
+    where task.run_id = ended.run_id
+      and task.step_path = ended.step_path
+      and task.status in ('completed', 'failed')
+      and task.started_at is not null
+  ) as tried
+  where ended.status in ('completed', 'failed', 'skipped')
+    -- A subflow step speaks for itself only when it failed and nothing inside it did.
+    and (
+      ended.step_type <> 'subflow'
+      or ended.status = 'failed' and not exists (
+        select
+        from pgflow.subruns as nested
+        join pgflow.step_states as cause on cause.subrun_id = nested.subrun_id
+        where nested.parent_subrun_id = inside.subrun_id
+          and nested.parent_step_slug = ended.step_slug
+          and cause.status = 'failed'
+      )
+    )
+  order by tried.began_at, tried.ended_at, ended.skipped_at, ended.step_path collate "C";
+$$;
+
+comment on function pgflow.child_trace is
+  'What the steps of a subrun did, in the order in which they began';
