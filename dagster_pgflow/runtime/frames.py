@@ -15,8 +15,9 @@ from dagster_pgflow.errors import (
     InvalidOutput,
     ReferenceFailed,
     TypeViolation,
+    ValueNotJson,
 )
-from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled
+from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import Step, SubflowStep
@@ -25,7 +26,7 @@ from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
 from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
 from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.runtime.sources import Flows, Source, needs_gathering, sources_of, unpack
-from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of, to_json
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[A
     path = ".".join(frame.path_of(step))
     over = step.over or ""
     wanted = over if over.startswith("$") else f"${NODES}.{over}"
-    if not over.startswith("$") and over not in given:
+    dep = reference(wanted).step
+    if dep is not None and dep not in given:
         # A dependency that was skipped counts as an empty list, as it does for a map step.
         return []
     try:
@@ -150,11 +152,15 @@ def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[A
             f'Subflow step "{path}" runs over {wanted}, which is {kind_of(items)}; it must be a'
             " list."
         )
-    return [mapped_input(frame, step, given, around, (item,)) for item in items]
+    return [mapped_input(frame, step, given, around, found) for found in enumerate(items)]
 
 
 def mapped_input(
-    frame: Frame, step: SubflowStep, given: Any, around: Any, item: tuple[Any, ...] = ()
+    frame: Frame,
+    step: SubflowStep,
+    given: Any,
+    around: Any,
+    item: tuple[int, Any] | None = None,
 ) -> Any:
     """Return what a subflow step gives its flow: its input, or what its mapping makes of it.
 
@@ -163,27 +169,30 @@ def mapped_input(
         step: The subflow step.
         given: Its input, or `Skipped`.
         around: The input of the flow that the step belongs to, where the mapping asks for it.
-        item: The item at hand, where the flow runs once for each.
+        item: The index of the item at hand and the item, where the flow runs once for each.
 
     Raises:
-        InvalidInput: A reference leads nowhere.
+        InvalidInput: A reference leads nowhere, or what came out looks like one of our markers.
     """
     if isinstance(given, Skipped):
         return given
-    if step.input is None:
-        return item[0] if item else given
     nodes = given if step.depends_on else {}
-    values = {NODES: nodes, INPUT: around} | ({ITEM: item[0]} if item else {})
+    values = {NODES: nodes, INPUT: around} | ({ITEM: item[1]} if item else {})
+    received = item[1] if item else given
     try:
-        return filled(step.input, values)
-    except ReferenceFailed as error:
+        return to_json(received if step.input is None else filled(step.input, values))
+    except (ReferenceFailed, ValueNotJson) as error:
         path = ".".join(frame.path_of(step))
         raise InvalidInput(
-            f'The input of subflow step "{path}" cannot be put together: {error}', path
+            f'The input of subflow step "{_shown(path, item and item[0])}" cannot be put together:'
+            f" {error}",
+            path,
         ) from None
 
 
-def shaped_output(frame: Frame, step: SubflowStep, child: Flow, returned: Any) -> Any:
+def shaped_output(
+    frame: Frame, step: SubflowStep, child: Flow, returned: Any, index: int | None = None
+) -> Any:
     """Return the output of a subflow step: what its flow returned, or what its mapping picks.
 
     Args:
@@ -191,28 +200,35 @@ def shaped_output(frame: Frame, step: SubflowStep, child: Flow, returned: Any) -
         step: The subflow step.
         child: The flow that it runs.
         returned: `{final step: output}`, `None` without any, or `Skipped`.
+        index: The index of the item, where the flow runs once for each.
 
     Raises:
-        InvalidOutput: It breaks the output schema of the flow, or a reference leads nowhere.
+        InvalidOutput: It breaks the output schema of the flow, a reference leads nowhere, or what
+            came out looks like one of our markers.
     """
     if isinstance(returned, Skipped):
         return returned
     path = ".".join(frame.path_of(step))
+    shown = _shown(path, index)
     reason = breach(child.output_schema, returned)
     if reason is not None:
         raise InvalidOutput(
-            f'The output of flow "{child.slug}" in step "{path}" does not fit its output schema:'
+            f'The output of flow "{child.slug}" in step "{shown}" does not fit its output schema:'
             f" {reason}",
             path,
         )
     if step.output is None:
         return returned
     try:
-        return filled(step.output, {NODES: returned or {}})
-    except ReferenceFailed as error:
+        return to_json(filled(step.output, {NODES: returned or {}}))
+    except (ReferenceFailed, ValueNotJson) as error:
         raise InvalidOutput(
-            f'The output of subflow step "{path}" cannot be put together: {error}', path
+            f'The output of subflow step "{shown}" cannot be put together: {error}', path
         ) from None
+
+
+def _shown(path: str, index: int | None) -> str:
+    return path if index is None else f"{path}[{index}]"
 
 
 def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:

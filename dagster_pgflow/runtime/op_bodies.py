@@ -155,7 +155,9 @@ def shape_output(execution: Execution) -> Any:
     outputs = outputs_of_items(frame.path_of(step), work.sources, execution.values)
     if isinstance(outputs, Skipped):
         return outputs
-    return [shaped_output(frame, step, child, returned) for returned in outputs]
+    return [
+        shaped_output(frame, step, child, returned, index) for index, returned in enumerate(outputs)
+    ]
 
 
 HELP: Mapping[Role, Work] = {

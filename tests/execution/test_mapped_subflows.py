@@ -335,3 +335,22 @@ def test_a_step_may_be_called_like_a_graph() -> None:
     )
     result = run(flow, {"lists": [[1]]}, others=[child])
     assert result.outputs["after"] == {"each": [{"as_subflow": [1], "as_item": [1]}]}
+
+
+def test_a_list_in_a_dependency_that_was_skipped_is_an_empty_one_however_it_is_written() -> None:
+    for over in ("list", "$nodes.list", "$nodes.list.items"):
+        flow = (
+            Flow("f")
+            .step("list", if_={"x": 1}, **gives([1]))
+            .subflow("each", CHILD, depends_on="list", over=over)
+            .step("after", "echo", depends_on="each")
+        )
+        result = run(flow, {}, others=[CHILD], handlers=HANDLERS)
+        assert result.outputs["after"] == {"each": []}
+
+
+def test_what_cannot_be_put_together_is_told_with_the_index_of_the_item() -> None:
+    result = mapped([{"sku": 1}, {}], input={"what": "$item.sku"})
+    assert 'The input of subflow step "each[1]" cannot be put together' in result.error
+    result = mapped([1, 2], output="$nodes.add.ghost")
+    assert 'The output of subflow step "each[0]" cannot be put together' in result.error
