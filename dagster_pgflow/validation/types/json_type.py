@@ -99,7 +99,8 @@ class JsonType:
         if not isinstance(self.schema, dict):
             return frozenset(KINDS if self.schema else ())
         if "const" in self.schema:
-            return frozenset([kind_of(self.schema["const"])])
+            kind = kind_of(self.schema["const"])
+            return frozenset([kind] if kind != "integer" else ["integer", "number"])
         given = self.schema.get("type")
         named = [given] if isinstance(given, str) else given if isinstance(given, list) else ()
         told = frozenset(kind for kind in WORDS if kind in named) or frozenset(KINDS)
@@ -113,6 +114,8 @@ class JsonType:
         """What the value is, as the end of a sentence."""
         if isinstance(self.schema, dict) and self.alternatives and "type" not in self.schema:
             kinds = {kind for one in self.alternatives for kind in one.resolved().kinds}
+        elif isinstance(self.schema, dict) and "const" in self.schema:
+            kinds = {kind_of(self.schema["const"])}
         else:
             kinds = set(self.kinds)
         return " or ".join(WORDS[kind] for kind in WORDS if kind in kinds) or "nothing"

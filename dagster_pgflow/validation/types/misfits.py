@@ -65,7 +65,12 @@ class _Comparison:
             return next(filter(None, (self.between(part, wanted) for part in opened)), ())
         if given.alternatives:
             return _least([self.between(one, wanted) for one in given.alternatives])
-        shared = [kind for kind in given.kinds if may_be(wanted.kinds, kind)]
+        is_known = "const" in given.schema
+        shared = [
+            kind
+            for kind in given.kinds
+            if kind in wanted.kinds or (not is_known and may_be(wanted.kinds, kind))
+        ]
         if not shared:
             return (_wrong_kind(given, wanted),)
         found = list(_of_value(given, wanted))
