@@ -34,6 +34,7 @@ Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 _SHOWN_LENGTH: Final = 200
@@ -238,12 +239,18 @@ class RetryAfter(StepError):
     """Raise it in a handler to be tried again after so many seconds.
 
     Args:
-        seconds: The delay before the next attempt; it replaces the growing default delay.
+        seconds: The delay before the next attempt; it replaces the growing default delay. The text
+            of a number is one too, as in an HTTP header `Retry-After`.
         message: Why, for the run's log.
+
+    Raises:
+        ValueError: Nobody can wait that long: it is infinite, or no number.
     """
 
-    def __init__(self, seconds: float, message: str = "") -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float | str, message: str = "") -> None:
+        self.seconds = float(seconds)
+        if not isfinite(self.seconds):
+            raise ValueError(f"Nothing can be tried again after {seconds} s.")
         super().__init__(message or f"The handler asked to be tried again after {seconds} s.")
 
 

@@ -254,9 +254,11 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     given = flow_input(frame, arrived, flows)
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
     if reason is not None:
+        path = ".".join(frame.path)
+        place = f' in step "{path}"' if path else ""
         raise InvalidInput(
-            f'The input of flow "{frame.flow.slug}" does not fit its input schema: {reason}',
-            ".".join(frame.path),
+            f'The input of flow "{frame.flow.slug}"{place} does not fit its input schema: {reason}',
+            path,
         )
 
 

@@ -110,6 +110,18 @@ def test_retry_after_nothing_means_at_once(seconds: float) -> None:
     assert run(Flow("f").step("a"), handlers={"a": flaky}).success
 
 
+@pytest.mark.parametrize("seconds", ["soon", "inf", float("nan"), None])
+def test_a_delay_that_is_none_is_an_error_of_the_handler_like_any_other(seconds: Any) -> None:
+    flaky = Flaky(failures=1, error=lambda: RetryAfter(seconds))
+    result = run(Flow("f", base_delay=0).step("a"), handlers={"a": flaky})
+    assert result.success
+    assert result.retries == {"a": 1}
+
+
+def test_a_delay_may_be_the_text_of_a_number() -> None:
+    assert RetryAfter("120").seconds == 120
+
+
 def test_retry_after_gives_no_more_attempts() -> None:
     flaky = Flaky(failures=9, error=lambda: RetryAfter(0, "closed"))
     result = run(Flow("f", max_attempts=2).step("a"), handlers={"a": flaky})

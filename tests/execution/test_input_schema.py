@@ -66,7 +66,7 @@ def test_a_child_checks_its_own_input_however_it_arrives(deps: list[str]) -> Non
     )
     result = run(flow, [5], others=[child])
     assert list(result.errors) == ["s.x"]
-    assert 'input of flow "strict" does not fit its input schema' in result.error
+    assert 'input of flow "strict" in step "s" does not fit its input schema' in result.error
 
 
 def test_a_child_is_content_with_an_input_that_fits() -> None:

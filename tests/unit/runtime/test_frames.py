@@ -102,7 +102,8 @@ def test_a_bad_input_is_refused_where_the_flow_begins() -> None:
     with pytest.raises(InvalidInput) as caught:
         refuse_bad_input(frame("after_a"), {"n": 1}, FLOWS)
     assert str(caught.value) == (
-        "The input of flow \"leaf\" does not fit its input schema: $: 'n' is a required property"
+        'The input of flow "leaf" in step "after_a" does not fit its input schema:'
+        " $: 'n' is a required property"
     )
 
 
