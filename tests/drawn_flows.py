@@ -90,7 +90,23 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
             step = MapStep(**common | handled | own)
             return _pipelined(step) if _can_be_joined(earlier, step) else step
         case _:
-            return SubflowStep(**common, depends_on=tuple(draw(depends_on)), flow="child")
+            deps = tuple(draw(depends_on))
+            return SubflowStep(
+                **common, **draw(mappings(earlier, deps)), depends_on=deps, flow="child"
+            )
+
+
+@st.composite
+def mappings(draw: st.DrawFn, earlier: list[Step], deps: tuple[str, ...]) -> dict[str, Any]:
+    """Draw what a subflow step gives its flow and returns; its final step is `one`."""
+    open_to_all = [one.slug for one in earlier if isinstance(one, SingleStep) and one.slug in deps]
+    named = [f"$nodes.{dep}" for dep in deps] + [f"$nodes.{dep}.x[0]" for dep in open_to_all]
+    over = draw(st.none() | st.sampled_from(["$input.rows", *open_to_all]))
+    items = [] if over is None else ["$item", "${$item.n}"]
+    parts = st.sampled_from(["$input", "$$x", "a ${$input.n}", None, 1.5, *named, *items])
+    fields = st.dictionaries(TEXTS, parts | st.lists(parts, max_size=2), max_size=2)
+    outputs = st.sampled_from(["$nodes.one", {}, {"x": ["$nodes.one.a", None], "y": {"z": 1}}])
+    return {"over": over, "input": draw(st.none() | fields), "output": draw(st.none() | outputs)}
 
 
 def _can_be_joined(earlier: list[Step], step: MapStep) -> bool:

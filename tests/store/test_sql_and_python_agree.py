@@ -20,6 +20,7 @@ from tests.postgres import Session
 GivenStep = tuple[str, list[str], dict[str, Any]]
 
 MAP = {"step_type": "map"}
+SUBFLOW: dict[str, Any] = {"step_type": "subflow", "flow": "child"}
 SOUND: list[GivenStep] = [
     ("x", [], {}),
     ("_X1", ["a", "b", "a"], {}),
@@ -31,7 +32,11 @@ SOUND: list[GivenStep] = [
     ("x", ["m"], MAP | {"batch_size": 1, "collect_errors": True, "if_": {}}),
     ("x", ["m"], {"max_attempts": 0, "base_delay": 0, "max_delay": 0, "timeout": 1}),
     ("x", [], {"jitter": "plus-minus", "start_delay": 2**31 - 1}),
-    ("x", ["m"], {"step_type": "subflow", "flow": "child"}),
+    ("x", ["m"], SUBFLOW),
+    ("x", ["m"], SUBFLOW | {"input": {"n": "$nodes.m[0]", "t": "to ${$input.a}", "s": "$$5"}}),
+    ("x", ["m"], SUBFLOW | {"output": {"id": ["$nodes.one.id"]}}),
+    ("x", ["m"], SUBFLOW | {"output": "$nodes.one", "over": "m", "input": {"n": "$item"}}),
+    ("x", [], SUBFLOW | {"over": "$input.rows"}),
 ]
 UNSOUND: list[GivenStep] = [
     ("run", [], {}),
@@ -50,6 +55,18 @@ UNSOUND: list[GivenStep] = [
     ("x", [], MAP | {"batch_size": 0}),
     ("x", [], {"step_type": "subflow", "flow": "nope"}),
     ("x", [], {"step_type": "subflow", "flow": "f"}),
+    ("x", ["a"], SUBFLOW | {"input": {"n": "$nodes.b"}}),
+    ("x", ["a"], SUBFLOW | {"input": {"n": "$node.a"}}),
+    ("x", ["a"], SUBFLOW | {"input": {"n": ["a ${nodes.a}"]}}),
+    ("x", ["a"], SUBFLOW | {"input": {"n": "$item.n"}}),
+    ("x", ["a"], SUBFLOW | {"output": {"n": "$input"}}),
+    ("x", ["a"], SUBFLOW | {"output": "$nodes"}),
+    ("x", ["a"], SUBFLOW | {"over": "b"}),
+    ("x", ["a"], SUBFLOW | {"over": "$nodes.b"}),
+    ("x", ["a"], SUBFLOW | {"over": "$item"}),
+    ("x", ["a"], SUBFLOW | {"on_failure": "x"}),
+    ("x", ["a"], SUBFLOW | {"on_failure": "a"}),
+    ("x", ["a"], SUBFLOW | {"on_failure": "b"}),
     ("x", [], MAP | {"pipelined": True}),
     ("x", ["a"], MAP | {"pipelined": True}),
     ("x", ["s"], MAP | {"pipelined": True}),
