@@ -24,7 +24,8 @@ def add(arguments: str, deps: str = "{a}", kind: str = "subflow") -> str:
 
 def test_what_a_subflow_step_maps_is_stored_and_told_as_it_was_written(sql: Session) -> None:
     statement = add(
-        """subflow_input => '{"x": "$nodes.a.rows[0].n", "y": null, "z": "$$5", "t": "${$input.n}"}',
+        """subflow_input =>
+          '{"x": "$nodes.a.rows[0].n", "y": null, "z": "$$5", "t": "${$input.n}"}',
         subflow_output => '"$nodes.one.id"', on_failure => 'mend'"""
     )
     [first] = sql(statement)
@@ -74,7 +75,7 @@ def test_a_subflow_may_run_over_a_dependency_or_a_list_in_it(sql: Session) -> No
         (
             """subflow_input => '{"x": {"y": "$nodes.b.n"}}'""",
             "input_refers_to_dependencies",
-            'has `$nodes.b.n` in its subflow_input, but does not depend on "b"; add it to deps_slugs.',
+            'has `$nodes.b.n` in its subflow_input, but does not depend on "b"; add it to deps',
         ),
         (
             """subflow_input => '{"x": "$item.n"}'""",

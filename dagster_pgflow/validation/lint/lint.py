@@ -6,6 +6,7 @@ from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
 from dagster_pgflow.validation.lint.delays import delays_have_an_effect
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
+from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
 from dagster_pgflow.validation.lint.settings import settings_have_an_effect
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 
@@ -15,6 +16,7 @@ LINTS: tuple[Rule, ...] = (
     delays_have_an_effect,
     final_steps_are_reached,
     maps_are_fed_lists,
+    mappings_need_what_is_there,
 )
 
 

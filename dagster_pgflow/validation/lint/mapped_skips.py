@@ -1,0 +1,37 @@
+"""A mapping does not need the output of a step that may have none."""
+
+from collections.abc import Iterator
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import HandledStep, Step, SubflowStep
+from dagster_pgflow.validation.lint.settings import has_condition
+from dagster_pgflow.validation.rule import KnownFlows
+from dagster_pgflow.validation.types.outputs import references_of, texts_in
+
+
+def mappings_need_what_is_there(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Look for references to dependencies that are left out of the input when they are skipped."""
+    steps = by_slug(flow)
+    for step in flow.steps:
+        if not isinstance(step, SubflowStep):
+            continue
+        named: set[str] = set()
+        for place, text in texts_in(step.input, f"steps.{step.slug}.input"):
+            new = {found.step for found in references_of(text) if found.step} - named
+            named |= new
+            for dep in sorted(new & set(step.depends_on) & steps.keys()):
+                if may_be_left_out(steps[dep]):
+                    yield Problem(
+                        "reference-to-a-skip",
+                        place,
+                        f'When step "{dep}" is skipped, this leads nowhere and step "{step.slug}"'
+                        f' fails; let "{dep}" skip what follows (skip-cascade), or fail.',
+                    )
+
+
+def may_be_left_out(step: Step) -> bool:
+    """Say whether a step may be skipped while those behind it run."""
+    unmet = step.when_unmet == "skip" and has_condition(step)
+    return unmet or (isinstance(step, HandledStep) and step.when_exhausted == "skip")
