@@ -18,7 +18,7 @@ from dagster_pgflow.cli.run_end import (
 from dagster_pgflow.errors import StoreRefused, UnknownFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
-from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
+from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary, step_at
 
 DONE = ("completed", "skipped")
 
@@ -122,7 +122,7 @@ def _done(report: RunReport) -> frozenset[tuple[str, str]]:
     steps = {step.step_path: (step.flow_slug, step.step_slug) for step in report.steps}
     done = {step.step_path for step in report.steps if step.status in DONE or step.tasks_done}
     around = {
-        ".".join(path.split(".")[:depth])
+        step_at(".".join(path.split(".")[:depth]))[0]
         for path in done
         for depth in range(1, path.count(".") + 1)
     }

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from rich.table import Table
 
 from dagster_pgflow.cli.console import duration, new_table, styled, time_of_day
-from dagster_pgflow.store.run_status import RunReport, StepReport
+from dagster_pgflow.store.run_status import RunReport, StepReport, step_at
+
+ITEMS_SHOWN: Final = 10
+"""Of a longer list only the items that are not completed are shown."""
 
 Children = Mapping[str, Sequence[StepReport]]
 
@@ -27,14 +31,14 @@ class Branch:
 def run_tree(report: RunReport) -> Table:
     """Return the steps of a run as a table whose first column is a tree."""
     subflows = {subrun.subrun_path: subrun.subflow_slug for subrun in report.subruns}
-    children = _by_parent(report.steps)
+    children = _by_parent(report)
     table = new_table("Step", "State", "Tasks", "Tries", "Started", "Took", "", numbers=("Took",))
     for branch in branches(children):
         step = branch.step
         inner = children.get(step.step_path, ())
-        subrun = inner[0].subrun_path if inner else None
+        subrun = inner[0].subrun_path if inner and not step.has_items else None
         table.add_row(
-            f"{branch.lead}{step.step_slug}",
+            f"{branch.lead}{_name(step)}",
             styled(step.status),
             _tasks(step),
             str(step.attempts) if step.attempts > 1 else "",
@@ -60,15 +64,25 @@ def branches(children: Children, parent: str = "", lead: str = "") -> Iterator[B
         yield from branches(children, step.step_path, f"{lead}{'   ' if is_last else '│  '}")
 
 
-def _by_parent(steps: Sequence[StepReport]) -> dict[str, list[StepReport]]:
+def _by_parent(report: RunReport) -> dict[str, list[StepReport]]:
+    completed = {run.subrun_path for run in report.subruns if run.status == "completed"}
+    lists = {step.step_path: step.tasks or 0 for step in report.steps if step.has_items}
     children: dict[str, list[StepReport]] = {}
-    for step in steps:
-        children.setdefault(step.step_path.rpartition(".")[0], []).append(step)
+    for step in report.steps:
+        parent = step.parent_path
+        if lists.get(parent, 0) <= ITEMS_SHOWN or step.subrun_path not in completed:
+            children.setdefault(parent, []).append(step)
     return children
 
 
+def _name(step: StepReport) -> str:
+    """Return the slug of a step, behind the index of its item if it has one."""
+    _, item = step_at(step.step_path.rpartition(".")[0])
+    return step.step_slug if item is None else f"[{item}] {step.step_slug}"
+
+
 def _tasks(step: StepReport) -> str:
-    if step.step_type != "map" or step.tasks is None:
+    if not step.is_counted:
         return ""
     failed = f", {step.tasks_failed} failed" if step.tasks_failed else ""
     return f"{step.tasks_done}/{step.tasks}{failed}"

@@ -100,7 +100,7 @@ def step_line(step: StepReport) -> str:
     parts = [f"{step.step_path}: {step.status}"]
     if step.skip_reason:
         parts.append(f"({step.skip_reason.replace('_', ' ')})")
-    if step.step_type == "map" and step.tasks is not None:
+    if step.is_counted:
         parts.append(f"{step.tasks_done}/{step.tasks}")
     took = duration(step.started_at, step.ended_at)
     if took and step.status != "skipped":

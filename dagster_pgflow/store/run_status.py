@@ -13,6 +13,7 @@ from dagster_pgflow.store.database import Database
 
 LEAST_DIGITS = 4
 ATTEMPTS_SHOWN = 100
+_ITEM = re.compile(r"(.*)\[(\d+)\]")
 _BEGINNING = re.compile(rf"[0-9a-f-]{{{LEAST_DIGITS},36}}")
 
 
@@ -50,7 +51,9 @@ class StepReport:
     """A row of `pgflow.step_states`, with its tasks counted.
 
     Attributes:
-        tasks: How many tasks it has; none while that is unknown.
+        tasks: How many tasks it has, or items where it is a subflow that runs once for each; none
+            while that is unknown.
+        has_items: Whether it is a subflow that runs for at least one item of a list.
         tasks_waiting: How many tasks wait for another attempt.
         attempts: The most tries that one of its tasks took.
         attempts_failed: How many attempts of its tasks failed, those that others followed too.
@@ -70,6 +73,7 @@ class StepReport:
     tasks_done: int
     tasks_failed: int
     tasks_waiting: int
+    has_items: bool
     attempts: int
     attempts_failed: int
     next_at: datetime | None
@@ -79,6 +83,16 @@ class StepReport:
     place: int
     started_at: datetime | None
     ended_at: datetime | None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a step of many tasks or items."""
+        return (self.step_type == "map" or self.has_items) and self.tasks is not None
+
+    @property
+    def parent_path(self) -> str:
+        """The path of the step that it lies in, empty for a step of the run's own flow."""
+        return step_at(self.step_path.rpartition(".")[0])[0]
 
 
 @dataclass(frozen=True)
@@ -226,13 +240,24 @@ class RunStatusReader:
         return run_id
 
 
+def step_at(path: str) -> tuple[str, int | None]:
+    """Return the path of a step without the index of the item, and that index.
+
+    >>> step_at("pay[3]"), step_at("pay[3].charge")
+    (('pay', 3), ('pay[3].charge', None))
+    """
+    found = _ITEM.fullmatch(path)
+    return (found[1], int(found[2])) if found else (path, None)
+
+
 def _in_order_of_flow(steps: Sequence[StepReport]) -> tuple[StepReport, ...]:
     """Sort steps as their flows are written, those of a subflow behind its step."""
     places = {step.step_path: step.place for step in steps}
 
-    def place(step: StepReport) -> list[int]:
+    def place(step: StepReport) -> list[tuple[int, int]]:
         slugs = step.step_path.split(".")
-        return [places.get(".".join(slugs[:depth]), 0) for depth in range(1, len(slugs) + 1)]
+        around = [step_at(".".join(slugs[:depth])) for depth in range(1, len(slugs) + 1)]
+        return [(places.get(path, 0), -1 if index is None else index) for path, index in around]
 
     return tuple(sorted(steps, key=place))
 

@@ -86,11 +86,22 @@ with flow as (
   from pgflow.node_executions as execution
   where execution.run_id = cast(:run_id as uuid) and execution.status = 'failed'
   group by execution.step_path
+), items as (
+  select
+    subrun.parent_subrun_id,
+    subrun.parent_step_slug,
+    count(*) filter (where subrun.status = 'completed') as done,
+    count(*) filter (where subrun.status = 'failed') as failed
+  from pgflow.subruns as subrun
+  join pgflow.runs as run on run.id = subrun.parent_run_id
+  where run.run_id = cast(:run_id as uuid) and subrun.map_index is not null
+  group by subrun.parent_subrun_id, subrun.parent_step_slug
 )
 select
   step.step_path, step.step_slug, step.flow_slug, step.step_type, step.status, step.skip_reason,
-  step.initial_tasks as tasks, coalesce(tasks.done, 0) as tasks_done,
-  coalesce(tasks.failed, 0) as tasks_failed, coalesce(tasks.waiting, 0) as tasks_waiting,
+  step.initial_tasks as tasks, coalesce(items.done, tasks.done, 0) as tasks_done,
+  coalesce(items.failed, tasks.failed, 0) as tasks_failed,
+  coalesce(tasks.waiting, 0) as tasks_waiting, items.done is not null as has_items,
   coalesce(tasks.attempts, 0) as attempts, coalesce(failures.attempts, 0) as attempts_failed,
   case step.status
     when 'created' then (
@@ -108,6 +119,9 @@ left join pgflow.subruns as subrun on subrun.subrun_id = step.subrun_id
 left join written
   on written.flow_slug = step.flow_slug and written.step_slug = step.step_slug
 left join tasks on tasks.step_path = step.step_path
+left join items
+  on items.parent_step_slug = step.step_slug
+  and items.parent_subrun_id is not distinct from step.subrun_id
 left join failures on failures.step_path = step.step_path
 where step.run_id = cast(:run_id as uuid)
 order by

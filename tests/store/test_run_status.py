@@ -4,11 +4,14 @@ from datetime import timedelta
 
 import pytest
 
+from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.run_status import RunReport, RunStatusReader
 from dagster_pgflow.store.run_tables import RunTables
+from tests.postgres import Session
 from tests.unit.projection.telling import (
     NOON,
     RUN_ID,
@@ -107,3 +110,29 @@ def test_a_delayed_step_tells_until_when(database: Database, tables: RunTables) 
     [step] = told(database, tables, story).steps
     assert (step.status, step.attempts) == ("created", 0)
     assert step.next_at == story.sightings[1].at + timedelta(seconds=60)
+
+
+def test_items_are_counted_and_stand_behind_their_step(
+    database: Database, tables: RunTables, sql: Session
+) -> None:
+    item = Flow("item").step("x").step("y", depends_on="x")
+    top = Flow("top").step("a").subflow("each", "item", depends_on="a", over="a").step("b")
+    FlowBuilder(database).define_flow(item)
+    FlowBuilder(database).define_flow(top)
+    sent = completed(None, fans_out={"each": {"tasks": 11, "batches": 11}})
+    story = Story([top, item]).does("a").then("succeeded", "each__fan_out", outcome=sent)
+    told(database, tables, story.does("each.x[00]").does("each.y[00]").does("each.x[10]"))
+    sql("update pgflow.event_log set event_data = event_data || '{\"watermark\": 9}'")
+    report = RunStatusReader(database).report(RUN_ID)
+    assert [step.step_path for step in report.steps] == [
+        "a",
+        "each",
+        *(f"each[{index}].{slug}" for index in range(11) for slug in "xy"),
+        "b",
+    ]
+    each = report.steps[1]
+    assert (each.tasks, each.tasks_done, each.is_counted) == (11, 1, True)
+    assert [step.is_counted for step in report.steps].count(True) == 1
+    assert {step.parent_path for step in report.steps} == {"", "each"}
+    shown = list(run_tree(report).columns[0].cells)
+    assert [str(cell).strip("│├└─ ") for cell in shown][:4] == ["a", "each", "[1] x", "[1] y"]
