@@ -32,6 +32,11 @@ MEANT_IN_FILES = {
     "workflow": "flow",
     "args": "params",
     "config": "params",
+    "mapping": "input",
+    "on_error": "on_failure",
+    "catch": "on_failure",
+    "for_each": "over",
+    "foreach": "over",
 }
 """What other systems call our fields, where the letters do not tell."""
 

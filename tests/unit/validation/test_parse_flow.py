@@ -182,3 +182,12 @@ def test_no_wrong_value_causes_a_traceback(place: tuple[Any, ...], value: Any) -
 @given(st.sampled_from(places_in(GOOD)))
 def test_no_missing_value_causes_a_traceback(place: tuple[Any, ...]) -> None:
     reads_or_refuses(broken(place, lambda holder, key: holder.__delitem__(key)))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("on_error", "on_failure"), ("for_each", "over"), ("mapping", "input")]
+)
+def test_what_others_call_the_fields_of_a_subflow_is_told(written: str, meant: str) -> None:
+    step = {"type": "subflow", "slug": "s", "flow": "child", written: "x"}
+    with pytest.raises(InvalidFlow, match=f'"{meant}" may be meant'):
+        parse_flow({"slug": "f", "steps": [step]})
