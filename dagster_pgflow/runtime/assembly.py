@@ -4,7 +4,7 @@ Here a skipped dependency loses its key, a subflow becomes one value again, and 
 that the run takes another path.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,14 +66,12 @@ def assemble(
         dep: _output_of((*receiver.frame, dep), _tree(dep, arrived))
         for dep in dict.fromkeys(source.dep for source in sources)
     }
-    routed = {dep: _routed(receiver, dep, output) for dep, output in outputs.items()}
-    for dep, output in routed.items():
-        if isinstance(output, Skipped) and output.untaken and not _joins(receiver, output.untaken):
-            reason: SkipReason = (
-                "dependency_skipped" if output is outputs[dep] else "condition_unmet"
-            )
-            return Skipped(reason, receiver.path, untaken=output.untaken)
-    return {dep: output for dep, output in routed.items() if not isinstance(output, Skipped)}
+    ways = [_other_way(receiver, dep, output) for dep, output in outputs.items()]
+    others = [way for way in ways if way is not None]
+    if others:
+        behind = dict.fromkeys(path for way in others for path in way.behind)
+        return Skipped(others[0].reason, receiver.path, untaken=tuple(behind))
+    return dict(_received(receiver, outputs))
 
 
 def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Source, Any]) -> Any:
@@ -143,27 +141,52 @@ def _output_of(dep_path: Path, tree: Mapping[Path, Any]) -> Any:
     return completed or None
 
 
-def _routed(receiver: Receiver, dep: str, output: Any) -> Any:
-    """Return what a dependency hands to this step: its output on success, its error on failure."""
-    upstream = receiver.steps[dep]
-    if not isinstance(upstream, SubflowStep) or upstream.on_failure is None:
-        return output
-    if isinstance(output, Skipped) and output.untaken:
-        # Both ways behind it are parts of the way that the run does not take.
-        return output
-    path = (*receiver.frame, dep)
+@dataclass(frozen=True)
+class _OtherWay:
+    """Why the run does not come by a step.
+
+    Attributes:
+        behind: The paths of the subflow steps behind which it takes another way.
+        reason: What the step says.
+    """
+
+    behind: tuple[Path, ...]
+    reason: SkipReason
+
+
+def _other_way(receiver: Receiver, dep: str, output: Any) -> _OtherWay | None:
+    """Return why the run does not come by a step, as far as one dependency tells."""
     failed = isinstance(output, Skipped) and output.error is not None
-    waits_for_failure = upstream.on_failure == receiver.step.slug
-    if failed and waits_for_failure:
-        return {"error": output.error, "child_trace": receiver.trace(path)}
-    if failed != waits_for_failure:
-        return Skipped("condition_unmet", path, untaken=path)
-    return output
+    untaken = output.untaken if isinstance(output, Skipped) else ()
+    path = (*receiver.frame, dep)
+    if _is_failure_step(receiver, dep):
+        if failed:
+            return None
+        return _OtherWay(untaken or (path,), "dependency_skipped" if untaken else "condition_unmet")
+    behind = (path,) if failed else untaken
+    if not behind or any(_joins(receiver, branching) for branching in behind):
+        return None
+    return _OtherWay(behind, "condition_unmet" if failed else "dependency_skipped")
 
 
-def _joins(receiver: Receiver, untaken: Path) -> bool:
+def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield what each dependency hands to a step that runs: its output, or its error."""
+    for dep, output in outputs.items():
+        if not isinstance(output, Skipped):
+            yield dep, output
+        elif _is_failure_step(receiver, dep):
+            trace = receiver.trace((*receiver.frame, dep))
+            yield dep, {"error": output.error, "child_trace": trace}
+
+
+def _is_failure_step(receiver: Receiver, dep: str) -> bool:
+    upstream = receiver.steps[dep]
+    return isinstance(upstream, SubflowStep) and upstream.on_failure == receiver.step.slug
+
+
+def _joins(receiver: Receiver, path: Path) -> bool:
     """Say whether both ways behind a step lead to this one, so that it runs whichever is taken."""
-    branching = receiver.steps[untaken[-1]]
+    branching = receiver.steps[path[-1]]
     if not isinstance(branching, SubflowStep) or branching.on_failure == receiver.step.slug:
         return False
     deps = set(receiver.step.depends_on)

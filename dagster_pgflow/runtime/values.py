@@ -15,7 +15,6 @@ from pydantic import BaseModel
 from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
 
-_PATHS = ("step", "untaken")
 SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
 
 
@@ -28,15 +27,15 @@ class Skipped:
         step: The path of the step where the skip began, such as `("payment", "charge")`.
         cascade: Whether every transitive dependent is skipped too.
         error: What went wrong, when the step is a subflow that failed and its flow goes on.
-        untaken: The path of the step behind which the run takes another way than to this one. A
-            dependent that both ways lead to runs all the same.
+        untaken: The paths of the steps behind which the run takes another way than to this one. A
+            dependent that both ways behind one of them lead to runs all the same.
     """
 
     reason: SkipReason
     step: tuple[str, ...]
     cascade: bool = False
     error: str | None = None
-    untaken: tuple[str, ...] | None = None
+    untaken: tuple[tuple[str, ...], ...] = ()
 
     def encloses(self, frame: tuple[str, ...]) -> bool:
         """Say whether the skipped step is a subflow that the frame lies in."""
@@ -51,8 +50,8 @@ class Skipped:
         }
         if self.error is not None:
             marker["error"] = self.error
-        if self.untaken is not None:
-            marker["untaken"] = ".".join(self.untaken)
+        if self.untaken:
+            marker["untaken"] = [".".join(path) for path in self.untaken]
         return {SKIPPED_KEY: marker}
 
 
@@ -97,8 +96,9 @@ def from_wire(value: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1:
         if SKIPPED_KEY in value:
             marker = value[SKIPPED_KEY]
-            paths = {key: tuple(marker[key].split(".")) for key in _PATHS if key in marker}
-            return Skipped(**marker | paths)
+            untaken = tuple(tuple(path.split(".")) for path in marker.get("untaken", ()))
+            step = tuple(marker["step"].split("."))
+            return Skipped(**{**marker, "step": step, "untaken": untaken})
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
             return Batch(**{**content, "values": tuple(content["values"])})

@@ -283,3 +283,35 @@ def test_a_mapping_that_fails_inside_is_in_the_trace() -> None:
         ("inner", "failed"),
     ]
     assert "$nodes.a.ghost leads nowhere" in trace[1]["error"]
+
+
+@pytest.mark.parametrize("order", [["a", "b"], ["b", "a"]])
+def test_two_ways_not_taken_end_in_the_same_way_whichever_stands_first(order: list[str]) -> None:
+    bad = Flow("bad", max_attempts=1).step("x", "breaks")
+    flow = (
+        Flow("f")
+        .subflow("a", bad, on_failure="mend_a")
+        .step("mend_a", "echo", depends_on="a")
+        .subflow("b", bad, on_failure="mend_b")
+        .step("mend_b", "echo", depends_on="b")
+        .step("both", "echo", depends_on=order)
+        # Both ways behind "a" lead here.
+        .step("close", "echo", depends_on=["both", "mend_a"])
+    )
+    result = run(flow, others=[bad], handlers={"breaks": breaks})
+    assert result.skips["both"] == "condition_unmet"
+    assert list(result.outputs["close"]) == ["mend_a"]
+
+
+def test_a_failure_step_does_not_run_for_a_subflow_on_the_way_not_taken() -> None:
+    bad = Flow("bad", max_attempts=1).step("x", "breaks")
+    flow = (
+        Flow("f")
+        .subflow("a", bad, on_failure="mend_a")
+        .step("mend_a", "echo", depends_on="a")
+        .subflow("b", bad, depends_on="a", on_failure="mend_b")
+        # Both ways behind "a" lead here, but "b" has not failed.
+        .step("mend_b", "echo", depends_on=["b", "mend_a"])
+    )
+    result = run(flow, others=[bad], handlers={"breaks": breaks})
+    assert result.skips["mend_b"] == "dependency_skipped"

@@ -112,7 +112,7 @@ def received(slug: str, **values: Any) -> Any:
 
 
 def untaken(slug: str, reason: SkipReason = "condition_unmet") -> Skipped:
-    return Skipped(reason, (slug,), untaken=("s",))
+    return Skipped(reason, (slug,), untaken=(("s",),))
 
 
 def test_the_failure_step_receives_the_error_and_the_trace_of_the_subflow() -> None:
