@@ -7,7 +7,7 @@ import pytest
 from dagster_pgflow.errors import InvalidReference, ReferenceFailed
 from dagster_pgflow.expressions.references import Reference, filled, reference, references_in
 
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "nodes": {"prepare": {"amount": 5, "items": [{"sku": "a"}, None]}, "empty": None},
     "input": {"id": 7, "name": "Ada"},
 }
