@@ -1,5 +1,6 @@
 """What the steps of a subflow did, as the step that goes on after its failure is told."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,8 @@ import dagster as dg
 
 from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT, is_helper
 from dagster_pgflow.runtime.values import Batch, from_wire
+
+_ITEM = re.compile(r"\[\d+\]$")
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 """What ops reported last, by Dagster step key."""
@@ -43,15 +46,27 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
     begin = ".".join(path)
     steps: dict[str, _Told] = {}
     for key, outcome in outcomes.items():
-        name = outcome["step"].removeprefix(begin)
+        place = _place(outcome)
+        name = place.removeprefix(begin)
         # A helper is told of when it fails, because then nothing else says that its step does.
         is_told = outcome["status"] == "failed" or not _helps(key)
-        if outcome["step"].startswith((f"{begin}.", f"{begin}[")) and is_told:
+        if place.startswith((f"{begin}.", f"{begin}[")) and is_told:
             steps.setdefault(name, _Told(name.removeprefix("."))).outcomes.append(outcome)
     failed = {told.item for told in steps.values() if told.status == "failed"}
     ran = [told for told in steps.values() if told.status != "cancelled"]
     ran = [told for told in ran if not told.item or told.item in failed]
     return [told.entry() for told in sorted(ran, key=lambda told: (told.began_at, told.ended_at))]
+
+
+def _place(outcome: Mapping[str, Any]) -> str:
+    """Return the step that an outcome is about.
+
+    What keeps a subflow from running is found out by the first ops inside it, whose own steps have
+    not begun.
+    """
+    failed: str = outcome["failed_step"] if outcome["status"] == "failed" else outcome["step"]
+    # An item is no step: its flow's input belongs to the step that runs over the list.
+    return _ITEM.sub("", failed)
 
 
 def _helps(step_key: str) -> bool:

@@ -315,3 +315,25 @@ def test_a_failure_step_does_not_run_for_a_subflow_on_the_way_not_taken() -> Non
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
     assert result.skips["mend_b"] == "dependency_skipped"
+
+
+def test_steps_that_never_ran_because_of_a_bad_input_are_not_in_the_trace() -> None:
+    strict = Flow("strict", input_schema={"type": "object", "required": ["n"]}).step("x", "echo")
+    middle = Flow("middle").subflow("inner", strict).step("y", "echo")
+    flow = (
+        Flow("f")
+        .subflow("s", middle, on_failure="mend")
+        .step("mend", "echo", depends_on="s")
+        .subflow("t", strict, on_failure="repair")
+        .step("repair", "echo", depends_on="t")
+        .subflow("each", strict, over="$input.items", on_failure="renew")
+        .step("renew", "echo", depends_on="each")
+    )
+    result = run(flow, {"items": [{"n": 1}, {}]}, others=[middle, strict])
+    trace = result.outputs["mend"]["s"]["child_trace"]
+    assert {entry["step"]: entry["status"] for entry in trace} == {
+        "inner": "failed",
+        "y": "completed",
+    }
+    assert result.outputs["repair"]["t"]["child_trace"] == []
+    assert result.outputs["renew"]["each"]["child_trace"] == []
