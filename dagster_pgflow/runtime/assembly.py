@@ -12,7 +12,7 @@ from dagster_pgflow.model.graph import arms_of
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.sources import Source
-from dagster_pgflow.runtime.values import Skipped, SkipReason, from_wire
+from dagster_pgflow.runtime.values import Skipped, SkipReason, foremost, from_wire
 
 Path = tuple[str, ...]
 """Slugs from the top flow down to a step."""
@@ -59,9 +59,13 @@ def assemble(
         values: What arrived from each source, as it travelled.
     """
     arrived = {source: _value(source, values[source]) for source in sources}
-    for source, value in arrived.items():
-        if isinstance(value, Skipped) and _skips(value, source.dep, receiver):
-            return value
+    skips = [
+        value
+        for source, value in arrived.items()
+        if isinstance(value, Skipped) and _skips(value, source.dep, receiver)
+    ]
+    if skips:
+        return foremost(skips)
     outputs = {
         dep: _output_of((*receiver.frame, dep), _tree(dep, arrived))
         for dep in dict.fromkeys(source.dep for source in sources)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.runtime.values import Batch, Skipped, foremost
 
 OPS_SHOWN_ONE_BY_ONE = 100
 OPS_OF_A_LARGE_MAP = 20
@@ -32,11 +32,10 @@ def split(step: MapStep, elements: Sequence[Any]) -> Iterator[Batch]:
 
 def join(received: Sequence[Batch | Skipped]) -> list[Any] | Skipped:
     """Return the outputs of a map step by index; one skipped batch skips the whole step."""
-    batches: list[Batch] = []
-    for item in received:
-        if isinstance(item, Skipped):
-            return item
-        batches.append(item)
+    skips = [item for item in received if isinstance(item, Skipped)]
+    if skips:
+        return foremost(skips)
+    batches = [item for item in received if isinstance(item, Batch)]
     in_order = sorted(batches, key=lambda batch: batch.start)
     return [value for batch in in_order for value in batch.values]
 

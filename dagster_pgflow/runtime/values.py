@@ -6,7 +6,7 @@ its dependents still start and decide for themselves; a map step receives and se
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,6 +53,11 @@ class Skipped:
         if self.untaken:
             marker["untaken"] = [".".join(path) for path in self.untaken]
         return {SKIPPED_KEY: marker}
+
+
+def foremost(skips: Iterable[Skipped]) -> Skipped:
+    """Return the skip that counts where there are several: a failure, and else the first one."""
+    return min(skips, key=lambda skip: skip.error is None)
 
 
 @dataclass(frozen=True)

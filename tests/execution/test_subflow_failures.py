@@ -337,3 +337,37 @@ def test_steps_that_never_ran_because_of_a_bad_input_are_not_in_the_trace() -> N
     }
     assert result.outputs["repair"]["t"]["child_trace"] == []
     assert result.outputs["renew"]["each"]["child_trace"] == []
+
+
+@pytest.mark.parametrize("deps", [["skipped", "bad"], ["bad", "skipped"]])
+def test_a_cascade_inside_does_not_hide_a_failure(deps: list[str]) -> None:
+    child = (
+        Flow("child", max_attempts=1)
+        .step("bad", "breaks")
+        .step("skipped", "echo", if_={"never": 1}, when_unmet="skip-cascade")
+        .step("last", "echo", depends_on=deps)
+    )
+    flow = Flow("f").subflow("s", child, on_failure="mend").step("mend", "echo", depends_on="s")
+    result = run(flow, {}, others=[child], handlers={"breaks": breaks})
+    assert result.outputs["mend"]["s"]["error"].endswith("the bank is closed")
+
+
+def test_a_skipped_batch_of_a_pipelined_map_does_not_hide_the_failure_of_the_map_before() -> None:
+    child = (
+        Flow("child", max_attempts=1)
+        .map("first", "not_two")
+        .map("second", "not_one", depends_on="first", pipelined=True, when_exhausted="skip")
+    )
+    flow = Flow("f").subflow("s", child, on_failure="mend").step("mend", "echo", depends_on="s")
+
+    def refusing(number: int) -> Callable[[int], int]:
+        def handler(value: int) -> int:
+            if value == number:
+                raise ValueError(f"no {number}")
+            return value
+
+        return handler
+
+    handlers = {"not_one": refusing(1), "not_two": refusing(2)}
+    result = run(flow, [1, 2], others=[child], handlers=handlers)
+    assert result.outputs["mend"]["s"]["error"].endswith("no 2")
