@@ -32,10 +32,10 @@ class PgflowResource(TaskMemory):
         kept = self._outputs.get(_key(run_id, step_key))
         return {} if kept is None else kept.value
 
-    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any]:
-        """Return the finished elements of a batch that has no output, or an empty dict."""
+    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
+        """Return the finished elements of a batch, or an empty dict; `None` if it has an output."""
         ended = self._outputs.get(OutputKey(UUID(run_id), step_key)) is not None
-        return {} if ended else self.recall(run_id, step_key)
+        return None if ended else self.recall(run_id, step_key)
 
 
 def _key(run_id: str, step_key: str) -> OutputKey:

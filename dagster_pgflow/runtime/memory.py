@@ -22,5 +22,5 @@ class TaskMemory(ABC):
         """Return what was kept, or an empty dict."""
 
     @abstractmethod
-    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any]:
-        """Return what was kept of an op that never came to an end, or an empty dict."""
+    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
+        """Return what was kept of an op, or an empty dict; `None` when it came to its end."""

@@ -239,13 +239,25 @@ class Execution:
 
         An earlier attempt completed them, or the run that this one re-executes from its failure.
         """
-        run = self.context.run
         if self.tasks.attempt > 1:
-            return self.tasks.resume(self._memory.recall(run.run_id, self._step_key))
-        if run.parent_run_id is None or run.step_keys_to_execute is None:
-            return {}
-        kept = self._memory.recall_unfinished(run.parent_run_id, self._step_key)
-        return self.tasks.reuse(kept)
+            kept = self._memory.recall(self.context.run_id, self._step_key)
+            return self.tasks.resume(kept)
+        return self.tasks.reuse(self._kept_before())
+
+    def _kept_before(self) -> dict[str, Any]:
+        """Return what the runs kept that this one goes on with from their failures, newest first.
+
+        One that ended before it came to the op, or with its process, kept nothing.
+        """
+        run: dg.DagsterRun | None = self.context.run
+        while run is not None and run.parent_run_id and run.step_keys_to_execute is not None:
+            kept = self._memory.recall_unfinished(run.parent_run_id, self._step_key)
+            if kept is None:
+                break
+            if kept:
+                return kept
+            run = self.context.instance.get_run_by_id(run.parent_run_id)
+        return {}
 
     @cached_property
     def values(self) -> dict[Source, Any]:

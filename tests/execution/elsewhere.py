@@ -41,10 +41,15 @@ def repairable(value: Any) -> str:
 
 
 def noted(value: int, ctx: StepContext) -> int:
-    """Writes down that it was called; the twos fail until somebody makes the file `repaired`."""
+    """Writes down that it was called; the twos fail until somebody makes the file `repaired`.
+
+    With a file `crashes` they end the process.
+    """
     folder = Path(os.environ[FOLDER])
     with (folder / "calls").open("a", encoding="utf-8") as calls:
         calls.write(f"{ctx.task_path} {ctx.attempt}\n")
+    if value == 2 and (folder / "crashes").exists():
+        os._exit(1)
     if value == 2 and not (folder / "repaired").exists():
         raise ValueError("broken")
     return value * 10

@@ -71,9 +71,9 @@ class MemoryOfThisProcess(TaskMemory):
         recalled: dict[str, Any] = json.loads(self.kept.get((run_id, step_key), "{}"))
         return recalled
 
-    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any]:
+    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
         ended = (step_key, RESULT_OUTPUT, "") in self._outputs.texts
-        return {} if ended else self.recall(run_id, step_key)
+        return None if ended else self.recall(run_id, step_key)
 
 
 def _key_of(context: dg.OutputContext) -> tuple[str, str, str]:

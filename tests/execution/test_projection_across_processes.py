@@ -205,6 +205,32 @@ def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_pat
     assert_log_adds_up(world)
 
 
+def test_what_was_done_is_not_done_again_after_a_re_execution_that_crashed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(elsewhere.EXECUTOR, "multiprocess")
+    world.define(
+        Flow("f", max_attempts=1)
+        .step("a", handler="listed")
+        .map("m", "noted", depends_on="a", batch_size=3)
+    )
+    run_elsewhere("f")
+    [first] = world.instance.get_runs()
+    (tmp_path / "crashes").touch()
+    start_elsewhere("f", first.run_id).wait(180)
+    second = world.instance.get_runs()[0]
+    assert second.parent_run_id == first.run_id
+    (tmp_path / "crashes").unlink()
+    (tmp_path / "repaired").touch()
+    (tmp_path / "calls").unlink()
+    start_elsewhere("f", second.run_id).wait(180)
+    assert (tmp_path / "calls").read_text("utf-8").splitlines() == ["m[1] 1"]
+    world.settle()
+    third = world.instance.get_runs()[0]
+    row = world.one("runs", f"dagster_run_id = '{third.run_id}'")
+    assert row["output"] == {"m": [10, 20, 30]}
+
+
 def test_what_a_re_execution_takes_over_is_done_whatever_becomes_of_the_rest(
     world: World,
 ) -> None:
