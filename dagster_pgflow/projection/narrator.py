@@ -317,7 +317,8 @@ class Narrator:
         value = from_wire(outcome["output"])
         if isinstance(value, Batch):
             return {"output": value.values[index - value.start]}
-        return {"output": value[index] if self._layout.steps[path].is_whole_list else value}
+        is_one_of = self._layout.steps[path].is_whole_list and isinstance(value, list)
+        return {"output": value[index] if is_one_of else value}
 
     def _failure_of(self, task: Task, error: str | None) -> dict[str, Any]:
         """Return what is known of an attempt that nobody reported on."""

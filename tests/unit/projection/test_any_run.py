@@ -63,7 +63,7 @@ OUTCOMES: list[Any] = [
     completed(1, [task(), task(1, reused=True)]),
     completed(1, [task(attempts=2)]),
     completed(1, [task(0, "failed", attempts=2, error="no")]),
-    completed([1, 2], [task(), task(1)], fans_out={"m": {"tasks": 2, "batches": 1}}),
+    completed([1, 2], [task(), task(1)]),
     skipped("condition_unmet", "e"),
     skipped("condition_unmet", "c"),
     *(
