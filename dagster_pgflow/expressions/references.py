@@ -31,6 +31,7 @@ _REFERENCE: Final = re.compile(
 _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
 _STEP: Final = re.compile(r"(\s*\$nodes\.)([^.\[\]{}$\s]+)")
 _MOST_KEYS_SHOWN: Final = 8
+_MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ def _value_of(wanted: Reference, values: Mapping[str, Any]) -> Any:
 
 
 def _is_index(part: str, length: int) -> bool:
-    return part.isdecimal() and int(part) < length
+    # Python reads no number of thousands of digits, and no list is that long.
+    return part.isdecimal() and len(part) <= _MOST_DIGITS and int(part) < length
 
 
 def _what_is_there(reached: Reference, value: Any) -> str:

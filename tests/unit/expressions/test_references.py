@@ -99,3 +99,8 @@ def test_a_reference_knows_its_step_and_its_text() -> None:
     assert reference("$nodes.s[0].a").step == "s"
     assert str(reference("$nodes.s[0].a")) == "$nodes.s.0.a"
     assert reference("$input.s").step is None
+
+
+def test_an_index_with_more_digits_than_python_reads_leads_nowhere() -> None:
+    with pytest.raises(ReferenceFailed, match="leads nowhere"):
+        filled("$nodes.prepare.items." + "9" * 5000, VALUES)
