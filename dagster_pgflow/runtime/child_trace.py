@@ -52,7 +52,7 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
         is_told = outcome["status"] == "failed" or not _helps(key)
         if place.startswith((f"{begin}.", f"{begin}[")) and is_told:
             steps.setdefault(name, _Told(name.removeprefix("."))).outcomes.append(outcome)
-    failed = {told.item for told in steps.values() if told.status == "failed"}
+    failed = {told.item for told in steps.values() if told.fails(f"{begin}{told.item}")}
     ran = [told for told in steps.values() if told.status != "cancelled"]
     ran = [told for told in ran if not told.item or told.item in failed]
     return [told.entry() for told in sorted(ran, key=lambda told: (told.began_at, told.ended_at))]
@@ -91,6 +91,15 @@ class _Told:
         order = ("failed", "cancelled", "skipped", "completed")
         return next(status for status in order if status in statuses)
 
+    def fails(self, subflow: str) -> bool:
+        """Say whether the step made a subflow fail, and no other one inside it that goes on."""
+        return any(outcome.get("failed_subflow") == subflow for outcome in self.failures)
+
+    @property
+    def failures(self) -> list[Mapping[str, Any]]:
+        """What those of its ops reported that failed."""
+        return [outcome for outcome in self.outcomes if outcome["status"] == "failed"]
+
     @property
     def began_at(self) -> float:
         return min((task["started_at"] for task in self._tasks()), default=float("inf"))
@@ -105,8 +114,7 @@ class _Told:
         entry = {"step": self.step, "status": self.status, "duration_ms": duration}
         match self.status:
             case "failed":
-                errors = [outcome["error"] for outcome in self.outcomes if "error" in outcome]
-                return {**entry, "error": errors[0]}
+                return {**entry, "error": self.failures[0]["error"]}
             case "completed" if all("output" in outcome for outcome in self.outcomes):
                 return {**entry, "output": self._output()}
             case _:

@@ -354,3 +354,21 @@ def test_what_cannot_be_put_together_is_told_with_the_index_of_the_item() -> Non
     assert 'The input of subflow step "each[1]" cannot be put together' in result.error
     result = mapped([1, 2], output="$nodes.add.ghost")
     assert 'The output of subflow step "each[0]" cannot be put together' in result.error
+
+
+def test_the_trace_leaves_out_items_that_went_on_after_a_failure_inside() -> None:
+    leaf = Flow("leaf", max_attempts=1).step("double")
+    child = (
+        Flow("child", max_attempts=1)
+        .subflow("try", leaf, on_failure="mend")
+        .step("mend", depends_on="try", **gives(1))
+        .step("breaks", "add", run_if="flow_input == 7")
+    )
+    flow = (
+        Flow("f")
+        .subflow("each", child, over="$input", on_failure="repair")
+        .step("repair", "echo", depends_on="each")
+    )
+    result = run(flow, [13, 7], others=[child, leaf], handlers=HANDLERS)
+    trace = result.outputs["repair"]["each"]["child_trace"]
+    assert {entry["step"].partition(".")[0] for entry in trace} == {"[1]"}
