@@ -21,7 +21,11 @@ def input_for_handler(step: Step, value: Any) -> Any:
     names = _params(step).get(NAMES_KEY)
     if not isinstance(names, Mapping) or not isinstance(value, dict):
         return value
-    return {names.get(slug, slug): output for slug, output in value.items()}
+    own = {slug: name for slug, name in names.items() if isinstance(name, str)}
+    # Nobody checks what somebody writes there in SQL: two names that are one would lose a value.
+    if len(set(own.values())) < len(own):
+        return value
+    return {own.get(slug, slug): output for slug, output in value.items()}
 
 
 def params_for_handler(step: Step) -> dict[str, Any]:
