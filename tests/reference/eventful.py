@@ -3,17 +3,23 @@
 To run a flow takes ten times as long as to draw it and to ask the reference about it.
 """
 
+import re
 from collections.abc import Hashable, Iterator
 
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
 from tests.reference.drawing import Drawn, drawn_runs
+from tests.reference.endings import StepEnd
 from tests.reference.handlers import reference_handlers
-from tests.reference.interpreter import StepEnd, Told, interpret
+from tests.reference.interpreter import Told, interpret
+from tests.reference.traces import fails_by_itself
+from tests.reference.trees import drawn_trees
 
 CANDIDATES = 5
+TREES = 3
 MOST_OPS = 120
+MOST_OPS_OF_TREE = 50
 TASK_THINGS = (
     "together",
     "ended apart",
@@ -41,6 +47,42 @@ def eventfulness(drawn: Drawn) -> int:
         return -ops
     things = things_in(drawn)
     return len(things) + 2 * sum(thing[0] in TASK_THINGS for thing in things)
+
+
+def eventful_trees() -> st.SearchStrategy[Drawn]:
+    """Draw some trees of subflows, and take the one in which most different things happen."""
+    candidates = st.lists(drawn_trees(), min_size=TREES, max_size=TREES)
+    return candidates.map(lambda drawn: max(drawn, key=eventfulness_of_tree))
+
+
+def eventfulness_of_tree(drawn: Drawn) -> int:
+    """Say how much happens to the subflows of a tree."""
+    told = told_of(drawn)
+    ops = sum(max(len(end.batches), 1) for end in told.steps.values())
+    return len(things_in_tree(drawn, told)) if ops <= MOST_OPS_OF_TREE else -ops
+
+
+def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
+    """Return the different things that happen to the subflows of a tree."""
+    steps = drawn.steps_by_path
+    found: set[Thing] = {("run", told.status)}
+    for path, end in told.steps.items():
+        name = re.sub(r"\[\d+\]", "", path)
+        step, depth = steps[name], path.count(".")
+        deps = [told.steps[path.removesuffix(step.slug) + dep] for dep in step.depends_on]
+        ways = frozenset((dep.status, dep.routed, bool(dep.untaken)) for dep in deps)
+        found.add((step.type, end.status, end.routed, min(depth, 2), path != name))
+        if any(dep.routed or dep.untaken for dep in deps):
+            found.add(("behind", step.type, end.status, end.skip_reason, ways))
+        if isinstance(step, SubflowStep):
+            mapped = step.input is not None, step.output is not None, step.over is not None
+            alone = fails_by_itself(path, told.steps)
+            found.add(("subflow", *mapped, end.status, end.routed, alone))
+        if end.routed:
+            entries = end.output["child_trace"]
+            found.add(("told", frozenset(entry["status"] for entry in entries), len(entries) > 2))
+            found |= {("told inside", "." in entry["step"]) for entry in entries}
+    return found
 
 
 def told_of(drawn: Drawn) -> Told:

@@ -131,10 +131,12 @@ class Notes:
     Attributes:
         calls: The calls so far; a handler without context does not know its place.
         keys: The idempotency key of each task that was called, by step path and index.
+        seen: What handlers see of a value: all of it, or what does not differ from run to run.
     """
 
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     keys: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+    seen: Callable[[Any], Any] = echo
 
     def handlers(self) -> dict[str, Callable[..., Any]]:
         """Return the handlers by name, some of them coroutines, some typed."""
@@ -146,8 +148,8 @@ class Notes:
 
     def _plain(self, name: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def handler(value: Any) -> Any:
-            self.calls.append((name, value))
-            return function(value)
+            self.calls.append((name, self.seen(value)))
+            return function(self.seen(value))
 
         return handler
 
@@ -155,8 +157,8 @@ class Notes:
         def handler(value: Any, ctx: Any) -> Any:
             call = Call(
                 name,
-                value,
-                ctx.flow_input,
+                self.seen(value),
+                self.seen(ctx.flow_input),
                 ctx.flow_slug,
                 ctx.step_path,
                 ctx.task_index,
@@ -172,7 +174,7 @@ class Notes:
 
     def _typed(self) -> Callable[[dict[str, Any]], list[str]]:
         def handler(value: dict[str, Any]) -> list[str]:
-            self.calls.append(("keyed", value))
+            self.calls.append(("keyed", self.seen(value)))
             return keyed(value)
 
         return handler

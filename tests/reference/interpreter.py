@@ -1,4 +1,4 @@
-"""What a flow means, as a program: sections 2 and 3 of the rules, and subflows of section 4.
+"""What a flow means, as a program: steps, conditions, failures, and subflows.
 
 It is written from the rules alone, in the plainest way that works, and shares nothing with the
 product but the model and the errors that handlers raise. What the compiled job does, and what the
@@ -29,25 +29,37 @@ Where the rules are silent, this is what they are taken to mean:
 - A skip inside a subflow stays inside: when all its final steps are skipped it completes with
   null. What is inside a skipped subflow is skipped, with `dependency_skipped`; what is inside one
   that was cancelled, or that may not run (`when_unmet` is `fail`), is cancelled.
-- A subflow step that may not run has its input in its subrun, which shows why it may not.
+- A subflow step that may not run has its input in its subrun, which shows why it may not. That is
+  no failure of the flow inside, so its failure step does not go on from it.
+- Where a flow goes on from a failure, all that does not depend on the failed step still does its
+  work before it does, as it does before a run fails. One failed item leaves the others alone.
+- A map inside an item is one op: its tasks are one batch, and it is never overtaken.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import HandledStep, MapStep, SingleStep, Step, SubflowStep
 from tests.reference.conditions import Asked, conditions_hold
-from tests.reference.patience import Wait, batch_size, longest, most_attempts, wait_after
-
-Ending = Literal["completed", "failed", "skipped", "cancelled"]
-SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
-WHY = "why"
-"""Stands for the sentence that says why a task failed, which the rules do not give."""
+from tests.reference.endings import (
+    CANCELLED,
+    FAILED,
+    LEFT_ALONE,
+    SKIPPED_WITHIN,
+    WHY,
+    Ending,
+    StepEnd,
+    Task,
+)
+from tests.reference.mappings import LeadsNowhere, fits, given_to, items_of, returned_by
+from tests.reference.patience import Wait, batch_size, most_attempts, wait_after
+from tests.reference.routing import failure_step_of, other_way
+from tests.reference.traces import failure_told
 
 
 @dataclass(frozen=True)
@@ -66,72 +78,6 @@ class Call:
 
 Handlers = Mapping[str, Callable[[Call], Any]]
 """What each handler does: returns an output or raises."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """How a task ended.
-
-    Attributes:
-        status: How.
-        waits: How long each attempt but the last made it wait for the next.
-        output: Its output.
-    """
-
-    status: Ending
-    waits: tuple[Wait, ...] = ()
-    output: Any = None
-
-    @property
-    def attempts(self) -> int:
-        """How often it was tried."""
-        return 0 if self.status == "cancelled" else len(self.waits) + 1
-
-
-@dataclass(frozen=True)
-class StepEnd:
-    """How a step ended.
-
-    Attributes:
-        status: How.
-        output: Its output.
-        skip_reason: Why it was skipped.
-        cascades: Whether every transitive dependent is skipped too.
-        tasks: How its tasks ended.
-        batch_size: How many of them, one behind the other, stand in one batch.
-    """
-
-    status: Ending
-    output: Any = None
-    skip_reason: SkipReason | None = None
-    cascades: bool = False
-    tasks: tuple[Task, ...] = ()
-    batch_size: int = 1
-
-    @property
-    def batches(self) -> list[range]:
-        """The indexes of the tasks of each batch."""
-        count, size = len(self.tasks), self.batch_size
-        return [range(start, min(start + size, count)) for start in range(0, count, size)]
-
-    def waits(self) -> dict[tuple[int, int], Wait]:
-        """Return what a task waits behind an attempt, by its index and the attempt's number."""
-        return {
-            (index, attempt): longest(
-                self.tasks[other].waits[attempt - 1]
-                for other in batch
-                if len(self.tasks[other].waits) >= attempt
-            )
-            for batch in self.batches
-            for index in batch
-            for attempt in range(1, len(self.tasks[index].waits) + 1)
-        }
-
-
-CANCELLED = StepEnd("cancelled")
-LEFT_ALONE = Task("cancelled")
-FAILED = StepEnd("failed")
-SKIPPED_WITHIN = StepEnd("skipped", skip_reason="dependency_skipped")
 
 
 @dataclass(frozen=True)
@@ -176,11 +122,12 @@ def interpret(flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_in
 
 @dataclass(frozen=True)
 class _Scope:
-    """A flow that runs: its input, and the path of the subflow step that runs it."""
+    """A flow that runs: its input, the path of the subflow step, and whether that has items."""
 
     flow: Flow
     input: Any
     path: str
+    in_items: bool = False
 
     def path_of(self, step: Step) -> str:
         return f"{self.path}.{step.slug}" if self.path else step.slug
@@ -204,21 +151,30 @@ class _Interpreter:
             deps = {dep: ends[dep] for dep in step.depends_on}
             ends[step.slug] = self._end_of(scope, step, deps)
             self.steps[scope.path_of(step)] = ends[step.slug]
-        if any(end.status == "failed" for end in ends.values()):
+        if any(end.status == "failed" and not end.routed for end in ends.values()):
             return FAILED
         return StepEnd("completed", _output_of(scope.flow, ends))
 
     def _end_of(self, scope: _Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
         path = scope.path_of(step)
-        if any(dep.status in ("failed", "cancelled") for dep in deps.values()):
+        if any(dep.ends_all_behind for dep in deps.values()):
             self._close(step, path, CANCELLED)
-            if isinstance(step, MapStep) and step.pipelined:
+            if isinstance(step, MapStep) and step.pipelined and not scope.in_items:
                 return self._overtaken(scope, step, *deps.items())
             return CANCELLED
         if any(dep.cascades for dep in deps.values()):
             self._close(step, path, SKIPPED_WITHIN)
             return StepEnd("skipped", skip_reason="dependency_skipped", cascades=True)
-        present = {slug: dep.output for slug, dep in deps.items() if dep.status == "completed"}
+        way = other_way(scope.flow, step, deps)
+        if way is not None:
+            self._close(step, path, SKIPPED_WITHIN)
+            return StepEnd("skipped", skip_reason=way.reason, untaken=way.behind)
+        present = {
+            slug: dep.output
+            for slug, dep in deps.items()
+            if dep.status == "completed"
+            or (dep.routed and failure_step_of(scope.flow, slug) == step.slug)
+        }
         step_input = present if step.depends_on else scope.input
         if conditions_hold(step, Asked(step_input, scope.input, scope.flow.slug, path)):
             return self._work(scope, step, step_input, deps)
@@ -238,18 +194,21 @@ class _Interpreter:
         """Let all that a step contains end in one way; nothing of it runs."""
         if isinstance(step, SubflowStep):
             self.subruns[path] = None
-            for inner in self.flows[step.flow].steps:
-                self._close(inner, f"{path}.{inner.slug}", inside)
-                self.steps[f"{path}.{inner.slug}"] = inside
+            # Where there is no list there are no items.
+            if step.over is None:
+                self._close_flow(self.flows[step.flow], path, inside)
+
+    def _close_flow(self, flow: Flow, path: str, inside: StepEnd) -> None:
+        for inner in flow.steps:
+            self._close(inner, f"{path}.{inner.slug}", inside)
+            self.steps[f"{path}.{inner.slug}"] = inside
 
     def _work(
         self, scope: _Scope, step: Step, step_input: Any, deps: Mapping[str, StepEnd]
     ) -> StepEnd:
         match step:
             case SubflowStep():
-                path = scope.path_of(step)
-                self.subruns[path] = Began(step_input)
-                return self.run(_Scope(self.flows[step.flow], step_input, path))
+                return self._subflow(scope, step, step_input)
             case SingleStep():
                 return self._single(scope, step, step_input)
             case MapStep():
@@ -259,7 +218,52 @@ class _Interpreter:
                 if not isinstance(elements, list):
                     return FAILED
                 size = deps[source].batch_size if source and step.pipelined else None
+                if scope.in_items:
+                    size = max(len(elements), 1)
                 return self._map(scope, step, elements, size or batch_size(step, len(elements)))
+
+    def _subflow(self, scope: _Scope, step: SubflowStep, step_input: Any) -> StepEnd:
+        path = scope.path_of(step)
+        end, failed_items = self._runs(scope, step, step_input)
+        if end.status != "failed" or step.on_failure is None:
+            return end
+        told = failure_told(path, self.steps, self.subruns.keys(), failed_items)
+        return StepEnd("failed", told, routed=True)
+
+    def _runs(self, scope: _Scope, step: SubflowStep, step_input: Any) -> tuple[StepEnd, set[str]]:
+        """Run the flow of a subflow step: once, or once for each item; name the items that fail."""
+        path, child = scope.path_of(step), self.flows[step.flow]
+        roots = {"nodes": step_input if step.depends_on else {}, "input": scope.input}
+        self.subruns[path] = Began(step_input)
+        given: dict[str, Any] = {}
+        try:
+            if step.over is None:
+                given = {path: step_input if step.input is None else given_to(step, roots)}
+            else:
+                given = {
+                    f"{path}[{index}]": item for index, item in enumerate(items_of(step, roots))
+                }
+            in_items = scope.in_items or step.over is not None
+            ends = {
+                place: self._flow(_Scope(child, value, place, in_items))
+                for place, value in given.items()
+            }
+            failed = {place for place, end in ends.items() if end.status == "failed"}
+            if failed:
+                return FAILED, failed - {path}
+            outputs = [returned_by(step, child, end.output) for end in ends.values()]
+        except LeadsNowhere:
+            if step.over is None and not given:
+                self._close_flow(child, path, CANCELLED)
+            return FAILED, set()
+        return StepEnd("completed", outputs if step.over else outputs[0]), set()
+
+    def _flow(self, scope: _Scope) -> StepEnd:
+        """Run a flow inside another one."""
+        if fits(scope.flow.input_schema, scope.input):
+            return self.run(scope)
+        self._close_flow(scope.flow, scope.path, CANCELLED)
+        return FAILED
 
     def _single(self, scope: _Scope, step: SingleStep, step_input: Any) -> StepEnd:
         if self._handler_name(scope, step) is None:

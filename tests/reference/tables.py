@@ -10,7 +10,8 @@ from uuid import UUID
 from dagster_pgflow.model.step import MapStep
 from tests.execution.projecting import World, sorted_state
 from tests.reference.drawing import Drawn
-from tests.reference.interpreter import WHY, Told
+from tests.reference.endings import WHY
+from tests.reference.interpreter import Told
 
 ENDED = ("completed", "skipped")
 SAYS_WHY = re.compile(r'Handler "\w+" of step "')

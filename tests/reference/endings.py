@@ -1,0 +1,87 @@
+"""How steps and their tasks end."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tests.reference.patience import Wait, longest
+
+Ending = Literal["completed", "failed", "skipped", "cancelled"]
+SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+WHY = 'step "why"'
+"""Stands for the sentence that says why a task failed, which the rules do not give."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How a task ended.
+
+    Attributes:
+        status: How.
+        waits: How long each attempt but the last made it wait for the next.
+        output: Its output.
+    """
+
+    status: Ending
+    waits: tuple[Wait, ...] = ()
+    output: Any = None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried."""
+        return 0 if self.status == "cancelled" else len(self.waits) + 1
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a step ended.
+
+    Attributes:
+        status: How.
+        output: Its output.
+        skip_reason: Why it was skipped.
+        cascades: Whether every transitive dependent is skipped too.
+        tasks: How its tasks ended.
+        batch_size: How many of them, one behind the other, stand in one batch.
+        routed: Whether it is a subflow that failed and whose flow goes on; then its output is
+            what the failure step is told.
+        untaken: The subflow steps behind which the run takes another way than to this one.
+    """
+
+    status: Ending
+    output: Any = None
+    skip_reason: SkipReason | None = None
+    cascades: bool = False
+    tasks: tuple[Task, ...] = ()
+    batch_size: int = 1
+    routed: bool = False
+    untaken: frozenset[str] = frozenset()
+
+    @property
+    def ends_all_behind(self) -> bool:
+        """Whether what depends on the step cannot run."""
+        return self.status in ("failed", "cancelled") and not self.routed
+
+    @property
+    def batches(self) -> list[range]:
+        """The indexes of the tasks of each batch."""
+        count, size = len(self.tasks), self.batch_size
+        return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+    def waits(self) -> dict[tuple[int, int], Wait]:
+        """Return what a task waits behind an attempt, by its index and the attempt's number."""
+        return {
+            (index, attempt): longest(
+                self.tasks[other].waits[attempt - 1]
+                for other in batch
+                if len(self.tasks[other].waits) >= attempt
+            )
+            for batch in self.batches
+            for index in batch
+            for attempt in range(1, len(self.tasks[index].waits) + 1)
+        }
+
+
+CANCELLED = StepEnd("cancelled")
+LEFT_ALONE = Task("cancelled")
+FAILED = StepEnd("failed")
+SKIPPED_WITHIN = StepEnd("skipped", skip_reason="dependency_skipped")

@@ -1,0 +1,150 @@
+"""What the ops of a run report, compared with what the reference tells of it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT, is_helper
+from dagster_pgflow.runtime.values import Batch, from_wire
+from tests.reference.endings import WHY
+from tests.reference.interpreter import Told
+from tests.reference.tables import assert_equal, text_of
+from tests.reference.traces import calm, fails_by_itself, is_told
+
+Texts = Mapping[tuple[str, str, str], str]
+"""Stored outputs by step key, output and mapping key."""
+INDEX = re.compile(r"\[\d+\]")
+ITSELF = re.compile(r"\[\d+\]$")
+
+
+@dataclass
+class Reports:
+    """What ops reported last.
+
+    Attributes:
+        outcomes: The outcomes of each step's ops, by its path.
+        sent: What each of them sent on.
+        failed: The steps that something says have failed.
+        skipped: Why subflow steps were skipped.
+    """
+
+    outcomes: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    sent: dict[str, list[Any]] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, events: Iterable[dg.DagsterEvent], texts: Texts) -> "Reports":
+        """Read the events of a run."""
+        reports = cls()
+        for event in events:
+            for outcome in _outcomes_of(event):
+                reports._note(event.step_key or "", outcome, texts)
+        return reports
+
+    def _note(self, step_key: str, outcome: Mapping[str, Any], texts: Texts) -> None:
+        if outcome["status"] == "failed":
+            self.failed.add(outcome["failed_step"])
+        if outcome.get("skipped_step", outcome["step"]) != outcome["step"]:
+            self.skipped[outcome["skipped_step"]] = outcome["skip_reason"]
+        if is_helper(step_key.partition("[")[0]):
+            return
+        self.outcomes.setdefault(outcome["step"], []).append(outcome)
+        text = texts.get((step_key, RESULT_OUTPUT, ""), "null")
+        self.sent.setdefault(outcome["step"], []).append(from_wire(json.loads(text)))
+
+    def ending(self, path: str) -> tuple[str, str | None]:
+        """Return how a step ended, and why it was skipped."""
+        outcomes = self.outcomes.get(path, [])
+        ways = {_way(path, outcome) for outcome in outcomes} or {"cancelled"}
+        order = ("failed", "cancelled", "skipped", "completed")
+        status = next(status for status in order if status in ways)
+        if status != "skipped":
+            return status, None
+        skip = next(outcome for outcome in outcomes if outcome["status"] == "skipped")
+        within = skip["skipped_step"] != path
+        return status, "dependency_skipped" if within else skip["skip_reason"]
+
+    def output(self, path: str) -> Any:
+        """Return what a completed step sent on."""
+        batches = [value for value in self.sent[path] if isinstance(value, Batch)]
+        if not batches:
+            return self.sent[path][0]
+        in_order = sorted(batches, key=lambda batch: batch.start)
+        return [value for batch in in_order for value in batch.values]
+
+    def tasks(self, path: str) -> dict[int, tuple[str, int]]:
+        """Return how the tasks of a step ended, and after how many attempts."""
+        return {
+            task["index"]: (task["status"], task["attempts"])
+            for outcome in self.outcomes.get(path, [])
+            for task in outcome["tasks"]
+        }
+
+
+def _outcomes_of(event: dg.DagsterEvent) -> Iterator[Mapping[str, Any]]:
+    if event.is_step_failure:
+        data = event.step_failure_data.user_failure_data
+        # Without ours it is a mistake of the product, and Dagster tells which.
+        assert data is not None, event.step_failure_data.error
+        metadata = data.metadata
+    elif event.is_successful_output and event.step_output_data.output_name == RESULT_OUTPUT:
+        metadata = event.step_output_data.metadata
+    else:
+        return
+    told = metadata.get(OUTCOME_KEY)
+    assert isinstance(told, dg.JsonMetadataValue), event.event_specific_data
+    assert isinstance(told.value, dict)
+    yield told.value
+
+
+def _way(path: str, outcome: Mapping[str, Any]) -> str:
+    """Return how an op ended: one that only finds out that its subflow fails never began."""
+    elsewhere = outcome.get("failed_step", path) != path
+    return "cancelled" if elsewhere else str(outcome["status"])
+
+
+def assert_reports_tell(reports: Reports, told: Told) -> None:
+    """Compares status, reason, output and tasks of each step, and where failures began."""
+    handled = {path: end for path, end in told.steps.items() if path not in told.subruns}
+    assert not reports.outcomes.keys() - handled.keys()
+    wanted = {path: (end.status, end.skip_reason) for path, end in handled.items()}
+    # Some batches of a pipelined map may come through before its source fails.
+    overtaken = {path for path, end in handled.items() if end.status == "cancelled" and end.tasks}
+    assert_equal(
+        {path: reports.ending(path) for path in handled if path not in overtaken},
+        {path: ending for path, ending in wanted.items() if path not in overtaken},
+    )
+    for path, end in handled.items():
+        tasks = {index: task for index, task in enumerate(end.tasks) if task.attempts}
+        assert_equal(
+            {(path, index): task for index, task in reports.tasks(path).items()},
+            {(path, index): (task.status, task.attempts) for index, task in tasks.items()},
+        )
+        if end.status == "completed":
+            assert_same(reports.output(path), end.output, path)
+    beginnings = {path for path in told.steps if fails_by_itself(path, told.steps)}
+    assert {ITSELF.sub("", path) for path in reports.failed} == beginnings, reports.failed
+    reasons = {path: told.steps[path].skip_reason for path in reports.skipped}
+    assert_equal(reports.skipped, reasons)
+
+
+def assert_told_why(value: Any, told: Told) -> None:
+    """Checks what a failure step received: where its error is, and that time passed."""
+    if is_told(value) and value["error"] != WHY:
+        failed = {INDEX.sub("", path) for path, end in told.steps.items() if end.status == "failed"}
+        places = set(re.findall(r'"([^"]+)"', value["error"]))
+        assert {INDEX.sub("", place) for place in places} & failed, value["error"]
+        assert all(entry["duration_ms"] >= 0 for entry in value["child_trace"])
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            assert_told_why(inner, told)
+
+
+def assert_same(found: Any, wanted: Any, path: str) -> None:
+    one, other = text_of(calm(found)), text_of(calm(wanted))
+    assert one == other, f"{path}: found {one}, wanted {other}"

@@ -1,0 +1,89 @@
+"""What a failure step is told of the subflow that failed."""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from tests.reference.endings import WHY, StepEnd
+
+MOST_BYTES = 4096
+SENTENCE = re.compile(r'(step|flow) \\*"', re.IGNORECASE)
+"""What all sentences have that say why something failed, quoted in others too."""
+
+
+def failure_told(
+    path: str, steps: Mapping[str, StepEnd], subflows: Collection[str], failed_items: set[str]
+) -> dict[str, Any]:
+    """Return `{error, child_trace}`, the trace in the order of names and without times.
+
+    Args:
+        path: The path of the subflow step.
+        steps: The steps that have ended in this run, by path.
+        subflows: Those of them that are subflows.
+        failed_items: Those of the items that failed, such as `each[3]`, where the flow inside runs
+            for each item of a list.
+    """
+    return {"error": WHY, "child_trace": list(_entries(path, steps, subflows, failed_items))}
+
+
+def _entries(
+    path: str, steps: Mapping[str, StepEnd], subflows: Collection[str], failed_items: set[str]
+) -> Iterator[dict[str, Any]]:
+    for other in sorted(steps):
+        end = steps[other]
+        of_item = any(other.startswith(f"{item}.") for item in failed_items)
+        if end.status == "cancelled" or not (of_item or other.startswith(f"{path}.")):
+            continue
+        if other in subflows and not fails_by_itself(other, steps):
+            continue
+        entry = {"step": other.removeprefix(path).removeprefix("."), "status": end.status}
+        if end.status == "failed":
+            entry["error"] = WHY
+        if end.status == "completed" and is_short(end.output, end.batches):
+            entry["output"] = end.output
+        yield entry
+
+
+def fails_by_itself(path: str, steps: Mapping[str, StepEnd]) -> bool:
+    """Say whether a step failed, and nothing inside it did that the run does not go on from."""
+    directly_inside = re.compile(re.escape(path) + r"(\[\d+\])?\.[^.]+")
+    return steps[path].status == "failed" and not any(
+        end.status == "failed" and not end.routed and directly_inside.fullmatch(other)
+        for other, end in steps.items()
+    )
+
+
+def is_short(output: Any, batches: list[range]) -> bool:
+    """Say whether the output of a step, or of each of its batches, is told."""
+    if len(batches) < 2:
+        return _size(output) <= MOST_BYTES
+    return all(_size(output[batch.start : batch.stop]) <= MOST_BYTES for batch in batches)
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def is_told(value: Any) -> bool:
+    """Say whether a value is what a failure step is told of a subflow."""
+    return isinstance(value, dict) and value.keys() == {"error", "child_trace"}
+
+
+def calm(value: Any) -> Any:
+    """Return a value without what differs from run to run: times, their order, and sentences."""
+    if is_told(value):
+        entries = sorted(value["child_trace"], key=lambda entry: str(entry["step"]))
+        untimed = [{**entry} for entry in entries]
+        for entry in untimed:
+            entry.pop("duration_ms", None)
+        return {"error": calm(value["error"]), "child_trace": calm(untimed)}
+    match value:
+        case str():
+            return WHY if SENTENCE.search(value) else value
+        case list():
+            return [calm(item) for item in value]
+        case dict():
+            return {key: calm(item) for key, item in value.items()}
+        case _:
+            return value
