@@ -52,14 +52,14 @@ def test_the_context_says_where_the_task_stands() -> None:
 def test_every_step_may_ask_for_the_flow_input(value: Any) -> None:
     flow = (
         Flow("f")
-        .step("root", "asks")
+        .step("begin", "asks")
         .step("list", **gives([1]))
         .map("mapped", "asks", depends_on="list")
         .map("again", "asks", depends_on="mapped")
         .step("last", "asks", depends_on="again")
     )
     outputs = run(flow, value, handlers=HANDLERS).outputs
-    assert outputs["root"] == outputs["last"] == value
+    assert outputs["begin"] == outputs["last"] == value
     assert outputs["mapped"] == outputs["again"] == [value]
 
 
@@ -114,7 +114,7 @@ def test_a_flow_within_a_flow_sees_the_input_of_its_own_level(deps: list[str]) -
     middle = (
         Flow("middle")
         .step("z", "asks")
-        .subflow("root", leaf)
+        .subflow("begin", leaf)
         .subflow("behind", leaf, depends_on="z")
     )
     flow = (
@@ -128,7 +128,7 @@ def test_a_flow_within_a_flow_sees_the_input_of_its_own_level(deps: list[str]) -
     all_given = {"a": 1, "b": 2, "m": [5]}
     given = {dep: all_given[dep] for dep in deps} if deps else [5]
     assert outputs["s.z"] == given
-    assert outputs["s.root.x"] == outputs["s.root.y"] == given
+    assert outputs["s.begin.x"] == outputs["s.begin.y"] == given
     assert outputs["s.behind.x"] == outputs["s.behind.y"] == {"z": given}
 
 
