@@ -109,5 +109,12 @@ class SubflowStep(StepBase):
     on_failure: str | None = None
     over: str | None = None
 
+    @property
+    def list_reference(self) -> str | None:
+        """The list that the flow runs over as a reference, also where `over` is a dependency."""
+        if self.over is None or self.over.startswith("$"):
+            return self.over
+        return f"$nodes.{self.over}"
+
 
 Step = Annotated[SingleStep | MapStep | SubflowStep, Field(discriminator="type")]

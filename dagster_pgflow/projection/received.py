@@ -1,6 +1,5 @@
 """What a subflow step gives its flow, found out once more from the rows of a run."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from dagster_pgflow.errors import ReferenceFailed
@@ -28,12 +27,7 @@ def received(
     values[NODES] = given.value if place.deps and given is not None else {}
     try:
         if index is not None:
-            values[ITEM] = _list_of(step, values)[index]
+            values[ITEM] = filled(step.list_reference, values)[index]
         return Json(values[ITEM] if step.input is None else filled(step.input, values))
     except (ReferenceFailed, LookupError, TypeError):
         return None
-
-
-def _list_of(step: SubflowStep, values: Mapping[str, Any]) -> Any:
-    over = step.over or ""
-    return filled(over if over.startswith("$") else f"${NODES}.{over}", values)

@@ -1,35 +1,17 @@
 """What the steps of a subflow did, as the step that goes on after its failure is told."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import dagster as dg
-
-from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT, is_helper
+from dagster_pgflow.names import is_helper
 from dagster_pgflow.runtime.values import Batch, from_wire
 
 _ITEM = re.compile(r"\[\d+\]$")
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 """What ops reported last, by Dagster step key."""
-
-
-def outcomes_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcomes:
-    """Return what the ops of a run reported, those that it took over from others included.
-
-    Args:
-        instance: The Dagster instance.
-        run: The run; when it re-executes another one, that one's ops count where it has none.
-    """
-    found: dict[str, Mapping[str, Any]] = {}
-    current: dg.DagsterRun | None = run
-    while current is not None:
-        found = {**dict(_reports(instance, current.run_id)), **found}
-        parent = current.parent_run_id
-        current = instance.get_run_by_id(parent) if parent else None
-    return found
 
 
 def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
@@ -130,21 +112,3 @@ class _Told:
 
     def _tasks(self) -> Iterator[Mapping[str, Any]]:
         return (task for outcome in self.outcomes for task in outcome.get("tasks", ()))
-
-
-def _reports(instance: dg.DagsterInstance, run_id: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    cursor: str | None = None
-    while True:
-        page = instance.get_records_for_run(
-            run_id, cursor, dg.DagsterEventType.STEP_OUTPUT, limit=1000
-        )
-        for record in page.records:
-            event = record.event_log_entry.dagster_event
-            if event is None or event.step_output_data.output_name != RESULT_OUTPUT:
-                continue
-            told = event.step_output_data.metadata.get(OUTCOME_KEY)
-            if isinstance(told, dg.JsonMetadataValue) and isinstance(told.value, dict):
-                yield event.step_key or "", told.value
-        if not page.has_more:
-            return
-        cursor = page.cursor

@@ -139,8 +139,7 @@ def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[A
     if isinstance(given, Skipped):
         return given
     path = ".".join(frame.path_of(step))
-    over = step.over or ""
-    wanted = over if over.startswith("$") else f"${NODES}.{over}"
+    wanted = step.list_reference or ""
     dep = reference(wanted).step
     if dep is not None and dep not in given:
         # A dependency that was skipped counts as an empty list, as it does for a map step.

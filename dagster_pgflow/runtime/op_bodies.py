@@ -1,4 +1,4 @@
-"""What the ops do: the one file where running steps meet Dagster.
+"""What the ops do: where running steps meet Dagster.
 
 It calls the pure functions beside it, and turns what they return or raise into Dagster's outputs,
 retries and failures.

@@ -1,6 +1,6 @@
 """One execution of an op: where it stands, what it was given, how its tasks go.
 
-Beside `op_bodies` the only file here that looks at Dagster's context.
+Like the other `op_` files it looks at Dagster; the rest of the runtime does not.
 """
 
 import os
@@ -21,7 +21,7 @@ from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, PGFLOW_KEY, TAG_FLOW, TAG_RUN_ID
 from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.attempt import attempt
-from dagster_pgflow.runtime.child_trace import outcomes_in, trace_of
+from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.frames import (
@@ -34,6 +34,7 @@ from dagster_pgflow.runtime.frames import (
 )
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.op_outcomes import outcomes_in
 from dagster_pgflow.runtime.own_names import input_for_handler, params_for_handler
 from dagster_pgflow.runtime.sources import Flows, Source, input_names
 from dagster_pgflow.runtime.tasks import Tasks

@@ -58,11 +58,7 @@ class Tasks:
     @property
     def tried(self) -> tuple[TaskReport, ...]:
         """The reports of the tasks that were tried in this attempt, by index."""
-        return tuple(
-            report
-            for report in self.reported
-            if report.attempts == self.attempt and not report.reused
-        )
+        return tuple(report for report in self.news if not report.reused)
 
     @property
     def news(self) -> tuple[TaskReport, ...]:

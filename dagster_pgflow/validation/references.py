@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dagster_pgflow.errors import InvalidReference, Problem
-from dagster_pgflow.expressions.references import INPUT, ITEM, Reference, references_in
+from dagster_pgflow.expressions.references import INPUT, ITEM, Reference, reference, references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import SubflowStep
@@ -24,8 +24,12 @@ def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]
 
 
 def _malformed(step: SubflowStep) -> Iterator[Problem]:
-    over = step.over if step.over is not None and step.over.startswith("$") else None
-    templates: dict[str, Any] = {"input": step.input, "output": step.output, "over": over}
+    if step.list_reference is not None:
+        try:
+            reference(step.list_reference)
+        except InvalidReference as invalid:
+            yield Problem("invalid-reference", f"steps.{step.slug}.over", str(invalid))
+    templates: dict[str, Any] = {"input": step.input, "output": step.output}
     for field, template in templates.items():
         for place, text in texts_in(template, f"steps.{step.slug}.{field}"):
             try:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from dagster_pgflow.errors import Problem
-from dagster_pgflow.expressions.references import NODES
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import JsonSchema, SubflowStep
@@ -24,7 +23,7 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
             continue
         sources = Sources(outputs.received_by(step, steps), _as_sent(flow.input_schema))
         if step.over is not None:
-            items = type_of(_list_of(step.over), sources)
+            items = type_of(step.list_reference, sources)
             yield from _no_list(step, items, sources)
             sources = Sources(sources.nodes, sources.flow_input, items.elements)
         path = f"steps.{step.slug}.input"
@@ -41,13 +40,9 @@ def _as_sent(schema: JsonSchema | None) -> JsonType:
     return ANYTHING if schema is None else JsonType(schema, schema, is_open=True)
 
 
-def _list_of(over: str) -> str:
-    return over if over.startswith("$") else f"${NODES}.{over}"
-
-
 def _no_list(step: SubflowStep, items: JsonType, sources: Sources) -> Iterator[Problem]:
     path = f"steps.{step.slug}.over"
-    for place, sentence in lost_references(_list_of(step.over or ""), sources, path):
+    for place, sentence in lost_references(step.list_reference, sources, path):
         yield Problem("reference-leads-nowhere", place, sentence)
     for misfit in misfits(items, LIST):
         message = f'Step "{step.slug}" runs over {step.over}, which {misfit.reason}.'

@@ -162,3 +162,5 @@ def test_a_start_delay_holds_each_batch_once() -> None:
     result = run(flow, [1, 2], handlers={"add": Journal()})
     assert result.outputs["m1"] == [3, 4]
     assert [task["attempts"] for task in result.tasks["m1"]] == [1, 1]
+    for before, behind in zip(result.tasks["m0"], result.tasks["m1"], strict=True):
+        assert behind["started_at"] - before["completed_at"] >= 1

@@ -129,6 +129,7 @@ def assert_same_trace(told: list[dict[str, Any]], heard: list[dict[str, Any]]) -
 
 def test_the_trace_of_a_subrun_is_the_one_that_the_failure_step_is_told(world: World) -> None:
     def slow(value: Any) -> str:
+        # So that the durations that are compared are not all nothing.
         time.sleep(0.05)
         return "slow"
 
