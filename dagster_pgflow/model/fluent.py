@@ -48,10 +48,9 @@ class NamedFlow(Protocol):
         """Return its definition."""
 
 
-class StepSettings(TypedDict, total=False):
-    """The keyword arguments that every kind of step takes in the fluent interface."""
+class StepConduct(TypedDict, total=False):
+    """What every kind of step may say, besides its name and what it depends on."""
 
-    depends_on: Sequence[str] | str
     description: str
     max_attempts: int
     base_delay: int
@@ -65,6 +64,12 @@ class StepSettings(TypedDict, total=False):
     run_unless: str
     when_unmet: WhenUnmet
     when_exhausted: WhenExhausted
+
+
+class StepSettings(StepConduct, total=False):
+    """The keyword arguments that every kind of step takes in the fluent interface."""
+
+    depends_on: Sequence[str] | str
 
 
 class FluentSteps(BaseModel):

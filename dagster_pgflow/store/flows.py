@@ -9,8 +9,9 @@ from typing import Any, Literal, TypedDict, Unpack
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.fluent import StepConduct
 from dagster_pgflow.model.options import Jitter, StepOptions
-from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep, WhenExhausted, WhenUnmet
+from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
@@ -59,11 +60,10 @@ class FlowFields(TypedDict, total=False):
     output_schema: Any
 
 
-class StepFields(TypedDict, total=False):
+class StepFields(StepConduct, total=False):
     """The fields of a step that `FlowBuilder.add_step` takes by name; see `model.step`."""
 
     step_type: Literal["single", "map", "subflow"]
-    description: str
     handler: str
     params: dict[str, Any]
     flow: str
@@ -74,18 +74,6 @@ class StepFields(TypedDict, total=False):
     batch_size: int
     collect_errors: bool
     pipelined: bool
-    if_: dict[str, Any]
-    if_not: dict[str, Any]
-    run_if: str
-    run_unless: str
-    when_unmet: WhenUnmet
-    when_exhausted: WhenExhausted
-    max_attempts: int
-    base_delay: int
-    timeout: int
-    max_delay: int
-    jitter: Jitter
-    start_delay: int
     input_schema: JsonSchema
     output_schema: JsonSchema
 

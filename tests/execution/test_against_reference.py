@@ -24,14 +24,14 @@ from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
-from tests.execution.projecting import World
+from tests.execution.projecting import World, assert_log_adds_up_to_rows
 from tests.postgres import Session
 from tests.reference.clock import without_waiting
 from tests.reference.drawing import TOP, Drawn
 from tests.reference.eventful import eventful_runs, told_of
 from tests.reference.handlers import Notes, noted, reached
 from tests.reference.interpreter import Told
-from tests.reference.tables import assert_equal, assert_log_tells, assert_rows_tell, text_of
+from tests.reference.tables import assert_equal, assert_rows_tell, text_of
 
 FLOWS = settings().max_examples
 SEED = 8
@@ -56,7 +56,7 @@ def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
         assert world.project().problems == []
         world.settle()
         assert_rows_tell(world, run_id, drawn, told)
-        assert_log_tells(world, run_id)
+        assert_log_adds_up_to_rows(world, run_id)
 
 
 def chosen(test: Test) -> Test:

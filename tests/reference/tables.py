@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from dagster_pgflow.model.step import MapStep
-from tests.execution.projecting import World, sorted_state
+from tests.execution.projecting import World
 from tests.reference.drawing import Drawn
 from tests.reference.endings import WHY
 from tests.reference.interpreter import Told
@@ -33,16 +33,6 @@ def assert_rows_tell(world: World, run_id: UUID, drawn: Drawn, told: Told) -> No
     assert_attempts(world, run_id, told)
     assert_waits(world, run_id, drawn, told)
     assert_subruns(world, run_id, told)
-
-
-def assert_log_tells(world: World, run_id: UUID) -> None:
-    events = world.tables.events(run_id)
-    assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
-    known: set[UUID | None] = {None}
-    for event in events:
-        assert event.parent_event_id in known
-        known.add(event.event_id)
-    assert sorted_state(world.folded_state(run_id)) == sorted_state(world.stored_state(run_id))
 
 
 def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:

@@ -44,7 +44,7 @@ def test_without_a_likely_one_all_are_named() -> None:
     assert sentence.startswith(
         'steps.a.zebra: .subflow() has no argument "zebra"; there are: flow,'
     )
-    assert sentence.endswith(" when_unmet, when_exhausted.")
+    assert sentence.endswith(" when_unmet, when_exhausted, depends_on.")
 
 
 @pytest.mark.parametrize(
