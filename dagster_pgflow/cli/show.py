@@ -10,7 +10,7 @@ from dagster_pgflow.cli.console import as_json, console, new_table, print_json, 
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, MapStep, Step, SubflowStep
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.history import FlowHistory
 
@@ -94,6 +94,10 @@ def _work(flow: Flow, step: Step, subflow_versions: Mapping[str, int]) -> str:
         version = subflow_versions.get(step.flow)
         named = f"flow {step.flow}, " + (f"version {version}" if version else "which is not there")
         return f"{named}, for each of {step.over}" if step.over else named
+    if isinstance(step, JoinStep):
+        return f"waits for {step.wait}"
+    if isinstance(step, BranchStep | LoopStep) and step.handler is None:
+        return "hands on what it receives"
     name = step.handler or f"{flow.slug}.{step.slug}"
     return ", ".join([name, *(_manner(step) if isinstance(step, MapStep) else ())])
 
@@ -115,12 +119,32 @@ def _conditions(step: Step) -> Iterator[str]:
         yield f"if not {short(step.if_not, 60)}"
     for name, text in step.expressions.items():
         yield f"{name.replace('_', ' ')} {text}"
+    if isinstance(step, BranchStep):
+        yield from _ways(step)
+    if isinstance(step, LoopStep):
+        yield from _passes(step)
     if isinstance(step, SubflowStep) and step.on_failure:
         yield f"on failure: {step.on_failure}"
     if step.when_unmet != "skip":
         yield f"unmet: {step.when_unmet}"
     if step.when_exhausted != "fail":
         yield f"exhausted: {step.when_exhausted}"
+
+
+def _ways(step: BranchStep) -> Iterator[str]:
+    """Yield where a branch leads."""
+    for rule in step.rules:
+        yield f"{', '.join(rule.then) or 'nowhere'} if {rule.when}"
+    yield f"otherwise {', '.join(step.default_path) or 'nowhere'}"
+
+
+def _passes(step: LoopStep) -> Iterator[str]:
+    """Yield how long a loop goes on, and where it leads."""
+    yield f"back to {step.back_to} while {step.condition}, {step.max_iterations} times at most"
+    if step.break_path:
+        yield f"then {', '.join(step.break_path)}"
+    if step.timeout_path:
+        yield f"{', '.join(step.timeout_path)} if it still holds"
 
 
 def _schedules(flow: Flow) -> Table:

@@ -16,12 +16,20 @@ ELSEWHERE = {
     "batch_size": ".map()",
     "collect_errors": ".map()",
     "pipelined": ".map()",
-    "handler": ".step() and .map()",
-    "params": ".step() and .map()",
+    "handler": ".step(), .map(), .branch() and .loop()",
+    "params": ".step(), .map(), .branch() and .loop()",
     "flow": ".subflow()",
     "input": ".subflow()",
     "output": ".subflow()",
     "on_failure": ".subflow()",
+    "rules": ".branch()",
+    "default_path": ".branch()",
+    "wait": ".join()",
+    "back_to": ".loop()",
+    "condition": ".loop()",
+    "max_iterations": ".loop()",
+    "break_path": ".loop()",
+    "timeout_path": ".loop()",
 }
 """Arguments that only some of the methods take."""
 
@@ -32,7 +40,6 @@ MEANT = {
     "deps": "depends_on",
     "needs": "depends_on",
     "after": "depends_on",
-    "condition": "run_if",
     "when": "run_if",
 }
 """What other libraries call our arguments, where the letters do not tell."""
@@ -41,6 +48,11 @@ WANTED = {
     "depends_on": "a slug, or a list of slugs",
     "handler": "the name of a handler, or a function with @handler before it",
     "flow": "a Flow, or the slug of one",
+    "rules": "a list of pairs: a condition, and the step or steps that it leads to",
+    "default_path": "a slug, or a list of slugs",
+    "break_path": "a slug, or a list of slugs",
+    "timeout_path": "a slug, or a list of slugs",
+    "wait": '"all", "any" or a number',
     "output": "a dict, or text with a reference",
     "fragment": "a Fragment",
     "entry": "a slug, or a list of slugs",

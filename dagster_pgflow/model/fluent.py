@@ -1,7 +1,7 @@
 """The fluent way to write steps down in Python, which flows and fragments share."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,8 +11,12 @@ from dagster_pgflow.model.inclusion import Includable, Inclusion
 from dagster_pgflow.model.inclusion_rules import problems_of_inclusion
 from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
     JsonSchema,
+    LoopStep,
     MapStep,
+    Rule,
     SingleStep,
     Step,
     SubflowStep,
@@ -175,6 +179,97 @@ class FluentSteps(BaseModel):
         }
         return self._with(SubflowStep, ".subflow()", slug, own, settings)
 
+    def branch(
+        self,
+        slug: str,
+        *,
+        rules: Sequence[tuple[str, Sequence[str] | str] | Mapping[str, Any] | Rule],
+        default_path: Sequence[str] | str = (),
+        handler: str | NamedHandler | None = None,
+        params: dict[str, Any] | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, which decides which of the steps behind it run.
+
+        Args:
+            slug: The step's name.
+            rules: Pairs of a condition in CEL and the step or steps that it leads to; the first
+                one that holds counts. The steps depend on this one.
+            default_path: The steps that the run goes on with when no rule holds.
+            handler: A handler or its name; without it the step hands on what it receives.
+            params: Constants for the handler (`ctx.params`).
+            **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {
+            "rules": [_rule(one) for one in rules] if isinstance(rules, list | tuple) else rules,
+            "default_path": _in_a_tuple(default_path),
+            "handler": handler,
+            "params": params or {},
+        }
+        return self._with(BranchStep, ".branch()", slug, own, settings)
+
+    def join(
+        self,
+        slug: str,
+        *,
+        wait: Literal["all", "any"] | int = "all",
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, where paths come together.
+
+        Args:
+            slug: The step's name.
+            wait: How many dependencies must have completed.
+            **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        return self._with(JoinStep, ".join()", slug, {"wait": wait}, settings)
+
+    def loop(
+        self,
+        slug: str,
+        *,
+        back_to: str,
+        condition: str,
+        max_iterations: int,
+        break_path: Sequence[str] | str = (),
+        timeout_path: Sequence[str] | str = (),
+        handler: str | NamedHandler | None = None,
+        params: dict[str, Any] | None = None,
+        **settings: Unpack[StepSettings],
+    ) -> Self:
+        """Return this with one more step, which has the steps before it run again.
+
+        Args:
+            slug: The step's name.
+            back_to: The first of the steps that are repeated.
+            condition: A condition in CEL; while it holds, they run again.
+            max_iterations: How often they run at most.
+            break_path: The steps that the run goes on with once the condition does not hold.
+            timeout_path: The steps that it goes on with when it still holds after the last pass.
+            handler: A handler or its name; without it the step hands on what it receives.
+            params: Constants for the handler (`ctx.params`).
+            **settings: See `StepSettings`.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {
+            "back_to": back_to,
+            "condition": condition,
+            "max_iterations": max_iterations,
+            "break_path": _in_a_tuple(break_path),
+            "timeout_path": _in_a_tuple(timeout_path),
+            "handler": handler,
+            "params": params or {},
+        }
+        return self._with(LoopStep, ".loop()", slug, own, settings)
+
     def include(
         self,
         fragment: Includable,
@@ -217,7 +312,7 @@ class FluentSteps(BaseModel):
 
     def _with(
         self,
-        kind: type[SingleStep | MapStep | SubflowStep],
+        kind: type[Step],
         written: str,
         slug: str,
         own: dict[str, Any],
@@ -233,8 +328,8 @@ class FluentSteps(BaseModel):
 
 def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
     fields = dict(arguments)
-    if isinstance(fields.get("depends_on"), str):
-        fields["depends_on"] = (fields["depends_on"],)
+    if "depends_on" in fields:
+        fields["depends_on"] = _in_a_tuple(fields["depends_on"])
     if isinstance(handler := fields.get("handler"), NamedHandler):
         fields |= {
             "handler": handler.name,
@@ -243,3 +338,16 @@ def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
         }
     options = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
     return fields | {"options": options}
+
+
+def _rule(given: Any) -> Any:
+    """Return a rule that is written as a pair in the form that a document has."""
+    match given:
+        case (when, then):
+            return {"when": when, "then": _in_a_tuple(then)}
+        case _:
+            return given
+
+
+def _in_a_tuple(given: Any) -> Any:
+    return (given,) if isinstance(given, str) else given

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import LoopStep, MapStep, Step, SubflowStep
 
 
 def by_slug(flow: Flow) -> dict[str, Step]:
@@ -128,6 +128,22 @@ def arms_of(
     success = _reach(after, [slug for slug in after[routed.slug] if slug != routed.on_failure])
     success |= {routed.slug}
     return frozenset(success - failure), frozenset(failure - success)
+
+
+def body_of(steps: Mapping[str, Step], loop: LoopStep) -> tuple[str, ...]:
+    """Return what a loop repeats: the steps on the way from its first one to itself, in order.
+
+    Args:
+        steps: The steps of a flow by slug, in any order.
+        loop: A loop step of it.
+    """
+    after: dict[str, list[str]] = {slug: [] for slug in steps}
+    for step in steps.values():
+        for dep in step.depends_on:
+            after.setdefault(dep, []).append(step.slug)
+    before = {slug: step.depends_on for slug, step in steps.items()}
+    on_the_way = _reach(after, [loop.back_to]) & _reach(before, [loop.slug])
+    return tuple(slug for slug in steps if slug in on_the_way)
 
 
 def _reach(after: Mapping[str, Iterable[str]], begin: Iterable[str]) -> set[str]:

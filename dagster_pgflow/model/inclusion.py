@@ -12,8 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from dagster_pgflow.expressions.references import with_steps_renamed
 from dagster_pgflow.expressions.renaming import renamed_condition
-from dagster_pgflow.model.step import HandledStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    HandledStep,
+    LoopStep,
+    Rule,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.names import NAMES_KEY
+
+_PATHS = ("break_path", "timeout_path")
 
 
 @runtime_checkable
@@ -108,11 +118,16 @@ class Inclusion(BaseModel):
 
         One is `None` where it does not tell which steps it asks for.
         """
+        return self._renamed(step, step.expressions)
+
+    def decisions_of(self, step: Step) -> Mapping[str, str | None]:
+        """Return in the same way what a step asks to find out how the run goes on."""
+        return self._renamed(step, step.decisions)
+
+    def _renamed(self, step: Step, asked: Mapping[str, str]) -> Mapping[str, str | None]:
         names = self._names_for(step)
         roots = ("deps", "input") if self._has_deps(step) else ("deps",)
-        return {
-            field: renamed_condition(text, names, roots) for field, text in step.expressions.items()
-        }
+        return {field: renamed_condition(text, names, roots) for field, text in asked.items()}
 
     @cached_property
     def _entries(self) -> frozenset[str]:
@@ -151,11 +166,28 @@ class Inclusion(BaseModel):
                 "over": names.get(step.over or "", with_steps_renamed(step.over, names)),
                 "on_failure": step.on_failure and self.slug_of(step.on_failure),
             }
-        if isinstance(step, HandledStep):
+        if isinstance(step, HandledStep) and step.needs_handler:
             changes["handler"] = step.handler or f"{self.fragment.slug}.{step.slug}"
+        if isinstance(step, BranchStep | LoopStep):
+            changes |= self._ways_of(step)
         if isinstance(step, SingleStep):
             changes["params"] = {**step.params, **self._known_as(step)}
         return step.model_copy(update=changes)
+
+    def _ways_of(self, step: BranchStep | LoopStep) -> dict[str, Any]:
+        """Return where a step leads, in the names of the host."""
+        fields = ("default_path",) if isinstance(step, BranchStep) else _PATHS
+        ways: dict[str, Any] = {
+            field: tuple(self.slug_of(slug) for slug in getattr(step, field)) for field in fields
+        }
+        asked = self.decisions_of(step)
+        if isinstance(step, LoopStep):
+            return ways | {"back_to": self.slug_of(step.back_to), "condition": asked["condition"]}
+        rules = (
+            Rule(when=when or "", then=tuple(self.slug_of(slug) for slug in rule.then))
+            for rule, when in zip(step.rules, asked.values(), strict=True)
+        )
+        return ways | {"rules": tuple(rules)}
 
     def _known_as(self, step: SingleStep) -> Mapping[str, Any]:
         """Return the param that tells by which names a handler knows its dependencies."""

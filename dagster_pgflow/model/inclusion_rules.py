@@ -74,12 +74,14 @@ def _inside(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
 def _conditions(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
     """Check that the names of steps in conditions can be found."""
     for step in inclusion.fragment.steps:
-        for field, renamed in inclusion.conditions_of(step).items():
+        asked = {**step.expressions, **step.decisions}
+        found = {**inclusion.conditions_of(step), **inclusion.decisions_of(step)}
+        for field, renamed in found.items():
             if renamed is None:
                 yield Problem(
                     "unclear-condition",
                     f"steps.{step.slug}.{field}",
-                    f"`{step.expressions[field]}` does not tell which steps it asks for, and they"
+                    f"`{asked[field]}` does not tell which steps it asks for, and they"
                     " have other names here; name each of them as deps.<step>.",
                 )
 

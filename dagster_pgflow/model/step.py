@@ -46,6 +46,16 @@ class StepBase(BaseModel):
         given = {"run_if": self.run_if, "run_unless": self.run_unless}
         return {name: text for name, text in given.items() if text is not None}
 
+    @property
+    def decisions(self) -> dict[str, str]:
+        """What the step asks in CEL to find out how the run goes on, by the name of the field."""
+        return {}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The steps that the run goes on with only if it takes the way to them, once each."""
+        return ()
+
 
 class HandledStep(StepBase):
     """A step whose work is done by a handler.
@@ -61,6 +71,11 @@ class HandledStep(StepBase):
     params: dict[str, Any] = Field(default_factory=dict)
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
+
+    @property
+    def needs_handler(self) -> bool:
+        """Whether there is nothing to do without a handler."""
+        return True
 
 
 class SingleStep(HandledStep):
@@ -117,4 +132,111 @@ class SubflowStep(StepBase):
         return f"$nodes.{self.over}"
 
 
-Step = Annotated[SingleStep | MapStep | SubflowStep, Field(discriminator="type")]
+class Rule(BaseModel):
+    """One of the rules of a branch.
+
+    Attributes:
+        when: A condition in CEL.
+        then: The steps that the run goes on with when it is the first rule that holds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    when: str
+    then: tuple[str, ...]
+
+
+class BranchStep(HandledStep):
+    """A step that decides which of the steps behind it run: those of the first rule that holds.
+
+    Without a handler it hands on what it receives: the output of its only dependency,
+    `{dep: output}` of several, the flow input at the root of a flow.
+
+    Attributes:
+        rules: What decides, in this order.
+        default_path: The steps that the run goes on with when no rule holds; the path may end.
+    """
+
+    type: Literal["branch"] = "branch"
+    rules: tuple[Rule, ...]
+    default_path: tuple[str, ...] = ()
+
+    @property
+    def needs_handler(self) -> bool:
+        """Whether a handler is named."""
+        return self.handler is not None
+
+    @property
+    def decisions(self) -> dict[str, str]:
+        """The conditions of the rules."""
+        return {f"rules[{index}].when": rule.when for index, rule in enumerate(self.rules)}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The steps that rules lead to, and those of the default path."""
+        named = [slug for rule in self.rules for slug in rule.then]
+        return tuple(dict.fromkeys([*named, *self.default_path]))
+
+
+class JoinStep(StepBase):
+    """A step where paths come together; its output is `{dep: output}` of those that did.
+
+    Attributes:
+        wait: How many dependencies must have completed: `all` that any other step would need,
+            `any` of them, or a number. With fewer the step is skipped.
+    """
+
+    type: Literal["join"] = "join"
+    wait: Literal["all", "any"] | int = "all"
+
+    @property
+    def least(self) -> int | None:
+        """How many dependencies must have completed, unless it is as for any other step."""
+        return {"all": None, "any": 1}.get(self.wait) if isinstance(self.wait, str) else self.wait
+
+
+class LoopStep(HandledStep):
+    """A step that has the steps before it run again, as long as a condition holds.
+
+    What is repeated, its body, are the steps on the way from `back_to` to this one. Without a
+    handler it hands on what it receives, as a branch does.
+
+    Attributes:
+        back_to: The first step of the body. From the second pass on it receives, under the slug
+            of the loop, what this step returned in the pass before.
+        condition: A condition in CEL; while it holds, the body runs again.
+        max_iterations: How often the body runs at most.
+        break_path: The steps that the run goes on with once the condition does not hold.
+        timeout_path: The steps that it goes on with when the condition still holds after the last
+            pass.
+    """
+
+    type: Literal["loop"] = "loop"
+    back_to: str
+    condition: str
+    max_iterations: int
+    break_path: tuple[str, ...] = ()
+    timeout_path: tuple[str, ...] = ()
+
+    @property
+    def needs_handler(self) -> bool:
+        """Whether a handler is named."""
+        return self.handler is not None
+
+    @property
+    def decisions(self) -> dict[str, str]:
+        """What it asks after each pass."""
+        return {"condition": self.condition}
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The steps of both paths, but for those that both lead to."""
+        both = set(self.break_path) & set(self.timeout_path)
+        named = dict.fromkeys([*self.break_path, *self.timeout_path])
+        return tuple(slug for slug in named if slug not in both)
+
+
+Step = Annotated[
+    SingleStep | MapStep | SubflowStep | BranchStep | JoinStep | LoopStep,
+    Field(discriminator="type"),
+]

@@ -11,12 +11,22 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.arguments import MEANT
 from dagster_pgflow.model.flow import Flow, Schedule
 from dagster_pgflow.model.options import FlowOptions, StepOptions
-from dagster_pgflow.model.step import MapStep, SingleStep, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    SubflowStep,
+)
 
 KINDS: Mapping[str, type[BaseModel]] = {
     "single": SingleStep,
     "map": MapStep,
     "subflow": SubflowStep,
+    "branch": BranchStep,
+    "join": JoinStep,
+    "loop": LoopStep,
 }
 """The types of steps."""
 

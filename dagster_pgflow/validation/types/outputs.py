@@ -13,7 +13,15 @@ from dagster_pgflow.expressions.references import (
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, Lack
 
 MOST_LEVELS = 50
@@ -107,6 +115,11 @@ class Outputs:
                 return JsonType({"type": "array", "items": self._of_subflow(step)})
             case SubflowStep():
                 return self._of_subflow(step)
+            case BranchStep() | LoopStep() if step.handler is not None:
+                return _of_schema(step.output_schema)
+            case BranchStep() | LoopStep() | JoinStep():
+                # What they hand on depends on the ways that the run has taken.
+                return JsonType({})
 
     def _handed_on(self, dep: Step, step: Step) -> JsonType:
         if isinstance(dep, SubflowStep) and dep.on_failure == step.slug:

@@ -54,7 +54,7 @@ def test_without_a_likely_one_all_are_named() -> None:
         ("step", "pipelined", ".map()"),
         ("step", "flow", ".subflow()"),
         ("map", "on_failure", ".subflow()"),
-        ("subflow", "handler", ".step() and .map()"),
+        ("subflow", "handler", ".step(), .map(), .branch() and .loop()"),
     ],
 )
 def test_an_argument_of_another_method_is_known(method: str, name: str, owner: str) -> None:

@@ -51,7 +51,7 @@ def test_every_place_is_named_at_once() -> None:
         "options": {"retries": 5, "timeout": "soon"},
         "steps": [
             {"type": "single"},
-            {"type": "loop", "slug": "l"},
+            {"type": "loops", "slug": "l"},
             {"slug": "x"},
             "y",
             {"type": "map", "slug": "m", "when_unmet": "stop", "if": 5, "flow": "payment"},
@@ -87,12 +87,12 @@ def test_every_place_is_named_at_once() -> None:
         ({"slug": "a", "steps": {}}, "Input should be a list; got {}."),
         ({"slug": "a", "tags": []}, "Input should be an object; got []."),
         (
-            {"slug": "a", "steps": [{"type": "loop", "slug": "l"}]},
-            '"loop" is no type of step; use one of: single, map, subflow.',
+            {"slug": "a", "steps": [{"type": "loops", "slug": "l"}]},
+            '"loops" is no type of step; use one of: single, map, subflow, branch, join, loop.',
         ),
         (
             {"slug": "a", "steps": [{"slug": "l"}]},
-            "The step has no type; use one of: single, map, subflow.",
+            "The step has no type; use one of: single, map, subflow, branch, join, loop.",
         ),
     ],
 )

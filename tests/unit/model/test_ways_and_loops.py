@@ -1,0 +1,98 @@
+"""Branches, joins and loops as data: builder, JSON form, the body of a loop."""
+
+import pytest
+
+from dagster_pgflow import Flow, Fragment
+from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.model.graph import body_of, by_slug
+from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep
+from dagster_pgflow.validation.validate import parse_flow
+
+ROUTED = (
+    Flow("claim")
+    .step("assess")
+    .branch(
+        "route",
+        rules=[("output.score > 80", "pay"), ("output.score > 40", ["review", "note"])],
+        default_path="refuse",
+        depends_on="assess",
+    )
+    .step("pay", depends_on="route")
+    .step("review", depends_on="route")
+    .step("note", depends_on="route")
+    .step("refuse", depends_on="route")
+    .join("done", wait="any", depends_on=["pay", "review", "refuse"])
+)
+REFINED = (
+    Flow("essay")
+    .step("plan")
+    .step("draft", depends_on="plan")
+    .step("judge", depends_on="draft")
+    .step("facts", depends_on="plan")
+    .step("check", depends_on=["draft", "facts"])
+    .loop(
+        "good_enough",
+        back_to="draft",
+        condition="deps.judge.score < 0.8",
+        max_iterations=5,
+        break_path="publish",
+        timeout_path=["publish", "warn"],
+        depends_on=["judge", "check"],
+    )
+    .step("publish", depends_on="good_enough")
+    .step("warn", depends_on="good_enough")
+)
+
+
+@pytest.mark.parametrize("flow", [ROUTED, REFINED])
+def test_the_json_form_says_the_same(flow: Flow) -> None:
+    assert parse_flow(flow.to_json()) == flow
+
+
+def test_targets_are_what_only_one_way_leads_to() -> None:
+    route, loop = by_slug(ROUTED)["route"], by_slug(REFINED)["good_enough"]
+    assert route.targets == ("pay", "review", "note", "refuse")
+    assert loop.targets == ("warn",)
+
+
+def test_the_body_of_a_loop_is_what_lies_on_the_way() -> None:
+    steps = by_slug(REFINED)
+    loop = steps["good_enough"]
+    assert isinstance(loop, LoopStep)
+    assert body_of(steps, loop) == ("draft", "judge", "check", "good_enough")
+
+
+def test_a_loop_around_one_step_may_be_that_step() -> None:
+    flow = Flow("poll").loop("ask", back_to="ask", condition="$.wait", max_iterations=3)
+    steps = by_slug(flow)
+    assert isinstance(steps["ask"], LoopStep)
+    assert body_of(steps, steps["ask"]) == ("ask",)
+
+
+@pytest.mark.parametrize(("wait", "least"), [("all", None), ("any", 1), (2, 2)])
+def test_a_join_waits_for_so_many(wait: str | int, least: int | None) -> None:
+    assert JoinStep.model_validate({"slug": "j", "wait": wait}).least == least
+
+
+@pytest.mark.parametrize("rules", [5, ["pay"], [("a",)], None])
+def test_rules_that_are_none_are_told(rules: object) -> None:
+    with pytest.raises(InvalidFlow, match="rules"):
+        Flow("f").branch("route", rules=rules)  # type: ignore[arg-type]
+
+
+def test_a_fragment_with_ways_leads_to_its_own_steps() -> None:
+    fragment = (
+        Fragment("gate")
+        .branch("route", rules=[("deps.look.ok", "go")], default_path="stop", depends_on="look")
+        .step("look")
+        .step("go", depends_on="route")
+        .step("stop", depends_on="route")
+        .loop("again", back_to="go", condition="$.more", max_iterations=2, depends_on="go")
+    )
+    steps = by_slug(Flow("host").include(fragment, "a", depends_on=()))
+    route, again = steps["a_route"], steps["a_again"]
+    assert isinstance(route, BranchStep)
+    assert route.rules[0].when == "deps.a_look.ok"
+    assert (route.targets, route.handler) == (("a_go", "a_stop"), None)
+    assert isinstance(again, LoopStep)
+    assert again.back_to == "a_go"
