@@ -93,7 +93,8 @@ def _work(flow: Flow, step: Step, subflow_versions: Mapping[str, int]) -> str:
     if isinstance(step, SubflowStep):
         version = subflow_versions.get(step.flow)
         named = f"flow {step.flow}, " + (f"version {version}" if version else "which is not there")
-        return f"{named}, for each of {step.over}" if step.over else named
+        named = f"{named}, for each of {step.over}" if step.over else named
+        return f"{named}, as a run of its own" if step.is_child_run else named
     if isinstance(step, JoinStep):
         return f"waits for {step.wait}"
     if isinstance(step, BranchStep | LoopStep) and step.handler is None:

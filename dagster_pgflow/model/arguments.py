@@ -30,6 +30,8 @@ ELSEWHERE = {
     "max_iterations": ".loop()",
     "break_path": ".loop()",
     "timeout_path": ".loop()",
+    "over": ".subflow()",
+    "mode": ".subflow()",
 }
 """Arguments that only some of the methods take."""
 

@@ -19,6 +19,7 @@ from dagster_pgflow.model.step import (
     Rule,
     SingleStep,
     Step,
+    SubflowMode,
     SubflowStep,
     WhenExhausted,
     WhenUnmet,
@@ -152,6 +153,7 @@ class FluentSteps(BaseModel):
         output: dict[str, Any] | str | None = None,
         on_failure: str | None = None,
         over: str | None = None,
+        mode: SubflowMode = "inline",
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this with one more step, which runs a whole flow.
@@ -165,6 +167,8 @@ class FluentSteps(BaseModel):
             on_failure: The step that goes on when the flow fails here.
             over: The list that the flow runs over, once for each item: a dependency, or a
                 reference such as `$nodes.cart.items`, `$input.orders`.
+            mode: Whether the flow runs inside the run of this one (`inline`), or as a Dagster run
+                of its own (`run`).
             **settings: See `StepSettings`.
 
         Raises:
@@ -176,6 +180,7 @@ class FluentSteps(BaseModel):
             "output": output,
             "on_failure": on_failure,
             "over": over,
+            "mode": mode,
         }
         return self._with(SubflowStep, ".subflow()", slug, own, settings)
 

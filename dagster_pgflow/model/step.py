@@ -8,6 +8,7 @@ from dagster_pgflow.model.options import StepOptions
 
 WhenUnmet = Literal["fail", "skip", "skip-cascade"]
 WhenExhausted = Literal["fail", "skip", "skip-cascade"]
+SubflowMode = Literal["inline", "run"]
 JsonSchema = dict[str, Any]
 
 
@@ -115,6 +116,8 @@ class SubflowStep(StepBase):
         over: The list that the flow runs over, once for each item: a dependency, or a reference
             to a list in it or in the flow input. The flow receives the item, or what `input` makes
             of it (`$item.<path>`), and the step returns the list of what it returned.
+        mode: Whether the flow runs inside the run of the flow around it, or as a Dagster run of
+            its own.
     """
 
     type: Literal["subflow"] = "subflow"
@@ -123,6 +126,12 @@ class SubflowStep(StepBase):
     output: dict[str, Any] | str | None = None
     on_failure: str | None = None
     over: str | None = None
+    mode: SubflowMode = "inline"
+
+    @property
+    def is_child_run(self) -> bool:
+        """Whether the flow runs as a Dagster run of its own."""
+        return self.mode == "run"
 
     @property
     def list_reference(self) -> str | None:

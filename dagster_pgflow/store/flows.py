@@ -11,7 +11,7 @@ from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.fluent import StepConduct
 from dagster_pgflow.model.options import Jitter, StepOptions
-from dagster_pgflow.model.step import JsonSchema, Step, SubflowStep
+from dagster_pgflow.model.step import JsonSchema, Step, SubflowMode, SubflowStep
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.failures import unknown_or_refused
@@ -71,6 +71,7 @@ class StepFields(StepConduct, total=False):
     output: dict[str, Any] | str
     on_failure: str
     over: str
+    mode: SubflowMode
     batch_size: int
     collect_errors: bool
     pipelined: bool

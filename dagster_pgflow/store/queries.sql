@@ -104,7 +104,8 @@ from pgflow.add_step(
   subflow_input => cast(:subflow_input as jsonb),
   subflow_output => cast(:subflow_output as jsonb),
   on_failure => cast(:on_failure as text),
-  over => cast(:over as text)
+  over => cast(:over as text),
+  mode => cast(:mode as text)
 );
 
 -- name: replace_flow

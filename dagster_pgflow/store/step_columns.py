@@ -60,4 +60,5 @@ def _subflow_columns(step: Step) -> dict[str, Any]:
         ),
         "on_failure": subflow.on_failure if subflow else None,
         "over": subflow.over if subflow else None,
+        "mode": subflow.mode if subflow else "inline",
     }

@@ -6,11 +6,10 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.subflows import contained_flows
 
 
 def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
-    """Check what each `over` names, and that no flow inside runs over a list too."""
+    """Check what each `over` names, and that no flow in the same run goes over a list too."""
     for step in flow.steps:
         if not isinstance(step, SubflowStep) or step.over is None:
             continue
@@ -21,28 +20,30 @@ def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
                 f'Step "{step.slug}" runs over "{step.over}", which it does not depend on; name a'
                 " dependency, or write a reference such as $nodes.cart.items or $input.orders.",
             )
-        inner = _inner_list(step.flow, known or {})
+        inner = None if step.is_child_run else _inner_list(step.flow, known or {})
         if inner is not None:
             yield Problem(
                 "over-inside-over",
                 f"steps.{step.slug}.flow",
                 f'Step "{step.slug}" runs flow "{step.flow}" once for each item, and {inner} runs a'
-                " flow for each item too; Dagster has no lists in lists, so make that one a map"
-                " step, or flatten the list.",
+                ' flow for each item too; Dagster has no lists in lists, so say mode "run" there,'
+                " make that one a map step, or flatten the list.",
             )
 
 
 def _inner_list(slug: str, known: Mapping[str, Flow]) -> str | None:
-    """Return the first step of a flow, or of one that it contains, that runs over a list."""
-    if slug not in known:
-        return None
-    inside = [known[name] for name in contained_flows(known[slug], known) if name in known]
-    return next(
-        (
-            f'step "{step.slug}" of flow "{flow.slug}"'
-            for flow in inside
-            for step in flow.steps
-            if isinstance(step, SubflowStep) and step.over is not None
-        ),
-        None,
-    )
+    """Return the first step of a flow, or of one in the same run, that goes over a list in it."""
+    seen: set[str] = set()
+    waiting = [slug]
+    while waiting:
+        slug = waiting.pop(0)
+        if slug in seen or slug not in known:
+            continue
+        seen.add(slug)
+        for step in known[slug].steps:
+            if not isinstance(step, SubflowStep) or step.is_child_run:
+                continue
+            if step.over is not None:
+                return f'step "{step.slug}" of flow "{slug}"'
+            waiting.append(step.flow)
+    return None

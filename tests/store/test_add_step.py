@@ -76,6 +76,7 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "subflow_output": None,
         "on_failure": None,
         "over": None,
+        "mode": "inline",
     }
 
 

@@ -37,6 +37,8 @@ SOUND: list[GivenStep] = [
     ("x", ["m"], SUBFLOW | {"output": {"id": ["$nodes.one.id"]}}),
     ("x", ["m"], SUBFLOW | {"output": "$nodes.one", "over": "m", "input": {"n": "$item"}}),
     ("x", [], SUBFLOW | {"over": "$input.rows"}),
+    ("x", ["m"], SUBFLOW | {"over": "m", "mode": "run"}),
+    ("x", ["a"], SUBFLOW | {"mode": "run"}),
 ]
 UNSOUND: list[GivenStep] = [
     ("run", [], {}),

@@ -111,6 +111,7 @@ def test_a_mapping_that_cannot_be_is_refused_with_a_sentence_and_leaves_nothing(
         ("subflow_output => '{}'", "only_subflow_steps_map_values"),
         ("on_failure => 'mend'", "only_subflow_steps_go_on_after_failure"),
         ("over => 'a'", "only_subflow_steps_run_over_a_list"),
+        ("mode => 'run'", "only_subflow_steps_have_a_mode"),
     ],
 )
 @pytest.mark.parametrize("kind", ["single", "map"])
@@ -131,6 +132,7 @@ def test_only_a_subflow_step_has_these(
         ("on_failure = 'b' where step_slug = 'a'", "only_subflow_steps_go_on_after_failure"),
         ("on_failure = 's' where step_slug = 's'", "failure_step_is_another_step"),
         ("over = 'a' where step_slug = 'b'", "only_subflow_steps_run_over_a_list"),
+        ("mode = 'run' where step_slug = 'b'", "only_subflow_steps_have_a_mode"),
     ],
 )
 def test_plain_sql_is_held_to_what_one_row_can_tell(
@@ -139,3 +141,10 @@ def test_plain_sql_is_held_to_what_one_row_can_tell(
     sql(add("description => 'x'"))
     with pytest.raises(psycopg2.errors.CheckViolation, match=constraint):
         sql(f"update pgflow.steps set {change}")
+
+
+def test_the_mode_of_a_subflow_is_one_of_two_and_that_of_no_other_step(sql: Session) -> None:
+    sql(add("mode => 'run'"))
+    assert sql.value("select pgflow.step_definitions('f') -> 2 ->> 'mode'") == "run"
+    with pytest.raises(psycopg2.errors.CheckViolation, match="mode_is_valid"):
+        sql("update pgflow.steps set mode = 'apart' where step_slug = 's'")

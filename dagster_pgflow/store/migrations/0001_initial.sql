@@ -118,6 +118,7 @@ create table pgflow.steps (
   subflow_output jsonb,
   on_failure text,
   over text,
+  mode text not null default 'inline',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -168,6 +169,8 @@ create table pgflow.steps (
   constraint only_subflow_steps_go_on_after_failure
     check (step_type = 'subflow' or on_failure is null),
   constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
+  constraint mode_is_valid check (mode in ('inline', 'run')),
+  constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
   constraint failure_step_is_another_step check (on_failure <> step_slug),
   constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
@@ -199,6 +202,8 @@ comment on column pgflow.steps.on_failure is
   'The step that goes on when the flow of a subflow step fails';
 comment on column pgflow.steps.over is
   'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
+comment on column pgflow.steps.mode is
+  'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -584,6 +589,7 @@ as $$
       'flow', step.subflow_slug,
       'on_failure', step.on_failure,
       'over', step.over,
+      'mode', nullif(step.mode, 'inline'),
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -1455,6 +1461,9 @@ begin
   elsif step.step_type <> 'subflow' and step.over is not null then
     broken_constraint := 'only_subflow_steps_run_over_a_list';
     mistake := 'runs over a list, which only a subflow step can; leave over out, or let it be a map step';
+  elsif step.step_type <> 'subflow' and step.mode <> 'inline' then
+    broken_constraint := 'only_subflow_steps_have_a_mode';
+    mistake := 'has a mode, which only a subflow step can; leave mode out';
   elsif jsonb_typeof(step.subflow_input) <> 'object' then
     broken_constraint := 'subflow_input_is_object';
     mistake := 'has a subflow_input that is no object; name the fields that the flow receives';
@@ -1576,7 +1585,8 @@ create function pgflow.add_step(
   subflow_input jsonb default null,
   subflow_output jsonb default null,
   on_failure text default null,
-  over text default null
+  over text default null,
+  mode text default 'inline'
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -1617,6 +1627,7 @@ begin
   step.subflow_output := add_step.subflow_output;
   step.on_failure := add_step.on_failure;
   step.over := add_step.over;
+  step.mode := coalesce(add_step.mode, 'inline');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -1830,7 +1841,7 @@ as $$
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
-    subflow_input, subflow_output, on_failure, over
+    subflow_input, subflow_output, on_failure, over, mode
   )
   select
     insert_steps.flow_slug,
@@ -1861,7 +1872,8 @@ as $$
     nullif(given.step -> 'input', 'null'),
     nullif(given.step -> 'output', 'null'),
     given.step ->> 'on_failure',
-    given.step ->> 'over'
+    given.step ->> 'over',
+    coalesce(given.step ->> 'mode', 'inline')
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

@@ -31,6 +31,7 @@ create table pgflow.steps (
   subflow_output jsonb,
   on_failure text,
   over text,
+  mode text not null default 'inline',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -81,6 +82,8 @@ create table pgflow.steps (
   constraint only_subflow_steps_go_on_after_failure
     check (step_type = 'subflow' or on_failure is null),
   constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
+  constraint mode_is_valid check (mode in ('inline', 'run')),
+  constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
   constraint failure_step_is_another_step check (on_failure <> step_slug),
   constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
@@ -112,3 +115,5 @@ comment on column pgflow.steps.on_failure is
   'The step that goes on when the flow of a subflow step fails';
 comment on column pgflow.steps.over is
   'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
+comment on column pgflow.steps.mode is
+  'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';

@@ -16,6 +16,7 @@ as $$
       'flow', step.subflow_slug,
       'on_failure', step.on_failure,
       'over', step.over,
+      'mode', nullif(step.mode, 'inline'),
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),

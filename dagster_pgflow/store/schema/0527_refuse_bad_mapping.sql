@@ -14,6 +14,9 @@ begin
   elsif step.step_type <> 'subflow' and step.over is not null then
     broken_constraint := 'only_subflow_steps_run_over_a_list';
     mistake := 'runs over a list, which only a subflow step can; leave over out, or let it be a map step';
+  elsif step.step_type <> 'subflow' and step.mode <> 'inline' then
+    broken_constraint := 'only_subflow_steps_have_a_mode';
+    mistake := 'has a mode, which only a subflow step can; leave mode out';
   elsif jsonb_typeof(step.subflow_input) <> 'object' then
     broken_constraint := 'subflow_input_is_object';
     mistake := 'has a subflow_input that is no object; name the fields that the flow receives';

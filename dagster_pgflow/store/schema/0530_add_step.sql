@@ -28,7 +28,8 @@ create function pgflow.add_step(
   subflow_input jsonb default null,
   subflow_output jsonb default null,
   on_failure text default null,
-  over text default null
+  over text default null,
+  mode text default 'inline'
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -69,6 +70,7 @@ begin
   step.subflow_output := add_step.subflow_output;
   step.on_failure := add_step.on_failure;
   step.over := add_step.over;
+  step.mode := coalesce(add_step.mode, 'inline');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;

@@ -8,7 +8,7 @@ as $$
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
-    subflow_input, subflow_output, on_failure, over
+    subflow_input, subflow_output, on_failure, over, mode
   )
   select
     insert_steps.flow_slug,
@@ -39,7 +39,8 @@ as $$
     nullif(given.step -> 'input', 'null'),
     nullif(given.step -> 'output', 'null'),
     given.step ->> 'on_failure',
-    given.step ->> 'over'
+    given.step ->> 'over',
+    coalesce(given.step ->> 'mode', 'inline')
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
