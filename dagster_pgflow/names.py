@@ -124,6 +124,11 @@ def is_helper(node_name: str) -> bool:
     return node_name.endswith(HELPER_SUFFIXES)
 
 
+def way_output(slug: str) -> str:
+    """Return the name of the output that leads to a step, where the run need not go there."""
+    return f"to_{slug}"
+
+
 def fan_out_output(map_slug: str) -> str:
     """Return the name of the dynamic output that feeds a map step."""
     return f"for_{map_slug}"

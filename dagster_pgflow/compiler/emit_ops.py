@@ -1,7 +1,7 @@
 """From the nodes of a plan to Dagster ops."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -9,7 +9,14 @@ import dagster as dg
 from dagster_pgflow.compiler.plan import OpNode
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    HandledStep,
+    JoinStep,
+    MapStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.names import (
     IO_MANAGER_KEY,
     PGFLOW_KEY,
@@ -19,6 +26,7 @@ from dagster_pgflow.names import (
     TAG_STEP,
     fan_out_output,
     op_name,
+    way_output,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_bodies import body_of
@@ -73,6 +81,12 @@ class OpEmitter:
                 io_manager_key=IO_MANAGER_KEY,
                 description=_what_is_sent(fed),
             )
+        for target in _ways(node):
+            outs[way_output(target)] = dg.Out(
+                self._json_type,
+                io_manager_key=IO_MANAGER_KEY,
+                description=f"The way to step `{target}`.",
+            )
         work = OpWork(
             flow, node.step, node.sources, node.feeds, self._flows, self._handlers, in_items
         )
@@ -95,11 +109,11 @@ class OpEmitter:
             f"Up to {effort.max_attempts} attempts, {effort.base_delay} s base delay,"
             f" {effort.timeout} s timeout."
         )
-        parts += _condition_lines(node.step)
+        parts += [*_condition_lines(node.step), *_decision_lines(node.step)]
         return "\n\n".join(part for part in parts if part)
 
     def _handler_line(self, flow: Flow, step: Step) -> str:
-        if not isinstance(step, HandledStep):
+        if not isinstance(step, HandledStep) or not step.needs_handler:
             return ""
         found = self._handlers.find(flow.slug, step.slug, step.handler)
         if found is not None:
@@ -145,6 +159,26 @@ def _condition_lines(step: Step) -> list[str]:
     if step.when_exhausted != "fail":
         lines.append(f"When the last attempt fails: {step.when_exhausted}.")
     return lines
+
+
+def _ways(node: OpNode) -> tuple[str, ...]:
+    """Return the steps to which an op opens a way or not."""
+    return node.step.targets if node.role == "step" else ()
+
+
+def _decision_lines(step: Step) -> list[str]:
+    match step:
+        case BranchStep():
+            lines = [f"If `{rule.when}`: {_listed(rule.then)}." for rule in step.rules]
+            return [*lines, f"Otherwise: {_listed(step.default_path)}."]
+        case JoinStep() if step.least is not None:
+            return [f"Runs when {step.least} of its dependencies have completed."]
+        case _:
+            return []
+
+
+def _listed(slugs: Sequence[str]) -> str:
+    return ", ".join(f"`{slug}`" for slug in slugs) or "nothing"
 
 
 def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:

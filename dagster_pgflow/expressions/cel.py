@@ -109,6 +109,8 @@ def _variables() -> dict[str, cel.Type]:
         "deps": objects,
         "output": cel.Type.DYN,
         **{f"ctx.{fact}": cel.Type.STRING for fact in facts},
+        "ctx.iteration": cel.Type.INT,
+        "ctx.max_iterations": cel.Type.INT,
         "ctx.params": objects,
     }
 

@@ -111,25 +111,6 @@ def pipeline_behind(flow: Flow, step: MapStep) -> Iterator[MapStep]:
                 waiting.append(follower.slug)
 
 
-def arms_of(
-    steps: Mapping[str, Step], routed: SubflowStep
-) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the steps that only a success leads to, and those that only a failure leads to.
-
-    Args:
-        steps: The steps of a flow by slug.
-        routed: A subflow step of it whose failure leads to a step.
-    """
-    after: dict[str, list[str]] = {slug: [] for slug in steps}
-    for step in steps.values():
-        for dep in step.depends_on:
-            after[dep].append(step.slug)
-    failure = _reach(after, [routed.on_failure or ""])
-    success = _reach(after, [slug for slug in after[routed.slug] if slug != routed.on_failure])
-    success |= {routed.slug}
-    return frozenset(success - failure), frozenset(failure - success)
-
-
 def body_of(steps: Mapping[str, Step], loop: LoopStep) -> tuple[str, ...]:
     """Return what a loop repeats: the steps on the way from its first one to itself, in order.
 
@@ -137,16 +118,26 @@ def body_of(steps: Mapping[str, Step], loop: LoopStep) -> tuple[str, ...]:
         steps: The steps of a flow by slug, in any order.
         loop: A loop step of it.
     """
+    before = {slug: step.depends_on for slug, step in steps.items()}
+    on_the_way = reach(steps, [loop.back_to]) & _followed(before, [loop.slug])
+    return tuple(slug for slug in steps if slug in on_the_way)
+
+
+def reach(steps: Mapping[str, Step], begin: Iterable[str]) -> set[str]:
+    """Return some steps and all that depend on them, over others too.
+
+    Args:
+        steps: The steps of a flow by slug.
+        begin: Where to begin.
+    """
     after: dict[str, list[str]] = {slug: [] for slug in steps}
     for step in steps.values():
         for dep in step.depends_on:
             after.setdefault(dep, []).append(step.slug)
-    before = {slug: step.depends_on for slug, step in steps.items()}
-    on_the_way = _reach(after, [loop.back_to]) & _reach(before, [loop.slug])
-    return tuple(slug for slug in steps if slug in on_the_way)
+    return _followed(after, begin)
 
 
-def _reach(after: Mapping[str, Iterable[str]], begin: Iterable[str]) -> set[str]:
+def _followed(edges: Mapping[str, Iterable[str]], begin: Iterable[str]) -> set[str]:
     """Return what can be reached from some nodes, these included."""
     found: set[str] = set()
     waiting = list(begin)
@@ -154,5 +145,5 @@ def _reach(after: Mapping[str, Iterable[str]], begin: Iterable[str]) -> set[str]
         slug = waiting.pop()
         if slug not in found:
             found.add(slug)
-            waiting += after.get(slug, ())
+            waiting += edges.get(slug, ())
     return found

@@ -48,6 +48,11 @@ class StepBase(BaseModel):
         return {name: text for name, text in given.items() if text is not None}
 
     @property
+    def needs_handler(self) -> bool:
+        """Whether there is nothing to do without a handler."""
+        return False
+
+    @property
     def decisions(self) -> dict[str, str]:
         """What the step asks in CEL to find out how the run goes on, by the name of the field."""
         return {}
@@ -75,7 +80,7 @@ class HandledStep(StepBase):
 
     @property
     def needs_handler(self) -> bool:
-        """Whether there is nothing to do without a handler."""
+        """Always."""
         return True
 
 

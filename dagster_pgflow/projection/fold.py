@@ -89,7 +89,8 @@ class _Fold:
             "step": self._apply_to_step,
             "task": self._apply_to_task,
         }
-        applied[thing](event, happened)
+        if thing in applied:
+            applied[thing](event, happened)
         if event.timestamp > self._run.updated_at:
             self._run = replace(self._run, updated_at=event.timestamp)
 

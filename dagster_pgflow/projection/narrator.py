@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from dagster_pgflow.model.run_state import SkipReason
+from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
 from dagster_pgflow.projection.announcements import announced_in
 from dagster_pgflow.projection.layout import Layout, Task
@@ -203,10 +204,18 @@ class Narrator:
         elif is_cancelled:
             self._unfolding.cancel_step(path)
         else:
+            self._tell_choice(path, outcome)
             data = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.complete_step(path, data)
         if not place.is_whole_list:
             self._announce(path, outcome)
+
+    def _tell_choice(self, path: str, outcome: Outcome) -> None:
+        """Tell which ways the run takes behind a branch."""
+        if isinstance(self._layout.steps[path].step, BranchStep) and "taken" in outcome:
+            names = ("taken", "rule", "warnings")
+            told = {name: outcome[name] for name in names if name in outcome}
+            self._unfolding.note("branch.taken", path, told)
 
     def _fail(self, path: str, sighting: Sighting, caught_by: str | None = None) -> None:
         """Tell of a failure.

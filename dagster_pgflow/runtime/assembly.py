@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dagster_pgflow.model.graph import arms_of
-from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.model.step import JoinStep, Step, SubflowStep
+from dagster_pgflow.model.ways import is_joined
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.values import Skipped, SkipReason, foremost, from_wire
@@ -70,12 +70,18 @@ def assemble(
         dep: _output_of((*receiver.frame, dep), _tree(dep, arrived))
         for dep in dict.fromkeys(source.dep for source in sources)
     }
-    ways = [_other_way(receiver, dep, output) for dep, output in outputs.items()]
-    others = [way for way in ways if way is not None]
-    if others:
-        behind = dict.fromkeys(path for way in others for path in way.behind)
-        return Skipped(others[0].reason, receiver.path, untaken=tuple(behind))
-    return dict(_received(receiver, outputs))
+    ways = {dep: _other_way(receiver, dep, output) for dep, output in outputs.items()}
+    others = {dep: way for dep, way in ways.items() if way is not None}
+    given = dict(_received(receiver, outputs))
+    least = _least(receiver.step)
+    if least is not None:
+        return given if len(given) >= least else _too_few(receiver, outputs)
+    taken = [dep for dep in outputs if dep not in others]
+    lost = [way for dep, way in others.items() if not _joins(receiver, dep, taken, way)]
+    if lost:
+        behind = dict.fromkeys(path for way in lost for path in way.behind)
+        return Skipped(lost[0].reason, receiver.path, untaken=tuple(behind))
+    return given
 
 
 def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Source, Any]) -> Any:
@@ -121,10 +127,25 @@ def _value(source: Source, arrived: Any) -> Any:
 def _skips(skipped: Skipped, dep: str, receiver: Receiver) -> bool:
     """Say whether a skipped value skips the step that receives it.
 
-    It does when a subflow around that step is skipped, or when its dependency itself cascades.
+    It does when a subflow around that step is skipped, or when its dependency itself cascades,
+    unless the step waits only for some of its dependencies.
     """
     own = skipped.step == (*receiver.frame, dep)
-    return skipped.encloses(receiver.frame) or (skipped.cascade and own)
+    cascades = skipped.cascade and own and _least(receiver.step) is None
+    return skipped.encloses(receiver.frame) or cascades
+
+
+def _least(step: Step) -> int | None:
+    """Return how many dependencies a step waits for, where it is not for all of them."""
+    return step.least if isinstance(step, JoinStep) else None
+
+
+def _too_few(receiver: Receiver, outputs: Mapping[str, Any]) -> Skipped:
+    """Return the skip of a join to which too few paths led."""
+    skips = [output for output in outputs.values() if isinstance(output, Skipped)]
+    behind = dict.fromkeys(path for skip in skips for path in skip.untaken)
+    cascade = any(skip.cascade for skip in skips)
+    return Skipped("dependency_skipped", receiver.path, cascade, untaken=tuple(behind))
 
 
 def _tree(dep: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
@@ -168,9 +189,12 @@ def _other_way(receiver: Receiver, dep: str, output: Any) -> _OtherWay | None:
             return None
         return _OtherWay(untaken or (path,), "dependency_skipped" if untaken else "condition_unmet")
     behind = (path,) if failed else untaken
-    if not behind or any(_joins(receiver, branching) for branching in behind):
+    if not behind:
         return None
-    return _OtherWay(behind, "condition_unmet" if failed else "dependency_skipped")
+    # What decides is a dependency itself, or it lies further back.
+    if failed:
+        return _OtherWay(behind, "condition_unmet")
+    return _OtherWay(behind, output.reason if path in untaken else "dependency_skipped")
 
 
 def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -188,10 +212,9 @@ def _is_failure_step(receiver: Receiver, dep: str) -> bool:
     return isinstance(upstream, SubflowStep) and upstream.on_failure == receiver.step.slug
 
 
-def _joins(receiver: Receiver, path: Path) -> bool:
-    """Say whether both ways behind a step lead to this one, so that it runs whichever is taken."""
-    branching = receiver.steps[path[-1]]
-    if not isinstance(branching, SubflowStep) or branching.on_failure == receiver.step.slug:
+def _joins(receiver: Receiver, dep: str, taken: Sequence[str], way: _OtherWay) -> bool:
+    """Say whether a step runs without a dependency, because others took the way instead."""
+    if _is_failure_step(receiver, dep):
         return False
-    deps = set(receiver.step.depends_on)
-    return all(deps & arm for arm in arms_of(receiver.steps, branching))
+    steps, slug = receiver.steps, receiver.step.slug
+    return any(is_joined(steps, slug, dep, taken, path[-1]) for path in way.behind)

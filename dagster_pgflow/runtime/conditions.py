@@ -19,11 +19,15 @@ class Facts:
         run_id: The run's id in `pgflow.runs`.
         flow_input: Gives the input of the flow that the step belongs to.
         warn: Writes to the run's log.
+        iteration: Which pass of the innermost loop around it is, from 1; 0 outside of loops.
+        max_iterations: How many passes that loop has at most; 0 outside of loops.
     """
 
     run_id: str
     flow_input: Callable[[], Any]
     warn: Callable[[str], None]
+    iteration: int = 0
+    max_iterations: int = 0
 
 
 def unmet_expression(
@@ -42,19 +46,11 @@ def unmet_expression(
     """
     if not step.expressions:
         return None
-    deps = step_input if step.depends_on else {}
-    values: dict[str, Any] = {"input": step_input, "deps": deps}
-    if len(set(step.depends_on)) == 1 and step.depends_on[0] in deps:
-        values["output"] = deps[step.depends_on[0]]
-    values["ctx"] = {
-        "run_id": facts.run_id,
-        "flow_slug": flow_slug,
-        "step_slug": step.slug,
-        "step_path": path,
-        "params": step.params if isinstance(step, HandledStep) else {},
-    }
+    values = values_for(step, step_input, facts, flow_slug, path)
+    if len(set(step.depends_on)) == 1 and step.depends_on[0] in values["deps"]:
+        values["output"] = values["deps"][step.depends_on[0]]
     for name, text in step.expressions.items():
-        answer, reason = _answer(text, values, facts)
+        answer, reason = answer_of(text, values, facts)
         if reason:
             facts.warn(f'Step "{path}": {name} `{text}` counts as false: {reason}.')
         if answer is (name == "run_unless"):
@@ -63,7 +59,34 @@ def unmet_expression(
     return None
 
 
-def _answer(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool, str]:
+def values_for(
+    step: Step, step_input: Any, facts: Facts, flow_slug: str, path: str
+) -> dict[str, Any]:
+    """Return what any expression of a step may ask, by root; `flow_input` is read when needed.
+
+    Args:
+        step: The step.
+        step_input: The flow input of a root step, `{dep: output}` of any other.
+        facts: What else may be asked.
+        flow_slug: The flow that the step belongs to.
+        path: The step's place in the run.
+    """
+    return {
+        "input": step_input,
+        "deps": step_input if step.depends_on else {},
+        "ctx": {
+            "run_id": facts.run_id,
+            "flow_slug": flow_slug,
+            "step_slug": step.slug,
+            "step_path": path,
+            "params": step.params if isinstance(step, HandledStep) else {},
+            "iteration": facts.iteration,
+            "max_iterations": facts.max_iterations,
+        },
+    }
+
+
+def answer_of(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool, str]:
     """Return what an expression says, and why it says nothing if so."""
     asked = expression(text)
     own = {"flow_input": facts.flow_input()} if "flow_input" in asked.roots else {}

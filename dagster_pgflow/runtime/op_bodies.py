@@ -14,7 +14,7 @@ import dagster as dg
 from dagster_pgflow.errors import PgflowError, StepError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import BranchStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECTED_INPUT,
@@ -22,9 +22,11 @@ from dagster_pgflow.names import (
     OUTCOME_KEY,
     RESULT_OUTPUT,
     fan_out_output,
+    way_output,
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
+from dagster_pgflow.runtime.decisions import choice_of, ways_out
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
@@ -45,13 +47,26 @@ Work = Callable[[Execution], Any]
 
 
 def run_single(execution: Execution) -> Any:
-    """Run a single step's handler."""
-    given = execution.given()
+    """Run the handler of a step that is no map, or hand on what a join received."""
+    return _run_task(execution, execution.given())
+
+
+def _run_task(execution: Execution, given: Any) -> Any:
     if isinstance(given, Skipped):
         return given
     execution.prepare()
     output = execution.run_task(0, given)
     return execution.tasks.settle() or output
+
+
+def run_branch(execution: Execution) -> Any:
+    """Run a branch's handler, if it has one, and decide how the run goes on."""
+    step, given = execution.work.step, execution.given()
+    assert isinstance(step, BranchStep)  # noqa: S101
+    output = _run_task(execution, given)
+    if not isinstance(output, Skipped):
+        execution.choose(choice_of(step, execution.deciding(given, output)))
+    return output
 
 
 def run_batch(execution: Execution) -> Any:
@@ -193,6 +208,8 @@ def body_of(role: Role, work: OpWork) -> Body:
             yield _failed_result(execution, value, error)
         else:
             yield _result(execution, value, sent)
+        for slug, opened in _ways(execution, role, value).items():
+            yield dg.Output(_wire(opened), way_output(slug))
         for step, batches in sent:
             for index, batch in enumerate(batches):
                 yield dg.DynamicOutput(
@@ -207,9 +224,20 @@ def body_of(role: Role, work: OpWork) -> Body:
 def _work_of(role: Role, work: OpWork) -> Work:
     if role != "step":
         return HELP[role]
+    if isinstance(work.step, BranchStep):
+        return run_branch
     if not isinstance(work.step, MapStep):
         return run_single
     return run_whole_list if work.in_items else run_batch
+
+
+def _ways(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]:
+    """Return what is sent to the steps that the run need not go on with."""
+    step = execution.work.step
+    if role != "step" or not isinstance(step, BranchStep):
+        return {}
+    taken = execution.choice.taken if execution.choice else ()
+    return ways_out(step, execution.path, value, taken)
 
 
 def _batches(
@@ -256,6 +284,7 @@ def _result(
             for fed in _all_fed(execution.work.flow, step)
         }
     report["step"] = ".".join(execution.path)
+    report |= execution.choice.to_json() if execution.choice else {}
     metadata: dict[str, Any] = {**_for_people(value), OUTCOME_KEY: dg.MetadataValue.json(report)}
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
 

@@ -24,6 +24,7 @@ from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.decisions import Choice, Deciding, handed_on
 from dagster_pgflow.runtime.frames import (
     Frame,
     check,
@@ -87,9 +88,10 @@ class OpWork:
 
     @cached_property
     def handler(self) -> Handler | None:
-        """The step's handler, when this code location registers it."""
-        named = self.step.handler if isinstance(self.step, HandledStep) else None
-        return self.handlers.find(self.flow.slug, self.step.slug, named)
+        """The step's handler, when it needs one and this code location registers it."""
+        if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
+            return None
+        return self.handlers.find(self.flow.slug, self.step.slug, self.step.handler)
 
 
 class Execution:
@@ -111,6 +113,7 @@ class Execution:
             self.effort,
             context.retry_number + (0 if self.effort.start_delay else 1),
         )
+        self.choice: Choice | None = None
 
     @property
     def run_id(self) -> str:
@@ -212,7 +215,8 @@ class Execution:
             UnknownHandler: This code location does not register it.
             TooEarly: It comes too early; Dagster waits better than a process that sleeps.
         """
-        self._find_handler()
+        if self.work.step.needs_handler:
+            self._find_handler()
         if self.tasks.attempt == 0:
             start = not_before or time.time() + self.effort.start_delay
             raise TooEarly(max(start - time.time(), 0.0))
@@ -292,7 +296,24 @@ class Execution:
             f" called {names}; add a function decorated with @handler under that name."
         )
 
+    def choose(self, choice: Choice) -> None:
+        """Go on as a branch or a loop decided; say in the run's log what was wrong with that."""
+        self.choice = choice
+        for warning in choice.warnings:
+            self.context.log.warning(warning)
+
+    def deciding(self, given: Any, output: Any) -> Deciding:
+        """Return the step as what decides how the run goes on.
+
+        Args:
+            given: What it received.
+            output: What it returned.
+        """
+        return Deciding(self.work.flow.slug, self.path, given, output, self.facts)
+
     def _attempt(self, index: int, value: Any) -> Any:
+        if not self.work.step.needs_handler:
+            return handed_on(self.work.step, value)
         handler = self._find_handler()
         path = ".".join(self.path)
         context = StepContext(

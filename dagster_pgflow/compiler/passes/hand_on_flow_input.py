@@ -34,9 +34,10 @@ def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
 
 
 def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
-    if node.role != "step" or not isinstance(node.step, HandledStep):
+    step = node.step
+    if node.role != "step" or not isinstance(step, HandledStep) or not step.needs_handler:
         return False
-    handler = around.handlers.find(plan.flow.slug, node.step.slug, node.step.handler)
+    handler = around.handlers.find(plan.flow.slug, step.slug, step.handler)
     return handler is not None and handler.wants_context
 
 
@@ -55,4 +56,5 @@ def _mapping_asks(node: OpNode) -> bool:
 
 
 def _condition_asks(step: Step) -> bool:
-    return any("flow_input" in expression(text).roots for text in step.expressions.values())
+    asked = [*step.expressions.values(), *step.decisions.values()]
+    return any("flow_input" in expression(text).roots for text in asked)

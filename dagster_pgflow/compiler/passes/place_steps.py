@@ -24,6 +24,7 @@ from dagster_pgflow.names import (
     ITEMS_INPUT,
     RESULT_OUTPUT,
     dagster_name,
+    way_output,
 )
 from dagster_pgflow.runtime.sources import (
     Source,
@@ -50,7 +51,7 @@ def place_steps(plan: Plan, around: Surroundings) -> Plan:
 
 def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
     sources = sources_of(steps, step, around.flows, in_items=around.in_items)
-    wires = {source: _wire(source, steps[source.dep], around) for source in sources}
+    wires = {source: _wire(source, steps[source.dep], step, around) for source in sources}
     name = dagster_name(step.slug)
     if isinstance(step, SubflowStep):
         return GraphNode(name, step, sources, _one_feed(tuple(wires.values())))
@@ -74,8 +75,10 @@ def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
     return OpNode(output_node(step, around.flows), "output", step, sources, wires)
 
 
-def _wire(source: Source, upstream: Step, around: Surroundings) -> Wire:
+def _wire(source: Source, upstream: Step, step: Step, around: Surroundings) -> Wire:
     name = output_node(upstream, around.flows)
+    if step.slug in upstream.targets:
+        return Wire(name, way_output(step.slug))
     paths = output_paths(upstream, around.flows)
     if paths == [()]:
         return Wire(name, RESULT_OUTPUT, source.collected)

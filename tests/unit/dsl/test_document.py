@@ -41,7 +41,7 @@ def test_python_gives_the_flows_at_its_top_once_each(tmp_path: Path) -> None:
 
 
 def test_all_problems_of_all_entries_are_found(tmp_path: Path) -> None:
-    text = '[{"slug": "a", "colour": 1}, {"steps": [{"slug": "s", "type": "loop"}]}, 7]'
+    text = '[{"slug": "a", "colour": 1}, {"steps": [{"slug": "s", "type": "loops"}]}, 7]'
     assert complaints(read(tmp_path, "bad.json", text)) == [
         ("unknown-field", "[0].colour"),
         ("missing-field", "[1].slug"),

@@ -17,7 +17,10 @@ CTX = {
     "params": {"limit": 100},
 }
 WITHOUT_OUTPUT = frozenset(ROOTS) - {"output"}
-FACTS = "ctx.run_id, ctx.flow_slug, ctx.step_slug, ctx.step_path, ctx.params"
+FACTS = (
+    "ctx.run_id, ctx.flow_slug, ctx.step_slug, ctx.step_path, ctx.iteration, ctx.max_iterations,"
+    " ctx.params"
+)
 NAMES = f"input, flow_input, deps, {FACTS}"
 
 
