@@ -37,7 +37,7 @@ class Expression:
     @cached_property
     def roots(self) -> frozenset[str]:
         """The roots that the expression uses."""
-        return frozenset(root for root in ROOTS if not self._compiles_without(root))
+        return frozenset(_root(name) for name in _variables() if self.asks_for(name))
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Return what the expression says.
@@ -64,12 +64,13 @@ class Expression:
             raise ExpressionFailed(failure_in(str(error))) from error
         raise ExpressionFailed(reason or f"it gives {_kind(kind)}, not true or false")
 
-    def _compiles_without(self, root: str) -> bool:
+    def asks_for(self, name: str) -> bool:
+        """Say whether the answer depends on a variable, such as `ctx.iteration`."""
         try:
-            _environment(frozenset(ROOTS) - {root}).compile(self.text)
+            _environment(frozenset(_variables()) - {name}).compile(self.text)
         except RuntimeError:
-            return False
-        return True
+            return True
+        return False
 
 
 @lru_cache(maxsize=_KEPT)
@@ -89,7 +90,7 @@ def expression(text: str, roots: frozenset[str] = frozenset(ROOTS)) -> Expressio
         raise InvalidExpression(text, [Mistake(line, column, "NUL characters cannot be stored")])
     known = [name for name in _variables() if _root(name) in roots]
     try:
-        compiled = _environment(roots).compile(text)
+        compiled = _environment(frozenset(known)).compile(text)
     except (RuntimeError, TypeError, ValueError) as error:
         raise InvalidExpression(text, mistakes_in(str(error), text, known)) from error
     kind = compiled.return_type()
@@ -116,9 +117,9 @@ def _variables() -> dict[str, cel.Type]:
 
 
 @lru_cache(maxsize=32)
-def _environment(roots: frozenset[str]) -> cel.Env:
+def _environment(names: frozenset[str]) -> cel.Env:
     return cel.NewEnv(
-        variables={name: kind for name, kind in _variables().items() if _root(name) in roots}
+        variables={name: kind for name, kind in _variables().items() if name in names}
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.model.step import WAIT_RULE
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -54,7 +55,7 @@ WANTED = {
     "default_path": "a slug, or a list of slugs",
     "break_path": "a slug, or a list of slugs",
     "timeout_path": "a slug, or a list of slugs",
-    "wait": '"all", "any" or a number',
+    "wait": WAIT_RULE,
     "output": "a dict, or text with a reference",
     "fragment": "a Fragment",
     "entry": "a slug, or a list of slugs",

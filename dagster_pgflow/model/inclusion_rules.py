@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.inclusion import Inclusion, with_more
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import LoopStep, MapStep, SingleStep, Step, SubflowStep
 from dagster_pgflow.names import NAMES_KEY, SLUG_RULE, is_valid_slug
 
 
@@ -69,6 +69,16 @@ def _inside(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
                 f'The failure of step "{step.slug}" leads to "{step.on_failure}", which is no step'
                 f' of fragment "{fragment.slug}"; add that step to it, and make it an exit.',
             )
+        ways = step.ways | ({"back_to": (step.back_to,)} if isinstance(step, LoopStep) else {})
+        for field, slugs in ways.items():
+            for slug in dict.fromkeys(slugs):
+                if slug not in known:
+                    yield Problem(
+                        "target-unknown",
+                        f"steps.{step.slug}.{field}",
+                        f'Step "{step.slug}" leads to "{slug}", which is no step of fragment'
+                        f' "{fragment.slug}"; add that step to it.',
+                    )
 
 
 def _conditions(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:

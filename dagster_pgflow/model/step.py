@@ -1,8 +1,10 @@
 """What a step is: the kinds of steps and what they have in common."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from dagster_pgflow.model.options import StepOptions
 
@@ -10,6 +12,7 @@ WhenUnmet = Literal["fail", "skip", "skip-cascade"]
 WhenExhausted = Literal["fail", "skip", "skip-cascade"]
 SubflowMode = Literal["inline", "run"]
 JsonSchema = dict[str, Any]
+WAIT_RULE = '"all", "any" or a number'
 
 
 class StepBase(BaseModel):
@@ -55,6 +58,11 @@ class StepBase(BaseModel):
     @property
     def decisions(self) -> dict[str, str]:
         """What the step asks in CEL to find out how the run goes on, by the name of the field."""
+        return {}
+
+    @property
+    def ways(self) -> dict[str, tuple[str, ...]]:
+        """The steps that each of the ways leads to that it decides about, by field."""
         return {}
 
     @property
@@ -186,10 +194,24 @@ class BranchStep(HandledStep):
         return {f"rules[{index}].when": rule.when for index, rule in enumerate(self.rules)}
 
     @property
+    def ways(self) -> dict[str, tuple[str, ...]]:
+        """Where each rule leads, and the default path."""
+        ways = {f"rules[{index}].then": rule.then for index, rule in enumerate(self.rules)}
+        return ways | {"default_path": self.default_path}
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The steps that rules lead to, and those of the default path."""
         named = [slug for rule in self.rules for slug in rule.then]
         return tuple(dict.fromkeys([*named, *self.default_path]))
+
+
+def _in_one_sentence(given: Any, read: Callable[[Any], Any]) -> Any:
+    """Read how many dependencies a join waits for; pydantic has a sentence for each form."""
+    try:
+        return read(given)
+    except ValidationError:
+        raise PydanticCustomError("wait", f"Input should be {WAIT_RULE}") from None
 
 
 class JoinStep(StepBase):
@@ -201,7 +223,9 @@ class JoinStep(StepBase):
     """
 
     type: Literal["join"] = "join"
-    wait: Literal["all", "any"] | int = "all"
+    wait: Annotated[
+        Literal["all", "any"] | Annotated[int, Strict()], WrapValidator(_in_one_sentence)
+    ] = "all"
 
     @property
     def least(self) -> int | None:
@@ -241,6 +265,11 @@ class LoopStep(HandledStep):
     def decisions(self) -> dict[str, str]:
         """What it asks after each pass."""
         return {"condition": self.condition}
+
+    @property
+    def ways(self) -> dict[str, tuple[str, ...]]:
+        """Where it leads once the condition does not hold, and when it still does at the end."""
+        return {"break_path": self.break_path, "timeout_path": self.timeout_path}
 
     @property
     def targets(self) -> tuple[str, ...]:

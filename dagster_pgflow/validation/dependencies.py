@@ -1,6 +1,6 @@
 """A step depends on other steps of its flow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
@@ -18,3 +18,21 @@ def dependencies_exist(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             elif dep not in slugs:
                 message = f'Step "{step.slug}" depends on "{dep}", which is no step of this flow.'
                 yield Problem("unknown-dependency", path, message)
+
+
+def stands_behind(slug: str, other: str, deps: Mapping[str, tuple[str, ...]]) -> bool:
+    """Say whether a step depends on another one, over others too.
+
+    Args:
+        slug: The step.
+        other: The other one; a step stands behind itself.
+        deps: For each step those that it depends on.
+    """
+    seen: set[str] = set()
+    waiting = [slug]
+    while waiting:
+        current = waiting.pop()
+        if current not in seen:
+            seen.add(current)
+            waiting += deps[current]
+    return other in seen

@@ -1,6 +1,6 @@
 """Conditions in CEL can be compiled, and ask only for what is there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import InvalidExpression, Problem
 from dagster_pgflow.expressions.cel import ROOTS, expression
@@ -10,16 +10,23 @@ from dagster_pgflow.validation.rule import KnownFlows
 
 
 def expressions_are_conditions(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
-    """Check `run_if` and `run_unless`; `output` is that of a step's only dependency."""
+    """Check what each step asks in CEL, before it runs and to find out how the run goes on.
+
+    Before, `output` is that of its only dependency; afterwards it is its own.
+    """
     for step in flow.steps:
-        for name, text in step.expressions.items():
-            try:
-                expression(text, _roots_of(step))
-            except InvalidExpression as invalid:
-                path = f"steps.{step.slug}.{name}"
-                yield Problem("invalid-expression", path, str(invalid))
+        yield from _mistakes(step, step.expressions, _roots_before(step))
+        yield from _mistakes(step, step.decisions, frozenset(ROOTS))
 
 
-def _roots_of(step: Step) -> frozenset[str]:
+def _mistakes(step: Step, asked: Mapping[str, str], roots: frozenset[str]) -> Iterator[Problem]:
+    for name, text in asked.items():
+        try:
+            expression(text, roots)
+        except InvalidExpression as invalid:
+            yield Problem("invalid-expression", f"steps.{step.slug}.{name}", str(invalid))
+
+
+def _roots_before(step: Step) -> frozenset[str]:
     has_one_dependency = len(set(step.depends_on)) == 1
     return frozenset(ROOTS) if has_one_dependency else frozenset(ROOTS) - {"output"}

@@ -6,6 +6,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.validation.dependencies import stands_behind
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -38,7 +39,7 @@ def _of_step(
     elif failure_step.slug == step.slug:
         message = f"{stated}; name another step, which depends on it."
         yield Problem("failure-step-is-itself", path, message)
-    elif _stands_behind(step.slug, failure_step.slug, deps):
+    elif stands_behind(step.slug, failure_step.slug, deps):
         message = f"{stated}, but stands behind that step itself; name a step that comes after it."
         yield Problem("failure-step-before", path, message)
     elif step.slug not in failure_step.depends_on:
@@ -47,15 +48,3 @@ def _of_step(
     elif isinstance(failure_step, MapStep):
         message = f"{stated}, which is a map step; let a single or a subflow step do it."
         yield Problem("failure-step-is-a-map", path, message)
-
-
-def _stands_behind(slug: str, other: str, deps: Mapping[str, tuple[str, ...]]) -> bool:
-    """Say whether a step depends on another one, over others too."""
-    seen: set[str] = set()
-    waiting = [slug]
-    while waiting:
-        current = waiting.pop()
-        if current not in seen:
-            seen.add(current)
-            waiting += deps[current]
-    return other in seen

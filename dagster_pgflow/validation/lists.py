@@ -6,6 +6,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
+from dagster_pgflow.validation.subflows import flows_in_one_run
 
 
 def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
@@ -33,17 +34,12 @@ def subflows_run_over_lists(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
 
 def _inner_list(slug: str, known: Mapping[str, Flow]) -> str | None:
     """Return the first step of a flow, or of one in the same run, that goes over a list in it."""
-    seen: set[str] = set()
-    waiting = [slug]
-    while waiting:
-        slug = waiting.pop(0)
-        if slug in seen or slug not in known:
-            continue
-        seen.add(slug)
-        for step in known[slug].steps:
-            if not isinstance(step, SubflowStep) or step.is_child_run:
-                continue
-            if step.over is not None:
-                return f'step "{step.slug}" of flow "{slug}"'
-            waiting.append(step.flow)
-    return None
+    return next(
+        (
+            f'step "{step.slug}" of flow "{flow.slug}"'
+            for flow in flows_in_one_run(slug, known)
+            for step in flow.steps
+            if isinstance(step, SubflowStep) and step.over is not None and not step.is_child_run
+        ),
+        None,
+    )

@@ -1,6 +1,6 @@
 """The references of a subflow step lead to steps that have an output there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_pgflow.errors import InvalidReference, Problem
@@ -8,6 +8,7 @@ from dagster_pgflow.expressions.references import INPUT, ITEM, Reference, refere
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.outputs import references_of, texts_in
 
@@ -15,10 +16,11 @@ from dagster_pgflow.validation.types.outputs import references_of, texts_in
 def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
     """Check what subflow steps receive and return; final steps only of flows that are known."""
     slugs = {step.slug for step in flow.steps}
+    loops = loops_by_start(flow)
     for step in flow.steps:
         if isinstance(step, SubflowStep):
             yield from _malformed(step)
-            yield from _of_input(step, slugs)
+            yield from _of_input(step, slugs, loops.get(step.slug, ()))
             inner = None if known is None or step.flow == flow.slug else known.get(step.flow)
             yield from _of_output(step, inner)
 
@@ -38,7 +40,7 @@ def _malformed(step: SubflowStep) -> Iterator[Problem]:
                 yield Problem("invalid-reference", place, str(invalid))
 
 
-def _of_input(step: SubflowStep, slugs: set[str]) -> Iterator[Problem]:
+def _of_input(step: SubflowStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
     places = [
         *texts_in(step.input, f"steps.{step.slug}.input"),
         *texts_in(step.over, f"steps.{step.slug}.over"),
@@ -49,11 +51,14 @@ def _of_input(step: SubflowStep, slugs: set[str]) -> Iterator[Problem]:
                 yield _no_item(step, place, found)
             if found.step is None or found.step in step.depends_on:
                 continue
-            advice = (
-                f'add "{found.step}" to its depends_on'
-                if found.step in slugs - {step.slug}
-                else "it can refer to steps that it depends on, and to $input"
-            )
+            advice = "it can refer to steps that it depends on, and to $input"
+            if found.step in loops:
+                advice = (
+                    "what that loop returned is there from its second pass on; let it go back to a"
+                    " single step that chooses, and refer to that one"
+                )
+            elif found.step in slugs - {step.slug}:
+                advice = f'add "{found.step}" to its depends_on'
             yield Problem(
                 "reference-to-no-dependency",
                 place,

@@ -13,8 +13,8 @@ from dagster_pgflow.validation.validate import parse_flow, validate
 SLUG = "flow"
 """Stands in for a slug that cannot be read."""
 
-ABOUT_KINDS = ("map-", "pipelined-")
-ABOUT_OTHERS = (*ABOUT_KINDS, "unknown-dependency", "failure-step-")
+ABOUT_KINDS = ("map-", "pipelined-", "loop-start-is-a-map", "branch-without-rules")
+ABOUT_OTHERS = (*ABOUT_KINDS, "unknown-dependency", "failure-step-", "target-", "loop-start-")
 """What may be wrong only because the kind of a step, or the step, could not be read."""
 
 
@@ -61,9 +61,14 @@ def _doubtful(
 
 def _hides_kind(details: Any) -> bool:
     """Say whether a step cannot be what it is meant to be; as a step of another type it can."""
-    place, kind = details["loc"], str(details["type"])
-    lacks_flow = kind == "missing" and place[0] == "steps" and place[-1] == "flow"
-    return lacks_flow or kind.startswith("union_tag")
+    kind = str(details["type"])
+    if kind == "missing":
+        match details["loc"]:
+            case ("steps", _, _, "rules", *_):
+                return True
+            case ("steps", _, _, field):
+                return bool(field != "slug")
+    return kind.startswith("union_tag")
 
 
 def _wrong(document: dict[str, Any]) -> Sequence[Any]:

@@ -16,6 +16,7 @@ from dagster_pgflow.model.step import (
     JoinStep,
     LoopStep,
     MapStep,
+    Rule,
     SingleStep,
     SubflowStep,
 )
@@ -47,6 +48,15 @@ MEANT_IN_FILES = {
     "catch": "on_failure",
     "for_each": "over",
     "foreach": "over",
+    "default": "default_path",
+    "otherwise": "default_path",
+    "branches": "rules",
+    "loop_back_to": "back_to",
+    "while": "condition",
+    "condition": "when",
+    "if": "when",
+    "to": "then",
+    "targets": "then",
 }
 """What other systems call our fields, where the letters do not tell."""
 
@@ -74,19 +84,21 @@ def meant_field(place: Place) -> str | None:
 
 def model_at(place: Place) -> type[BaseModel] | None:
     """Return what stands at a place of a flow's document, if it is more than a value."""
+    found: type[BaseModel] | None = None
     match place:
         case ():
-            return Flow
+            found = Flow
         case ("options",):
-            return FlowOptions
+            found = FlowOptions
         case ("schedules", int()):
-            return Schedule
+            found = Schedule
         case ("steps", int(), str(kind)):
-            return KINDS.get(kind)
+            found = KINDS.get(kind)
         case ("steps", int(), str(), "options"):
-            return StepOptions
-        case _:
-            return None
+            found = StepOptions
+        case ("steps", int(), "branch", "rules", int()):
+            found = Rule
+    return found
 
 
 def field_names(model: type[BaseModel] | None) -> list[str]:

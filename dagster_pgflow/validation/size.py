@@ -1,15 +1,18 @@
 """A flow, with all that it contains, fits in one run.
 
-A run holds every step of every flow inside, so that a few flows which contain each other twice
-each would make a job of millions of steps, and end the code server of all other flows.
+A run holds every step of every flow inside, once for each pass of the loops around it. A few flows
+which contain each other twice each, or a few loops in loops, would make a job of millions of steps,
+and end the code server of all other flows.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.step import LoopStep, SubflowStep
+from dagster_pgflow.validation.loop_bodies import bodies_of
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.subflows import contained_flows
 
@@ -25,8 +28,9 @@ def flow_fits_in_one_run(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
         return  # which another rule tells
     if steps > MOST_STEPS:
         message = (
-            f"A run of this flow has {steps} steps with those of its subflows; {MOST_STEPS} are"
-            " the most. Let a map step do what many steps do."
+            f"A run of this flow has {steps} steps with those of its subflows and of each pass of"
+            f" its loops; {MOST_STEPS} are the most. Let a map step do what many steps do, or"
+            " lower max_iterations."
         )
         yield Problem("too-many-steps", "steps", message)
     if levels > MOST_LEVELS:
@@ -40,9 +44,28 @@ def _size(flow: Flow, known: Mapping[str, Flow]) -> tuple[int, int]:
     for slug in TopologicalSorter(contained_flows(flow, known)).static_order():
         # One by one, because the flows of a code location are read when they are asked for.
         found = flow if slug == flow.slug else known.get(slug)
-        all_steps = () if found is None else found.steps
-        inner = [sizes[step.flow] for step in all_steps if isinstance(step, SubflowStep)]
-        own = len(all_steps) - len(inner)
-        steps = own + sum(steps for steps, _ in inner)
-        sizes[slug] = steps, 1 + max((levels for _, levels in inner), default=0)
+        sizes[slug] = (0, 1) if found is None else _size_of_one(found, sizes)
     return sizes[flow.slug]
+
+
+def _size_of_one(flow: Flow, sizes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    times = _passes(flow)
+    count, levels = 0, 0
+    for step in flow.steps:
+        inner_steps, inner_levels = sizes[step.flow] if isinstance(step, SubflowStep) else (1, 0)
+        count += inner_steps * times[step.slug]
+        levels = max(levels, inner_levels)
+    return count, 1 + levels
+
+
+def _passes(flow: Flow) -> Counter[str]:
+    """Return how often each step stands in a run: once for each pass of the loops around it."""
+    times = Counter({step.slug: 1 for step in flow.steps})
+    bodies = bodies_of(flow)
+    for step in flow.steps:
+        if isinstance(step, LoopStep):
+            # Beyond what another rule allows, numbers need not be exact.
+            passes = min(max(step.max_iterations, 1), MOST_STEPS)
+            for slug in bodies.get(step.slug, ()):
+                times[slug] *= passes
+    return times

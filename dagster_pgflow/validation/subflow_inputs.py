@@ -1,16 +1,23 @@
 """What a subflow step gives its flow can be what that flow takes, as far as schemas tell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import JsonSchema, SubflowStep
+from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType
 from dagster_pgflow.validation.types.misfits import Misfit, misfits
-from dagster_pgflow.validation.types.outputs import Outputs, Sources, lost_references, type_of
+from dagster_pgflow.validation.types.outputs import (
+    Outputs,
+    Sources,
+    Types,
+    lost_references,
+    type_of,
+)
 
 LIST = JsonType({"type": "array"})
 
@@ -18,6 +25,7 @@ LIST = JsonType({"type": "array"})
 def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
     """Check the input of each subflow step, with a mapping and without."""
     steps, outputs = by_slug(flow), Outputs(known or {})
+    loops = loops_by_start(flow)
     for step in flow.steps:
         if not isinstance(step, SubflowStep) or step.flow == flow.slug:
             continue
@@ -31,7 +39,9 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
             yield Problem("reference-leads-nowhere", place, sentence)
         inner = known.get(step.flow) if known is not None else None
         if inner is not None:
-            for misfit in misfits(_given(step, sources), _as_sent(inner.input_schema)):
+            given = _given(step, sources, loops.get(step.slug, ()))
+            wanted = _as_sent(inner.input_schema)
+            for misfit in dict.fromkeys(found for one in given for found in misfits(one, wanted)):
                 yield _problem(step, misfit, path)
 
 
@@ -49,20 +59,28 @@ def _no_list(step: SubflowStep, items: JsonType, sources: Sources) -> Iterator[P
         yield Problem("over-is-no-list", path, message)
 
 
-def _given(step: SubflowStep, sources: Sources) -> JsonType:
+def _given(step: SubflowStep, sources: Sources, loops: Sequence[str]) -> list[JsonType]:
+    """Return what a flow receives, each time that it runs."""
     if step.input is not None:
-        return type_of(step.input, sources)
+        return [type_of(step.input, sources)]
     if step.over is not None:
-        return sources.item
-    if not step.depends_on:
-        return sources.flow_input
-    # A dependency that is skipped has no field.
-    received = {
-        "type": "object",
-        "properties": dict(sources.nodes),
-        "additionalProperties": False,
-    }
-    return JsonType(received)
+        return [sources.item]
+    first = _received(sources.nodes) if step.depends_on else sources.flow_input
+    return [first, *(_received(sources.nodes, loop) for loop in loops)]
+
+
+def _received(nodes: Types, loop: str | None = None) -> JsonType:
+    """Return what is received without a mapping; from a loop, too, once it goes back here."""
+    fields = {**nodes, **({loop: ANYTHING} if loop else {})}
+    return JsonType(
+        {
+            "type": "object",
+            "properties": fields,
+            # A dependency that is skipped has no field.
+            "required": [loop] if loop else [],
+            "additionalProperties": False,
+        }
+    )
 
 
 def _problem(step: SubflowStep, misfit: Misfit, path: str) -> Problem:

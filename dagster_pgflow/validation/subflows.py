@@ -1,5 +1,6 @@
 """Subflows name flows that exist, and no flow contains itself."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
@@ -37,3 +38,23 @@ def contained_flows(flow: Flow, known: Mapping[str, Flow]) -> dict[str, list[str
         edges[current.slug] = list(inner)
         waiting += [known[slug] for slug in inner if slug in known and slug not in edges]
     return edges
+
+
+def flows_in_one_run(slug: str, known: Mapping[str, Flow]) -> Iterator[Flow]:
+    """Yield a flow and all that run inside its run, without those that are runs of their own.
+
+    Args:
+        slug: The flow.
+        known: The flows by slug; others are left out.
+    """
+    seen: set[str] = set()
+    waiting = deque([slug])
+    while waiting:
+        slug = waiting.popleft()
+        if slug in seen or slug not in known:
+            continue
+        seen.add(slug)
+        flow = known[slug]
+        yield flow
+        inner = (step for step in flow.steps if isinstance(step, SubflowStep))
+        waiting += [step.flow for step in inner if not step.is_child_run]

@@ -6,11 +6,16 @@ from pydantic import ValidationError
 
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.branches import branches_have_rules
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
+from dagster_pgflow.validation.joins import joins_bring_paths_together
 from dagster_pgflow.validation.lists import subflows_run_over_lists
+from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
+from dagster_pgflow.validation.loops import loops_go_back
+from dagster_pgflow.validation.mapped_loops import lists_hold_no_loops
 from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
@@ -24,6 +29,7 @@ from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
 from dagster_pgflow.validation.subflow_inputs import subflows_get_what_they_take
 from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there_is
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
+from dagster_pgflow.validation.targets import ways_lead_to_steps
 
 RULES: tuple[Rule, ...] = (
     slugs_are_valid_and_unique,
@@ -32,10 +38,16 @@ RULES: tuple[Rule, ...] = (
     maps_have_one_source,
     pipelined_maps_can_begin_early,
     expressions_are_conditions,
+    branches_have_rules,
+    joins_bring_paths_together,
+    loops_go_back,
+    ways_lead_to_steps,
+    loops_repeat_whole_parts,
     subflows_exist_and_end,
     references_lead_to_steps,
     failures_lead_to_a_step,
     subflows_run_over_lists,
+    lists_hold_no_loops,
     subflows_get_what_they_take,
     subflows_return_what_there_is,
     flow_fits_in_one_run,

@@ -14,6 +14,8 @@ CTX = {
     "flow_slug": "order",
     "step_slug": "charge",
     "step_path": "payment.charge",
+    "iteration": 2,
+    "max_iterations": 5,
     "params": {"limit": 100},
 }
 WITHOUT_OUTPUT = frozenset(ROOTS) - {"output"}
@@ -55,6 +57,7 @@ def reason(text: str, **values: Any) -> str:
         ("input.all(x, x > 0)", {"input": []}, True),
         ("ctx.params.limit > 99 && ctx.step_path == 'payment.charge'", {"ctx": CTX}, True),
         ("ctx.run_id.startsWith('r') && ctx.flow_slug != ctx.step_slug", {"ctx": CTX}, True),
+        ("ctx.iteration * 2 < ctx.max_iterations", {"ctx": CTX}, True),
         ("input.mail.matches('^[^@]+@example[.]org$')", {"input": {"mail": "a@example.org"}}, True),
     ],
 )
@@ -197,6 +200,21 @@ def test_a_value_that_is_not_asked_for_does_not_matter() -> None:
 )
 def test_an_expression_knows_what_it_asks_for(text: str, roots: set[str]) -> None:
     assert expression(text).roots == roots
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "asks"),
+    [
+        ("ctx.iteration < 3", "ctx.iteration", True),
+        ("ctx.max_iterations < 3", "ctx.iteration", False),
+        ("ctx.params.iteration < 3", "ctx.iteration", False),
+        ("output.iteration < 3", "output", True),
+    ],
+)
+def test_an_expression_knows_each_variable_that_it_asks_for(
+    text: str, name: str, asks: bool
+) -> None:
+    assert expression(text).asks_for(name) is asks
 
 
 def test_an_expression_is_compiled_once() -> None:

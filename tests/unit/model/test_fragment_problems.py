@@ -64,6 +64,20 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
             ),
         ),
         (
+            PLAIN.branch("t", rules=[("true", "b")], depends_on="s"),
+            (
+                'steps.t.rules[0].then: Step "t" leads to "b", which is no step of fragment "f";'
+                " add that step to it. [target-unknown]"
+            ),
+        ),
+        (
+            PLAIN.loop("t", back_to="b", condition="true", max_iterations=2, depends_on="s"),
+            (
+                'steps.t.back_to: Step "t" leads to "b", which is no step of fragment "f"; add'
+                " that step to it. [target-unknown]"
+            ),
+        ),
+        (
             PLAIN.step("s"),
             'steps.s: 2 steps of fragment "f" are called "s". [duplicate-step]',
         ),

@@ -38,3 +38,27 @@ def test_output_is_that_of_the_only_dependency(deps: list[str], is_sound: bool) 
     flow = Flow("f").step("a").step("b").step("c", depends_on=deps, run_if="output.ok")
     found = [] if is_sound else [("invalid-expression", "steps.c.run_if")]
     assert places(expressions_are_conditions, flow) == found
+
+
+def test_what_a_branch_and_a_loop_ask_may_be_about_their_own_output() -> None:
+    flow = (
+        Flow("f")
+        .branch("route", rules=[("output.ok && ctx.iteration < 3", "x")], run_if="input.n > 1")
+        .loop("again", back_to="again", condition="output.again || deps == {}", max_iterations=2)
+    )
+    assert findings(expressions_are_conditions, flow) == []
+
+
+def test_each_decision_that_is_no_condition_is_a_problem_with_its_place() -> None:
+    flow = (
+        Flow("f")
+        .branch("route", rules=[("true", "x"), ("size(output)", "y")], run_if="output.ok")
+        .loop("again", back_to="again", condition="ctx.iterations < 3", max_iterations=2)
+    )
+    assert places(expressions_are_conditions, flow) == [
+        ("invalid-expression", "steps.route.run_if"),
+        ("invalid-expression", "steps.route.rules[1].when"),
+        ("invalid-expression", "steps.again.condition"),
+    ]
+    [*_, (_, _, message)] = findings(expressions_are_conditions, flow)
+    assert "ctx.step_path, ctx.iteration, ctx.max_iterations, ctx.params" in message

@@ -88,6 +88,58 @@ def test_a_step_that_cannot_be_read_makes_no_other_step_wrong() -> None:
     assert codes_of(5, after) == ["wrong-value"]
 
 
+RULE = {"when": "true", "then": ["x"]}
+ROUTE = {"type": "branch", "slug": "b", "rules": [RULE]}
+AGAIN = {
+    "type": "loop",
+    "slug": "l",
+    "back_to": "x",
+    "condition": "true",
+    "max_iterations": 2,
+    "depends_on": ["x"],
+}
+
+
+def test_nothing_is_said_of_ways_that_cannot_be_read() -> None:
+    target = {"type": "single", "slug": "x", "depends_on": ["b"]}
+    assert codes_of({"type": "brunch", "slug": "x", "depends_on": ["b"]}, ROUTE, AGAIN) == [
+        "unknown-step-type"
+    ]
+    assert codes_of(5, ROUTE, AGAIN) == ["wrong-value"]
+    assert codes_of({**ROUTE, "rules": [{"when": "true"}]}, target) == ["missing-field"]
+    assert codes_of({**ROUTE, "rules": [{"when": "true", "to": ["x"]}]}, target) == [
+        "missing-field",
+        "unknown-field",
+    ]
+    assert codes_of({"type": "branch", "slug": "b"}, target) == ["missing-field"]
+    assert codes_of({**ROUTE, "rules": 5}, target) == ["wrong-value"]
+    assert codes_of({"type": "loop", "slug": "l"}) == ["missing-field"] * 3
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "advice"),
+    [
+        (ROUTE, "default", '"default_path" may be meant'),
+        (ROUTE, "back_to", "only a step of type loop has it"),
+        (RULE, "condition", '"when" may be meant'),
+        (RULE, "if", '"when" may be meant'),
+        (RULE, "to", '"then" may be meant'),
+        (RULE, "thn", '"then" may be meant'),
+        (RULE, "zzz", "remove it"),
+        (AGAIN, "while", '"condition" may be meant'),
+        (AGAIN, "wait", "only a step of type join has it"),
+    ],
+)
+def test_fields_of_ways_have_hints_too(place: dict[str, Any], name: str, advice: str) -> None:
+    steps = [{**ROUTE, "rules": [RULE]}, AGAIN]
+    given = {**place, name: []}
+    steps = [given if step == place else step for step in steps]
+    steps = [{**ROUTE, "rules": [given]}, AGAIN] if place is RULE else steps
+    found = problems_of({"slug": "f", "steps": steps})
+    told = [message for message in found.values() if message.startswith("There is no such field")]
+    assert told == [f"There is no such field here; {advice}."]
+
+
 def test_what_depends_on_steps_that_can_be_read_is_judged_all_the_same() -> None:
     step = {"type": "single", "slug": "a", "depends_on": ["x", "ghost"]}
     assert codes_of({"type": "mapp", "slug": "x"}, step) == [

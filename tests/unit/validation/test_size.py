@@ -29,8 +29,9 @@ def test_more_steps_are_a_problem() -> None:
             "too-many-steps",
             "steps",
             (
-                "A run of this flow has 10001 steps with those of its subflows; 10000 are the"
-                " most. Let a map step do what many steps do."
+                "A run of this flow has 10001 steps with those of its subflows and of each pass of"
+                " its loops; 10000 are the most. Let a map step do what many steps do, or lower"
+                " max_iterations."
             ),
         )
     ]
@@ -41,6 +42,28 @@ def test_the_steps_of_subflows_count_as_often_as_they_run() -> None:
     twice = Flow("f").subflow("a", "half").subflow("b", "half")
     assert places(flow_fits_in_one_run, twice, known) == []
     assert places(flow_fits_in_one_run, twice.step("c"), known) == [("too-many-steps", "steps")]
+
+
+def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
+    known = {"hundred": of_steps("hundred", 100)}
+    inner = Flow("f").subflow("draft", "hundred")
+    inner = inner.loop(
+        "judge", back_to="draft", condition="true", max_iterations=9, depends_on="draft"
+    )
+    assert places(flow_fits_in_one_run, inner, known) == []
+    outer = inner.loop(
+        "plan", back_to="draft", condition="true", max_iterations=11, depends_on="judge"
+    )
+    [(_, _, message)] = findings(flow_fits_in_one_run, outer, known)
+    assert f"has {11 * (9 * (100 + 1) + 1)} steps" in message
+    around = (
+        Flow("g")
+        .subflow("one", "f")
+        .loop("again", back_to="one", condition="true", max_iterations=12, depends_on="one")
+    )
+    assert places(flow_fits_in_one_run, around, known | {"f": inner}) == [
+        ("too-many-steps", "steps")
+    ]
 
 
 def test_more_levels_are_a_problem() -> None:

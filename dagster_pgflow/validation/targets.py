@@ -1,0 +1,56 @@
+"""The ways behind a branch or a loop lead to steps that wait for it."""
+
+from collections.abc import Iterator, Mapping
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug, known_deps
+from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.validation.dependencies import stands_behind
+from dagster_pgflow.validation.rule import KnownFlows
+
+
+def ways_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Check each step that a rule, or a path, names."""
+    steps, deps = by_slug(flow), known_deps(flow)
+    failing = {
+        step.on_failure: step.slug
+        for step in flow.steps
+        if isinstance(step, SubflowStep) and step.on_failure is not None
+    }
+    for step in flow.steps:
+        for field, slugs in step.ways.items():
+            for slug in dict.fromkeys(slugs):
+                found = _mistake(step, slug, steps, deps) or _of_failure(slug, failing)
+                if found is not None:
+                    code, advice = found
+                    message = f'{step.type.capitalize()} "{step.slug}" leads to "{slug}", {advice}.'
+                    yield Problem(code, f"steps.{step.slug}.{field}", message)
+
+
+def _mistake(
+    step: Step, slug: str, steps: Mapping[str, Step], deps: Mapping[str, tuple[str, ...]]
+) -> tuple[str, str] | None:
+    """Return a code, and what is wrong with a step that a way leads to."""
+    target = steps.get(slug)
+    if target is None:
+        return "target-unknown", "which is no step of this flow; add it, depending on this step"
+    if slug == step.slug:
+        return "target-is-itself", "itself; name a step that depends on it"
+    if stands_behind(step.slug, slug, deps):
+        return "target-before", "and stands behind that step itself; name one that comes after it"
+    if step.slug not in target.depends_on:
+        return (
+            "target-not-behind",
+            f'which does not depend on it; add "{step.slug}" to its depends_on',
+        )
+    return None
+
+
+def _of_failure(slug: str, failing: Mapping[str, str]) -> tuple[str, str] | None:
+    if slug not in failing:
+        return None
+    return (
+        "target-is-failure-step",
+        f'which is there for the failure of "{failing[slug]}"; let it lead to a step of its own',
+    )
