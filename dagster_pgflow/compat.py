@@ -13,13 +13,38 @@ from dagster._core.definitions.definitions_load_context import (
 )
 from dagster._core.definitions.dependency import DynamicCollectDependencyDefinition
 
+# A run that exists already, executed in this process, with its outputs at hand. Public code can
+# only execute a job in process as a run that belongs to no code location, so that Dagster's UI
+# neither shows what it ran nor runs it again.
+from dagster._core.definitions.job_base import InMemoryJob
+
 # What an attempt did that another one follows. Of the events that public code can write, an
 # output ends the step, a log line has no metadata, and ExpectationResult is deprecated.
 from dagster._core.events import EngineEventData
+from dagster._core.execution.api import (
+    ExecuteRunWithPlanIterable,
+    create_execution_plan,
+    job_execution_iterator,
+)
+from dagster._core.execution.context_creation_job import (
+    PlanOrchestrationContextManager,
+    orchestration_context_event_generator,
+)
+
+# Whether somebody asked the process to stop while Dagster was at something that must not be
+# interrupted. A run inside a run forgets that when it ends.
+from dagster._utils.interrupts import check_captured_interrupt
 
 __all__ = [
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "DynamicCollectDependencyDefinition",
     "EngineEventData",
+    "ExecuteRunWithPlanIterable",
+    "InMemoryJob",
+    "PlanOrchestrationContextManager",
+    "check_captured_interrupt",
+    "create_execution_plan",
+    "job_execution_iterator",
+    "orchestration_context_event_generator",
 ]

@@ -19,6 +19,7 @@
     └── StepError               a step of a run cannot go on
         ├── UnknownHandler          the step names a handler nobody registered
         ├── HandlerFailed           the handler raised
+        ├── ChildRunFailed          a flow that runs as a Dagster run of its own failed there
         ├── HandlerTimedOut         one attempt took longer than its timeout
         ├── InvalidOutput           what a flow returns inside another breaks what was agreed
         ├── ConditionNotMet         an unmet condition with when_unmet = fail
@@ -188,6 +189,24 @@ class UnknownHandler(StepError):
 
 class HandlerFailed(StepError):
     """The handler of a step raised an error."""
+
+
+class ChildRunFailed(StepError):
+    """A flow that a subflow step runs as a Dagster run of its own failed there.
+
+    Attributes:
+        reason: What went wrong, in the words of the step that failed.
+        step_path: That step, or the subflow step itself when no step inside failed.
+        is_routable: Whether it says something about the flow, and not only about the store.
+    """
+
+    def __init__(
+        self, message: str, reason: str, step_path: str, *, is_routable: bool = True
+    ) -> None:
+        self.reason = reason
+        self.step_path = step_path
+        self.is_routable = is_routable
+        super().__init__(message)
 
 
 class HandlerTimedOut(StepError):

@@ -79,7 +79,10 @@ class Location:
         if not self.serves_a_run:
             self.flows.load_all()
         self._jobs = JobEmitter(
-            self.flows, HandlerRegistry.collect(settings.get("handlers", ())), self._job_settings()
+            self.flows,
+            HandlerRegistry.collect(settings.get("handlers", ())),
+            self._job_settings(),
+            self.flows.tags,
         )
 
     def job(self, slug: str) -> dg.JobDefinition:

@@ -7,6 +7,7 @@ mangled one, which keeps the mapping one to one. The true slug is always in a ta
 
 import keyword
 import re
+from collections.abc import Mapping
 from typing import Final
 
 SLUG_RULE: Final = (
@@ -23,6 +24,14 @@ TAG_WATERMARK: Final = "dagster-pgflow/watermark"
 TAG_RUN_ID: Final = "dagster-pgflow/run_id"
 TAG_STORE: Final = "dagster-pgflow/store"
 TAG_SCHEDULE: Final = "dagster-pgflow/schedule"
+# On a run that a subflow step started. Dagster's own parent_run_id and root_run_id would say that
+# it is a re-execution.
+TAG_PARENT_RUN: Final = "dagster-pgflow/parent_run_id"
+TAG_TOP_RUN: Final = "dagster-pgflow/top_run_id"
+TAG_PARENT_STEP: Final = "dagster-pgflow/parent_step"
+TAG_LABEL: Final = "dagster-pgflow/label"
+# Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
+TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
 OUTCOME_KEY: Final = "dagster-pgflow/outcome"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
@@ -117,6 +126,16 @@ def op_name(flow_slug: str, node_name: str) -> str:
         or node_name.endswith("_")
     )
     return f"{plain}__{len(flow_slug)}" if ambiguous else plain
+
+
+def child_run_path(run_id: str, tags: Mapping[str, str]) -> str | None:
+    """Return the path of the subflow step, and item, that a run executes; `None` if it does none.
+
+    Args:
+        run_id: The Dagster run.
+        tags: Its tags.
+    """
+    return tags.get(TAG_PARENT_STEP) if tags.get(TAG_CHILD_RUN) == run_id else None
 
 
 def is_helper(node_name: str) -> bool:

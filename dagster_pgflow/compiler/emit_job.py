@@ -1,6 +1,6 @@
 """From flows to Dagster jobs, broken ones included."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from dagster_pgflow.compiler.launchpad import example_input
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import FLOW_INPUT, job_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, TAG_FLOW, job_name, op_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
 from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.validation import schedules
 
@@ -39,15 +40,26 @@ class JobEmitter:
         flows: The flows of the code location by slug.
         handlers: Its handlers.
         settings: What the jobs have in common.
+        tags_of: Returns the tags that say which version of a flow its job runs, for the jobs that
+            steps of other jobs run.
     """
 
-    def __init__(self, flows: Flows, handlers: HandlerRegistry, settings: JobSettings) -> None:
+    def __init__(
+        self,
+        flows: Flows,
+        handlers: HandlerRegistry,
+        settings: JobSettings,
+        tags_of: Callable[[str], Mapping[str, str]] = lambda slug: {TAG_FLOW: slug},
+    ) -> None:
         self._flows = flows
         self._settings = settings
         self._json_type = make_json_type()
-        ops = OpEmitter(flows, handlers, self._json_type, frozenset(settings.resources))
+        keys = frozenset(settings.resources)
+        ops = OpEmitter(flows, handlers, self._json_type, keys, self._child_job)
         self._graphs = GraphEmitter(flows, handlers, ops)
+        self._tags_of = tags_of
         self._jobs: dict[str, dg.JobDefinition] = {}
+        self._child_jobs: dict[str, ChildJob] = {}
 
     def job(self, flow_slug: str, tags: Mapping[str, str]) -> dg.JobDefinition:
         """Return the job of a flow.
@@ -62,6 +74,13 @@ class JobEmitter:
         if flow_slug not in self._jobs:
             self._jobs[flow_slug] = self._emit(self._flows[flow_slug], tags)
         return self._jobs[flow_slug]
+
+    def _child_job(self, flow_slug: str) -> ChildJob:
+        """Return the job of a flow as steps of other jobs run it."""
+        if flow_slug not in self._child_jobs:
+            job = self.job(flow_slug, self._tags_of(flow_slug))
+            self._child_jobs[flow_slug] = child_job_of(job)
+        return self._child_jobs[flow_slug]
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
         found = problems_of(flow, self._flows)

@@ -1,7 +1,7 @@
 """From the nodes of a plan to Dagster ops."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -31,6 +31,7 @@ from dagster_pgflow.names import (
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_bodies import body_of
 from dagster_pgflow.runtime.op_execution import OpWork
+from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.sources import Flows
 
 HELP = {
@@ -50,6 +51,7 @@ class OpEmitter:
         handlers: The handlers of the code location.
         json_type: The type of inputs and outputs.
         resource_keys: The resources that handlers may use.
+        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class OpEmitter:
         handlers: HandlerRegistry,
         json_type: dg.DagsterType,
         resource_keys: frozenset[str],
+        child_job: Callable[[str], ChildJob],
     ) -> None:
         self._flows = flows
         self._handlers = handlers
         self._json_type = json_type
+        self._child_job = child_job
         self._resource_keys = resource_keys | {PGFLOW_KEY}
 
     def emit(self, flow: Flow, node: OpNode, *, in_items: bool = False) -> dg.OpDefinition:
@@ -88,7 +92,14 @@ class OpEmitter:
                 description=f"The way to step `{target}`.",
             )
         work = OpWork(
-            flow, node.step, node.sources, node.feeds, self._flows, self._handlers, in_items
+            flow,
+            node.step,
+            node.sources,
+            node.feeds,
+            self._flows,
+            self._handlers,
+            in_items,
+            child_job=self._child_job,
         )
         return dg.OpDefinition(
             name=op_definition_name(flow.slug, node.name, in_items=in_items),
@@ -104,6 +115,9 @@ class OpEmitter:
         if node.role != "step":
             return HELP[node.role].format(slug=node.step.slug)
         parts = [node.step.description, self._handler_line(flow, node.step)]
+        if isinstance(node.step, SubflowStep):
+            parts.append(f"Flow `{node.step.flow}` runs here as a run of its own.")
+            return "\n\n".join(part for part in [*parts, *_condition_lines(node.step)] if part)
         effort = effort_of(flow.options, node.step.options)
         parts.append(
             f"Up to {effort.max_attempts} attempts, {effort.base_delay} s base delay,"

@@ -51,6 +51,8 @@ def dependents(flow: Flow) -> Mapping[str, tuple[Step, ...]]:
 def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
     """Say whether a flow runs anything once for each element of a list, in it or further inside.
 
+    What a run of its own does for its elements is not done in this one.
+
     Args:
         flow: The flow.
         flows: Every flow that it contains.
@@ -65,7 +67,7 @@ def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
         subflows = [step for step in current.steps if isinstance(step, SubflowStep)]
         if any(step.over is not None for step in subflows):
             return True
-        inner = {step.flow for step in subflows}
+        inner = {step.flow for step in subflows if not step.is_child_run}
         waiting += [flows[slug] for slug in inner - seen]
     return False
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from dagster_pgflow.model.run_state import LogEvent
-from dagster_pgflow.projection.layout import RUN_SCOPE, Items, Layout
+from dagster_pgflow.projection.laying_out import GrowingLayout
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, PinnedTree
 from dagster_pgflow.projection.outlook import Outcome
 from dagster_pgflow.projection.sightings import Sighting
 
 
 def announced_in(
-    layout: Layout, path: str, outcome: Outcome
+    layout: Layout | GrowingLayout, path: str, outcome: Outcome
 ) -> Iterator[tuple[str, Mapping[str, int]]]:
     """Yield the steps whose elements an op sent out, with how many tasks and batches.
 
@@ -29,34 +30,36 @@ def announced_in(
             yield fed, counts
 
 
-def items_seen(layout: Layout, sightings: Iterable[Sighting]) -> Items:
-    """Return the lists that subflows of a run go over, as Dagster saw them.
+def layout_seen(slug: str, tree: PinnedTree, sightings: Iterable[Sighting]) -> Layout:
+    """Return the layout of a run, with the lists that its subflows go over as Dagster saw them.
 
     Args:
-        layout: The layout of the run, without items.
+        slug: The flow.
+        tree: The flow and every flow that it contains.
         sightings: What Dagster saw.
     """
-    items: dict[str, int] = {}
+    growing = GrowingLayout(slug, tree)
     for sighting in sightings:
-        path = layout.step_of(sighting.step_key) or layout.helped_by(sighting.step_key)
-        if path is None or sighting.outcome is None:
+        if sighting.outcome is None or sighting.kind not in ("succeeded", "reused"):
             continue
-        for fed, counts in announced_in(layout, path, sighting.outcome):
-            if layout.steps[fed].has_items and sighting.kind in ("succeeded", "reused"):
-                items.setdefault(fed, counts["tasks"])
-    return items
+        path = growing.step_at(sighting.step_key)
+        if path is None:
+            continue
+        for fed, counts in list(announced_in(growing, path, sighting.outcome)):
+            growing.add_items(fed, counts["tasks"])
+    return growing.layout()
 
 
-def items_told(layout: Layout, events: Iterable[LogEvent]) -> Items:
+def layout_told(slug: str, tree: PinnedTree, events: Iterable[LogEvent]) -> Layout:
     """Return the same from the event log of a run.
 
     Args:
-        layout: The layout of the run, without items.
-        events: Its events.
+        slug: The flow.
+        tree: The flow and every flow that it contains.
+        events: The events.
     """
-    items: dict[str, int] = {}
+    growing = GrowingLayout(slug, tree)
     for event in events:
-        place = layout.steps.get(str(event.correlation_id))
-        if event.event_type == "step.queued" and place is not None and place.has_items:
-            items[place.path] = event.event_data["tasks"]
-    return items
+        if event.event_type == "step.queued":
+            growing.add_items(str(event.correlation_id), event.event_data["tasks"])
+    return growing.layout()

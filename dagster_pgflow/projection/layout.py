@@ -8,17 +8,12 @@ number ever changes.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from graphlib import CycleError
 from typing import Final, Protocol
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import by_slug, in_order, known_deps, leaves, pipeline_head
-from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name
-from dagster_pgflow.runtime.sources import shapes_output
 
 RUN_SCOPE: Final = ""
 """The path of the run as a scope; a subrun's is that of its subflow step, and its index if any."""
@@ -67,6 +62,8 @@ class StepPlace:
         is_delayed: Whether its first execution only finds out that it is too early.
         has_output_op: Whether it is a subflow step that is over when a helper op says so.
         within: The path of the subflow step around it that runs once for each item, if any.
+        in_item_graph: Whether its op stands in a graph that runs once for each item.
+        child_run: The path of the innermost scope around it that is a Dagster run of its own.
     """
 
     path: str
@@ -79,6 +76,8 @@ class StepPlace:
     is_delayed: bool
     has_output_op: bool
     within: str | None
+    in_item_graph: bool
+    child_run: str | None
 
     @property
     def is_map(self) -> bool:
@@ -88,7 +87,7 @@ class StepPlace:
     @property
     def is_whole_list(self) -> bool:
         """Whether it is a map step of which one op does all tasks, as it is in an item."""
-        return self.is_map and self.within is not None
+        return self.is_map and self.in_item_graph
 
     @property
     def is_subflow(self) -> bool:
@@ -99,6 +98,11 @@ class StepPlace:
     def has_items(self) -> bool:
         """Whether the step is as many scopes as a list has items."""
         return isinstance(self.step, SubflowStep) and self.step.over is not None
+
+    @property
+    def runs_child(self) -> bool:
+        """Whether its op has a flow run as a Dagster run of its own."""
+        return isinstance(self.step, SubflowStep) and self.step.is_child_run
 
     @property
     def collects_errors(self) -> bool:
@@ -145,7 +149,7 @@ class Layout:
         scopes: By path, in the order of `run_index`.
         steps: By path.
         step_nodes: The path of the step for each Dagster step key, without mapping key; inside an
-            item with its index.
+            item with its index, and in a run of its own behind the path of its scope.
         helper_nodes: The same for helper ops: the path of the step that each helps.
     """
 
@@ -156,11 +160,11 @@ class Layout:
 
     def step_of(self, step_key: str) -> str | None:
         """Return the path of the step that a Dagster step works on, unless it is a helper."""
-        return _at(self.step_nodes, step_key)
+        return node_at(self.step_nodes, step_key)
 
     def helped_by(self, step_key: str) -> str | None:
         """Return the path of the step that a Dagster step helps, if it is a helper."""
-        return _at(self.helper_nodes, step_key)
+        return node_at(self.helper_nodes, step_key)
 
     def is_inside(self, scope: str, other: str) -> bool:
         """Say whether a scope is that of a subflow step or of one item, or lies somewhere in it."""
@@ -168,6 +172,11 @@ class Layout:
         while around is not None and other not in (around, self.scopes[around].step):
             around = self.scopes[around].parent
         return around is not None
+
+    @cached_property
+    def has_lists(self) -> bool:
+        """Whether there may be items: steps that run a flow for each."""
+        return any(place.has_items for place in self.steps.values())
 
     @cached_property
     def subruns(self) -> Mapping[str, Scope]:
@@ -191,183 +200,32 @@ class Layout:
         return found
 
 
-def layout_of(slug: str, tree: PinnedTree, items: Items | None = None) -> Layout:
-    """Return the layout of a run of a flow, also of one that is not sound and cannot run.
+def key_inside(child_run: str | None, step_key: str) -> str:
+    """Return what a Dagster step of a run of its own is called in the run around it.
 
     Args:
-        slug: The flow.
-        tree: The flow and every flow that it contains.
-        items: The lists that subflows run over, as far as they are known.
+        child_run: The path of the scope that is a run of its own, if any.
+        step_key: The step in that run.
     """
-    builder = _Builder(tree)
-    builder.add_scope(slug, _Surroundings())
-    for path, count in (items or {}).items():
-        builder.add_items(path, count)
-    return Layout(builder.scopes, builder.steps, builder.step_nodes, builder.helper_nodes)
+    return step_key if child_run is None else f"{child_run}/{step_key}"
 
 
-@dataclass(frozen=True)
-class _Surroundings:
-    path: str = RUN_SCOPE
-    node: str = ""
-    step: str = RUN_SCOPE
-    index: int | None = None
-    within: str | None = None
-    parent: str | None = None
-    flows: tuple[str, ...] = ()
-
-    def key(self, name: str) -> str:
-        """Return the Dagster step key of a node, without what is mapped further inside."""
-        key = _join(self.node, name)
-        return key if self.index is None else f"{key}[{self.index}]"
+def node_and_index(step_key: str) -> tuple[str, str]:
+    """Return the node of a Dagster step in its run, and its mapping key, which may be empty."""
+    node, _, rest = step_key.rpartition("/")[2].partition("[")
+    return node, rest.removesuffix("]")
 
 
-@dataclass(frozen=True)
-class _Shape:
-    """What is the same wherever a flow runs."""
-
-    steps: tuple[Step, ...]
-    leaves: tuple[str, ...]
-    deps: Mapping[str, tuple[str, ...]]
-    heads: Mapping[str, MapStep]
-
-
-class _Builder:
-    def __init__(self, tree: PinnedTree) -> None:
-        self.tree = tree
-        self.scopes: dict[str, Scope] = {}
-        self.steps: dict[str, StepPlace] = {}
-        self.step_nodes: dict[str, str] = {}
-        self.helper_nodes: dict[str, str] = {}
-        self._shapes: dict[tuple[str, bool], _Shape] = {}
-        self._subruns: dict[str, int] = defaultdict(int)
-        self._lists: dict[str, tuple[SubflowStep, _Surroundings]] = {}
-
-    def add_scope(self, slug: str, around: _Surroundings) -> None:
-        flow = self._flow(slug, around)
-        shape = self._shape(flow)
-        self.scopes[around.path] = self._scope(slug, around, shape)
-        for step in shape.steps:
-            self._add_step(self._place(flow, step, shape, around), around)
-            if isinstance(step, SubflowStep):
-                path = _join(around.path, step.slug)
-                if step.over is None:
-                    self.add_scope(step.flow, _inside(slug, step, around))
-                else:
-                    self._lists[path] = (step, _inside(slug, step, around))
-
-    def add_items(self, path: str, count: int) -> None:
-        """Add the scopes of a subflow step that runs once for each item of a list."""
-        if path not in self._lists:
-            return
-        step, inside = self._lists.pop(path)
-        for index in range(count):
-            item = replace(inside, path=f"{path}[{index}]", index=index, within=path)
-            self.add_scope(step.flow, item)
-
-    def _scope(self, slug: str, around: _Surroundings, shape: _Shape) -> Scope:
-        index, parent = 0, ""
-        if around.parent is not None:
-            self._subruns[around.parent] += 1
-            index, parent = self._subruns[around.parent], self.scopes[around.parent].subrun_path
-        return Scope(
-            path=around.path,
-            flow_slug=slug,
-            step=around.step,
-            map_index=around.index if around.within == around.step else None,
-            within=around.within,
-            parent=around.parent,
-            subrun_path=_join(parent, str(index)) if index else "",
-            run_index=len(self.scopes),
-            subrun_index=index,
-            steps=tuple(_join(around.path, step.slug) for step in shape.steps),
-            leaves=tuple(_join(around.path, leaf) for leaf in shape.leaves),
-        )
-
-    def _flow(self, slug: str, around: _Surroundings) -> Flow:
-        """Return a flow; where a broken definition leads nowhere, one without steps."""
-        if slug not in self.tree or slug in around.flows:
-            return Flow(slug)
-        return self.tree[slug].flow
-
-    def _shape(self, flow: Flow) -> _Shape:
-        # A flow inside itself stands there without steps.
-        key = flow.slug, bool(flow.steps)
-        if key not in self._shapes:
-            self._shapes[key] = _Shape(
-                steps=_ordered(flow),
-                leaves=tuple(step.slug for step in leaves(flow)),
-                deps=known_deps(flow),
-                heads=_pipeline_heads(flow),
-            )
-        return self._shapes[key]
-
-    def _place(self, flow: Flow, step: Step, shape: _Shape, around: _Surroundings) -> StepPlace:
-        effort = effort_of(flow.options, step.options)
-        return StepPlace(
-            path=_join(around.path, step.slug),
-            step=step,
-            flow_slug=flow.slug,
-            scope=around.path,
-            deps=tuple(_join(around.path, dep) for dep in shape.deps[step.slug]),
-            batched_as=shape.heads.get(step.slug),
-            max_attempts=max(effort.max_attempts, 1),
-            is_delayed=effort.start_delay > 0,
-            has_output_op=isinstance(step, SubflowStep) and self._has_output_op(step),
-            within=around.within,
-        )
-
-    def _has_output_op(self, step: SubflowStep) -> bool:
-        flows = {step.flow: self.tree[step.flow].flow} if step.flow in self.tree else {}
-        return step.flow in flows and shapes_output(step, flows)
-
-    def _add_step(self, place: StepPlace, around: _Surroundings) -> None:
-        slug = place.step.slug
-        self.steps[place.path] = place
-        self.step_nodes[around.key(dagster_name(slug))] = place.path
-        for suffix in HELPER_SUFFIXES:
-            self.helper_nodes[around.key(f"{slug}{suffix}")] = place.path
-
-
-def _pipeline_heads(flow: Flow) -> dict[str, MapStep]:
-    """Return for each map step the one whose batches it has, by slug."""
-    steps = by_slug(flow)
-    maps = [step for step in flow.steps if isinstance(step, MapStep)]
-    try:
-        in_order(flow)
-        return {step.slug: pipeline_head(steps, step) for step in maps}
-    except (CycleError, LookupError):
-        # A pipeline that leads nowhere never runs.
-        return {step.slug: step for step in maps}
-
-
-def _ordered(flow: Flow) -> tuple[Step, ...]:
-    try:
-        return in_order(flow)
-    except CycleError:
-        # Such a flow has a job too, which says what is wrong and fails.
-        return flow.steps
-
-
-def _inside(slug: str, step: SubflowStep, around: _Surroundings) -> _Surroundings:
-    path = _join(around.path, step.slug)
-    return replace(
-        around,
-        path=path,
-        node=_join(around.node, dagster_name(step.slug)),
-        step=path,
-        parent=around.path,
-        flows=(*around.flows, slug),
-    )
-
-
-def _at(nodes: Mapping[str, str], step_key: str) -> str | None:
+def node_at(nodes: Mapping[str, str], step_key: str) -> str | None:
     """Return what stands at a Dagster step key, whose index may be padded, or be that of a task."""
-    node, _, rest = step_key.partition("[")
+    run, slash, last = step_key.rpartition("/")
+    node, _, rest = last.partition("[")
+    node = f"{run}{slash}{node}"
     index = rest.removesuffix("]")
     item = nodes.get(f"{node}[{int(index)}]") if index.isdecimal() else None
     return item or nodes.get(node)
 
 
-def _join(path: str, name: str) -> str:
+def joined(path: str, name: str) -> str:
+    """Return the path of something in a scope."""
     return f"{path}.{name}" if path else name

@@ -19,12 +19,13 @@ from dagster_pgflow.errors import StoreError, StoreRefused
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
 from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
-from dagster_pgflow.projection.announcements import items_seen, items_told
+from dagster_pgflow.projection.announcements import layout_seen, layout_told
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
 from dagster_pgflow.projection.discovery import discover
 from dagster_pgflow.projection.events import cut_short, narrate
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.layout import Layout, PinnedTree, layout_of
+from dagster_pgflow.projection.laying_out import layout_of
+from dagster_pgflow.projection.layout import Layout, PinnedTree
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
@@ -198,8 +199,8 @@ class Projector:
         seen = self._runs.read(record, lambda: self._tables.postpone([run_id], LONG_S))
         facts = self._identified(seen.facts, record)
         tree, layout = self._pins(facts.flow_slug, facts.watermark)
-        if items := items_seen(layout, seen.sightings):
-            layout = layout_of(facts.flow_slug, tree, items)
+        if layout.has_lists:
+            layout = layout_seen(facts.flow_slug, tree, seen.sightings)
         events = narrate(facts, tree, layout, seen.sightings)
         state = fold(layout, events, self._outputs(events, seen.outputs_of))
         is_over = state.run.status not in ("queued", "started")
@@ -251,8 +252,8 @@ class Projector:
             return
         told = events[0].event_data
         tree, layout = self._pins(told["flow_slug"], told["watermark"])
-        if items := items_told(layout, events):
-            layout = layout_of(told["flow_slug"], tree, items)
+        if layout.has_lists:
+            layout = layout_told(told["flow_slug"], tree, events)
         ended = cut_short(layout, events, self._tables.clock(), LOST)
         state = fold(layout, ended, self._outputs(ended, [cursor.dagster_run_id]))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)

@@ -52,7 +52,7 @@ def _place(outcome: Mapping[str, Any]) -> str:
 
 
 def _helps(step_key: str) -> bool:
-    return is_helper(step_key.partition("[")[0])
+    return is_helper(step_key.rpartition("/")[2].partition("[")[0])
 
 
 @dataclass

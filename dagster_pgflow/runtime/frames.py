@@ -67,7 +67,11 @@ class Frame:
 
 
 def frame_at(
-    top: Flow, node_names: Sequence[str], flows: Flows, mapping_key: str | None = None
+    top: Flow,
+    node_names: Sequence[str],
+    flows: Flows,
+    mapping_key: str | None = None,
+    begin: tuple[str, ...] = (),
 ) -> Frame:
     """Return the innermost flow around an op.
 
@@ -76,8 +80,9 @@ def frame_at(
         node_names: The names of the subflow nodes around the op, outermost first.
         flows: Every flow that the top one contains.
         mapping_key: Dagster's word for the item, where one of the subflows runs once for each.
+        begin: The path of the job's flow, where a step of another run executes that.
     """
-    frame = Frame(top)
+    frame = Frame(top, begin)
     for name in node_names:
         steps = {dagster_name(s.slug): s for s in frame.flow.steps if isinstance(s, SubflowStep)}
         step = steps[name]

@@ -4,14 +4,13 @@ It calls the pure functions beside it, and turns what they return or raise into 
 retries and failures.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.errors import PgflowError, StepError
+from dagster_pgflow.errors import PgflowError, StepError, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
 from dagster_pgflow.model.step import BranchStep, MapStep, Step, SubflowStep
@@ -30,13 +29,21 @@ from dagster_pgflow.runtime.decisions import choice_of, ways_out
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
-from dagster_pgflow.runtime.op_execution import Execution, Inputs, OpWork, Role, TooEarly
+from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
+from dagster_pgflow.runtime.op_execution import (
+    Execution,
+    Inputs,
+    OpWork,
+    Role,
+    TooEarly,
+    reason_of,
+)
+from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
 from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
 from dagster_pgflow.runtime.values import Batch, Skipped, error_element, from_wire
 
-SHOWN_LENGTH = 200
 KEEP_EVERY_S = 5.0
 """How much work of a batch may be lost with its process."""
 
@@ -153,8 +160,13 @@ def gather(execution: Execution) -> Any:
 
 
 def send_items(execution: Execution) -> Any:
-    """Say why a subflow runs for no item of its list, when it does not."""
-    return execution.items if isinstance(execution.items, Skipped) else None
+    """Say why a subflow runs for no item of its list, when it does not.
+
+    Where one op does all items, they are sent to it as one value.
+    """
+    if isinstance(execution.items, Skipped):
+        return execution.items
+    return None if execution.work.feeds else Batch(0, tuple(execution.items))
 
 
 def shape_output(execution: Execution) -> Any:
@@ -224,11 +236,17 @@ def body_of(role: Role, work: OpWork) -> Body:
 def _work_of(role: Role, work: OpWork) -> Work:
     if role != "step":
         return HELP[role]
-    if isinstance(work.step, BranchStep):
-        return run_branch
-    if not isinstance(work.step, MapStep):
-        return run_single
-    return run_whole_list if work.in_items else run_batch
+    match work.step:
+        case BranchStep():
+            return run_branch
+        case MapStep():
+            return run_whole_list if work.in_items else run_batch
+        case SubflowStep(over=None):
+            return run_child
+        case SubflowStep():
+            return run_children if work.in_items else run_child_of_item
+        case _:
+            return run_single
 
 
 def _ways(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]:
@@ -268,7 +286,7 @@ def _result(
 ) -> dg.Output[Any]:
     reports = execution.tasks.reported
     if isinstance(value, Skipped):
-        execution.context.log.info(_skip_sentence(execution, value))
+        execution.context.log.info(skip_sentence(execution, value))
     if isinstance(value, Skipped) and value.error is not None:
         report = outcome.cancelled(".".join(value.step), execution.worker)
     elif isinstance(value, Skipped):
@@ -277,25 +295,21 @@ def _result(
         report = outcome.completed(_wire(value), reports, execution.worker)
     if isinstance(execution.work.step, MapStep) and execution.work.in_items:
         report["fans_out"] = {execution.work.step.slug: {"tasks": len(reports), "batches": 1}}
+    elif isinstance(execution.work.step, SubflowStep) and isinstance(value, Batch):
+        report["fans_out"] = {execution.work.step.slug: _counts([value])}
     elif sent:
         report["fans_out"] = {
             fed.slug: _counts(batches)
             for step, batches in sent
             for fed in _all_fed(execution.work.flow, step)
         }
+    if execution.caught_items:
+        report["failed_items"] = execution.caught_items
     report["step"] = ".".join(execution.path)
     report |= execution.choice.to_json() if execution.choice else {}
-    metadata: dict[str, Any] = {**_for_people(value), OUTCOME_KEY: dg.MetadataValue.json(report)}
+    metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
+    metadata[OUTCOME_KEY] = dg.MetadataValue.json(report)
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
-
-
-def _for_people(value: Any) -> dict[str, str]:
-    """Return what the Dagster UI shows of an output at first glance."""
-    if isinstance(value, Skipped):
-        return {"cancelled": value.error} if value.error else {"skipped": value.reason}
-    shown = list(value.values) if isinstance(value, Batch) else value
-    text = json.dumps(shown, ensure_ascii=False)
-    return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
 
 
 def _all_fed(flow: Flow, step: MapStep | SubflowStep) -> Iterator[Step]:
@@ -308,20 +322,6 @@ def _all_fed(flow: Flow, step: MapStep | SubflowStep) -> Iterator[Step]:
 def _counts(batches: Sequence[Batch | Skipped]) -> dict[str, int]:
     tasks = sum(len(batch.values) for batch in batches if isinstance(batch, Batch))
     return {"tasks": tasks, "batches": len(batches)}
-
-
-def _skip_sentence(execution: Execution, skip: Skipped) -> str:
-    path = ".".join(execution.path)
-    if skip.error is not None:
-        return f'Step "{path}" does not run: subflow "{".".join(skip.step)}" failed.'
-    if skip.untaken:
-        return f'Step "{path}" is skipped: it lies on a path that this run does not take.'
-    words = {
-        "condition_unmet": "a condition does not hold",
-        "handler_failed": "the last attempt failed",
-        "dependency_skipped": "a step that it depends on was skipped",
-    }
-    return f'Step "{path}" is skipped: {words[skip.reason]}.'
 
 
 def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
@@ -344,9 +344,12 @@ def _failure_metadata(
     execution: Execution, error: PgflowError, more: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     step = ".".join(execution.failed_path(error))
-    report = outcome.failed(str(error), step, execution.tasks.reported, execution.worker)
+    report = outcome.failed(reason_of(error), step, execution.tasks.reported, execution.worker)
     report |= {"step": ".".join(execution.path), **(more or {})}
-    return {"failed": str(error), OUTCOME_KEY: dg.MetadataValue.json(report)}
+    if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
+        report["cause"] = outcome.STORE
+    told = {"failed": str(error), **links_of(execution)}
+    return told | {OUTCOME_KEY: dg.MetadataValue.json(report)}
 
 
 def _tell_retry(execution: Execution, again: TryAgain) -> None:

@@ -6,19 +6,32 @@ Like the other `op_` files it looks at Dagster; the rest of the runtime does not
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.errors import ConditionNotMet, PgflowError, StoreError, UnknownHandler
+from dagster_pgflow.errors import (
+    ChildRunFailed,
+    ConditionNotMet,
+    PgflowError,
+    StoreError,
+    UnknownHandler,
+)
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
-from dagster_pgflow.names import FLOW_INPUT, OUTCOME_KEY, PGFLOW_KEY, TAG_FLOW, TAG_RUN_ID
+from dagster_pgflow.names import (
+    FLOW_INPUT,
+    OUTCOME_KEY,
+    PGFLOW_KEY,
+    TAG_FLOW,
+    TAG_RUN_ID,
+    child_run_path,
+)
 from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.child_trace import trace_of
@@ -36,6 +49,7 @@ from dagster_pgflow.runtime.frames import (
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
+from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.own_names import input_for_handler, params_for_handler
 from dagster_pgflow.runtime.sources import Flows, Source, input_names
 from dagster_pgflow.runtime.tasks import Tasks
@@ -71,6 +85,7 @@ class OpWork:
         flows: Every flow of the code location by slug.
         handlers: Its handlers.
         in_items: Whether the flow, or one around it, runs once for each item of a list.
+        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
     """
 
     flow: Flow
@@ -80,6 +95,7 @@ class OpWork:
     flows: Flows
     handlers: HandlerRegistry
     in_items: bool = False
+    child_job: Callable[[str], ChildJob] = field(kw_only=True)
 
     @cached_property
     def input_names(self) -> dict[Source, str]:
@@ -94,8 +110,19 @@ class OpWork:
         return self.handlers.find(self.flow.slug, self.step.slug, self.step.handler)
 
 
+def reason_of(error: PgflowError) -> str:
+    """Return what went wrong, in the words of the step that failed, in whichever run."""
+    return error.reason if isinstance(error, ChildRunFailed) else str(error)
+
+
 class Execution:
-    """One execution of one op: where it stands, what it was given, what it reports."""
+    """One execution of one op: where it stands, what it was given, what it reports.
+
+    Attributes:
+        place: What it is at: its step, or an item of the list that its step runs over.
+        child_runs: The runs that it has started.
+        caught_items: The items of its list that failed, with the subflow that fails with each.
+    """
 
     def __init__(self, work: OpWork, context: dg.OpExecutionContext, inputs: Inputs) -> None:
         self.work = work
@@ -103,8 +130,19 @@ class Execution:
         self.inputs = inputs
         *around, self.node = context.op_handle.path
         top = work.flows[context.run.tags[TAG_FLOW]]
-        self.frame: Frame = frame_at(top, around, work.flows, context.get_mapping_key())
+        begun_at = child_run_path(context.run_id, context.run.tags)
+        self.is_in_child_run = begun_at is not None
+        self.frame: Frame = frame_at(
+            top,
+            around,
+            work.flows,
+            context.get_mapping_key(),
+            tuple(begun_at.split(".")) if begun_at else (),
+        )
         self.path = self.frame.path_of(work.step)
+        self.place = self.path
+        self.child_runs: list[str] = []
+        self.caught_items: dict[str, str] = {}
         self.effort = effort_of(work.flow.options, work.step.options)
         # With a start delay Dagster's first try is the one that finds out that it is too early.
         self.tasks = Tasks(
@@ -172,7 +210,12 @@ class Execution:
         What keeps a subflow from running is found out by the first ops inside it.
         """
         elsewhere: str = getattr(error, "step_path", "")
-        return tuple(elsewhere.split(".")) if elsewhere else self.path
+        return tuple(elsewhere.split(".")) if elsewhere else self.place
+
+    def turn_to(self, index: int | None) -> None:
+        """Say which item of its list the op is at, when it runs a flow for each."""
+        *around, slug = self.path
+        self.place = (*around, slug if index is None else f"{slug}[{index}]")
 
     def routed(self, error: PgflowError) -> Skipped | None:
         """Return what goes on in place of an output, when a flow goes on after its subflow failed.
@@ -182,17 +225,19 @@ class Execution:
         """
         if isinstance(error, StoreError):
             return None
+        if isinstance(error, ChildRunFailed) and not error.is_routable:
+            return None
         failed = self.failed_path(error)
         for path in self._caught():
             is_own_condition = failed == path and isinstance(error, ConditionNotMet)
             if failed[: len(path)] == path and not is_own_condition:
-                return Skipped("handler_failed", path, error=str(error))
+                return Skipped("handler_failed", path, error=reason_of(error))
         return None
 
     def _caught(self) -> Iterator[tuple[str, ...]]:
         """Yield the subflows around the op whose failure is not that of their flow, inner first."""
         if isinstance(self.work.step, SubflowStep) and self.work.step.on_failure:
-            yield self.path
+            yield self.place
         frame = self.frame
         while frame.around is not None:
             parent, step = frame.around
@@ -221,17 +266,20 @@ class Execution:
             start = not_before or time.time() + self.effort.start_delay
             raise TooEarly(max(start - time.time(), 0.0))
 
-    def tell(self, message: str, report: dict[str, Any]) -> None:
+    def tell(
+        self, message: str, report: dict[str, Any], more: Mapping[str, Any] | None = None
+    ) -> None:
         """Write an event to the run's log that neither begins nor ends the step.
 
         Args:
             message: A sentence for people.
             report: The same for the projection.
+            more: Other metadata for people.
         """
         self.context.instance.report_engine_event(
             message,
             self.context.run,
-            EngineEventData(metadata={OUTCOME_KEY: dg.MetadataValue.json(report)}),
+            EngineEventData(metadata={**(more or {}), OUTCOME_KEY: dg.MetadataValue.json(report)}),
             step_key=self._step_key,
         )
 
@@ -248,6 +296,14 @@ class Execution:
             kept = self._memory.recall(self.context.run_id, self._step_key)
             return self.tasks.resume(kept)
         return self.tasks.reuse(self._kept_before())
+
+    def remember_items(self, done: Mapping[str, Any]) -> None:
+        """Keep what the flow returned for the items of a list that are done."""
+        self._memory.remember(self.context.run_id, self._step_key, dict(done))
+
+    def recall_items(self) -> dict[str, Any]:
+        """Return what was kept of them: in this run, or in one that it goes on with."""
+        return self._memory.recall(self.context.run_id, self._step_key) or self._kept_before()
 
     def _kept_before(self) -> dict[str, Any]:
         """Return what the runs kept that this one goes on with from their failures, newest first.

@@ -1,6 +1,6 @@
 """What one execution of a step reports, for the run's event log and from there for SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -123,3 +123,29 @@ def failed(error: str, step: str, tasks: Sequence[TaskReport], worker: str) -> d
         "worker": worker,
         "tasks": [task.to_json() for task in tasks],
     }
+
+
+def child_run(
+    run_id: str, path: str, received: Any = None, *, reused: bool = False
+) -> dict[str, Any]:
+    """Return what an op says that has a flow run as a Dagster run of its own.
+
+    Args:
+        run_id: That run.
+        path: The path of the subflow step, with the index of the item if any.
+        received: The input of the flow.
+        reused: Whether the run was over before: this one goes on with what it returned.
+    """
+    told: dict[str, Any] = {"status": "child_run", "child_run": run_id, "path": path, "tasks": []}
+    if reused:
+        return told | {"reused": True}
+    return told | ({"input": received} if json_size(received) <= INLINE_BYTES else {})
+
+
+def is_routable(failure: Mapping[str, Any]) -> bool:
+    """Say whether a reported failure says something about the flow, so that it may be caught."""
+    return failure.get("cause") != STORE
+
+
+STORE = "store"
+"""The cause of failures that are trouble with the store."""

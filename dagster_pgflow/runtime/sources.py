@@ -6,7 +6,7 @@ arrives as an ordered list of sources, the same for the compiler (which wires th
 running op (which reads them).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
@@ -15,7 +15,7 @@ from dagster_pgflow.expressions.references import INPUT, references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import contains_maps, leaves
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import OUTPUT_SUFFIX, dagster_name
+from dagster_pgflow.names import COLLECT_SUFFIX, OUTPUT_SUFFIX, dagster_name
 
 Flows = Mapping[str, Flow]
 
@@ -59,11 +59,12 @@ def output_paths(step: Step, flows: Flows) -> list[tuple[str, ...]]:
     """Return the paths of the values that make up a step's output.
 
     A single or map step has the one empty path, and so has a subflow with an op that puts its
-    output together; any other subflow has one path for each final step.
+    output together, as any does that is a run of its own; any other subflow has one path for each
+    final step.
     """
-    if isinstance(step, SubflowStep) and not shapes_output(step, flows):
-        return final_paths(step, flows)
-    return [()]
+    if not isinstance(step, SubflowStep) or step.is_child_run or shapes_output(step, flows):
+        return [()]
+    return final_paths(step, flows)
 
 
 def final_paths(step: SubflowStep, flows: Flows) -> list[tuple[str, ...]]:
@@ -75,10 +76,51 @@ def final_paths(step: SubflowStep, flows: Flows) -> list[tuple[str, ...]]:
     ]
 
 
+@dataclass(frozen=True)
+class FinalOp:
+    """An op of a job that hands on a part of what its flow returns.
+
+    Attributes:
+        path: The slugs down to the final step.
+        node: The path of the op's node.
+        collected: Whether it runs for each batch of a list.
+    """
+
+    path: tuple[str, ...]
+    node: str
+    collected: bool = False
+
+
+def final_ops(flow: Flow, flows: Flows) -> tuple[FinalOp, ...]:
+    """Return the ops that hand on what a flow returns, where it is a job.
+
+    Args:
+        flow: The flow.
+        flows: Every flow that it contains.
+    """
+    return tuple(_final_ops(flow, flows, is_job=True))
+
+
+def _final_ops(flow: Flow, flows: Flows, *, is_job: bool) -> Iterator[FinalOp]:
+    for leaf in leaves(flow):
+        node = output_node(leaf, flows)
+        if isinstance(leaf, MapStep):
+            # Inside another graph a helper op collects what a final map step returns.
+            collects = f"{leaf.slug}{COLLECT_SUFFIX}"
+            yield FinalOp((leaf.slug,), node if is_job else collects, collected=is_job)
+        elif output_paths(leaf, flows) == [()] or not isinstance(leaf, SubflowStep):
+            yield FinalOp((leaf.slug,), node)
+        else:
+            for inner in _final_ops(flows[leaf.flow], flows, is_job=False):
+                yield FinalOp((leaf.slug, *inner.path), f"{node}.{inner.node}", inner.collected)
+
+
 def shapes_output(step: SubflowStep, flows: Flows) -> bool:
-    """Say whether an op puts the output of a subflow together: to list, to map or to check it."""
-    child = flows[step.flow]
-    return step.over is not None or step.output is not None or child.output_schema is not None
+    """Say whether a helper op puts the output of a subflow together: to list, map or check it."""
+    if step.over is not None:
+        return True
+    mapped = step.output is not None or flows[step.flow].output_schema is not None
+    return mapped and not step.is_child_run
 
 
 def output_node(step: Step, flows: Flows) -> str:

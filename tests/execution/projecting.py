@@ -21,9 +21,8 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
 )
 from dagster_pgflow.names import TAG_RUN_ID
-from dagster_pgflow.projection.announcements import items_told
+from dagster_pgflow.projection.announcements import layout_told
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.layout import layout_of
 from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
 from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.store.catalog import Catalog
@@ -176,11 +175,10 @@ class World:
         events = self.tables.events(run_id)
         told = events[0].event_data
         tree = self.sources.definitions.tree(told["flow_slug"], told["watermark"])
-        items = items_told(layout_of(told["flow_slug"], tree), events)
         projector = Projector(self.instance, self.sources, pins_of(self.sources))
         runs = [UUID(told["dagster_run_id"])]
         outputs = projector._outputs(events, runs)
-        return fold(layout_of(told["flow_slug"], tree, items), events, outputs)
+        return fold(layout_told(told["flow_slug"], tree, events), events, outputs)
 
     def _rows(
         self, kind: Any, table: str, condition: str, run_id: str, **special: str

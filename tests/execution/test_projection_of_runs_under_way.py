@@ -6,11 +6,10 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import RunState
-from dagster_pgflow.projection.announcements import items_seen
+from dagster_pgflow.projection.announcements import layout_seen
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
 from dagster_pgflow.projection.events import narrate
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.layout import layout_of
 from tests.execution.harness import gives
 from tests.execution.projecting import World, world
 from tests.execution.small_flows import CHILD, HANDLERS, LEAF, MIDDLE, PAYMENT
@@ -65,11 +64,10 @@ def states(world: World) -> list[RunState]:
     seen = DagsterRuns(world.instance).read(record, lambda: None)
     facts = seen.facts
     tree = world.sources.definitions.tree(facts.flow_slug, facts.watermark)
-    plain = layout_of(facts.flow_slug, tree)
     found = []
     for length in range(len(seen.sightings) + 1):
         so_far = seen.sightings[:length]
-        layout = layout_of(facts.flow_slug, tree, items_seen(plain, so_far))
+        layout = layout_seen(facts.flow_slug, tree, so_far)
         found.append(fold(layout, narrate(facts, tree, layout, so_far), {}))
     return found
 

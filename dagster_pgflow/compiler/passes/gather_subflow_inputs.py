@@ -9,7 +9,9 @@ subflow is fed without a helper.
 from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FanIn, GraphNode, Node, OpNode, Plan, Surroundings, Wire
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import (
+    BATCH_INPUT,
     FAN_OUT_SUFFIX,
     FLOW_INPUT,
     INPUT_SUFFIX,
@@ -23,8 +25,8 @@ def gather_subflow_inputs(plan: Plan, around: Surroundings) -> Plan:
     """Put the helper before each subflow that needs one."""
     nodes: list[Node] = []
     for node in plan.nodes:
-        if not isinstance(node, GraphNode):
-            nodes.append(node)
+        if isinstance(node, OpNode):
+            nodes += _fed_by_items(node, around) if _runs_over_list(node) else [node]
         elif node.step.over is not None:
             helper = replace(
                 _helper(node),
@@ -42,6 +44,21 @@ def gather_subflow_inputs(plan: Plan, around: Surroundings) -> Plan:
         else:
             nodes.append(node)
     return plan.with_nodes(nodes)
+
+
+def _runs_over_list(node: OpNode) -> bool:
+    return node.role == "step" and isinstance(node.step, SubflowStep) and node.step.over is not None
+
+
+def _fed_by_items(node: OpNode, around: Surroundings) -> list[Node]:
+    """Let an op that runs a flow as a run of its own receive one item, or all of them at once."""
+    step = node.step
+    assert isinstance(step, SubflowStep)  # noqa: S101
+    name = f"{step.slug}{FAN_OUT_SUFFIX}"
+    feeds = () if around.in_items else (step,)
+    helper = replace(node, name=name, role="items", feeds=feeds)
+    sent = RESULT_OUTPUT if around.in_items else fan_out_output(step.slug)
+    return [helper, replace(node, sources=(), inputs={BATCH_INPUT: Wire(name, sent)})]
 
 
 def _helper(node: GraphNode) -> OpNode:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, Plan, Surroundings
 from dagster_pgflow.expressions.cel import expression
 from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
-from dagster_pgflow.names import FLOW_INPUT
+from dagster_pgflow.names import BATCH_INPUT, FLOW_INPUT
 from dagster_pgflow.runtime.sources import mentions_flow_input
 
 
@@ -43,16 +43,20 @@ def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
 
 def _answers_for(node: OpNode, around: Surroundings) -> Iterable[Step]:
     """Return the steps whose conditions an op looks at."""
-    is_fed = isinstance(node.step, MapStep) and not around.in_items
+    is_fed = (isinstance(node.step, MapStep) and not around.in_items) or _is_fed_by_items(node)
     is_own = node.role == "gather" or (node.role == "step" and not is_fed)
     return (node.step, *node.feeds) if is_own else node.feeds
 
 
 def _mapping_asks(node: OpNode) -> bool:
     step = node.step
-    if node.role not in ("gather", "items") or not isinstance(step, SubflowStep):
+    if not isinstance(step, SubflowStep) or _is_fed_by_items(node):
         return False
-    return mentions_flow_input(step)
+    return node.role in ("gather", "items", "step") and mentions_flow_input(step)
+
+
+def _is_fed_by_items(node: OpNode) -> bool:
+    return node.role == "step" and BATCH_INPUT in node.inputs
 
 
 def _condition_asks(step: Step) -> bool:

@@ -53,7 +53,7 @@ def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
     sources = sources_of(steps, step, around.flows, in_items=around.in_items)
     wires = {source: _wire(source, steps[source.dep], step, around) for source in sources}
     name = dagster_name(step.slug)
-    if isinstance(step, SubflowStep):
+    if isinstance(step, SubflowStep) and not step.is_child_run:
         return GraphNode(name, step, sources, _one_feed(tuple(wires.values())))
     names = input_names(sources)
     inputs: dict[str, Feed] = {names[source]: wire for source, wire in wires.items()}
@@ -62,14 +62,18 @@ def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
 
 def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
     """Return the helper that puts the output of a subflow together."""
-    paths = final_paths(step, around.flows)
-    ports = port_names(paths)
-    lists = step.over is not None
+    paths: list[tuple[str, ...]] = [()]
+    ports: dict[tuple[str, ...], str] = {(): RESULT_OUTPUT}
+    if not step.is_child_run:
+        paths = final_paths(step, around.flows)
+        ports = port_names(paths)
+    # Where one op runs all items, it hands on the list of what they returned.
+    lists = step.over is not None and not (step.is_child_run and around.in_items)
     sources = tuple(Source(step.slug, path, lists) for path in paths)
     names = input_names(sources)
     graph = dagster_name(step.slug)
     wires: dict[str, Feed] = {names[s]: Wire(graph, ports[s.path], lists) for s in sources}
-    if lists:
+    if step.over is not None:
         # What it was that kept the items from being sent out.
         wires[ITEMS_INPUT] = Wire(f"{step.slug}{FAN_OUT_SUFFIX}", RESULT_OUTPUT)
     return OpNode(output_node(step, around.flows), "output", step, sources, wires)

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import AttemptRow, LogEvent, RunState
-from dagster_pgflow.projection.announcements import items_seen
+from dagster_pgflow.projection.announcements import layout_seen
 from dagster_pgflow.projection.events import narrate
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.layout import Layout, layout_of
+from dagster_pgflow.projection.layout import Layout
 from dagster_pgflow.projection.sightings import RunFacts, Sighting, SightingKind
 
 RUN_ID = UUID("11111111-1111-1111-1111-111111111111")
@@ -69,8 +69,7 @@ class Story:
     def layout(self) -> Layout:
         """Where everything stands."""
         slug = self.flows[0].slug
-        items = items_seen(layout_of(slug, self.tree), self.sightings)
-        return layout_of(slug, self.tree, items)
+        return layout_seen(slug, self.tree, self.sightings)
 
     @property
     def tree(self) -> dict[str, Version]:

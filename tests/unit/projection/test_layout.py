@@ -1,5 +1,6 @@
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.layout import Layout, layout_of
+from dagster_pgflow.projection.laying_out import layout_of
+from dagster_pgflow.projection.layout import Layout
 from tests.unit.projection.telling import Version
 
 

@@ -1,0 +1,228 @@
+"""Finds out where everything in a run stands: walks through the flows, from the top one down."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from graphlib import CycleError
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug, in_order, known_deps, leaves, pipeline_head
+from dagster_pgflow.model.options import effort_of
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name
+from dagster_pgflow.projection.layout import (
+    RUN_SCOPE,
+    Items,
+    Layout,
+    PinnedTree,
+    Scope,
+    StepPlace,
+    joined,
+    key_inside,
+    node_at,
+)
+from dagster_pgflow.runtime.sources import shapes_output
+
+
+def layout_of(slug: str, tree: PinnedTree, items: Items | None = None) -> Layout:
+    """Return the layout of a run of a flow, also of one that is not sound and cannot run.
+
+    Args:
+        slug: The flow.
+        tree: The flow and every flow that it contains.
+        items: The lists that subflows run over, as far as they are known.
+    """
+    growing = GrowingLayout(slug, tree)
+    for path, count in (items or {}).items():
+        growing.add_items(path, count)
+    return growing.layout()
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    path: str = RUN_SCOPE
+    node: str = ""
+    step: str = RUN_SCOPE
+    index: int | None = None
+    item: int | None = None
+    within: str | None = None
+    parent: str | None = None
+    child_run: str | None = None
+    flows: tuple[str, ...] = ()
+
+    def key(self, name: str) -> str:
+        """Return the Dagster step key of a node, without what is mapped further inside."""
+        key = key_inside(self.child_run, joined(self.node, name))
+        return key if self.index is None else f"{key}[{self.index}]"
+
+    def of_item(self, item: int) -> "_Surroundings":
+        """Return the same for an item of the list that a step runs over."""
+        return replace(self, path=f"{self.step}[{item}]", item=item, within=self.step)
+
+    def as_child_run(self) -> "_Surroundings":
+        """Return the same where it is a Dagster run of its own, whose keys begin anew."""
+        return replace(self, node="", index=None, child_run=self.path)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What is the same wherever a flow runs."""
+
+    steps: tuple[Step, ...]
+    leaves: tuple[str, ...]
+    deps: Mapping[str, tuple[str, ...]]
+    heads: Mapping[str, MapStep]
+
+
+class GrowingLayout:
+    """The layout of a run, to which items are added as soon as their lists are known.
+
+    Args:
+        slug: The flow.
+        tree: The flow and every flow that it contains.
+    """
+
+    def __init__(self, slug: str, tree: PinnedTree) -> None:
+        self.tree = tree
+        self.scopes: dict[str, Scope] = {}
+        self.steps: dict[str, StepPlace] = {}
+        self.step_nodes: dict[str, str] = {}
+        self.helper_nodes: dict[str, str] = {}
+        self._shapes: dict[tuple[str, bool], _Shape] = {}
+        self._subruns: dict[str, int] = defaultdict(int)
+        self._lists: dict[str, tuple[SubflowStep, _Surroundings]] = {}
+        self._add_scope(slug, _Surroundings())
+
+    def layout(self) -> Layout:
+        """Return the layout as it is so far."""
+        return Layout(
+            dict(self.scopes), dict(self.steps), dict(self.step_nodes), dict(self.helper_nodes)
+        )
+
+    def step_at(self, step_key: str) -> str | None:
+        """Return the path of the step that a Dagster step works on, or helps."""
+        return node_at(self.step_nodes, step_key) or node_at(self.helper_nodes, step_key)
+
+    def _add_scope(self, slug: str, around: _Surroundings) -> None:
+        flow = self._flow(slug, around)
+        shape = self._shape(flow)
+        self.scopes[around.path] = self._scope(slug, around, shape)
+        for step in shape.steps:
+            self._add_step(self._place(flow, step, shape, around), around)
+            if isinstance(step, SubflowStep):
+                path = joined(around.path, step.slug)
+                inside = _inside(slug, step, around)
+                if step.over is not None:
+                    self._lists[path] = (step, inside)
+                else:
+                    self._add_scope(
+                        step.flow, inside.as_child_run() if step.is_child_run else inside
+                    )
+
+    def add_items(self, path: str, count: int) -> None:
+        """Add the scopes of a subflow step that runs once for each item of a list."""
+        if path not in self._lists:
+            return
+        step, inside = self._lists.pop(path)
+        for index in range(count):
+            item = inside.of_item(index)
+            self._add_scope(
+                step.flow, item.as_child_run() if step.is_child_run else replace(item, index=index)
+            )
+
+    def _scope(self, slug: str, around: _Surroundings, shape: _Shape) -> Scope:
+        index, parent = 0, ""
+        if around.parent is not None:
+            self._subruns[around.parent] += 1
+            index, parent = self._subruns[around.parent], self.scopes[around.parent].subrun_path
+        return Scope(
+            path=around.path,
+            flow_slug=slug,
+            step=around.step,
+            map_index=around.item if around.within == around.step else None,
+            within=around.within,
+            parent=around.parent,
+            subrun_path=joined(parent, str(index)) if index else "",
+            run_index=len(self.scopes),
+            subrun_index=index,
+            steps=tuple(joined(around.path, step.slug) for step in shape.steps),
+            leaves=tuple(joined(around.path, leaf) for leaf in shape.leaves),
+        )
+
+    def _flow(self, slug: str, around: _Surroundings) -> Flow:
+        """Return a flow; where a broken definition leads nowhere, one without steps."""
+        if slug not in self.tree or slug in around.flows:
+            return Flow(slug)
+        return self.tree[slug].flow
+
+    def _shape(self, flow: Flow) -> _Shape:
+        # A flow inside itself stands there without steps.
+        key = flow.slug, bool(flow.steps)
+        if key not in self._shapes:
+            self._shapes[key] = _Shape(
+                steps=_ordered(flow),
+                leaves=tuple(step.slug for step in leaves(flow)),
+                deps=known_deps(flow),
+                heads=_pipeline_heads(flow),
+            )
+        return self._shapes[key]
+
+    def _place(self, flow: Flow, step: Step, shape: _Shape, around: _Surroundings) -> StepPlace:
+        effort = effort_of(flow.options, step.options)
+        return StepPlace(
+            path=joined(around.path, step.slug),
+            step=step,
+            flow_slug=flow.slug,
+            scope=around.path,
+            deps=tuple(joined(around.path, dep) for dep in shape.deps[step.slug]),
+            batched_as=shape.heads.get(step.slug),
+            max_attempts=max(effort.max_attempts, 1),
+            is_delayed=effort.start_delay > 0,
+            has_output_op=isinstance(step, SubflowStep) and self._has_output_op(step),
+            within=around.within,
+            in_item_graph=around.index is not None,
+            child_run=around.child_run,
+        )
+
+    def _has_output_op(self, step: SubflowStep) -> bool:
+        flows = {step.flow: self.tree[step.flow].flow} if step.flow in self.tree else {}
+        return step.flow in flows and (step.is_child_run or shapes_output(step, flows))
+
+    def _add_step(self, place: StepPlace, around: _Surroundings) -> None:
+        slug = place.step.slug
+        self.steps[place.path] = place
+        self.step_nodes[around.key(dagster_name(slug))] = place.path
+        for suffix in HELPER_SUFFIXES:
+            self.helper_nodes[around.key(f"{slug}{suffix}")] = place.path
+
+
+def _pipeline_heads(flow: Flow) -> dict[str, MapStep]:
+    """Return for each map step the one whose batches it has, by slug."""
+    steps = by_slug(flow)
+    maps = [step for step in flow.steps if isinstance(step, MapStep)]
+    try:
+        in_order(flow)
+        return {step.slug: pipeline_head(steps, step) for step in maps}
+    except (CycleError, LookupError):
+        # A pipeline that leads nowhere never runs.
+        return {step.slug: step for step in maps}
+
+
+def _ordered(flow: Flow) -> tuple[Step, ...]:
+    try:
+        return in_order(flow)
+    except CycleError:
+        # Such a flow has a job too, which says what is wrong and fails.
+        return flow.steps
+
+
+def _inside(slug: str, step: SubflowStep, around: _Surroundings) -> _Surroundings:
+    path = joined(around.path, step.slug)
+    return replace(
+        around,
+        path=path,
+        node=joined(around.node, dagster_name(step.slug)),
+        step=path,
+        parent=around.path,
+        flows=(*around.flows, slug),
+    )

@@ -1,0 +1,264 @@
+"""A Dagster run inside a step of another one: the same process, one step after the other.
+
+No launcher starts it and no queue holds it up, so a run that waits for the runs inside it never
+waits for a place that it occupies itself.
+"""
+
+import signal
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final
+from uuid import uuid4
+
+import dagster as dg
+
+from dagster_pgflow.compat import (
+    ExecuteRunWithPlanIterable,
+    InMemoryJob,
+    PlanOrchestrationContextManager,
+    check_captured_interrupt,
+    create_execution_plan,
+    job_execution_iterator,
+    orchestration_context_event_generator,
+)
+from dagster_pgflow.names import RESULT_OUTPUT, TAG_CHILD_RUN
+
+_STOPPED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+_STEP_ENDS: Final = (
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.STEP_SKIPPED,
+    dg.DagsterEventType.STEP_UP_FOR_RETRY,
+)
+
+
+@dataclass(frozen=True)
+class RunInside:
+    """How a run inside another one went.
+
+    Attributes:
+        status: How it ended, by Dagster's word.
+        failure: The first failure of a step in it, if any.
+        error: Why it failed where no step did.
+        was_interrupted: Whether the process was asked to stop meanwhile.
+    """
+
+    status: dg.DagsterRunStatus
+    failure: dg.DagsterEvent | None
+    error: str | None
+    was_interrupted: bool
+
+
+class Kept(dict[Any, Any]):
+    """The results of some ops of a run; those of all others are let go.
+
+    Args:
+        nodes: The ops, by the path of their nodes.
+    """
+
+    def __init__(self, nodes: Collection[str]) -> None:
+        super().__init__()
+        self._nodes = frozenset(nodes)
+
+    def __setitem__(self, handle: Any, value: Any) -> None:
+        if handle.output_name == RESULT_OUTPUT and _node(handle.step_key) in self._nodes:
+            super().__setitem__(handle, value)
+
+    def of(self, node: str) -> list[Any]:
+        """Return the results of one op: many, where it ran for each batch of a list."""
+        keys = sorted(handle.step_key for handle in self if _node(handle.step_key) == node)
+        by_key = {handle.step_key: value for handle, value in self.items()}
+        return [by_key[key] for key in keys]
+
+
+def _node(step_key: str) -> str:
+    return step_key.partition("[")[0]
+
+
+@dataclass(frozen=True)
+class ChildJob:
+    """A job that runs inside steps of other jobs.
+
+    Attributes:
+        job: As Dagster's UI knows it.
+        inside: As it is executed.
+    """
+
+    job: dg.JobDefinition
+    inside: dg.JobDefinition
+
+
+def child_job_of(job: dg.JobDefinition) -> ChildJob:
+    """Return a job as it runs inside others."""
+    return ChildJob(job, job.with_executor_def(inside_another_run))
+
+
+class _InsideAnother(dg.Executor):
+    """Dagster's in-process executor, which takes the end of the process for a cancellation.
+
+    The run around it was cancelled, or its process is going down: whichever it is, nobody goes on
+    with this run. And it looks after each step whether somebody cancelled it alone.
+    """
+
+    def __init__(self, inner: dg.Executor) -> None:
+        self._inner = inner
+        self.was_interrupted = False
+
+    @property
+    def retries(self) -> Any:
+        return self._inner.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        return self._inner.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
+        instance, run = plan_context.instance, plan_context.dagster_run
+        try:
+            for event in self._inner.execute(plan_context, execution_plan):
+                yield event
+                if event.event_type not in _STEP_ENDS:
+                    continue
+                _stop_if_asked(instance, run.run_id)
+                if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
+                    _end_waits_at_once()
+        except dg.DagsterExecutionInterruptedError:
+            if not _is_stopped(instance, run.run_id):
+                self.was_interrupted = True
+                instance.report_run_canceling(run, "The run around this one is being cancelled.")
+            raise
+
+
+def _create_executor(context: dg.InitExecutorContext) -> dg.Executor:
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None  # noqa: S101
+    return _InsideAnother(create(context))
+
+
+inside_another_run = dg.ExecutorDefinition(
+    name="inside_another_run",
+    config_schema=dg.in_process_executor.config_schema.as_field(),
+    requirements=None,
+    executor_creation_fn=_create_executor,
+    description="Runs the steps one after the other, in the process of a step of another run.",
+)
+
+
+def new_run(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    parent: dg.DagsterRun,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> tuple[dg.DagsterRun, Any]:
+    """Create a run of a job of the code location that another run belongs to; return its plan too.
+
+    Args:
+        instance: The Dagster instance.
+        job: The job.
+        parent: The other run.
+        config: Its run config.
+        tags: Its tags, besides those of the job.
+    """
+    plan = create_execution_plan(
+        InMemoryJob(job),
+        config,
+        instance_ref=instance.get_ref() if instance.is_persistent else None,
+    )
+    run_id = str(uuid4())
+    remote, code = parent.remote_job_origin, parent.job_code_origin
+    run = instance.create_run_for_job(
+        job_def=job,
+        execution_plan=plan,
+        run_id=run_id,
+        run_config=config,
+        tags={**job.run_tags, **tags, TAG_CHILD_RUN: run_id},
+        remote_job_origin=remote and type(remote)(remote.repository_origin, job.name),
+        job_code_origin=code and type(code)(job.name, code.repository_origin),
+    )
+    return run, plan
+
+
+def execute(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    run: dg.DagsterRun,
+    plan: Any,
+    outputs: Kept,
+) -> RunInside:
+    """Execute a run to its end.
+
+    Args:
+        instance: The Dagster instance.
+        job: The job; its executor is `inside_another_run`.
+        run: The run, which nobody has begun.
+        plan: Its plan.
+        outputs: Where its outputs go.
+    """
+    failure: dg.DagsterEvent | None = None
+    error: str | None = None
+    was_interrupted = False
+    execution = ExecuteRunWithPlanIterable(
+        execution_plan=plan,
+        iterator=job_execution_iterator,
+        execution_context_manager=PlanOrchestrationContextManager(
+            context_event_generator=orchestration_context_event_generator,
+            job=InMemoryJob(job),
+            execution_plan=plan,
+            dagster_run=run,
+            instance=instance,
+            run_config=run.run_config,
+            raise_on_error=False,
+            executor_defs=None,
+            output_capture=outputs,
+        ),
+    )
+    for event in execution:
+        if event.is_step_failure:
+            failure = failure or event
+        elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
+            error = event.message
+        was_interrupted = was_interrupted or check_captured_interrupt()
+    context: Any = execution.job_context
+    was_interrupted = was_interrupted or (context and context.executor.was_interrupted)
+    found = instance.get_run_by_id(run.run_id)
+    return RunInside(
+        status=dg.DagsterRunStatus.CANCELED if found is None else found.status,
+        failure=failure,
+        error=error,
+        was_interrupted=was_interrupted
+        or (context is not None and context.executor.was_interrupted),
+    )
+
+
+def _stop_if_asked(instance: dg.DagsterInstance, run_id: str) -> None:
+    if check_captured_interrupt() or _is_stopped(instance, run_id):
+        raise dg.DagsterExecutionInterruptedError
+
+
+def _is_stopped(instance: dg.DagsterInstance, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    return run is None or run.status in _STOPPED
+
+
+def _end_waits_at_once() -> None:
+    """Let a signal end the wait for another attempt, as it ends a step.
+
+    Dagster 1.13 notes a signal that comes between steps and goes on, also where it sleeps until the
+    next attempt is due: nobody would look at the note for as long. It sets the handlers of the
+    signals back when the run is over.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    noted = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name == "sleep_til_ready":
+            raise dg.DagsterExecutionInterruptedError
+        if callable(noted):
+            noted(number, frame)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)

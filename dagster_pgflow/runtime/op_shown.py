@@ -1,0 +1,46 @@
+"""What the Dagster UI shows of an op at first glance."""
+
+import json
+from typing import Any
+
+import dagster as dg
+
+from dagster_pgflow.runtime.op_execution import Execution
+from dagster_pgflow.runtime.values import Batch, Skipped
+
+SHOWN_LENGTH = 200
+SHOWN_RUNS = 100
+
+
+def shown_of(value: Any) -> dict[str, str]:
+    """Return what the Dagster UI shows of an output at first glance."""
+    if isinstance(value, Skipped):
+        return {"cancelled": value.error} if value.error else {"skipped": value.reason}
+    shown = list(value.values) if isinstance(value, Batch) else value
+    text = json.dumps(shown, ensure_ascii=False)
+    return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
+
+
+def links_of(execution: Execution) -> dict[str, Any]:
+    """Return links to the runs that an op has started."""
+    if len(execution.child_runs) == 1:
+        return {"child run": dg.MetadataValue.dagster_run(execution.child_runs[0])}
+    return {
+        f"child run {number}": dg.MetadataValue.dagster_run(run_id)
+        for number, run_id in enumerate(execution.child_runs[:SHOWN_RUNS], 1)
+    }
+
+
+def skip_sentence(execution: Execution, skip: Skipped) -> str:
+    """Return why a step does not run."""
+    path = ".".join(execution.path)
+    if skip.error is not None:
+        return f'Step "{path}" does not run: subflow "{".".join(skip.step)}" failed.'
+    if skip.untaken:
+        return f'Step "{path}" is skipped: it lies on a path that this run does not take.'
+    words = {
+        "condition_unmet": "a condition does not hold",
+        "handler_failed": "the last attempt failed",
+        "dependency_skipped": "a step that it depends on was skipped",
+    }
+    return f'Step "{path}" is skipped: {words[skip.reason]}.'
