@@ -36,6 +36,8 @@ TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 OUTCOME_KEY: Final = "dagster-pgflow/outcome"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 BATCH_KEY: Final = "dagster-pgflow/batch"
+PASS_KEY: Final = "dagster-pgflow/pass"  # noqa: S105
+PASS_END_KEY: Final = "dagster-pgflow/pass_end"  # noqa: S105
 # Among the params of a step from a fragment: what its handler calls its dependencies, by slug.
 NAMES_KEY: Final = "dagster-pgflow/names"
 
@@ -46,7 +48,10 @@ FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"
 ITEMS_INPUT: Final = "items"
+PASSES_INPUT: Final = "passes"
 RESULT_OUTPUT: Final = "result"
+AGAIN_OUTPUT: Final = "again"
+DONE_OUTPUT: Final = "done"
 # What a batch of a map step that failed had finished; no op has an output of this name.
 FINISHED_OUTPUT: Final = "finished_elements"
 
@@ -56,6 +61,8 @@ INPUT_SUFFIX: Final = "__input"
 OUTPUT_SUFFIX: Final = "__output"
 HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX, OUTPUT_SUFFIX)
 
+_PASS: Final = re.compile(r"(?P<loop>.+)__pass_(?P<number>[0-9]+)")
+
 # Dagster 1.13 refuses these as names of nodes and inputs (dagster._core.definitions.utils).
 _DAGSTER_WORDS: Final = frozenset(
     {"context", "conf", "config", "meta", "arg_dict", "dict", "input_arg_dict", "output_arg_dict"}
@@ -63,7 +70,7 @@ _DAGSTER_WORDS: Final = frozenset(
 )
 # Dagster takes a graph of this name for the job itself, and never ends.
 _JOBS: Final = frozenset({"root"})
-_OWN_INPUTS: Final = frozenset({FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT})
+_OWN_INPUTS: Final = frozenset({FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, PASSES_INPUT})
 _RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _JOBS | _OWN_INPUTS
 
 
@@ -79,7 +86,7 @@ def dagster_name(slug: str) -> str:
     ('charge', 'config_', 'config__')
     """
     bare = slug.rstrip("_")
-    if bare in _RESERVED or bare.endswith(HELPER_SUFFIXES):
+    if bare in _RESERVED or bare.endswith(HELPER_SUFFIXES) or _PASS.fullmatch(bare):
         return f"{slug}_"
     return slug
 
@@ -106,6 +113,30 @@ def subflow_graph_name(flow_slug: str, *, in_items: bool) -> str:
     'order__as_item__00'
     """
     return f"{job_name(flow_slug)}__as_{'item' if in_items else 'subflow'}__00"
+
+
+def body_graph_name(flow_slug: str, loop_slug: str) -> str:
+    """Return the name of the graph that is the body of a loop.
+
+    >>> body_graph_name("essay", "refine")
+    'essay__refine__00'
+    """
+    return f"{op_name(flow_slug, loop_slug)}__00"
+
+
+def pass_node(loop_slug: str, number: int) -> str:
+    """Return the name of the node that is one pass of a loop, from 1."""
+    return f"{loop_slug}__pass_{number}"
+
+
+def pass_of(node_name: str) -> tuple[str, int] | None:
+    """Return the loop and the number of the pass that a node is, if it is one.
+
+    >>> pass_of("refine__pass_2"), pass_of("refine")
+    (('refine', 2), None)
+    """
+    found = _PASS.fullmatch(node_name)
+    return (found["loop"], int(found["number"])) if found else None
 
 
 def op_name(flow_slug: str, node_name: str) -> str:

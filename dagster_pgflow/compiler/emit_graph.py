@@ -15,14 +15,23 @@ from dagster_pgflow.compiler.plan import (
     FromFlowInput,
     GraphNode,
     Node,
+    OpNode,
+    PassNode,
     Plan,
     Surroundings,
     Wire,
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.loops import whole_of
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import FLOW_INPUT, dagster_name, job_name, subflow_graph_name
+from dagster_pgflow.names import (
+    FLOW_INPUT,
+    body_graph_name,
+    dagster_name,
+    job_name,
+    subflow_graph_name,
+)
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
 
@@ -43,8 +52,9 @@ class GraphEmitter:
         self._graphs: dict[str, dg.GraphDefinition] = {}
         self._op_definitions: dict[str, dg.OpDefinition] = {}
 
-    def job_graph(self, flow: Flow) -> dg.GraphDefinition:
+    def job_graph(self, flow_slug: str) -> dg.GraphDefinition:
         """Return the graph that a flow's job runs."""
+        flow = self._flows[flow_slug]
         # A map step as a final step needs a helper inside another flow, which the job spares.
         as_subflow = not _ends_in_map(flow)
         return self._graph(flow, _graph_name(flow), as_subflow=as_subflow)
@@ -59,7 +69,7 @@ class GraphEmitter:
         if in_items or _ends_in_map(flow):
             name = subflow_graph_name(flow.slug, in_items=in_items)
             return self._graph(flow, name, as_subflow=True, in_items=in_items)
-        return self.job_graph(flow)
+        return self.job_graph(flow.slug)
 
     def _graph(
         self, flow: Flow, name: str, *, as_subflow: bool, in_items: bool = False
@@ -109,12 +119,15 @@ class GraphEmitter:
     def _definition(
         self, flow: Flow, node: Node, *, in_items: bool
     ) -> dg.OpDefinition | dg.GraphDefinition:
+        if isinstance(node, PassNode):
+            name = body_graph_name(whole_of(flow).slug, node.step.slug)
+            return self._graph(self._flows[node.step.flow], name, as_subflow=True)
         if isinstance(node, GraphNode):
             each = in_items or node.step.over is not None
             return self.subflow_graph(self._flows[node.step.flow], in_items=each)
         # The same op may stand in two graphs of one flow; Dagster wants it to be one object.
         make = partial(self._ops.emit, flow, node, in_items=in_items)
-        name = op_definition_name(flow.slug, node.name, in_items=in_items)
+        name = op_definition_name(whole_of(flow).slug, node.name, in_items=in_items)
         return self._op_definitions.get(name) or self._op_definitions.setdefault(name, make())
 
 
@@ -136,7 +149,7 @@ def _ends_in_map(flow: Flow) -> bool:
 
 
 def _feeds(node: Node) -> Mapping[str, Feed]:
-    return {FLOW_INPUT: node.input} if isinstance(node, GraphNode) else node.inputs
+    return node.inputs if isinstance(node, OpNode) else {FLOW_INPUT: node.input}
 
 
 def _dependency(feed: Wire | FanIn) -> Any:

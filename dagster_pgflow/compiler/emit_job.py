@@ -13,6 +13,7 @@ from dagster_pgflow.compiler.launchpad import example_input
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.loops import FlowsToRun
 from dagster_pgflow.names import FLOW_INPUT, TAG_FLOW, job_name, op_name
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
@@ -55,8 +56,9 @@ class JobEmitter:
         self._settings = settings
         self._json_type = make_json_type()
         keys = frozenset(settings.resources)
-        ops = OpEmitter(flows, handlers, self._json_type, keys, self._child_job)
-        self._graphs = GraphEmitter(flows, handlers, ops)
+        to_run = FlowsToRun(flows)
+        ops = OpEmitter(to_run, handlers, self._json_type, keys, self._child_job)
+        self._graphs = GraphEmitter(to_run, handlers, ops)
         self._tags_of = tags_of
         self._jobs: dict[str, dg.JobDefinition] = {}
         self._child_jobs: dict[str, ChildJob] = {}
@@ -85,7 +87,7 @@ class JobEmitter:
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
         found = problems_of(flow, self._flows)
         problems = tuple(problem for problem in found if problem.code not in schedules.CODES)
-        graph = self._broken(flow, problems) if problems else self._graphs.job_graph(flow)
+        graph = self._broken(flow, problems) if problems else self._graphs.job_graph(flow.slug)
         return graph.to_job(
             name=job_name(flow.slug),
             description=_description(flow, problems),

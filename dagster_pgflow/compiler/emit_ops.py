@@ -8,16 +8,19 @@ import dagster as dg
 
 from dagster_pgflow.compiler.plan import OpNode
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.loops import StepToRun, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import (
     BranchStep,
     HandledStep,
     JoinStep,
+    LoopStep,
     MapStep,
-    Step,
     SubflowStep,
 )
 from dagster_pgflow.names import (
+    AGAIN_OUTPUT,
+    DONE_OUTPUT,
     IO_MANAGER_KEY,
     PGFLOW_KEY,
     RESULT_OUTPUT,
@@ -40,6 +43,12 @@ HELP = {
     "items": "Sends the items of the list to subflow `{slug}`.",
     "gather": "Puts together what subflow `{slug}` receives.",
     "output": "Puts together what subflow `{slug}` returns.",
+    "begin": "Puts together what the passes of loop `{slug}` receive from outside.",
+    "end": "Hands on what the last pass of loop `{slug}` returned.",
+}
+WAYS_OUT = {
+    AGAIN_OUTPUT: "Leads to the next pass of the loop.",
+    DONE_OUTPUT: "Leads out of the loop.",
 }
 
 
@@ -85,6 +94,8 @@ class OpEmitter:
                 io_manager_key=IO_MANAGER_KEY,
                 description=_what_is_sent(fed),
             )
+        if isinstance(node.step, LoopStep):
+            outs |= {name: self._way_out(name) for name in WAYS_OUT}
         for target in _ways(node):
             outs[way_output(target)] = dg.Out(
                 self._json_type,
@@ -102,13 +113,22 @@ class OpEmitter:
             child_job=self._child_job,
         )
         return dg.OpDefinition(
-            name=op_definition_name(flow.slug, node.name, in_items=in_items),
+            name=op_definition_name(whole_of(flow).slug, node.name, in_items=in_items),
             compute_fn=body_of(node.role, work),
             ins={name: dg.In(self._json_type) for name in node.inputs},
             outs=outs,
             description=self._description(flow, node),
             tags=_tags(flow, node),
             required_resource_keys=set(self._resource_keys),
+        )
+
+    def _way_out(self, name: str) -> dg.Out:
+        """Return an output of the last op of a pass: which of them it has, decides what follows."""
+        return dg.Out(
+            self._json_type,
+            io_manager_key=IO_MANAGER_KEY,
+            is_required=False,
+            description=WAYS_OUT[name],
         )
 
     def _description(self, flow: Flow, node: OpNode) -> str:
@@ -126,13 +146,14 @@ class OpEmitter:
         parts += [*_condition_lines(node.step), *_decision_lines(node.step)]
         return "\n\n".join(part for part in parts if part)
 
-    def _handler_line(self, flow: Flow, step: Step) -> str:
+    def _handler_line(self, flow: Flow, step: StepToRun) -> str:
         if not isinstance(step, HandledStep) or not step.needs_handler:
             return ""
-        found = self._handlers.find(flow.slug, step.slug, step.handler)
+        slug = whole_of(flow).slug
+        found = self._handlers.find(slug, step.slug, step.handler)
         if found is not None:
             return f"Handler {found.name}. {_first_line(found.function.__doc__)}".strip()
-        wanted = step.handler or f"{flow.slug}.{step.slug}` or `{step.slug}"
+        wanted = step.handler or f"{slug}.{step.slug}` or `{step.slug}"
         return (
             f"**No handler.** This code location registers no handler `{wanted}`;"
             " the step will fail until it does."
@@ -156,7 +177,7 @@ def _first_line(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n")[0]
 
 
-def _condition_lines(step: Step) -> list[str]:
+def _condition_lines(step: StepToRun) -> list[str]:
     lines = []
     if step.if_ is not None:
         lines.append(
@@ -177,14 +198,18 @@ def _condition_lines(step: Step) -> list[str]:
 
 def _ways(node: OpNode) -> tuple[str, ...]:
     """Return the steps to which an op opens a way or not."""
-    return node.step.targets if node.role == "step" else ()
+    decides = node.role == "end" or (node.role == "step" and isinstance(node.step, BranchStep))
+    return node.step.targets if decides else ()
 
 
-def _decision_lines(step: Step) -> list[str]:
+def _decision_lines(step: StepToRun) -> list[str]:
     match step:
         case BranchStep():
             lines = [f"If `{rule.when}`: {_listed(rule.then)}." for rule in step.rules]
             return [*lines, f"Otherwise: {_listed(step.default_path)}."]
+        case LoopStep():
+            again = f"back to `{step.back_to}`, {step.max_iterations} times at most"
+            return [f"While `{step.condition}`: {again}."]
         case JoinStep() if step.least is not None:
             return [f"Runs when {step.least} of its dependencies have completed."]
         case _:
@@ -198,7 +223,7 @@ def _listed(slugs: Sequence[str]) -> str:
 def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:
     kind = node.step.type if node.role == "step" else "helper"
     tags = {
-        TAG_FLOW: flow.slug,
+        TAG_FLOW: whole_of(flow).slug,
         TAG_STEP: node.step.slug,
         f"dagster/kind/{kind}": "",
     }

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.loops import RepeatedStep, StepToRun
+from dagster_pgflow.model.step import MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_execution import Role
 from dagster_pgflow.runtime.sources import Flows, Source
@@ -55,7 +56,7 @@ class OpNode:
 
     name: str
     role: Role
-    step: Step
+    step: StepToRun
     sources: tuple[Source, ...] = ()
     inputs: Mapping[str, Feed] = field(default_factory=dict)
     feeds: tuple[MapStep | SubflowStep, ...] = ()
@@ -78,7 +79,22 @@ class GraphNode:
     input: Feed
 
 
-Node = OpNode | GraphNode
+@dataclass(frozen=True)
+class PassNode:
+    """One pass of a loop: the graph of its body.
+
+    Attributes:
+        name: The node's name in its graph.
+        step: The loop.
+        input: What feeds the graph's input: the begin of the loop, or the pass before.
+    """
+
+    name: str
+    step: RepeatedStep
+    input: Wire
+
+
+Node = OpNode | GraphNode | PassNode
 
 
 @dataclass(frozen=True)

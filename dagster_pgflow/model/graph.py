@@ -67,7 +67,7 @@ def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
         subflows = [step for step in current.steps if isinstance(step, SubflowStep)]
         if any(step.over is not None for step in subflows):
             return True
-        inner = {step.flow for step in subflows if not step.is_child_run}
+        inner = {step.inner_flow for step in current.steps if step.inner_flow}
         waiting += [flows[slug] for slug in inner - seen]
     return False
 

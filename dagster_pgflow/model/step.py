@@ -51,6 +51,11 @@ class StepBase(BaseModel):
         return {name: text for name, text in given.items() if text is not None}
 
     @property
+    def inner_flow(self) -> str | None:
+        """The flow whose graph stands for the step, if there is one."""
+        return None
+
+    @property
     def needs_handler(self) -> bool:
         """Whether there is nothing to do without a handler."""
         return False
@@ -145,6 +150,11 @@ class SubflowStep(StepBase):
     def is_child_run(self) -> bool:
         """Whether the flow runs as a Dagster run of its own."""
         return self.mode == "run"
+
+    @property
+    def inner_flow(self) -> str | None:
+        """The flow that it runs, unless that is a run of its own."""
+        return None if self.is_child_run else self.flow
 
     @property
     def list_reference(self) -> str | None:

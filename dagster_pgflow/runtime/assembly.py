@@ -5,14 +5,17 @@ that the run takes another path.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
-from dagster_pgflow.model.step import JoinStep, Step, SubflowStep
+from dagster_pgflow.model.step import JoinStep, Step, StepBase, SubflowStep
 from dagster_pgflow.model.ways import is_joined
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.values import Skipped, SkipReason, foremost, from_wire
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Path = tuple[str, ...]
 """Slugs from the top flow down to a step."""
@@ -35,21 +38,30 @@ class Receiver:
         steps: The steps of its flow by slug.
         frame: The path of the subflow steps around it.
         trace: Tells what the steps of a subflow did that failed.
+        elsewhere: The paths of the dependencies that lie outside of the loop around the step.
     """
 
-    step: Step
+    step: StepBase
     steps: Mapping[str, Step]
     frame: Path
     trace: Trace = no_trace
+    elsewhere: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
         """The path of the step."""
         return (*self.frame, self.step.slug)
 
+    def path_of(self, dep: str) -> Path:
+        """Return the path of a dependency."""
+        return self.elsewhere.get(dep, (*self.frame, dep))
+
 
 def assemble(
-    receiver: Receiver, sources: Sequence[Source], values: Mapping[Source, Any]
+    receiver: Receiver,
+    sources: Sequence[Source],
+    values: Mapping[Source, Any],
+    outside: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any] | Skipped:
     """Return `{dep: output}` of the completed dependencies, or why the step is skipped.
 
@@ -57,19 +69,20 @@ def assemble(
         receiver: The step.
         sources: What it receives.
         values: What arrived from each source, as it travelled.
+        outside: What became of the dependencies outside of the loop around the step.
     """
-    arrived = {source: _value(source, values[source]) for source in sources}
+    arrived = _arrived(sources, values)
+    told = [(source.dep, value) for source, value in arrived.items()]
     skips = [
         value
-        for source, value in arrived.items()
-        if isinstance(value, Skipped) and _skips(value, source.dep, receiver)
+        for dep, value in [*told, *outside.items()]
+        if isinstance(value, Skipped) and _skips(value, dep, receiver)
     ]
     if skips:
         return foremost(skips)
-    outputs = {
-        dep: _output_of((*receiver.frame, dep), _tree(dep, arrived))
-        for dep in dict.fromkeys(source.dep for source in sources)
-    }
+    outputs = _outputs(receiver, arrived)
+    if outside:
+        outputs = {dep: (outputs | dict(outside))[dep] for dep in receiver.step.depends_on}
     ways = {dep: _other_way(receiver, dep, output) for dep, output in outputs.items()}
     others = {dep: way for dep, way in ways.items() if way is not None}
     given = dict(_received(receiver, outputs))
@@ -82,6 +95,19 @@ def assemble(
         behind = dict.fromkeys(path for way in lost for path in way.behind)
         return Skipped(lost[0].reason, receiver.path, untaken=tuple(behind))
     return given
+
+
+def outputs_by_dep(
+    receiver: Receiver, sources: Sequence[Source], values: Mapping[Source, Any]
+) -> dict[str, Any]:
+    """Return the output of each dependency by the key of its sources, or why it has none.
+
+    Args:
+        receiver: The step.
+        sources: What it receives.
+        values: What arrived from each source, as it travelled.
+    """
+    return _outputs(receiver, _arrived(sources, values))
 
 
 def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Source, Any]) -> Any:
@@ -118,6 +144,17 @@ def outputs_of_items(
     return outputs
 
 
+def _arrived(sources: Sequence[Source], values: Mapping[Source, Any]) -> dict[Source, Any]:
+    return {source: _value(source, values[source]) for source in sources}
+
+
+def _outputs(receiver: Receiver, arrived: Mapping[Source, Any]) -> dict[str, Any]:
+    return {
+        key: _output_of(receiver.path_of(dep), _tree(key, arrived))
+        for key, dep in {source.key: source.dep for source in arrived}.items()
+    }
+
+
 def _value(source: Source, arrived: Any) -> Any:
     if source.collected:
         return join([from_wire(item) for item in arrived])
@@ -130,12 +167,12 @@ def _skips(skipped: Skipped, dep: str, receiver: Receiver) -> bool:
     It does when a subflow around that step is skipped, or when its dependency itself cascades,
     unless the step waits only for some of its dependencies.
     """
-    own = skipped.step == (*receiver.frame, dep)
+    own = skipped.step == receiver.path_of(dep)
     cascades = skipped.cascade and own and _least(receiver.step) is None
     return skipped.encloses(receiver.frame) or cascades
 
 
-def _least(step: Step) -> int | None:
+def _least(step: StepBase) -> int | None:
     """Return how many dependencies a step waits for, where it is not for all of them."""
     return step.least if isinstance(step, JoinStep) else None
 
@@ -148,8 +185,8 @@ def _too_few(receiver: Receiver, outputs: Mapping[str, Any]) -> Skipped:
     return Skipped("dependency_skipped", receiver.path, cascade, untaken=tuple(behind))
 
 
-def _tree(dep: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
-    return {source.path: value for source, value in arrived.items() if source.dep == dep}
+def _tree(key: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
+    return {source.path: value for source, value in arrived.items() if source.key == key}
 
 
 def _output_of(dep_path: Path, tree: Mapping[Path, Any]) -> Any:
@@ -183,7 +220,7 @@ def _other_way(receiver: Receiver, dep: str, output: Any) -> _OtherWay | None:
     """Return why the run does not come by a step, as far as one dependency tells."""
     failed = isinstance(output, Skipped) and output.error is not None
     untaken = output.untaken if isinstance(output, Skipped) else ()
-    path = (*receiver.frame, dep)
+    path = receiver.path_of(dep)
     if _is_failure_step(receiver, dep):
         if failed:
             return None
@@ -203,7 +240,7 @@ def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[
         if not isinstance(output, Skipped):
             yield dep, output
         elif _is_failure_step(receiver, dep):
-            trace = receiver.trace((*receiver.frame, dep))
+            trace = receiver.trace(receiver.path_of(dep))
             yield dep, {"error": output.error, "child_trace": trace}
 
 

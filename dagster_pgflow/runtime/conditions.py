@@ -8,7 +8,7 @@ from typing import Any
 
 from dagster_pgflow.errors import ExpressionFailed
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.model.step import HandledStep, StepBase
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Facts:
 
 
 def unmet_expression(
-    step: Step, step_input: Any, facts: Facts, flow_slug: str, path: str
+    step: StepBase, step_input: Any, facts: Facts, flow_slug: str, path: str
 ) -> str | None:
     """Return a sentence about the first condition in CEL that does not hold, or `None`.
 
@@ -60,7 +60,7 @@ def unmet_expression(
 
 
 def values_for(
-    step: Step, step_input: Any, facts: Facts, flow_slug: str, path: str
+    step: StepBase, step_input: Any, facts: Facts, flow_slug: str, path: str
 ) -> dict[str, Any]:
     """Return what any expression of a step may ask, by root; `flow_input` is read when needed.
 
@@ -96,7 +96,7 @@ def answer_of(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool,
         return False, str(error)
 
 
-def unmet_condition(step: Step, step_input: Any) -> str | None:
+def unmet_condition(step: StepBase, step_input: Any) -> str | None:
     """Return a sentence about the first condition that does not hold, or `None`.
 
     Args:

@@ -1,10 +1,10 @@
 """How the run goes on behind a step that decides it: which ways it takes, what it repeats."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from dagster_pgflow.model.step import BranchStep, HandledStep, JoinStep, LoopStep, Step
+from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, StepBase
 from dagster_pgflow.runtime.conditions import Facts, answer_of, values_for
 from dagster_pgflow.runtime.values import Skipped
 
@@ -21,6 +21,7 @@ class Choice:
         rule: The number of the rule of a branch that holds, or `default`.
         again: Whether the body of a loop runs once more.
         ended_by: What ended the loop, when it ends.
+        iteration: After which pass of a loop that was, from 1.
         warnings: What was wrong with conditions, one sentence each.
     """
 
@@ -28,12 +29,19 @@ class Choice:
     rule: int | Literal["default"] | None = None
     again: bool | None = None
     ended_by: Ending | None = None
+    iteration: int | None = None
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what was decided as JSON values, without what does not apply."""
         told = {name: value for name, value in asdict(self).items() if value not in (None, ())}
         return told | {"taken": list(self.taken)}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Choice":
+        """Return what JSON values tell."""
+        lists = {name: tuple(told.get(name, ())) for name in ("taken", "warnings")}
+        return cls(**{**told, **lists})
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Deciding:
     output: Any
     facts: Facts
 
-    def ask(self, step: Step, name: str, text: str) -> tuple[bool, str]:
+    def ask(self, step: StepBase, name: str, text: str) -> tuple[bool, str]:
         """Return what a condition says, and a warning when it says nothing."""
         path = ".".join(self.path)
         values = values_for(step, self.given, self.facts, self.flow_slug, path)
@@ -62,7 +70,7 @@ class Deciding:
         return answer, reason and f'Step "{path}": {name} `{text}` counts as false: {reason}.'
 
 
-def handed_on(step: Step, given: Any) -> Any:
+def handed_on(step: StepBase, given: Any) -> Any:
     """Return the output of a step without a handler: what it received.
 
     Args:
@@ -104,18 +112,21 @@ def verdict_of(step: LoopStep, deciding: Deciding) -> Choice:
         deciding: What it decides on, after one pass.
     """
     holds, warning = deciding.ask(step, "condition", step.condition)
-    if holds and deciding.facts.iteration < step.max_iterations:
-        return Choice(again=True)
-    if holds:
-        return Choice(_among(step.targets, step.timeout_path), ended_by="timeout")
-    ways = _among(step.targets, step.break_path)
-    if warning:
-        return Choice(ways, ended_by="error", warnings=(warning,))
-    return Choice(ways, ended_by="break")
+    iteration = deciding.facts.iteration
+    if holds and iteration < step.max_iterations:
+        return Choice(again=True, iteration=iteration)
+    path = step.timeout_path if holds else step.break_path
+    return Choice(
+        taken=tuple(slug for slug in path if slug in step.targets),
+        again=False,
+        ended_by="timeout" if holds else "error" if warning else "break",
+        iteration=iteration,
+        warnings=(warning,) if warning else (),
+    )
 
 
 def ways_out(
-    step: HandledStep, path: tuple[str, ...], value: Any, taken: Collection[str]
+    step: StepBase, path: tuple[str, ...], value: Any, taken: Collection[str]
 ) -> dict[str, Any]:
     """Return what is sent to each step that the run need not go on with.
 
@@ -131,7 +142,3 @@ def ways_out(
         return dict.fromkeys(step.targets, nothing)
     untaken = Skipped("condition_unmet", path, untaken=(path,))
     return {slug: value if slug in taken else untaken for slug in step.targets}
-
-
-def _among(targets: Sequence[str], path: Sequence[str]) -> tuple[str, ...]:
-    return tuple(slug for slug in path if slug in targets)

@@ -20,11 +20,13 @@ from dagster_pgflow.errors import (
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import Step, SubflowStep
-from dagster_pgflow.names import dagster_name
+from dagster_pgflow.model.loops import Body, RepeatedStep, whole_of
+from dagster_pgflow.model.step import StepBase, SubflowStep
+from dagster_pgflow.names import dagster_name, pass_of
 from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
 from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
 from dagster_pgflow.runtime.inputs import breach
+from dagster_pgflow.runtime.passes import Pass
 from dagster_pgflow.runtime.sources import Flows, Source, needs_gathering, sources_of, unpack
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of, to_json
 
@@ -42,7 +44,7 @@ class Frame:
 
     flow: Flow
     path: tuple[str, ...] = ()
-    around: "tuple[Frame, SubflowStep] | None" = None
+    around: "tuple[Frame, SubflowStep | RepeatedStep] | None" = None
 
     @property
     def in_items(self) -> bool:
@@ -50,20 +52,38 @@ class Frame:
         if self.around is None:
             return False
         parent, step = self.around
-        return step.over is not None or parent.in_items
+        over = step.over if isinstance(step, SubflowStep) else None
+        return over is not None or parent.in_items
 
-    def path_of(self, step: Step) -> tuple[str, ...]:
+    @property
+    def iteration(self) -> int:
+        """Which pass of the innermost loop of its flow this is, from 1; 0 outside of loops."""
+        if not isinstance(self.flow, Body):
+            return 0
+        return int(self.path[-1].partition("[")[2].removesuffix("]"))
+
+    def path_of(self, step: StepBase) -> tuple[str, ...]:
         """Return the path of one of the flow's steps."""
         return (*self.path, step.slug)
 
-    def receiver(self, step: Step, trace: Trace = no_trace) -> Receiver:
+    def receiver(self, step: StepBase, trace: Trace = no_trace) -> Receiver:
         """Return one of the flow's steps as what receives something.
 
         Args:
             step: The step.
             trace: Tells what the steps of a subflow did that failed.
         """
-        return Receiver(step, by_slug(self.flow), self.path, trace)
+        whole = whole_of(self.flow)
+        own = {inner.slug for inner in self.flow.steps}
+        elsewhere = {dep: self.path_to(dep) for dep in step.depends_on if dep not in own}
+        return Receiver(step, by_slug(whole), self.path, trace, elsewhere)
+
+    def path_to(self, slug: str) -> tuple[str, ...]:
+        """Return the path of a step, here or around the loop that this is a pass of."""
+        is_here = any(step.slug == slug for step in self.flow.steps)
+        if is_here or self.around is None or not isinstance(self.flow, Body):
+            return (*self.path, slug)
+        return self.around[0].path_to(slug)
 
 
 def frame_at(
@@ -77,19 +97,30 @@ def frame_at(
 
     Args:
         top: The flow of the job.
-        node_names: The names of the subflow nodes around the op, outermost first.
+        node_names: The names of the nodes around the op, subflows and passes, outermost first.
         flows: Every flow that the top one contains.
         mapping_key: Dagster's word for the item, where one of the subflows runs once for each.
         begin: The path of the job's flow, where a step of another run executes that.
     """
     frame = Frame(top, begin)
     for name in node_names:
-        steps = {dagster_name(s.slug): s for s in frame.flow.steps if isinstance(s, SubflowStep)}
-        step = steps[name]
-        item = f"[{int(mapping_key)}]" if step.over is not None and mapping_key else ""
-        path = (*frame.path, f"{step.slug}{item}")
+        step, index = _at_node(frame.flow, name, mapping_key)
+        path = (*frame.path, step.slug if index is None else f"{step.slug}[{index}]")
         frame = Frame(flows[step.flow], path, (frame, step))
     return frame
+
+
+def _at_node(
+    flow: Flow, name: str, mapping_key: str | None
+) -> tuple[SubflowStep | RepeatedStep, int | None]:
+    """Return the step that a node is, and which of its items or passes."""
+    found = pass_of(name)
+    for step in flow.steps:
+        if isinstance(step, RepeatedStep) and found and step.slug == found[0]:
+            return step, found[1]
+        if isinstance(step, SubflowStep) and dagster_name(step.slug) == name:
+            return step, int(mapping_key) if step.over is not None and mapping_key else None
+    raise KeyError(name)
 
 
 def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
@@ -106,6 +137,8 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     if frame.around is None:
         return arrived
     parent, step = frame.around
+    if isinstance(step, RepeatedStep):
+        return Pass.from_wire(arrived).flow_input
     if step.over is not None:
         received = from_wire(arrived)
         return received.values[0] if isinstance(received, Batch) else received
@@ -251,8 +284,8 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
         InvalidInput: An input breaks its flow's input schema.
         ConditionNotMet: A subflow step's condition does not hold and says `fail`.
     """
-    if frame.around is not None:
-        parent, step = frame.around
+    parent, step = frame.around or (None, None)
+    if parent is not None and isinstance(step, SubflowStep):
         sources = sources_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
         is_fed = step.over is not None or _is_gathered(parent, step, sources, flows)
         if not sources and not is_fed:
@@ -268,7 +301,7 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
         )
 
 
-def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> Any:
+def check(frame: Frame, step: StepBase, given: Any, facts: Facts | None = None) -> Any:
     """Apply a step's conditions to its input; return the input, or the skip they lead to.
 
     Args:
@@ -288,7 +321,8 @@ def check(frame: Frame, step: Step, given: Any, facts: Facts | None = None) -> A
         return Skipped("dependency_skipped", path, cascade=True)
     unmet = unmet_condition(step, given)
     if unmet is None and facts is not None:
-        unmet = unmet_expression(step, given, facts, frame.flow.slug, ".".join(path))
+        slug = whole_of(frame.flow).slug
+        unmet = unmet_expression(step, given, facts, slug, ".".join(path))
     if unmet is None:
         return given
     if step.when_unmet == "fail":

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster_pgflow.errors import PgflowError, StepError, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
-from dagster_pgflow.model.step import BranchStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import BranchStep, LoopStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECTED_INPUT,
@@ -21,11 +21,9 @@ from dagster_pgflow.names import (
     OUTCOME_KEY,
     RESULT_OUTPUT,
     fan_out_output,
-    way_output,
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
-from dagster_pgflow.runtime.decisions import choice_of, ways_out
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
@@ -39,6 +37,7 @@ from dagster_pgflow.runtime.op_execution import (
     reason_of,
 )
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
+from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, ways_of
 from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
@@ -55,25 +54,7 @@ Work = Callable[[Execution], Any]
 
 def run_single(execution: Execution) -> Any:
     """Run the handler of a step that is no map, or hand on what a join received."""
-    return _run_task(execution, execution.given())
-
-
-def _run_task(execution: Execution, given: Any) -> Any:
-    if isinstance(given, Skipped):
-        return given
-    execution.prepare()
-    output = execution.run_task(0, given)
-    return execution.tasks.settle() or output
-
-
-def run_branch(execution: Execution) -> Any:
-    """Run a branch's handler, if it has one, and decide how the run goes on."""
-    step, given = execution.work.step, execution.given()
-    assert isinstance(step, BranchStep)  # noqa: S101
-    output = _run_task(execution, given)
-    if not isinstance(output, Skipped):
-        execution.choose(choice_of(step, execution.deciding(given, output)))
-    return output
+    return execution.run_only_task(execution.given())
 
 
 def run_batch(execution: Execution) -> Any:
@@ -193,6 +174,8 @@ HELP: Mapping[Role, Work] = {
     "items": send_items,
     "gather": gather,
     "output": shape_output,
+    "begin": begin_loop,
+    "end": end_loop,
 }
 
 
@@ -220,8 +203,8 @@ def body_of(role: Role, work: OpWork) -> Body:
             yield _failed_result(execution, value, error)
         else:
             yield _result(execution, value, sent)
-        for slug, opened in _ways(execution, role, value).items():
-            yield dg.Output(_wire(opened), way_output(slug))
+        for name, opened in ways_of(execution, role, value).items():
+            yield dg.Output(_wire(opened), name)
         for step, batches in sent:
             for index, batch in enumerate(batches):
                 yield dg.DynamicOutput(
@@ -237,8 +220,8 @@ def _work_of(role: Role, work: OpWork) -> Work:
     if role != "step":
         return HELP[role]
     match work.step:
-        case BranchStep():
-            return run_branch
+        case BranchStep() | LoopStep():
+            return decide
         case MapStep():
             return run_whole_list if work.in_items else run_batch
         case SubflowStep(over=None):
@@ -247,15 +230,6 @@ def _work_of(role: Role, work: OpWork) -> Work:
             return run_children if work.in_items else run_child_of_item
         case _:
             return run_single
-
-
-def _ways(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]:
-    """Return what is sent to the steps that the run need not go on with."""
-    step = execution.work.step
-    if role != "step" or not isinstance(step, BranchStep):
-        return {}
-    taken = execution.choice.taken if execution.choice else ()
-    return ways_out(step, execution.path, value, taken)
 
 
 def _batches(

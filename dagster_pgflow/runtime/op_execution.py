@@ -22,8 +22,9 @@ from dagster_pgflow.errors import (
     UnknownHandler,
 )
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.loops import Body, whole_of
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, StepBase, SubflowStep
 from dagster_pgflow.names import (
     FLOW_INPUT,
     OUTCOME_KEY,
@@ -32,7 +33,7 @@ from dagster_pgflow.names import (
     TAG_RUN_ID,
     child_run_path,
 )
-from dagster_pgflow.runtime.assembly import assemble
+from dagster_pgflow.runtime.assembly import Receiver, assemble
 from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
@@ -51,11 +52,12 @@ from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
 from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.own_names import input_for_handler, params_for_handler
-from dagster_pgflow.runtime.sources import Flows, Source, input_names
+from dagster_pgflow.runtime.passes import Pass
+from dagster_pgflow.runtime.sources import Flows, Source, input_names, key_of
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
 
-Role = Literal["step", "fan_out", "collect", "items", "gather", "output"]
+Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end"]
 """What an op does: a step of a flow, or help where Dagster leaves no other way."""
 
 Inputs = Mapping[str, Any]
@@ -89,7 +91,7 @@ class OpWork:
     """
 
     flow: Flow
-    step: Step
+    step: StepBase
     sources: tuple[Source, ...]
     feeds: tuple[MapStep | SubflowStep, ...]
     flows: Flows
@@ -107,7 +109,7 @@ class OpWork:
         """The step's handler, when it needs one and this code location registers it."""
         if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
             return None
-        return self.handlers.find(self.flow.slug, self.step.slug, self.step.handler)
+        return self.handlers.find(whole_of(self.flow).slug, self.step.slug, self.step.handler)
 
 
 def reason_of(error: PgflowError) -> str:
@@ -162,6 +164,11 @@ class Execution:
         return run.tags.get(TAG_RUN_ID, run.run_id)
 
     @property
+    def flow_slug(self) -> str:
+        """The flow that the step belongs to."""
+        return whole_of(self.work.flow).slug
+
+    @property
     def worker(self) -> str:
         """The process that does the work."""
         return f"{socket.gethostname()}:{os.getpid()}"
@@ -174,15 +181,51 @@ class Execution:
     @property
     def facts(self) -> Facts:
         """What conditions in CEL may ask besides a step's input."""
-        return Facts(self.run_id, lambda: self.flow_input, self.context.log.warning)
+        flow = self.work.flow
+        return Facts(
+            self.run_id,
+            lambda: self.flow_input,
+            self.context.log.warning,
+            self.frame.iteration,
+            flow.deciding.max_iterations if isinstance(flow, Body) else 0,
+        )
 
     def gathered(self) -> Any:
         """Return the step's input before its conditions are looked at, or `Skipped`."""
+        if isinstance(self.work.flow, Body):
+            return self._gathered_in_pass(self.work.flow.deciding)
         if not self.work.sources:
             refuse_bad_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
             return self.flow_input
-        receiver = self.frame.receiver(self.work.step, self._trace)
-        return assemble(receiver, self.work.sources, self.values)
+        return assemble(self.receiver, self.work.sources, self.values)
+
+    def _gathered_in_pass(self, loop: LoopStep) -> Any:
+        step = self.work.step
+        if not step.depends_on:
+            return self.this_pass.given_to(loop, step, self.this_pass.flow_input)
+        outside = self.outside
+        given = assemble(self.receiver, self.work.sources, self.values, outside)
+        is_first = step.slug == loop.back_to
+        return self.this_pass.given_to(loop, step, given) if is_first else given
+
+    @cached_property
+    def this_pass(self) -> Pass:
+        """What the pass receives that the op lies in, where it lies in a loop."""
+        return Pass.from_wire(self.inputs[FLOW_INPUT])
+
+    @property
+    def outside(self) -> dict[str, Any]:
+        """What became of the dependencies that lie outside of the loop around the op."""
+        found = self.this_pass.outside if self.receiver.elsewhere else {}
+        return {
+            dep: found.get(key_of(dep, self.work.step.slug), found[dep])
+            for dep in self.receiver.elsewhere
+        }
+
+    @property
+    def receiver(self) -> Receiver:
+        """The step as what receives something."""
+        return self.frame.receiver(self.work.step, self._trace)
 
     def given(self) -> Any:
         """Return the step's input, or `Skipped`."""
@@ -241,13 +284,25 @@ class Execution:
         frame = self.frame
         while frame.around is not None:
             parent, step = frame.around
-            if step.on_failure:
+            if isinstance(step, SubflowStep) and step.on_failure:
                 yield frame.path
             frame = parent
 
     def run_task(self, index: int, value: Any) -> Any:
         """Run one task of the step; return its output, or `None` after an error that is kept."""
         return self.tasks.run(index, value, self._attempt)
+
+    def run_only_task(self, given: Any) -> Any:
+        """Run the task of a step that is no map; return its output, or why there is none.
+
+        Args:
+            given: What it receives, or `Skipped`.
+        """
+        if isinstance(given, Skipped):
+            return given
+        self.prepare()
+        output = self.run_task(0, given)
+        return self.tasks.settle() or output
 
     def prepare(self, not_before: float | None = None) -> None:
         """Make sure that there is a handler, and that the first try does not come too early.
@@ -344,7 +399,7 @@ class Execution:
         """
         if self.work.handler is not None:
             return self.work.handler
-        step, flow = self.work.step, self.work.flow.slug
+        step, flow = self.work.step, self.flow_slug
         named = step.handler if isinstance(step, HandledStep) else None
         names = f'"{named}"' if named else f'"{flow}.{step.slug}" or "{step.slug}"'
         raise UnknownHandler(
@@ -365,7 +420,7 @@ class Execution:
             given: What it received.
             output: What it returned.
         """
-        return Deciding(self.work.flow.slug, self.path, given, output, self.facts)
+        return Deciding(self.flow_slug, self.path, given, output, self.facts)
 
     def _attempt(self, index: int, value: Any) -> Any:
         if not self.work.step.needs_handler:
@@ -375,13 +430,14 @@ class Execution:
         context = StepContext(
             flow_input=self.flow_input if handler.wants_context else None,
             run_id=self.run_id,
-            flow_slug=self.work.flow.slug,
+            flow_slug=self.flow_slug,
             step_slug=self.work.step.slug,
             step_path=path,
             task_index=index,
             task_path=f"{path}[{index}]" if isinstance(self.work.step, MapStep) else path,
             attempt=self.tasks.attempt,
             idempotency_key=f"{self.run_id}:{path}:{index}",
+            iteration=self.frame.iteration,
             params=params_for_handler(self.work.step),
             log=self.context.log,
             resources=self.context.resources,

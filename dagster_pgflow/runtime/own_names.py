@@ -7,11 +7,11 @@ written once, with the names of the fragment, and receives those.
 from collections.abc import Mapping
 from typing import Any
 
-from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.model.step import HandledStep, StepBase
 from dagster_pgflow.names import NAMES_KEY
 
 
-def input_for_handler(step: Step, value: Any) -> Any:
+def input_for_handler(step: StepBase, value: Any) -> Any:
     """Return the input of a step with its dependencies under the names that the handler knows.
 
     Args:
@@ -28,10 +28,10 @@ def input_for_handler(step: Step, value: Any) -> Any:
     return {own.get(slug, slug): output for slug, output in value.items()}
 
 
-def params_for_handler(step: Step) -> dict[str, Any]:
+def params_for_handler(step: StepBase) -> dict[str, Any]:
     """Return the constants that the author of the step gave it."""
     return {key: value for key, value in _params(step).items() if key != NAMES_KEY}
 
 
-def _params(step: Step) -> Mapping[str, Any]:
+def _params(step: StepBase) -> Mapping[str, Any]:
     return step.params if isinstance(step, HandledStep) else {}

@@ -14,7 +14,8 @@ from typing import Any
 from dagster_pgflow.expressions.references import INPUT, references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import contains_maps, leaves
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.loops import Body, RepeatedStep
+from dagster_pgflow.model.step import MapStep, Step, StepBase, SubflowStep
 from dagster_pgflow.names import COLLECT_SUFFIX, OUTPUT_SUFFIX, dagster_name
 
 Flows = Mapping[str, Flow]
@@ -28,15 +29,32 @@ class Source:
         dep: The slug of the dependency.
         path: Where in the dependency, when that is a subflow: the slugs down to a final step.
         collected: Whether the value arrives as the batches of a map step.
+        way: The step of a loop's body that it is meant for, where the run need not go there.
     """
 
     dep: str
     path: tuple[str, ...] = ()
     collected: bool = False
+    way: str = ""
+
+    @property
+    def key(self) -> str:
+        """Tells the value from others of the same dependency."""
+        return key_of(self.dep, self.way)
+
+
+def key_of(dep: str, way: str = "") -> str:
+    """Return what a dependency is called among what a loop hands to its passes.
+
+    Args:
+        dep: The dependency.
+        way: The step that it is meant for, where the run need not go there.
+    """
+    return f"{dep}>{way}" if way else dep
 
 
 def sources_of(
-    steps: Mapping[str, Step], step: Step, flows: Flows, *, in_items: bool = False
+    steps: Mapping[str, Step], step: StepBase, flows: Flows, *, in_items: bool = False
 ) -> tuple[Source, ...]:
     """Return what a step receives, dependency by dependency.
 
@@ -49,9 +67,13 @@ def sources_of(
     """
     found: list[Source] = []
     for dep in dict.fromkeys(step.depends_on):
+        if dep not in steps:
+            continue  # It lies outside of the loop around the step.
         upstream = steps[dep]
         collected = isinstance(upstream, MapStep) and not in_items
         found += [Source(dep, path, collected) for path in output_paths(upstream, flows)]
+        if isinstance(step, RepeatedStep):
+            found += [Source(dep, way=way) for way in step.ways_from(upstream)]
     return tuple(found)
 
 
@@ -123,8 +145,10 @@ def shapes_output(step: SubflowStep, flows: Flows) -> bool:
     return mapped and not step.is_child_run
 
 
-def output_node(step: Step, flows: Flows) -> str:
+def output_node(step: StepBase, flows: Flows) -> str:
     """Return the name of the node whose outputs are those of a step."""
+    if isinstance(step, RepeatedStep):
+        return f"{step.slug}{OUTPUT_SUFFIX}"
     if isinstance(step, SubflowStep) and shapes_output(step, flows):
         return f"{step.slug}{OUTPUT_SUFFIX}"
     return dagster_name(step.slug)
@@ -144,8 +168,9 @@ def port_names(ports: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 
 def input_names(sources: Sequence[Source]) -> dict[Source, str]:
     """Return the name of the op input for each source."""
-    names = port_names([(source.dep, *source.path) for source in sources])
-    return {source: names[source.dep, *source.path] for source in sources}
+    ports = {source: (source.dep, *source.path, *filter(None, [source.way])) for source in sources}
+    names = port_names(list(ports.values()))
+    return {source: names[port] for source, port in ports.items()}
 
 
 def needs_gathering(
@@ -163,8 +188,9 @@ def needs_gathering(
     for the flow input, and runs for ever when an op collects one and waits for what a failure
     keeps behind another (see `compiler.passes.collect_apart`). A condition in CEL is answered
     once, where all that it may ask for is at hand, and not by every op that the flow begins with.
-    The same holds for an input that needs the flow input too, or the trace of a subflow that
-    failed. And where a flow runs once for each item of a list, nothing in it can be fanned in.
+    The same holds for an input that needs the flow input too, the trace of a subflow that failed,
+    or what a loop hands to its passes. And where a flow runs once for each item of a list, nothing
+    in it can be fanned in.
 
     Args:
         flow: The flow that the step belongs to.
@@ -175,6 +201,8 @@ def needs_gathering(
     """
     if in_items and len(sources) > 1:
         return True
+    if asks_for_pass(flow, step):
+        return True
     if step.expressions or (sources and mentions_flow_input(step)):
         return True
     if any(
@@ -183,6 +211,21 @@ def needs_gathering(
         return True
     collects = any(source.collected for source in sources)
     return collects and (len(sources) > 1 or contains_maps(flows[step.flow], flows))
+
+
+def asks_for_pass(flow: Flow, step: StepBase) -> bool:
+    """Say whether a step receives something from outside of the loop around it, or from its loop.
+
+    Args:
+        flow: The flow that the step belongs to, or the body of a loop.
+        step: The step.
+    """
+    if not isinstance(flow, Body):
+        return False
+    own = {inner.slug for inner in flow.steps}
+    return step.slug in (flow.deciding.back_to, flow.deciding.slug) or not own.issuperset(
+        step.depends_on
+    )
 
 
 def mentions_flow_input(step: SubflowStep) -> bool:

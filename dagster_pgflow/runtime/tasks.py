@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
 from dagster_pgflow.model.options import Effort
-from dagster_pgflow.model.step import MapStep, Step
+from dagster_pgflow.model.step import MapStep, StepBase
 from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.outcome import TaskReport, TaskStatus
 from dagster_pgflow.runtime.values import Skipped
@@ -43,7 +43,7 @@ class Tasks:
         errors: What went wrong, by index: in this attempt, or before it and for good.
     """
 
-    step: Step
+    step: StepBase
     path: tuple[str, ...]
     effort: Effort
     attempt: int

@@ -15,6 +15,7 @@ from dagster_pgflow.compiler.plan import (
     GraphNode,
     Node,
     OpNode,
+    PassNode,
     Plan,
     Surroundings,
     Wire,
@@ -85,15 +86,16 @@ def _behind_fan_outs(plan: Plan, senders: Mapping[str, str], flows: Flows) -> di
         found = frozenset[str]().union(*(behind[wire.node] for wire in _wires(node)))
         if node.name in senders:
             found |= {senders[node.name]}
-        if isinstance(node, GraphNode) and _fans_out_inside(node, flows):
+        if not isinstance(node, OpNode) and _fans_out_inside(node, flows):
             found |= {f"{node.name}: inside"}
         behind[node.name] = found
     return behind
 
 
-def _fans_out_inside(node: GraphNode, flows: Flows) -> bool:
+def _fans_out_inside(node: GraphNode | PassNode, flows: Flows) -> bool:
     # What runs for each item of a list has no fan-outs of its own.
-    return node.step.over is None and contains_maps(flows[node.step.flow], flows)
+    is_mapped = isinstance(node, GraphNode) and node.step.over is not None
+    return not is_mapped and contains_maps(flows[node.step.flow], flows)
 
 
 def _senders(plan: Plan) -> dict[str, str]:
@@ -103,7 +105,8 @@ def _senders(plan: Plan) -> dict[str, str]:
         if isinstance(node, OpNode):
             sent = node.inputs.get(BATCH_INPUT)
         else:
-            sent = node.input if node.step.over is not None else None
+            is_mapped = isinstance(node, GraphNode) and node.step.over is not None
+            sent = node.input if is_mapped else None
         if isinstance(sent, Wire):
             senders[node.name] = senders.get(sent.node, sent.node)
     return senders
@@ -115,7 +118,7 @@ def _collects(node: Node) -> Iterator[Wire]:
 
 def _wires(node: Node) -> Iterator[Wire]:
     feeds: Mapping[str, Feed] = (
-        {FLOW_INPUT: node.input} if isinstance(node, GraphNode) else node.inputs
+        node.inputs if isinstance(node, OpNode) else {FLOW_INPUT: node.input}
     )
     for feed in feeds.values():
         match feed:

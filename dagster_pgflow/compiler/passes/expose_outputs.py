@@ -9,13 +9,16 @@ from dataclasses import replace
 from dagster_pgflow.compiler.passes.collect_apart import collector
 from dagster_pgflow.compiler.plan import Node, Plan, Surroundings, Wire
 from dagster_pgflow.model.graph import leaves
+from dagster_pgflow.model.loops import Body
 from dagster_pgflow.model.step import MapStep
-from dagster_pgflow.names import RESULT_OUTPUT
+from dagster_pgflow.names import AGAIN_OUTPUT, DONE_OUTPUT, RESULT_OUTPUT, dagster_name
 from dagster_pgflow.runtime.sources import output_node, output_paths, port_names
 
 
 def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
     """Name the graph's outputs, when it is for use inside another one."""
+    if isinstance(plan.flow, Body):
+        return _with_ways_out_of_a_pass(plan, plan.flow)
     if not around.as_subflow:
         return plan
     collectors: list[Node] = []
@@ -35,3 +38,9 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
         nodes=(*plan.nodes, *collectors),
         outputs={names[path]: wire for path, wire in outputs.items()},
     )
+
+
+def _with_ways_out_of_a_pass(plan: Plan, body: Body) -> Plan:
+    """Let a pass lead to the next one, or out of its loop; Dagster skips what it does not."""
+    node = dagster_name(body.deciding.slug)
+    return replace(plan, outputs={name: Wire(node, name) for name in (AGAIN_OUTPUT, DONE_OUTPUT)})

@@ -8,7 +8,16 @@ subflow is fed without a helper.
 
 from dataclasses import replace
 
-from dagster_pgflow.compiler.plan import FanIn, GraphNode, Node, OpNode, Plan, Surroundings, Wire
+from dagster_pgflow.compiler.plan import (
+    FanIn,
+    GraphNode,
+    Node,
+    OpNode,
+    PassNode,
+    Plan,
+    Surroundings,
+    Wire,
+)
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
@@ -27,6 +36,8 @@ def gather_subflow_inputs(plan: Plan, around: Surroundings) -> Plan:
     for node in plan.nodes:
         if isinstance(node, OpNode):
             nodes += _fed_by_items(node, around) if _runs_over_list(node) else [node]
+        elif isinstance(node, PassNode):
+            nodes.append(node)
         elif node.step.over is not None:
             helper = replace(
                 _helper(node),

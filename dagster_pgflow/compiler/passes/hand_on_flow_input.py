@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, Plan, Surroundings
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.loops import StepToRun, whole_of
+from dagster_pgflow.model.step import HandledStep, MapStep, SubflowStep
 from dagster_pgflow.names import BATCH_INPUT, FLOW_INPUT
-from dagster_pgflow.runtime.sources import mentions_flow_input
+from dagster_pgflow.runtime.sources import asks_for_pass, mentions_flow_input
 
 
 def hand_on_flow_input(plan: Plan, around: Surroundings) -> Plan:
@@ -27,6 +28,7 @@ def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
         _handler_asks(plan, node, around)
         or any(map(_condition_asks, _answers_for(node, around)))
         or _mapping_asks(node)
+        or _loop_asks(plan, node, around)
     )
     if not asks:
         return node
@@ -37,14 +39,15 @@ def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
     step = node.step
     if node.role != "step" or not isinstance(step, HandledStep) or not step.needs_handler:
         return False
-    handler = around.handlers.find(plan.flow.slug, step.slug, step.handler)
+    handler = around.handlers.find(whole_of(plan.flow).slug, step.slug, step.handler)
     return handler is not None and handler.wants_context
 
 
-def _answers_for(node: OpNode, around: Surroundings) -> Iterable[Step]:
+def _answers_for(node: OpNode, around: Surroundings) -> Iterable[StepToRun]:
     """Return the steps whose conditions an op looks at."""
     is_fed = (isinstance(node.step, MapStep) and not around.in_items) or _is_fed_by_items(node)
-    is_own = node.role == "gather" or (node.role == "step" and not is_fed)
+    gathers = node.role in ("gather", "items", "fan_out", "begin")
+    is_own = gathers or (node.role == "step" and not is_fed)
     return (node.step, *node.feeds) if is_own else node.feeds
 
 
@@ -59,6 +62,11 @@ def _is_fed_by_items(node: OpNode) -> bool:
     return node.role == "step" and BATCH_INPUT in node.inputs
 
 
-def _condition_asks(step: Step) -> bool:
+def _loop_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
+    """Say whether an op receives something that its loop hands to each pass."""
+    return node.step in _answers_for(node, around) and asks_for_pass(plan.flow, node.step)
+
+
+def _condition_asks(step: StepToRun) -> bool:
     asked = [*step.expressions.values(), *step.decisions.values()]
     return any("flow_input" in expression(text).roots for text in asked)

@@ -3,7 +3,7 @@
 A subflow whose output is listed, mapped or checked has a helper op behind it, which does that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.compiler.plan import (
     FanIn,
@@ -12,18 +12,25 @@ from dagster_pgflow.compiler.plan import (
     GraphNode,
     Node,
     OpNode,
+    PassNode,
     Plan,
     Surroundings,
     Wire,
 )
 from dagster_pgflow.model.graph import by_slug, in_order
+from dagster_pgflow.model.loops import RepeatedStep, StepToRun
 from dagster_pgflow.model.step import Step, SubflowStep
 from dagster_pgflow.names import (
+    AGAIN_OUTPUT,
+    DONE_OUTPUT,
     FAN_OUT_SUFFIX,
     FLOW_INPUT,
+    INPUT_SUFFIX,
     ITEMS_INPUT,
+    PASSES_INPUT,
     RESULT_OUTPUT,
     dagster_name,
+    pass_node,
     way_output,
 )
 from dagster_pgflow.runtime.sources import (
@@ -43,6 +50,9 @@ def place_steps(plan: Plan, around: Surroundings) -> Plan:
     steps = by_slug(plan.flow)
     nodes: list[Node] = []
     for step in in_order(plan.flow):
+        if isinstance(step, RepeatedStep):
+            nodes += _passes(step, steps, around)
+            continue
         nodes.append(_node(step, steps, around))
         if isinstance(step, SubflowStep) and shapes_output(step, around.flows):
             nodes.append(_output_node(step, around))
@@ -58,6 +68,25 @@ def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
     names = input_names(sources)
     inputs: dict[str, Feed] = {names[source]: wire for source, wire in wires.items()}
     return OpNode(name, "step", step, sources, inputs or {FLOW_INPUT: FromFlowInput()})
+
+
+def _passes(step: RepeatedStep, steps: Mapping[str, Step], around: Surroundings) -> Iterator[Node]:
+    """Yield the nodes of a loop: what it begins with, each pass, and the end of the last one."""
+    sources = sources_of(steps, step, around.flows)
+    names = input_names(sources)
+    wires: dict[str, Feed] = {
+        names[source]: _wire(source, steps[source.dep], step, around) for source in sources
+    }
+    fed = Wire(f"{step.slug}{INPUT_SUFFIX}", RESULT_OUTPUT)
+    yield OpNode(fed.node, "begin", step, sources, wires | {FLOW_INPUT: FromFlowInput()})
+    ends: list[Wire] = []
+    for number in range(1, step.loop.max_iterations + 1):
+        one = PassNode(pass_node(step.slug, number), step, fed)
+        yield one
+        fed = Wire(one.name, AGAIN_OUTPUT)
+        ends.append(Wire(one.name, DONE_OUTPUT))
+    inputs: dict[str, Feed] = {PASSES_INPUT: FanIn(tuple(ends))}
+    yield OpNode(output_node(step, around.flows), "end", step, (), inputs)
 
 
 def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
@@ -79,10 +108,11 @@ def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:
     return OpNode(output_node(step, around.flows), "output", step, sources, wires)
 
 
-def _wire(source: Source, upstream: Step, step: Step, around: Surroundings) -> Wire:
+def _wire(source: Source, upstream: Step, step: StepToRun, around: Surroundings) -> Wire:
     name = output_node(upstream, around.flows)
-    if step.slug in upstream.targets:
-        return Wire(name, way_output(step.slug))
+    target = source.way or step.slug
+    if target in upstream.targets:
+        return Wire(name, way_output(target))
     paths = output_paths(upstream, around.flows)
     if paths == [()]:
         return Wire(name, RESULT_OUTPUT, source.collected)

@@ -1,0 +1,172 @@
+"""Flows as they run: the body of each loop is a flow of its own, which runs pass after pass.
+
+As it is written, a loop is a step at the end of what it repeats. To run, a flow is taken apart:
+the body becomes a `Body`, and in its place stands a `RepeatedStep`, which depends on whatever the
+body needs from outside.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from graphlib import CycleError
+from typing import Literal, cast
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import body_of, by_slug, in_order
+from dagster_pgflow.model.step import LoopStep, Step, StepBase
+
+
+class RepeatedStep(StepBase):
+    """A loop in the flow around it, where its body stands for it.
+
+    Attributes:
+        loop: The loop as it is written.
+        flow: What its body is called among the flows.
+        body: The steps of the body.
+    """
+
+    type: Literal["loop"] = "loop"
+    loop: LoopStep
+    flow: str
+    body: tuple[str, ...]
+
+    def ways_from(self, step: StepBase) -> tuple[str, ...]:
+        """Return the steps of the body that the run need not go on with behind a step outside."""
+        return tuple(slug for slug in step.targets if slug in self.body)
+
+    @property
+    def inner_flow(self) -> str:
+        """Its body."""
+        return self.flow
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Those of the loop."""
+        return self.loop.targets
+
+
+StepToRun = Step | RepeatedStep
+
+
+class Part(Flow):
+    """A flow with loops as it runs, or the body of one of them.
+
+    Attributes:
+        whole: The flow as it is written.
+    """
+
+    whole: Flow
+
+
+class Body(Part):
+    """What a loop repeats: its steps, some of which depend on steps outside.
+
+    Attributes:
+        deciding: The loop: the last step, which decides after each pass.
+    """
+
+    deciding: LoopStep
+
+
+class FlowsToRun(Mapping[str, Flow]):
+    """Flows as they run, and the bodies of their loops, each when it is asked for.
+
+    Args:
+        flows: The flows as they are written, by slug.
+    """
+
+    def __init__(self, flows: Mapping[str, Flow]) -> None:
+        self._flows = flows
+        self._parts: dict[str, Flow] = {}
+
+    def __getitem__(self, name: str) -> Flow:
+        if name not in self._parts:
+            flow = self._flows[name.partition(".")[0]]
+            self._parts.update(taken_apart(flow))
+        return self._parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._flows)
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+
+def whole_of(flow: Flow) -> Flow:
+    """Return a flow as it is written, of which something may be a part."""
+    return flow.whole if isinstance(flow, Part) else flow
+
+
+def taken_apart(flow: Flow) -> dict[str, Flow]:
+    """Return a flow as it runs under its slug, and the bodies of its loops under theirs."""
+    if not any(isinstance(step, LoopStep) for step in flow.steps):
+        return {flow.slug: flow}
+    try:
+        return {part.slug: part for part in _Parts(flow).all()}
+    except CycleError:
+        # Such a flow has a job too, which says what is wrong and fails.
+        return {flow.slug: flow}
+
+
+class _Parts:
+    """Takes one flow apart."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._steps = by_slug(flow)
+
+    @cached_property
+    def _bodies(self) -> Mapping[str, tuple[str, ...]]:
+        """The steps of each loop's body, the largest first, so that outer loops come first."""
+        loops = [step for step in self._steps.values() if isinstance(step, LoopStep)]
+        found = {loop.slug: body_of(self._steps, loop) for loop in loops}
+        return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+    def all(self) -> Iterator[Flow]:
+        """Yield the flow and its bodies, as they run."""
+        fields = {name: getattr(self._flow, name) for name in Flow.model_fields}
+        yield Part.model_construct(**fields | {"steps": self._within(None), "whole": self._flow})
+        for slug in self._bodies:
+            loop = self._steps[slug]
+            assert isinstance(loop, LoopStep)  # noqa: S101
+            yield Body.model_construct(
+                slug=f"{self._flow.slug}.{slug}",
+                description=loop.description,
+                options=self._flow.options,
+                steps=cast("tuple[Step, ...]", self._within(slug)),
+                deciding=loop,
+                whole=self._flow,
+            )
+
+    def _within(self, around: str | None) -> tuple[StepToRun, ...]:
+        """Return the steps of the flow, or of a body, with each loop inside as one step."""
+        own = self._steps if around is None else self._bodies[around]
+        inner = self._loops_within(around)
+        hidden = {slug for loop in inner for slug in self._bodies[loop]}
+        kept = [self._steps[slug] for slug in own if slug not in hidden]
+        steps: list[StepToRun] = [*kept, *(self._repeated(slug) for slug in inner)]
+        # Passes look for what stands before a step, so the order is that of the dependencies.
+        together = Flow.model_construct(slug=self._flow.slug, steps=cast("tuple[Step, ...]", steps))
+        return in_order(together)
+
+    def _loops_within(self, around: str | None) -> list[str]:
+        """Return the loops that lie in a body, or in the flow, and in no other loop there."""
+        own = set(self._steps if around is None else self._bodies[around])
+        found: list[str] = []
+        for slug, body in self._bodies.items():
+            is_inside = slug != around and own.issuperset(body)
+            if is_inside and not any(slug in self._bodies[outer] for outer in found):
+                found.append(slug)
+        return found
+
+    def _repeated(self, slug: str) -> RepeatedStep:
+        loop, body = self._steps[slug], self._bodies[slug]
+        assert isinstance(loop, LoopStep)  # noqa: S101
+        deps = dict.fromkeys(dep for inner in body for dep in self._steps[inner].depends_on)
+        return RepeatedStep.model_construct(
+            slug=slug,
+            description=loop.description,
+            depends_on=tuple(dep for dep in deps if dep not in body),
+            loop=loop,
+            flow=f"{self._flow.slug}.{slug}",
+            body=body,
+        )
