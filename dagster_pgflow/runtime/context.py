@@ -20,11 +20,11 @@ class StepContext:
         attempt: Which try this is, from 1.
         idempotency_key: The same text for every try of this task, and for no other task: hand
             it to outside systems that should do a thing once.
-        iteration: Which pass of the innermost loop around the step this is, from 1; 0 outside of
-            loops.
         params: The constants that the definition gives the step.
         log: A logger whose lines show in the Dagster UI.
         resources: The Dagster resources of the code location.
+        iteration: Which pass of the innermost loop around the step this is, from 1; 0 outside of
+            loops.
     """
 
     flow_input: Any
@@ -36,7 +36,7 @@ class StepContext:
     task_path: str
     attempt: int
     idempotency_key: str
-    iteration: int
     params: dict[str, Any]
     log: logging.Logger
     resources: Any
+    iteration: int = 0

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dagster_pgflow.model.step import LoopStep, MapStep, StepBase
+from dagster_pgflow.model.step import LoopStep, StepBase
 from dagster_pgflow.names import PASS_END_KEY, PASS_KEY
 from dagster_pgflow.runtime.decisions import Choice
 from dagster_pgflow.runtime.values import Skipped, from_wire
@@ -68,11 +68,7 @@ class Pass:
         """
         if step.slug != loop.back_to or not self.before or isinstance(given, Skipped):
             return given
-        if step.depends_on:
-            return {**given, **self.before}
-        # A map at the root of a flow goes on with the list that the loop returned.
-        is_map = isinstance(step, MapStep)
-        return self.before.get(loop.slug, given) if is_map else dict(self.before)
+        return {**given, **self.before} if step.depends_on else dict(self.before)
 
 
 @dataclass(frozen=True)

@@ -142,15 +142,16 @@ def test_every_pass_receives_what_comes_from_outside() -> None:
 def test_maps_subflows_and_branches_may_be_repeated() -> None:
     flow = (
         Flow("f")
-        .map("grow", "grow")
+        .step("list", "latest")
+        .map("grow", "grow", depends_on="list")
         .subflow("sub", "child", depends_on="grow", input={"list": "$nodes.grow"})
         .branch("route", rules=[("output.sum > 9", "big")], default_path="small", depends_on="sub")
         .step("big", "echo", depends_on="route")
-        .step("small", "list", depends_on="route")
+        .step("small", "echo", depends_on="route")
         .loop(
             "again",
             handler="next",
-            back_to="grow",
+            back_to="list",
             condition="size(output) < 4",
             max_iterations=5,
             depends_on=["big", "small", "grow"],
@@ -168,7 +169,7 @@ def test_maps_subflows_and_branches_may_be_repeated() -> None:
         "pick": lambda given: given["list"],
         "double": lambda element: element * 2,
         "sum": lambda given: sum(given["double"]),
-        "list": lambda given: given,
+        "latest": lambda given: given["again"] if "again" in given else given,
         "next": lambda given: [*given["grow"], 0],
     }
     result = run(flow, [1, 2], others=[child], handlers=handlers)
