@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from dagster_pgflow.version import __version__
 
 if TYPE_CHECKING:
+    from dagster_pgflow.dsl.workflow.writing import write_workflow
+    from dagster_pgflow.dsl.workflow_json import read_workflow
     from dagster_pgflow.errors import NonRetryable, PgflowError, RetryAfter
     from dagster_pgflow.io_manager import PgflowIOManager
     from dagster_pgflow.load_defs import build_definitions, build_repository
@@ -42,6 +44,8 @@ __all__ = [
     "database_url",
     "flow_run_request",
     "handler",
+    "read_workflow",
+    "write_workflow",
 ]
 
 _HOMES = {
@@ -61,6 +65,8 @@ _HOMES = {
     "database_url": "settings",
     "flow_run_request": "triggers.run_request",
     "handler": "runtime.handlers",
+    "read_workflow": "dsl.workflow_json",
+    "write_workflow": "dsl.workflow.writing",
 }
 
 

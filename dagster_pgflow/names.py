@@ -7,6 +7,7 @@ mangled one, which keeps the mapping one to one. The true slug is always in a ta
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,6 +16,7 @@ SLUG_RULE: Final = (
     'and is not the reserved word "run"'
 )
 _SLUG: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
+_LONGEST: Final = 128
 
 TAG_FLOW: Final = "dagster-pgflow/flow"
 TAG_STEP: Final = "dagster-pgflow/step"
@@ -77,6 +79,21 @@ _RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _JOBS | _OWN_INP
 def is_valid_slug(text: object) -> bool:
     """Say whether a value is a slug; the SQL function `pgflow.is_valid_slug` agrees."""
     return isinstance(text, str) and text != "run" and _SLUG.fullmatch(text) is not None
+
+
+def slugified(text: str) -> str:
+    """Return a slug that reads like a text: the text itself when it is one; empty if there is none.
+
+    >>> slugified("Café 24/7"), slugified("2nd try"), slugified("order"), slugified("?!")
+    ('cafe_24_7', '_2nd_try', 'order', '')
+    """
+    if is_valid_slug(text):
+        return text
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:_LONGEST]
+    if slug[:1].isdigit():
+        slug = f"_{slug}"[:_LONGEST]
+    return "run_" if slug == "run" else slug
 
 
 def dagster_name(slug: str) -> str:

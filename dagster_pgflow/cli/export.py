@@ -9,7 +9,8 @@ import click
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.dsl.flow_text import TextFormat, flow_text
+from dagster_pgflow.dsl.flow_text import TextFormat, document_text, flow_text
+from dagster_pgflow.dsl.workflow.writing import write_workflow
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SubflowStep
@@ -35,6 +36,7 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
     "export order -o order.json",
     "export order --version 3",
     "export order --with-subflows -o order.yaml",
+    "export order --workflow -o order.json",
 )
 @click.argument("slug")
 @click.option(
@@ -45,6 +47,7 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
 )
 @click.option("--version", type=click.IntRange(1), help="One of its versions, not the newest.")
 @click.option("--with-subflows", is_flag=True, help="And all flows that it contains.")
+@click.option("--workflow", is_flag=True, help="As a workflow document: nodes and edges.")
 @click.option(
     "--output",
     "-o",
@@ -61,16 +64,24 @@ def command(
     file: Path | None,
     *,
     with_subflows: bool,
+    workflow: bool,
 ) -> None:
     """Write a stored flow as a file that `load` takes back.
 
-    Nothing is lost on the way: loading the file where the flow came from changes nothing.
+    Nothing is lost on the way: loading the file where the flow came from changes nothing. With
+    --workflow, a flow that has what workflow documents cannot say is refused.
     """
     if version is not None and with_subflows:
         raise click.UsageError("A version belongs to one flow; leave out --with-subflows.")
+    if workflow and with_subflows:
+        raise click.UsageError("Workflow documents have no subflows; leave out --with-subflows.")
     with opened_store() as database:
         flows = _tree(database, slug) if with_subflows else [_flow(database, slug, version)]
-    text = flow_text(flows, text_format or FORMATS[file.suffix.lower() if file else ".yaml"])
+    language = text_format or FORMATS[file.suffix.lower() if file else ".yaml"]
+    if workflow:
+        text = document_text([write_workflow(flow) for flow in flows], language)
+    else:
+        text = flow_text(flows, language)
     if file is None:
         click.echo(text, nl=False)
         return

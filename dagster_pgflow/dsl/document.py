@@ -8,6 +8,7 @@ from typing import Any
 from dagster_pgflow.dsl.plain_text import read_json, read_yaml
 from dagster_pgflow.dsl.python_file import flows_of_python_file
 from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.workflow_json import is_workflow, read_workflow
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.salvage import flow_of_document
@@ -33,8 +34,9 @@ class FlowFile:
 def read_flow_file(path: Path) -> FlowFile:
     """Read the flows of a file.
 
-    A JSON or YAML file holds one flow, a list of flows, or (YAML) several documents. A Python
-    file is run, as `python <file>` would, and gives every `Flow` that has a name at its top.
+    A JSON or YAML file holds one flow, a list of flows, or (YAML) several documents. What has nodes
+    and edges in place of steps is a workflow document; without a name it is called as the file. A
+    Python file is run, as `python <file>` would, and gives every `Flow` that has a name at its top.
 
     Args:
         path: A file whose name ends in one of `SUFFIXES`.
@@ -54,7 +56,7 @@ def read_flow_file(path: Path) -> FlowFile:
         documents = [read_json(text)] if suffix == ".json" else read_yaml(text)
     except Unreadable as reason:
         return _unreadable(path, reason)
-    return _flows_in(path, documents)
+    return _flows_in(path, documents, name=path.stem)
 
 
 def read_flow_text(text: str, name: str) -> FlowFile:
@@ -101,19 +103,23 @@ def read_text(path: Path) -> str:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _flows_in(path: Path, documents: list[Any]) -> FlowFile:
+def _flows_in(path: Path, documents: list[Any], name: str | None = None) -> FlowFile:
     flows: list[Flow] = []
     problems: list[Problem] = []
     entries = list(_entries(documents))
     for place, entry in entries:
         try:
-            flows.append(flow_of_document(entry))
+            flows.append(_flow_in(entry, name if len(entries) == 1 else None))
         except InvalidFlow as invalid:
             problems += [_placed(problem, place) for problem in invalid.problems]
     if not entries:
         message = "The file holds no flow; write an object with at least a slug."
         problems.append(Problem("no-flows", "$", message))
     return FlowFile(path, tuple(flows), tuple(problems))
+
+
+def _flow_in(entry: Any, name: str | None) -> Flow:
+    return read_workflow(entry, slug=name) if is_workflow(entry) else flow_of_document(entry)
 
 
 def _entries(documents: list[Any]) -> Iterator[tuple[str, Any]]:

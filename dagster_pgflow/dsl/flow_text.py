@@ -21,10 +21,19 @@ def flow_text(flows: Sequence[Flow], text_format: TextFormat) -> str:
         flows: At least one; what they hold is JSON.
         text_format: The language of the text.
     """
-    documents = [_with_types_first(flow.to_json()) for flow in flows]
+    return document_text([_with_types_first(flow.to_json()) for flow in flows], text_format)
+
+
+def document_text(documents: Sequence[dict[str, Any]], text_format: TextFormat) -> str:
+    """Return documents as text that ends in a line break.
+
+    Args:
+        documents: At least one; what they hold is JSON.
+        text_format: The language of the text.
+    """
     match text_format:
         case "json":
-            whole = documents[0] if len(documents) == 1 else documents
+            whole = documents[0] if len(documents) == 1 else [*documents]
             return f"{json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False)}\n"
         case "yaml":
             return yaml.dump_all(

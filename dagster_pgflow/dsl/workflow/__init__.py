@@ -1,0 +1,1 @@
+"""Workflow documents: nodes and edges, which become the one `Flow`, and flows that become them."""

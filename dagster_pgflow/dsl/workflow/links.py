@@ -1,0 +1,132 @@
+"""Which node waits for which, from edges and from what branches and loops name; and its shape."""
+
+from collections.abc import Mapping, Sequence
+
+from dagster_pgflow.dsl.workflow.parts import PlacedEdge, PlacedNode, Problems
+from dagster_pgflow.dsl.workflow.ways import Ways, WrittenLoop
+
+Deps = dict[str, dict[str, str]]
+"""For each node those that it waits for, and where that is written."""
+
+
+def links_of(
+    nodes: Mapping[str, PlacedNode],
+    edges: Sequence[PlacedEdge],
+    ways: Mapping[str, Ways],
+    problems: Problems,
+) -> Deps:
+    """Return what each node waits for; an edge from a loop back to its first node is nothing.
+
+    Args:
+        nodes: The nodes.
+        edges: The edges between them.
+        ways: Where the run goes on behind each node.
+        problems: Where to note what is wrong.
+    """
+    deps: Deps = {id: {} for id in nodes}
+    for edge in edges:
+        before, behind = edge.shape.from_, edge.shape.to
+        way = ways[before]
+        if isinstance(way, WrittenLoop) and way.back_to == behind:
+            continue
+        if before == behind:
+            _leads_to_itself(before, edge.place, problems)
+        else:
+            deps[behind].setdefault(before, edge.place)
+    for id, way in ways.items():
+        for behind, place in ({} if way is None else way.targets).items():
+            if behind == id:
+                _leads_to_itself(id, place, problems)
+            else:
+                deps[behind].setdefault(id, place)
+    _judge_ends(nodes, deps, problems)
+    _cut_cycles(deps, ways, problems)
+    return deps
+
+
+def _leads_to_itself(id: str, place: str, problems: Problems) -> None:
+    if not any(found.path.startswith(place) for found in problems.found):
+        message = f'"{id}" leads to itself; only a loop goes back, to its loop_back_to.'
+        problems.note("leads-to-itself", place, message)
+
+
+def _judge_ends(nodes: Mapping[str, PlacedNode], deps: Deps, problems: Problems) -> None:
+    """Note that nothing begins or ends, and what cannot be reached."""
+    if not nodes:
+        return
+    entries = [id for id, before in deps.items() if not before]
+    awaited = {id for before in deps.values() for id in before}
+    if len(awaited) == len(nodes):
+        message = "Every node leads to another one, so that the workflow never ends; remove edges."
+        problems.note("no-terminal", "edges", message)
+    if not entries:
+        message = "Every node waits for another one, so that nothing can begin; remove edges."
+        problems.note("no-entry", "edges", message)
+        return
+    after = followers(deps)
+    reached: set[str] = set()
+    waiting = entries
+    while waiting:
+        id = waiting.pop()
+        if id not in reached:
+            reached.add(id)
+            waiting += after[id]
+    for id, node in nodes.items():
+        if id not in reached:
+            message = (
+                f'Node "{id}" can never run: no way leads to it from a node where the workflow'
+                " begins; add an edge, or remove the node."
+            )
+            problems.note("unreachable-node", node.place, message)
+
+
+def followers(deps: Deps) -> dict[str, list[str]]:
+    """Return for each node those that wait for it."""
+    after: dict[str, list[str]] = {id: [] for id in deps}
+    for id, before in deps.items():
+        for dep in before:
+            after[dep].append(id)
+    return after
+
+
+def _cut_cycles(deps: Deps, ways: Mapping[str, Ways], problems: Problems) -> None:
+    """Note each edge that closes a cycle, and take it out."""
+    after = followers(deps)
+    done: set[str] = set()
+    # First from where the workflow begins, so that the edge that goes back is the one told.
+    begins = sorted(deps, key=lambda id: bool(deps[id]))
+    for begin in begins:
+        if begin in done:
+            continue
+        path = {begin: iter(after[begin])}
+        while path:
+            id, rest = next(reversed(path.items()))
+            behind = next(rest, None)
+            if behind is None:
+                path.popitem()
+                done.add(id)
+            elif behind in path:
+                _cut(id, behind, list(path), deps, ways, problems)
+            elif behind not in done:
+                path[behind] = iter(after[behind])
+
+
+def _cut(
+    id: str,
+    behind: str,
+    path: Sequence[str],
+    deps: Deps,
+    ways: Mapping[str, Ways],
+    problems: Problems,
+) -> None:
+    place = deps[behind].pop(id)
+    cycle = [*path[path.index(behind) :], behind]
+    problems.torn.update(cycle)
+    way = ways[id]
+    if isinstance(way, WrittenLoop) and way.back_to is None:
+        return  # Where it goes back to could not be read; here, most likely.
+    message = (
+        f"Nodes wait for each other: {' -> '.join(cycle)}; only a loop goes back. Remove the edge,"
+        " or name a node in the loop_back_to of a loop."
+    )
+    problems.note("cycle", place, message)

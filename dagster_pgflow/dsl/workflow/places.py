@@ -1,0 +1,73 @@
+"""What the rules say about a flow, told in the places of the document that it comes from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from dagster_pgflow.dsl.workflow.parts import Problems
+from dagster_pgflow.dsl.workflow.steps import PlacedStep
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.validate import validate
+
+TOLD: Final = frozenset(
+    {"invalid-slug", "duplicate-step", "unknown-dependency", "self-dependency", "dependency-cycle"}
+)
+"""What the document was checked for before, in its own words."""
+
+CONTENT: Final = ("rules[", "condition", "max_iterations", "params", "handler", "options")
+"""The fields that mean what they say, however the step hangs together with others."""
+
+FLOW_PLACES: Final[Mapping[str, str]] = {
+    "slug": "metadata.name",
+    "description": "metadata.description",
+    "tags": "metadata.tags",
+    "steps": "nodes",
+}
+
+
+def problems_of_flow(
+    flow: Flow, steps: Sequence[PlacedStep], problems: Problems
+) -> Iterator[Problem]:
+    """Yield what is wrong with the flow of a document, and where that stands in the document.
+
+    Args:
+        flow: The flow, as far as it could be read.
+        steps: Its steps.
+        problems: What is known to be wrong; what follows from that is left out.
+    """
+    by_slug = {placed.step.slug: placed for placed in steps}
+    for problem in validate(flow):
+        slug, field = _split(problem.path, by_slug)
+        placed = by_slug.get(slug)
+        is_torn = slug in problems.torn and not field.startswith(CONTENT)
+        if problem.code in TOLD or is_torn or (field.endswith("].then") and slug in problems.torn):
+            continue
+        path = FLOW_PLACES.get(problem.path, problem.path)
+        if placed is not None:
+            path = _place_of(placed, field)
+        yield Problem(problem.code, path, problem.message)
+
+
+def _split(path: str, by_slug: Mapping[str, PlacedStep]) -> tuple[str, str]:
+    """Return the step that a path leads to, and the rest of the path."""
+    root, _, inside = path.partition(".")
+    if root != "steps":
+        return "", path
+    slug, _, field = inside.partition(".")
+    if slug in by_slug:
+        return slug, field
+    # An id that is no slug may have dots of its own.
+    for longer in by_slug:
+        if inside == longer or inside.startswith(f"{longer}."):
+            return longer, inside[len(longer) + 1 :]
+    return "", path
+
+
+def _place_of(placed: PlacedStep, field: str) -> str:
+    """Return where a field of a step stands: by the longest beginning whose place is known."""
+    ends = [len(field), *(at for at in range(len(field) - 1, 0, -1) if field[at] in ".[")]
+    for end in ends:
+        place = placed.places.get(field[:end])
+        if place is not None:
+            return place + field[end:]
+    return placed.place

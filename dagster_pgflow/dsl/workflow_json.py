@@ -1,0 +1,110 @@
+"""Workflow documents become flows: nodes and edges in JSON or YAML, checked as a whole.
+
+All that is wrong with a document is told at once and where it stands in the document, whether the
+document has not the shape of one, its nodes hang together badly, or the flow that it describes is
+not sound.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from dagster_pgflow.dsl.plain_text import read_json, read_yaml
+from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.workflow.links import links_of
+from dagster_pgflow.dsl.workflow.parts import Parts, PlacedEdge, Problems, parts_of, shown
+from dagster_pgflow.dsl.workflow.places import problems_of_flow
+from dagster_pgflow.dsl.workflow.shape import Metadata
+from dagster_pgflow.dsl.workflow.steps import step_of
+from dagster_pgflow.dsl.workflow.tags import tags_of
+from dagster_pgflow.dsl.workflow.ways import Ways, ways_of
+from dagster_pgflow.dsl.workflow.work import DEFAULT_BASE_DELAY
+from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import FlowOptions
+from dagster_pgflow.names import slugified
+
+KIND: Final = "Workflow document"
+STAND_IN: Final = "workflow"
+OPTIONS: Final = FlowOptions(base_delay=DEFAULT_BASE_DELAY)
+"""What holds for the nodes of a document that do not say otherwise."""
+
+
+def is_workflow(document: Any) -> bool:
+    """Say whether a document is meant to be a workflow, by its shape, and not a flow."""
+    if not isinstance(document, dict) or "steps" in document or "slug" in document:
+        return False
+    return "nodes" in document or "edges" in document
+
+
+def read_workflow(document: str | Mapping[str, Any], *, slug: str | None = None) -> Flow:
+    """Return the flow that a workflow document describes.
+
+    Args:
+        document: JSON or YAML, or the object that it stands for: `nodes`, `edges`, `metadata`.
+        slug: The flow's slug, if the document has no name.
+
+    Raises:
+        InvalidFlow: With all that is wrong, each with its place in the document.
+    """
+    if isinstance(document, str):
+        document = _object_in(document, slug)
+    if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
+        message = f"A workflow is an object with nodes and edges; got {shown(document)}."
+        raise InvalidFlow(slug or "?", [Problem("not-an-object", "$", message)], KIND)
+    problems = Problems()
+    flow = _read(document, slug, problems)
+    if problems.found:
+        raise InvalidFlow(flow.slug, tuple(dict.fromkeys(problems.found)), KIND)
+    return flow
+
+
+def _object_in(text: str, slug: str | None) -> Any:
+    try:
+        if text.lstrip()[:1] in ("{", "["):
+            return read_json(text)
+        documents = read_yaml(text)
+    except Unreadable as reason:
+        problem = Problem("unreadable-text", reason.place, str(reason))
+        raise InvalidFlow(slug or "?", [problem], KIND) from None
+    return documents[0] if len(documents) == 1 else documents
+
+
+def _read(document: Mapping[str, Any], slug: str | None, problems: Problems) -> Flow:
+    parts = parts_of(document, problems)
+    ways = _ways(parts, problems)
+    deps = links_of(parts.nodes, parts.edges, ways, problems)
+    steps = [step_of(node, ways[id], deps[id], problems) for id, node in parts.nodes.items()]
+    flow = Flow(
+        slug=_slug(parts.metadata, slug, problems),
+        description=parts.metadata.description,
+        options=OPTIONS,
+        tags=tags_of(parts.metadata, problems),
+        steps=tuple(placed.step for placed in steps),
+    )
+    problems.found += list(problems_of_flow(flow, steps, problems))
+    return flow
+
+
+def _ways(parts: Parts, problems: Problems) -> dict[str, Ways]:
+    leaving: dict[str, list[PlacedEdge]] = {id: [] for id in parts.nodes}
+    for edge in parts.edges:
+        if edge.shape.from_ != edge.shape.to:
+            leaving[edge.shape.from_].append(edge)
+    return {
+        id: ways_of(node, leaving[id], parts.nodes, problems) for id, node in parts.nodes.items()
+    }
+
+
+def _slug(metadata: Metadata, given: str | None, problems: Problems) -> str:
+    if metadata.name is not None:
+        slug = slugified(metadata.name)
+        if slug:
+            return slug
+        message = f"{shown(metadata.name)} has no letter or digit; a flow needs a name with some."
+        problems.note("no-name", "metadata.name", message)
+        return STAND_IN
+    slug = slugified(given or "")
+    if slug:
+        return slug
+    problems.note("no-name", "metadata.name", "The workflow has no name; add it.")
+    return STAND_IN
