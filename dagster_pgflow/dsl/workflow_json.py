@@ -5,6 +5,7 @@ document has not the shape of one, its nodes hang together badly, or the flow th
 not sound.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ KIND: Final = "Workflow document"
 STAND_IN: Final = "workflow"
 OPTIONS: Final = FlowOptions(base_delay=DEFAULT_BASE_DELAY)
 """What holds for the nodes of a document that do not say otherwise."""
+
+_NUMBERED: Final = re.compile(r"(nodes|edges)\[(\d+)\]")
 
 
 def is_workflow(document: Any) -> bool:
@@ -54,8 +57,17 @@ def read_workflow(document: str | Mapping[str, Any], *, slug: str | None = None)
     problems = Problems()
     flow = _read(document, slug, problems)
     if problems.found:
-        raise InvalidFlow(flow.slug, tuple(dict.fromkeys(problems.found)), KIND)
+        found = sorted(dict.fromkeys(problems.found), key=_position)
+        raise InvalidFlow(flow.slug, found, KIND)
     return flow
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    """Return where in a document a problem stands, roughly: its nodes, then its edges."""
+    found = _NUMBERED.match(problem.path)
+    if found is None:
+        return 0, 0
+    return ("nodes", "edges").index(found[1]) + 1, int(found[2])
 
 
 def _object_in(text: str, slug: str | None) -> Any:

@@ -106,27 +106,22 @@ def _cut_cycles(deps: Deps, ways: Mapping[str, Ways], problems: Problems) -> Non
                 path.popitem()
                 done.add(id)
             elif behind in path:
-                _cut(id, behind, list(path), deps, ways, problems)
+                way = ways[id]
+                # Where a loop goes back to could not be read; here, most likely.
+                is_told = isinstance(way, WrittenLoop) and way.back_to is None
+                _cut(deps, [*path][[*path].index(behind) :], problems, is_told=is_told)
             elif behind not in done:
                 path[behind] = iter(after[behind])
 
 
-def _cut(
-    id: str,
-    behind: str,
-    path: Sequence[str],
-    deps: Deps,
-    ways: Mapping[str, Ways],
-    problems: Problems,
-) -> None:
-    place = deps[behind].pop(id)
-    cycle = [*path[path.index(behind) :], behind]
+def _cut(deps: Deps, cycle: Sequence[str], problems: Problems, *, is_told: bool) -> None:
+    """Take out the edge from the end of a cycle to its beginning."""
+    begin, end = cycle[0], cycle[-1]
+    place = deps[begin].pop(end)
     problems.torn.update(cycle)
-    way = ways[id]
-    if isinstance(way, WrittenLoop) and way.back_to is None:
-        return  # Where it goes back to could not be read; here, most likely.
-    message = (
-        f"Nodes wait for each other: {' -> '.join(cycle)}; only a loop goes back. Remove the edge,"
-        " or name a node in the loop_back_to of a loop."
-    )
-    problems.note("cycle", place, message)
+    if not is_told:
+        message = (
+            f"Nodes wait for each other: {' -> '.join([*cycle, begin])}; only a loop goes back."
+            " Remove the edge, or name the node in the loop_back_to of a loop."
+        )
+        problems.note("cycle", place, message)
