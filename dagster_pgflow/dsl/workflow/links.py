@@ -106,22 +106,30 @@ def _cut_cycles(deps: Deps, ways: Mapping[str, Ways], problems: Problems) -> Non
                 path.popitem()
                 done.add(id)
             elif behind in path:
-                way = ways[id]
-                # Where a loop goes back to could not be read; here, most likely.
-                is_told = isinstance(way, WrittenLoop) and way.back_to is None
-                _cut(deps, [*path][[*path].index(behind) :], problems, is_told=is_told)
+                cycle = [*path][[*path].index(behind) :]
+                _cut(deps, cycle, ways[id], problems)
             elif behind not in done:
                 path[behind] = iter(after[behind])
 
 
-def _cut(deps: Deps, cycle: Sequence[str], problems: Problems, *, is_told: bool) -> None:
-    """Take out the edge from the end of a cycle to its beginning."""
+def _cut(deps: Deps, cycle: Sequence[str], way: Ways, problems: Problems) -> None:
+    """Take out the edge from the end of a cycle to its beginning.
+
+    Args:
+        deps: What each node waits for.
+        cycle: The nodes, each of which leads to the next.
+        way: Where the run goes on behind the last one.
+        problems: Where to note what is wrong.
+    """
     begin, end = cycle[0], cycle[-1]
     place = deps[begin].pop(end)
-    problems.torn.update(cycle)
-    if not is_told:
-        message = (
-            f"Nodes wait for each other: {' -> '.join([*cycle, begin])}; only a loop goes back."
-            " Remove the edge, or name the node in the loop_back_to of a loop."
-        )
-        problems.note("cycle", place, message)
+    problems.torn.add(begin)
+    if way is not None and begin in way.targets:
+        problems.torn.add(end)
+    if isinstance(way, WrittenLoop) and way.back_to is None:
+        return  # Where the loop goes back to could not be read; here, most likely.
+    message = (
+        f"Nodes wait for each other: {' -> '.join([*cycle, begin])}; only a loop goes back."
+        " Remove the edge, or name the node in the loop_back_to of a loop."
+    )
+    problems.note("cycle", place, message)

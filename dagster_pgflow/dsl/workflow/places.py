@@ -65,9 +65,10 @@ def _split(path: str, by_slug: Mapping[str, PlacedStep]) -> tuple[str, str]:
 
 def _place_of(placed: PlacedStep, field: str) -> str:
     """Return where a field of a step stands: by the longest beginning whose place is known."""
+    places = placed.places()
     ends = [len(field), *(at for at in range(len(field) - 1, 0, -1) if field[at] in ".[")]
     for end in ends:
-        place = placed.places.get(field[:end])
+        place = places.get(field[:end])
         if place is not None:
             return place + field[end:]
-    return placed.place
+    return placed.node.place

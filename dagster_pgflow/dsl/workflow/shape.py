@@ -1,8 +1,19 @@
 """What a workflow document may hold: the models that read it, and its JSON Schema."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from dagster_pgflow.model.step import WAIT_RULE
 
 NodeType = Literal[
     "function",
@@ -39,6 +50,14 @@ def _text(given: Any) -> Any:
     """Take 1.0 for "1.0": YAML needs no quotes around a version."""
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     return str(given) if is_number else given
+
+
+def _wait(given: Any, read: Callable[[Any], Any]) -> Any:
+    """Read how many a join waits for; pydantic has a sentence for each form."""
+    try:
+        return read(given)
+    except ValidationError:
+        raise PydanticCustomError("wait", f"Input should be {WAIT_RULE}") from None
 
 
 Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
@@ -118,7 +137,9 @@ class Loop(_Part):
 class JoinConfig(_Part):
     """How many of the nodes before a join must have completed."""
 
-    wait: Literal["all", "any"] | Annotated[Whole, Field(ge=1)] | None = None
+    wait: Annotated[
+        Literal["all", "any"] | Annotated[Whole, Field(ge=1)] | None, WrapValidator(_wait)
+    ] = None
     wait_for_all: bool | None = None
 
 

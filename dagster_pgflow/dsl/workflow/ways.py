@@ -286,6 +286,8 @@ def _parallel(node: PlacedNode, edges: Sequence[PlacedEdge]) -> WrittenBranch | 
     if node.config.keys() & OWN_CONFIG["parallel"]:
         return None  # It waits, as a join does.
     then = tuple(dict.fromkeys(edge.shape.to for edge in edges))
+    if not then:
+        return None
     rule = WrittenRule(ALWAYS, then, node.place, node.place)
     return WrittenBranch((rule,), (), node.place, node.place)
 

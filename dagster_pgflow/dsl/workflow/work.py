@@ -43,6 +43,7 @@ OWN_CONFIG: Final[Mapping[str, frozenset[str]]] = {
 MS: Final = 1000
 # The wait before the second try is twice the base delay.
 MS_OF_BASE_DELAY: Final = 2 * MS
+BY_DEFAULT: Final = StepOptions()
 DEFAULT_BASE_DELAY: Final = math.ceil(DEFAULT_BACKOFF_MS / MS_OF_BASE_DELAY)
 """Seconds; what the default backoff of documents comes to."""
 
@@ -121,6 +122,8 @@ def options_of(node: PlacedNode, problems: Problems) -> StepOptions:
         problems: Where to note what is wrong.
     """
     retry = node.shape.retry
+    if retry is None and not node.shape.timeout_ms:
+        return BY_DEFAULT
     timeout = math.ceil((node.shape.timeout_ms or 0) / MS)
     attempts = DEFAULT_ATTEMPTS if retry is None else retry.max_attempts
     backoff_ms = DEFAULT_BACKOFF_MS if retry is None else retry.backoff_ms

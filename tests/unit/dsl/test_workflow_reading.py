@@ -11,6 +11,8 @@ from dagster_pgflow.model.graph import by_slug, leaves
 from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, SingleStep, Step
 from tests.workflow_documents import FOLDER, NAMES, document
 
+X_TO_B = {"condition": "x", "next_nodes": ["b"]}
+
 
 def of_nodes(*nodes: dict[str, Any], edges: str = "") -> dict[str, Step]:
     """Returns the steps of a document; edges are written `a>b a>c`."""
@@ -19,8 +21,8 @@ def of_nodes(*nodes: dict[str, Any], edges: str = "") -> dict[str, Step]:
     return by_slug(read_workflow({"nodes": list(nodes), "edges": written}, slug="f"))
 
 
-def node(id: str, type: str = "function", **fields: Any) -> dict[str, Any]:
-    return {"id": id, "type": type, **fields}
+def node(id: str, kind: str = "function", **fields: Any) -> dict[str, Any]:
+    return {"id": id, "type": kind, **fields}
 
 
 def test_a_sequence_is_a_chain_of_single_steps() -> None:
@@ -81,7 +83,7 @@ def test_conditions_of_edges_are_the_rules_of_a_branch() -> None:
     assert isinstance(decide, BranchStep)
     assert [(rule.when, rule.then) for rule in decide.rules] == [
         ("output.score > 80", ("grant", "thank")),
-        ("$.score > 40", ("examine",)),
+        ("output.score > 40", ("examine",)),
     ]
     assert (decide.default_path, decide.handler) == (("refuse",), None)
     assert steps["thank"].depends_on == ("decide",)
@@ -182,9 +184,9 @@ def test_any_node_with_conditions_on_its_edges_is_a_branch(
         ({"condition": "x"}, ["true", "false"], [("x", "b")], "c"),
         ({"condition": "x"}, ["if", "else"], [("x", "b")], "c"),
         ({"condition": "x"}, ["default", "if"], [("x", "c")], "b"),
-        ({"rules": [{"condition": "x", "next_nodes": ["b"]}]}, [None, None], [("x", "b")], "c"),
-        ({"rules": [{"condition": "x", "next_nodes": ["b"]}]}, ["x", "y"], [("x", "b"), ("y", "c")], ""),
-        ({"rules": [{"condition": "x", "next_nodes": ["b"]}], "default": []}, [None, None], [("x", "b")], ""),
+        ({"rules": [X_TO_B]}, [None, None], [("x", "b")], "c"),
+        ({"rules": [X_TO_B]}, ["x", "y"], [("x", "b"), ("y", "c")], ""),
+        ({"rules": [X_TO_B], "default": []}, [None, None], [("x", "b")], ""),
         ({"default": ["c"]}, ["x", None], [("x", "b")], "c"),
         ({"default": []}, ["x", None], [("x", "b")], ""),
     ],
@@ -207,7 +209,10 @@ def _with_real_conditions(config: dict[str, Any], conditions: list[str | None]) 
     def real(text: Any) -> Any:
         return f"output.{text}" if text in ("x", "y") else text
 
-    edges = [{"from": "a", "to": to, "condition": real(text)} for to, text in zip("bc", conditions)]
+    edges = [
+        {"from": "a", "to": to, "condition": real(text)}
+        for to, text in zip("bc", conditions, strict=True)
+    ]
     rules = [{**rule, "condition": real(rule["condition"])} for rule in config.get("rules", [])]
     whole = {**config, **({"rules": rules} if rules else {})}
     if "condition" in whole:
@@ -230,14 +235,16 @@ def test_a_loop_without_a_condition_runs_as_often_as_it_may() -> None:
 
 @pytest.mark.parametrize("field", ["loop", "branch"])
 def test_what_is_switched_off_is_not_there(field: str) -> None:
-    off = {"enabled": False, "max_iterations": 3, "loop_back_to": "a"}
-    given = off if field == "loop" else {"enabled": False}
-    assert isinstance(of_nodes(node("a", **{field: given}))["a"], SingleStep)
+    rest = {"max_iterations": 3, "loop_back_to": "a"} if field == "loop" else {}
+    given: dict[str, Any] = {field: {"enabled": False, **rest}}
+    assert isinstance(of_nodes(node("a", **given))["a"], SingleStep)
 
 
 def test_null_is_as_good_as_nothing() -> None:
     fields = ("config", "config_ref", "timeout_ms", "retry", "loop", "branch", "wait_for_all")
-    assert of_nodes(node("a", **dict.fromkeys(fields)))["a"] == SingleStep(slug="a")
+    assert of_nodes({"id": "a", "type": "function", **dict.fromkeys(fields)})["a"] == SingleStep(
+        slug="a"
+    )
 
 
 @pytest.mark.parametrize(
