@@ -60,7 +60,9 @@ def _wait(given: Any, read: Callable[[Any], Any]) -> Any:
         raise PydanticCustomError("wait", f"Input should be {WAIT_RULE}") from None
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+Whole = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+Positive = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole)]
+Milliseconds = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
 Version = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float)]
 
 
@@ -94,7 +96,7 @@ class Retry(_Part):
     """How often a node is tried, and how long the first wait is; each wait is twice the last."""
 
     max_attempts: Whole = Field(default=DEFAULT_ATTEMPTS, ge=1, le=MOST_ATTEMPTS)
-    backoff_ms: Whole = Field(default=DEFAULT_BACKOFF_MS, ge=0)
+    backoff_ms: Milliseconds = DEFAULT_BACKOFF_MS
     backoff_multiplier: float = Field(default=2.0, ge=1, strict=True)
 
 
@@ -128,7 +130,7 @@ class Loop(_Part):
 
     enabled: bool = True
     condition: AnyCondition | None = None
-    max_iterations: Whole = Field(ge=1)
+    max_iterations: Positive
     loop_back_to: str
     break_path: list[str] | None = None
     timeout_path: list[str] | None = None
@@ -137,9 +139,7 @@ class Loop(_Part):
 class JoinConfig(_Part):
     """How many of the nodes before a join must have completed."""
 
-    wait: Annotated[
-        Literal["all", "any"] | Annotated[Whole, Field(ge=1)] | None, WrapValidator(_wait)
-    ] = None
+    wait: Annotated[Literal["all", "any"] | Positive | None, WrapValidator(_wait)] = None
     wait_for_all: bool | None = None
 
 
@@ -166,7 +166,7 @@ class Node(_Part):
     description: str = ""
     config: dict[str, Any] | None = None
     config_ref: str | None = None
-    timeout_ms: Whole | None = Field(default=None, ge=0)
+    timeout_ms: Milliseconds | None = None
     retry: Retry | None = None
     wait_for_all: bool | None = None
     loop: Loop | None = None
@@ -238,13 +238,11 @@ def workflow_schema() -> dict[str, Any]:
 def _config_of(kind: str, config: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return what the config of one type of node must be; params may stand beside it."""
     definitions |= config.pop("$defs", {})
-    properties = {name: part for name, part in config["properties"].items() if name != "enabled"}
-    wanted: dict[str, Any] = {"type": "object", "properties": properties}
-    then: dict[str, Any] = {"properties": {"config": wanted}}
+    wanted: dict[str, Any] = {"type": "object", "properties": config["properties"]}
+    then: dict[str, Any] = {"properties": {"config": {"anyOf": [wanted, {"type": "null"}]}}}
     if "required" in config:
-        wanted["required"] = config["required"]
-        then["anyOf"] = [{"required": ["config"]}, {"required": ["loop"]}]
-    if kind == "loop":
-        # A node of this type may say all of it in its field `loop` instead.
-        wanted.pop("required")
+        whole = {**wanted, "required": config["required"]}
+        # All of it may stand in a field of its own instead.
+        apart = {"required": [kind]}
+        then = {"anyOf": [apart, {"required": ["config"], "properties": {"config": whole}}]}
     return {"if": {"properties": {"type": {"const": kind}}}, "then": then}
