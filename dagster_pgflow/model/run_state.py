@@ -4,10 +4,12 @@ The projection makes them, the store writes and reads them, the command line sho
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
+
+from dagster_pgflow.model.execution import Execution
 
 RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
@@ -164,3 +166,4 @@ class RunState:
     steps: tuple[StepRow, ...]
     tasks: tuple[TaskRow, ...]
     attempts: tuple[AttemptRow, ...]
+    execution: Execution = field(default_factory=Execution)

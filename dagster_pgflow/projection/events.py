@@ -7,18 +7,16 @@ ends, and that everything unfinished is cancelled when its run is over.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from dagster_pgflow.model.run_state import LogEvent
-from dagster_pgflow.projection.event_writer import EventWriter
 from dagster_pgflow.projection.layout import Layout, PinnedTree
 from dagster_pgflow.projection.narrator import Narrator
 from dagster_pgflow.projection.outlook import with_outlook
 from dagster_pgflow.projection.sightings import RunFacts, Sighting
+from dagster_pgflow.projection.token_writer import TokenWriter
+from dagster_pgflow.projection.tokens import RUN_ENDS
 from dagster_pgflow.projection.unfolding import Unfolding
-
-_RUN_ENDS: Final = ("run.completed", "run.failed", "run.cancelled")
 
 
 def narrate(
@@ -33,7 +31,7 @@ def narrate(
         sightings: What Dagster saw, in order; those of steps taken over from the run that this
             one re-executes come first.
     """
-    writer = EventWriter(facts.run_id, facts.dagster_run_id, facts.created_at)
+    writer = TokenWriter(layout, facts.run_id, facts.dagster_run_id, facts.created_at)
     pinned = tree[facts.flow_slug]
     queued = {
         "flow_slug": facts.flow_slug,
@@ -65,11 +63,11 @@ def cut_short(
         at: When the loss was noticed.
         reason: One sentence about it.
     """
-    if events[-1].event_type in _RUN_ENDS:
+    if events[-1].event_type in RUN_ENDS:
         return list(events)
     queued = events[0]
     dagster_run_id = UUID(queued.event_data["dagster_run_id"])
-    writer = EventWriter(queued.run_id, dagster_run_id, at, events)
+    writer = TokenWriter(layout, queued.run_id, dagster_run_id, at, events)
     unfolding = Unfolding(layout, writer, queued.event_id)
     unfolding.resume(events)
     unfolding.end_run("cancelled", reason)

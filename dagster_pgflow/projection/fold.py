@@ -25,6 +25,7 @@ from dagster_pgflow.model.run_state import (
 )
 from dagster_pgflow.projection.attempts import Attempts
 from dagster_pgflow.projection.created import created_step, created_subrun, queued_run, queued_task
+from dagster_pgflow.projection.executed import executed, in_order
 from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
 from dagster_pgflow.projection.received import received
 from dagster_pgflow.projection.sightings import moment
@@ -47,14 +48,15 @@ def fold(layout: Layout, events: Iterable[LogEvent], outputs: Outputs) -> RunSta
 
     Args:
         layout: The layout of the run, with the items that its events tell of.
-        events: All its events, in order; the first is `run.queued`.
+        events: All its events, in any order and any number of times each.
         outputs: At least those that events name in `output_of`.
     """
-    first, *others = events
-    state = _Fold(layout, first, outputs)
-    for event in others:
+    told = in_order(events)
+    state = _Fold(layout, told[0], outputs)
+    for event in told[1:]:
         state.apply(event)
-    return state.result()
+    result = state.result()
+    return replace(result, execution=executed(layout, told, result))
 
 
 class _Fold:

@@ -80,6 +80,8 @@ class Narrator:
 
     def _tell_step(self, sighting: Sighting, outlook: Outcome | None) -> None:
         path = self._layout.step_of(sighting.step_key)
+        for skipped in dead_ends_in(sighting.outcome, path):
+            self._unfolding.end_way(skipped)
         if path is None:
             self._tell_helper(sighting, self._layout.helped_by(sighting.step_key))
             return
@@ -361,6 +363,13 @@ def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
     if outcome["status"] != "skipped":
         return None
     return outcome["skip_reason"], outcome.get("skipped_step", path)
+
+
+def dead_ends_in(outcome: Outcome | None, path: str | None) -> set[str]:
+    """Return the steps behind which a way ends, as an op that skipped its step reports it."""
+    if not outcome or not outcome.get("ends_way"):
+        return set()
+    return {outcome["skipped_step"]} | ({path} if path else set())
 
 
 def _told_by(sighting: Sighting, outcome: Outcome, name: str) -> dict[str, Any]:

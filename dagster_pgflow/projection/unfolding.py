@@ -37,6 +37,7 @@ class Unfolding:
         self._skipped_scopes: dict[str, tuple[SkipReason, str]] = {}
         self._cancelled_scopes: set[str] = set()
         self._caught: set[str] = set()
+        self._dead_ends: set[str] = set()
         self._errors: dict[str, str] = {}
         self._inputs: dict[str, Mapping[str, Any]] = {}
         self._run_has_started = False
@@ -59,6 +60,8 @@ class Unfolding:
         }
         for event in events:
             thing, _, happened = event.event_type.partition(".")
+            if thing not in begun:
+                continue
             name: Any = event.correlation_id or RUN_SCOPE
             if thing == "task":
                 name = (name, event.event_data["task_index"])
@@ -199,6 +202,10 @@ class Unfolding:
         first = min(failed, key=lambda scope: self._layout.scopes[scope].map_index or 0, default="")
         return self._errors.get(first)
 
+    def end_way(self, path: str) -> None:
+        """Remember that what depends on a step is skipped with it, unless other ways lead there."""
+        self._dead_ends.add(path)
+
     def skip_step(self, path: str, reason: SkipReason, origin: str) -> None:
         """Write that a step is skipped, and what follows from it.
 
@@ -211,7 +218,8 @@ class Unfolding:
         if self._layout.is_inside(scope, origin):
             self._skipped_scopes[scope] = (reason, origin)
         told = reason if origin == path else "dependency_skipped"
-        self._end_step(path, "skipped", {"skip_reason": told})
+        ends_way = {"ends_way": True} if path in self._dead_ends else {}
+        self._end_step(path, "skipped", {"skip_reason": told, **ends_way})
 
     def end_run(self, ending: Ending, error: str | None) -> None:
         """Write that everything unfinished is cancelled, and how the run ended."""

@@ -58,13 +58,15 @@ def completed(output: Any, tasks: Sequence[TaskReport], worker: str) -> dict[str
 
 def skipped(skip: Skipped, tasks: Sequence[TaskReport], worker: str) -> dict[str, Any]:
     """Return the outcome of an execution that skipped the step."""
-    return {
+    outcome = {
         "status": "skipped",
         "skip_reason": skip.reason,
         "skipped_step": ".".join(skip.step),
         "worker": worker,
         "tasks": [task.to_json() for task in tasks],
     }
+    # What depends on the step is skipped with it.
+    return outcome | ({"ends_way": True} if skip.cascade or skip.untaken else {})
 
 
 def retrying(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,7 +9,6 @@ from uuid import UUID
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.model.run_state import (
     AttemptRow,
-    Json,
     LogEvent,
     RunRow,
     RunState,
@@ -19,7 +17,9 @@ from dagster_pgflow.model.run_state import (
     SubrunRow,
     TaskRow,
 )
+from dagster_pgflow.store.columns import columns, json_text
 from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.execution_rows import write_execution
 
 EVENTS_PER_STATEMENT = 5000
 """Keeps one statement, and what the driver makes of it, to a few megabytes."""
@@ -139,7 +139,8 @@ class RunTables:
                 return False
             number = _write_run(transaction, state.run)
             _write_parts(transaction, number, state)
-            _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
+            kept = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
+            write_execution(transaction, str(state.run.run_id), state.execution, kept)
         return True
 
     def note_failure(self, cursor: RunCursor, message: str, pause: float) -> None:
@@ -179,6 +180,7 @@ def _end_unread(
         status=status,
         error_message=message.replace("\x00", "\ufffd"),
     )
+    transaction.execute("end_unread_tokens", dagster_run_id=str(cursor.dagster_run_id))
 
 
 def _write_run(transaction: Transaction, run: RunRow) -> int:
@@ -186,40 +188,44 @@ def _write_run(transaction: Transaction, run: RunRow) -> int:
     number: int | None = transaction.fetch_value("lock_run", run_id=run_id)
     if number is None:
         number = transaction.fetch_value("insert_run", run_id=run_id, flow_slug=run.flow_slug)
-    values = {name: column[0] for name, column in _columns(RunRow, [run]).items()}
+    values = {name: column[0] for name, column in columns(RunRow, [run]).items()}
     del values["run_id"]
-    values["input"] = _text(run.input)
+    values["input"] = json_text(run.input)
     transaction.execute("update_run", id=number, **values)
     return int(number or 0)
 
 
 def _write_parts(transaction: Transaction, number: int, state: RunState) -> None:
     run_id = str(state.run.run_id)
-    subruns = _columns(SubrunRow, state.subruns)
+    subruns = columns(SubrunRow, state.subruns)
     identity = {name: subruns[name] for name in _SUBRUN_IDENTITY}
     transaction.execute("insert_subruns", id=number, **identity)
     if state.subruns:
         transaction.execute("update_subruns", id=number, **subruns)
-    steps = _columns(StepRow, state.steps)
+    steps = columns(StepRow, state.steps)
     transaction.execute("write_steps", id=number, run_id=run_id, **steps)
-    tasks = _columns(TaskRow, state.tasks)
+    tasks = columns(TaskRow, state.tasks)
     transaction.execute("write_tasks", id=number, run_id=run_id, **tasks)
-    attempts = _columns(AttemptRow, state.attempts)
+    attempts = columns(AttemptRow, state.attempts)
     transaction.execute("write_node_executions", id=number, run_id=run_id, **attempts)
 
 
 def _write_events(
     transaction: Transaction, run_id: UUID, events: Sequence[LogEvent], *, rewrite: bool
-) -> None:
-    """Write the events from the first that differs; an id stands for all that an event says."""
+) -> int:
+    """Write the events from the first that differs, and return how many are as they were.
+
+    An id stands for all that an event says.
+    """
     stored = transaction.fetch_value("fetch_event_ids", run_id=str(run_id)) or []
     kept = 0 if rewrite else _common(stored, [str(event.event_id) for event in events])
     if kept < len(stored):
         transaction.execute("delete_events", run_id=str(run_id), kept=kept)
     for start in range(kept, len(events), EVENTS_PER_STATEMENT):
-        columns = _columns(LogEvent, events[start : start + EVENTS_PER_STATEMENT])
-        columns["run_id"] = str(run_id)  # type: ignore[assignment]  # one value for all rows
-        transaction.execute("insert_events", **columns)
+        given = columns(LogEvent, events[start : start + EVENTS_PER_STATEMENT])
+        given["run_id"] = str(run_id)  # type: ignore[assignment]  # one value for all rows
+        transaction.execute("insert_events", **given)
+    return kept
 
 
 def _common(stored: Sequence[str], wanted: Sequence[str]) -> int:
@@ -227,26 +233,3 @@ def _common(stored: Sequence[str], wanted: Sequence[str]) -> int:
     pairs = zip(stored, wanted, strict=False)
     differing = (index for index, (old, new) in enumerate(pairs) if old != new)
     return next(differing, min(len(stored), len(wanted)))
-
-
-def _columns(kind: type, rows: Sequence[Any]) -> dict[str, list[Any]]:
-    """Turn rows into one list a column, which SQL unnests: one round trip for any number."""
-    return {
-        field.name: [_parameter(getattr(row, field.name)) for row in rows] for field in fields(kind)
-    }
-
-
-def _parameter(value: Any) -> Any:
-    match value:
-        case Json():
-            return _text(value.value)
-        case UUID():
-            return str(value)
-        case dict():
-            return _text(value)
-        case _:
-            return value
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))

@@ -12,6 +12,7 @@ import dagster as dg
 from tests.benchmarks.bench_large_map import bench_large_map
 from tests.benchmarks.bench_loading import bench_loading
 from tests.benchmarks.bench_map import bench_map
+from tests.benchmarks.bench_projection import bench_projection
 from tests.benchmarks.bench_subflows import bench_subflows
 from tests.postgres import Server, running_server, sqlalchemy_url
 
@@ -35,6 +36,9 @@ def main(names: list[str]) -> None:
         if not names or "large_map" in names:
             with _instance(server) as instance:
                 bench_large_map(server, instance)
+        if not names or "projection" in names:
+            with _instance(server) as instance:
+                bench_projection(server, instance)
         server.close()
 
 

@@ -10,6 +10,14 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.load_defs import Location
+from dagster_pgflow.model.execution import (
+    AppliedKeyRow,
+    Execution,
+    LoopRow,
+    PendingTokenRow,
+    SnapshotRow,
+    StatisticsRow,
+)
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import (
     AttemptRow,
@@ -33,9 +41,19 @@ from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
 from tests.postgres import Session
 from tests.unit.projection.telling import assert_attempts_add_up
+from tests.unit.projection.tokens_add_up import (
+    assert_no_step_begins_without_tokens,
+    assert_statistics_equal_a_recount,
+    assert_tokens_add_up,
+)
 
 Handlers = Mapping[str, Callable[..., Any]]
 TABLES = {
+    "applied_keys": "run_id, op_key",
+    "run_counter_snapshots": "run_id, sequence_num",
+    "pending_tokens": "run_id, node, from_node",
+    "loop_state": "run_id, loop_path",
+    "run_statistics": "run_id",
     "runs": "id",
     "subruns": "parent_run_id, run_index",
     "step_states": "run_id, step_path",
@@ -170,6 +188,23 @@ class World:
             ),
         )
 
+    def stored_execution(self, run_id: UUID) -> Execution:
+        """Returns the rows of a run in the tables of execution, as the fold returns them."""
+
+        def rows(kind: Any, table: str) -> tuple[Any, ...]:
+            return tuple(self._rows(kind, table, "t.run_id = %s", str(run_id)))
+
+        statistics = rows(StatisticsRow, "run_statistics")
+        return sorted_execution(
+            Execution(
+                rows(AppliedKeyRow, "applied_keys"),
+                rows(SnapshotRow, "run_counter_snapshots"),
+                rows(PendingTokenRow, "pending_tokens"),
+                rows(LoopRow, "loop_state"),
+                statistics[0] if statistics else None,
+            )
+        )
+
     def folded_state(self, run_id: UUID) -> RunState:
         """Returns what the stored event log of a run adds up to."""
         events = self.tables.events(run_id)
@@ -217,6 +252,17 @@ def sorted_state(state: RunState) -> RunState:
     )
 
 
+def sorted_execution(execution: Execution) -> Execution:
+    """Returns the same rows in an order that SQL and the fold agree on."""
+    return Execution(
+        tuple(sorted(execution.applied, key=lambda row: row.op_key)),
+        tuple(sorted(execution.snapshots, key=lambda row: row.sequence_num)),
+        tuple(sorted(execution.pending, key=lambda row: (row.node, row.from_node))),
+        tuple(sorted(execution.loops, key=lambda row: row.loop_path)),
+        execution.statistics,
+    )
+
+
 def assert_log_is_sound(world: World, dagster_run_id: UUID) -> None:
     """Checks that the log is whole, adds up to the rows, and comes out the same again."""
     run_id = world.tables.run_id_of(dagster_run_id)
@@ -235,9 +281,14 @@ def assert_log_adds_up_to_rows(world: World, run_id: UUID) -> None:
     for event in events:
         assert event.parent_event_id in known
         known.add(event.event_id)
+    folded = world.folded_state(run_id)
     stored = sorted_state(world.stored_state(run_id))
-    assert sorted_state(world.folded_state(run_id)) == stored
+    assert sorted_state(folded) == stored
     assert_attempts_add_up(stored)
+    assert world.stored_execution(run_id) == sorted_execution(folded.execution)
+    assert_tokens_add_up(events, folded)
+    assert_statistics_equal_a_recount(events, folded)
+    assert_no_step_begins_without_tokens(events, folded)
 
 
 @pytest.fixture

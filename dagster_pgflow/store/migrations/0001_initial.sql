@@ -483,6 +483,105 @@ create table pgflow.event_log (
 comment on table pgflow.event_log is
   'What happened in each run, in order and without gaps; the state tables are its fold';
 
+-- 0341_applied_keys.sql
+create table pgflow.applied_keys (
+  run_id uuid not null,
+  op_key text not null,
+  delta integer not null,
+  applied_at timestamptz not null,
+  sequence_num integer not null,
+  constraint applied_keys_pkey primary key (run_id, op_key),
+  constraint applied_keys_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade,
+  constraint a_change_is_not_zero check (delta <> 0)
+);
+
+comment on table pgflow.applied_keys is
+  'One row for each change of a run''s token counter: the same change applied twice changes nothing';
+comment on column pgflow.applied_keys.op_key is
+  'What happened, on which edge or at which step, and in which attempt, such as emit:a>b#1';
+comment on column pgflow.applied_keys.sequence_num is 'The event that the change belongs to';
+
+-- 0342_run_counter_snapshots.sql
+create table pgflow.run_counter_snapshots (
+  run_id uuid not null,
+  sequence_num integer not null,
+  counter integer not null,
+  taken_at timestamptz not null,
+  constraint run_counter_snapshots_pkey primary key (run_id, sequence_num),
+  constraint run_counter_snapshots_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade,
+  constraint counter_is_nonnegative check (counter >= 0)
+);
+
+comment on table pgflow.run_counter_snapshots is
+  'The token counter of each run as of every hundredth event, and as of the last one';
+comment on column pgflow.run_counter_snapshots.taken_at is 'When that event happened';
+
+-- 0343_pending_tokens.sql
+create table pgflow.pending_tokens (
+  run_id uuid not null,
+  node text not null,
+  from_node text not null,
+  arrived_at timestamptz not null,
+  constraint pending_tokens_pkey primary key (run_id, node, from_node),
+  constraint pending_tokens_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade
+);
+
+comment on table pgflow.pending_tokens is
+  'Tokens at steps with several dependencies that still wait for others; none when the run is over';
+
+-- 0344_loop_state.sql
+create table pgflow.loop_state (
+  run_id uuid not null,
+  loop_path text not null,
+  current_iteration integer not null,
+  max_iterations integer,
+  status text not null,
+  ended_by text,
+  started_at timestamptz not null,
+  completed_at timestamptz,
+  constraint loop_state_pkey primary key (run_id, loop_path),
+  constraint loop_state_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade,
+  constraint status_is_valid check (status in ('started', 'completed', 'failed', 'cancelled')),
+  constraint ended_by_is_valid check (ended_by in ('break', 'timeout', 'error')),
+  constraint passes_count_from_one check (current_iteration > 0),
+  constraint a_loop_that_is_over_has_an_end
+    check ((status = 'started') = (completed_at is null))
+);
+
+comment on table pgflow.loop_state is 'How far each loop of a run is, and how it ended';
+comment on column pgflow.loop_state.loop_path is 'The path of the loop step';
+
+-- 0345_run_statistics.sql
+create table pgflow.run_statistics (
+  run_id uuid not null,
+  tokens_emitted integer not null,
+  tokens_consumed integer not null,
+  nodes_executed integer not null,
+  nodes_failed integer not null,
+  nodes_skipped integer not null,
+  retries integer not null,
+  total_time_ms bigint,
+  terminal_nodes integer not null,
+  completion_checks integer not null,
+  completion_checks_everywhere integer not null,
+  steps_done_at timestamptz,
+  constraint run_statistics_pkey primary key (run_id),
+  constraint run_statistics_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade
+);
+
+comment on table pgflow.run_statistics is 'What each run took, and how much of everything it had';
+comment on column pgflow.run_statistics.completion_checks is
+  'How often a step ended that may be the last one, so that it is asked whether all is done';
+comment on column pgflow.run_statistics.completion_checks_everywhere is
+  'How often it would have been asked if after every step';
+comment on column pgflow.run_statistics.steps_done_at is
+  'When the last token arrived at the end of the run; Dagster ends it a little later';
+
 -- 0350_step_outputs.sql
 create table pgflow.step_outputs (
   dagster_run_id uuid not null,
@@ -2032,6 +2131,82 @@ join pgflow.runs as run on run.id = subrun.parent_run_id;
 comment on view pgflow.all_runs is 'Runs and subruns in one list; run_type is top-level or subrun';
 comment on column pgflow.all_runs.run_id is 'The run, or the run that the subrun is part of';
 
+-- 0631_v_active_runs.sql
+create view pgflow.v_active_runs as
+select
+  run.id,
+  run.run_id,
+  run.dagster_run_id,
+  run.flow_slug,
+  run.flow_version,
+  run.status,
+  run.created_at,
+  run.started_at,
+  run.updated_at,
+  coalesce(run.remaining_steps, 0) as remaining_steps,
+  newest.counter as tokens,
+  coalesce(steps.under_way, 0) as steps_under_way,
+  coalesce(waiting.joins, 0) as joins_waiting
+from pgflow.runs as run
+left join lateral (
+  select snapshot.counter
+  from pgflow.run_counter_snapshots as snapshot
+  where snapshot.run_id = run.run_id
+  order by snapshot.sequence_num desc
+  limit 1
+) as newest on true
+left join lateral (
+  select count(*) as under_way
+  from pgflow.step_states as step
+  where step.run_id = run.run_id and step.status = 'started' and step.step_type <> 'subflow'
+) as steps on true
+left join lateral (
+  select count(distinct pending.node) as joins
+  from pgflow.pending_tokens as pending
+  where pending.run_id = run.run_id
+) as waiting on true
+where run.status in ('queued', 'started');
+
+comment on view pgflow.v_active_runs is 'The runs that are not over, and how far they are';
+
+-- 0632_v_failed_executions.sql
+create view pgflow.v_failed_executions as
+select
+  execution.run_id,
+  run.flow_slug as run_flow_slug,
+  execution.step_path,
+  execution.step_slug,
+  execution.flow_slug,
+  execution.task_index,
+  execution.attempt,
+  execution.error,
+  execution.worker_id,
+  execution.started_at,
+  execution.completed_at as failed_at,
+  execution.duration_ms,
+  not exists (
+    select
+    from pgflow.node_executions as later
+    where later.run_id = execution.run_id
+      and later.step_path = execution.step_path
+      and later.task_index = execution.task_index
+      and later.attempt > execution.attempt
+  ) as is_last,
+  task.status as task_status,
+  run.status as run_status
+from pgflow.node_executions as execution
+join pgflow.runs as run on run.run_id = execution.run_id
+join pgflow.step_tasks as task
+  on task.run_id = execution.run_id
+  and task.step_path = execution.step_path
+  and task.task_index = execution.task_index
+where execution.status = 'failed';
+
+comment on view pgflow.v_failed_executions is
+  'The attempts that failed, and what has become of their tasks and runs';
+comment on column pgflow.v_failed_executions.is_last is
+  'Whether no other attempt of the task has begun since';
+
 -- 0700_is_of_json_type.sql
 create function pgflow.is_of_json_type(value jsonb, wanted text) returns boolean
 language sql
@@ -2416,3 +2591,73 @@ $$;
 
 comment on function pgflow.child_trace is
   'What the steps of a subrun did, in the order in which they began';
+
+-- 0740_get_run_counter.sql
+create function pgflow.get_run_counter(run_id uuid)
+returns integer
+language sql
+stable
+set search_path to ''
+as $$
+  select coalesce(
+    (
+      select snapshot.counter
+      from pgflow.run_counter_snapshots as snapshot
+      where snapshot.run_id = run.run_id
+      order by snapshot.sequence_num desc
+      limit 1
+    ),
+    -- A run that ended before Dagster had it never had a token.
+    case when run.status not in ('queued', 'started') then 0 end
+  )
+  from pgflow.runs as run
+  where run.run_id = get_run_counter.run_id
+$$;
+
+comment on function pgflow.get_run_counter(uuid) is
+  'How many tokens of a run are left: 0 when and only when it is over, null before it is known';
+
+-- 0741_is_run_complete.sql
+create function pgflow.is_run_complete(run_id uuid)
+returns boolean
+language sql
+stable
+set search_path to ''
+as $$
+  select coalesce(pgflow.get_run_counter(run.run_id) = 0, false)
+  from pgflow.runs as run
+  where run.run_id = is_run_complete.run_id
+$$;
+
+comment on function pgflow.is_run_complete(uuid) is
+  'Whether a run is over, however it ended; null when there is no such run';
+
+-- 0742_run_path.sql
+create function pgflow.run_path(run_id uuid)
+returns table (
+  from_node text,
+  to_node text,
+  taken_at timestamptz,
+  sequence_num integer,
+  after text
+)
+language sql
+stable
+set search_path to ''
+as $$
+  select
+    event.event_data ->> 'from_node',
+    event.event_data ->> 'to_node',
+    event.timestamp,
+    event.sequence_num,
+    event.event_data ->> 'status'
+  from pgflow.event_log as event
+  where event.run_id = run_path.run_id
+    and event.event_type = 'token.emitted'
+    -- What was cancelled led nowhere.
+    and event.event_data ->> 'status' is distinct from 'cancelled'
+  order by event.sequence_num
+$$;
+
+comment on function pgflow.run_path(uuid) is
+  'The edges that a run took, in order: from null at its begin, to null at its end';

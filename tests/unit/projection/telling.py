@@ -92,9 +92,18 @@ class Story:
         """Returns the rows."""
         return fold(self.layout, self.events(), self.outputs)
 
+    def told(self) -> list[LogEvent]:
+        """Returns the event log without what follows from it for tokens and nodes."""
+        return [event for event in self.events() if not is_consequence(event.event_type)]
+
     def types(self) -> list[str]:
         """Returns what happened, with where."""
-        return [shown(event) for event in self.events()]
+        return [shown(event) for event in self.told()]
+
+
+def is_consequence(event_type: str) -> bool:
+    """Says whether such events only follow from others."""
+    return event_type.startswith(("token.", "node."))
 
 
 def shown(event: LogEvent) -> str:

@@ -1,5 +1,7 @@
 """Whatever Dagster may see of a run, in whatever order, the tables tell something sound."""
 
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,10 +15,12 @@ from tests.unit.projection.telling import (
     batch,
     completed,
     delayed,
+    is_consequence,
     retrying,
     skipped,
     task,
 )
+from tests.unit.projection.tokens_add_up import assert_tokens_add_up
 
 INNER = Flow("inner").step("x").map("m", depends_on="x")
 OUTER = Flow("outer").subflow("i", "inner").step("y", depends_on="i")
@@ -144,7 +148,7 @@ def test_nothing_begins_or_ends_twice(story: Story) -> None:
             event.event_data.get("task_index"),
         )
         for event in story.events()
-        if event.event_type.partition(".")[2] in TERMINAL
+        if event.event_type.partition(".")[2] in TERMINAL and not is_consequence(event.event_type)
     ]
     assert len(ends) == len(set(ends))
     begins = [
@@ -165,6 +169,27 @@ def test_every_beginning_of_the_log_folds_to_sound_rows(story: Story) -> None:
         assert (state.run.remaining_steps or 0) >= 0
         assert all((row.remaining_tasks or 0) >= 0 for row in state.steps)
         assert_attempts_add_up(state)
+
+
+@settings(deadline=None)
+@given(stories())
+def test_tokens_are_left_as_long_as_the_run_is_not_over(story: Story) -> None:
+    events = story.events()
+    assert_tokens_add_up(events, fold(story.layout, events, {}))
+    for length in range(len(story.sightings)):
+        begun = replace(story, sightings=story.sightings[:length])
+        assert_tokens_add_up(begun.events(), begun.state())
+
+
+@settings(deadline=None)
+@given(stories(), st.randoms(use_true_random=False))
+def test_events_that_arrive_twice_and_in_any_order_fold_to_the_same_rows(
+    story: Story, random: Random
+) -> None:
+    events = story.events()
+    shuffled = [*events, *events]
+    random.shuffle(shuffled)
+    assert fold(story.layout, shuffled, {}) == fold(story.layout, events, {})
 
 
 @settings(deadline=None)

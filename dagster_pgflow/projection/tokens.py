@@ -1,0 +1,192 @@
+"""Tokens: one lies on each way that a run has taken and not yet come to the end of.
+
+A token is emitted on every edge that the run takes, from one step to the next, into a subflow and
+out of it again. A step holds the tokens that arrived until it has ended, then sends on its own and
+consumes those. So there is always one left as long as anything is to be done, and none afterwards:
+a step whose way goes no further, because it is a final one, or failed, or leads nowhere this time,
+sends its token to the end of its scope, where the run or the subflow step consumes it.
+
+All that follows from the other events of a run, so the same events always have the same tokens.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from dagster_pgflow.model.run_state import LogEvent
+from dagster_pgflow.model.step import BranchStep, LoopStep, Step, SubflowStep
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, StepPlace
+
+Node = str | None
+"""A step path; `None` is the run itself: what first steps come from, and last ones lead to."""
+
+RUN_ENDS: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
+_STEP_ENDS: Final = frozenset({"step.completed", "step.failed", "step.skipped", "step.cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """An event that follows from another one.
+
+    Attributes:
+        event_type: Its type.
+        data: What it says.
+        node: The step that it is about, `None` for the run.
+    """
+
+    event_type: str
+    data: Mapping[str, Any]
+    node: Node
+
+
+class Tokens:
+    """Where the tokens of one run lie.
+
+    Args:
+        layout: Where everything stands.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._dependents: dict[str, list[str]] = defaultdict(list)
+        for place in layout.steps.values():
+            for dep in place.deps:
+                self._dependents[dep].append(place.path)
+        self._held: dict[Node, list[Node]] = {}
+        self._counter = 0
+        self._entered: set[str] = set()
+        self._ended: set[Node] = set()
+        self._taken: dict[str, frozenset[str]] = {}
+        self._started_at: dict[str, datetime] = {}
+        self._attempts: dict[str, int] = defaultdict(int)
+        self._tries: dict[str, int] = defaultdict(int)
+
+    def before(self, event_type: str) -> Iterator[Consequence]:
+        """Yield what happens to tokens before an event: the end of a run leaves none behind."""
+        if event_type in RUN_ENDS:
+            yield from self._consume(None)
+
+    def after(self, event: LogEvent) -> Iterator[Consequence]:
+        """Yield what follows from an event, apart from what it is about."""
+        kind, path = event.event_type, event.correlation_id
+        if kind == "run.queued":
+            yield from self._enter(RUN_SCOPE)
+        elif path is None:
+            return
+        elif kind == "subrun.started":
+            yield from self._enter(self._layout.subruns[path].path)
+        elif kind == "step.started":
+            self._started_at[path] = event.timestamp
+        elif kind == "task.started":
+            self._tries[path] += 1
+            self._attempts[path] = max(self._attempts[path], event.event_data["attempt"])
+        elif kind == "branch.taken":
+            self._taken[path] = frozenset(event.event_data["taken"])
+        elif kind in _STEP_ENDS:
+            yield from self._leave(path, kind.removeprefix("step."), event)
+
+    def _enter(self, scope_path: str) -> Iterator[Consequence]:
+        """Put a token on each step that a scope begins with."""
+        scope = self._layout.scopes[scope_path]
+        if scope_path in self._entered:
+            return
+        if scope.parent is not None:
+            yield from self._enter(scope.parent)
+        around: Node = None if scope_path == RUN_SCOPE else scope.step
+        if around is not None and around not in self._held:
+            return
+        self._entered.add(scope_path)
+        entries = [path for path in scope.steps if not self._layout.steps[path].deps]
+        for entry in entries:
+            if entry not in self._ended:
+                yield self._emit(around, entry, {})
+        if around is None and not entries:
+            yield self._emit(None, None, {})
+
+    def _leave(self, path: str, status: str, event: LogEvent) -> Iterator[Consequence]:
+        """Send on what a step held, once it has ended."""
+        place, told = self._layout.steps[path], event.event_data
+        if status == "skipped" and not place.deps and told["skip_reason"] != "dependency_skipped":
+            # A step may be skipped before anything of its subflow has begun.
+            yield from self._enter(place.scope)
+        self._ended.add(path)
+        yield from self._executed(place, status, event)
+        if path not in self._held:
+            return
+        said = {"attempt": self._attempts.get(path, 0), "status": status}
+        ahead = [node for node in self._targets(place, status, told) if node not in self._ended]
+        for node in ahead:
+            yield self._emit(path, node, said)
+        end: Node = None if place.scope == RUN_SCOPE else self._layout.scopes[place.scope].step
+        if not ahead and end not in self._ended:
+            yield self._emit(path, end, said)
+        yield from self._consume(path, ends_way=not ahead)
+
+    def _targets(self, place: StepPlace, status: str, told: Mapping[str, Any]) -> list[str]:
+        """Return the steps that the way leads to behind a step that has ended."""
+        if status == "failed" and told.get("on_failure"):
+            slugs = {told["on_failure"]}
+        elif status in ("failed", "cancelled") or told.get("ends_way"):
+            return []
+        else:
+            slugs = {self._layout.steps[path].step.slug for path in self._dependents[place.path]}
+            slugs -= routed(place.step)
+            if status == "completed":
+                slugs |= self._taken.get(place.path, frozenset())
+        return [
+            path
+            for path in self._dependents[place.path]
+            if self._layout.steps[path].step.slug in slugs
+        ]
+
+    def _executed(self, place: StepPlace, status: str, event: LogEvent) -> Iterator[Consequence]:
+        """Tell what came of a step whose handler was tried, or that failed before."""
+        path = place.path
+        if status == "failed" or (status == "completed" and self._tries.get(path)):
+            took = event.timestamp - self._started_at.get(path, event.timestamp)
+            data: dict[str, Any] = {
+                "attempts": self._tries.get(path, 0),
+                "duration_ms": max(round(took.total_seconds() * 1000), 0),
+            }
+            if status == "failed":
+                data["error"] = event.event_data.get("error")
+            yield Consequence(
+                "node.executed" if status == "completed" else "node.failed", data, path
+            )
+
+    def _emit(self, from_node: Node, to_node: Node, said: Mapping[str, Any]) -> Consequence:
+        self._held.setdefault(to_node, []).append(from_node)
+        self._counter += 1
+        data = {"from_node": from_node, "to_node": to_node, **said}
+        return Consequence("token.emitted", data, from_node)
+
+    def _consume(self, node: Node, *, ends_way: bool = False) -> Iterator[Consequence]:
+        """Take the tokens away that lie at a node.
+
+        Args:
+            node: The node.
+            ends_way: Whether its way goes no further: only then may it have been the last step.
+        """
+        held = self._held.pop(node, [])
+        if not held:
+            return
+        self._counter -= len(held)
+        data: dict[str, Any] = {"to_node": node, "from_nodes": held, "tokens": len(held)}
+        if node is not None:
+            data["attempt"] = self._attempts.get(node, 0)
+        if ends_way and self._counter == len(self._held.get(None, ())):
+            data["last"] = True
+        yield Consequence("token.consumed", data, node)
+
+
+def routed(step: Step) -> frozenset[str]:
+    """Return the dependents of a step that run on some of the ways behind it only."""
+    match step:
+        case SubflowStep():
+            return frozenset(() if step.on_failure is None else (step.on_failure,))
+        case BranchStep() | LoopStep():
+            return frozenset(step.targets)
+        case _:
+            return frozenset()

@@ -1,0 +1,127 @@
+-- name: write_applied_keys
+-- Apply changes of a run's counter; what was applied before changes nothing.
+insert into pgflow.applied_keys (run_id, op_key, delta, applied_at, sequence_num)
+select cast(:run_id as uuid), op_key, delta, applied_at, sequence_num
+from unnest(
+  cast(:op_key as text[]), cast(:delta as integer[]), cast(:applied_at as timestamptz[]),
+  cast(:sequence_num as integer[])
+) as given (op_key, delta, applied_at, sequence_num)
+on conflict on constraint applied_keys_pkey do nothing;
+
+-- name: delete_applied_keys
+-- Take back the changes of a run's counter that belong to events which are dropped.
+delete from pgflow.applied_keys
+where run_id = cast(:run_id as uuid) and sequence_num > :kept;
+
+-- name: write_counter_snapshots
+-- Write the snapshots of a run's counter that have changed, and drop those that do not belong.
+with given as (
+  select *
+  from unnest(
+    cast(:sequence_num as integer[]), cast(:counter as integer[]),
+    cast(:taken_at as timestamptz[])
+  ) as given (sequence_num, counter, taken_at)
+), dropped as (
+  delete from pgflow.run_counter_snapshots
+  where run_id = cast(:run_id as uuid)
+    and sequence_num not in (select sequence_num from given)
+)
+insert into pgflow.run_counter_snapshots as snapshot (run_id, sequence_num, counter, taken_at)
+select cast(:run_id as uuid), sequence_num, counter, taken_at from given
+on conflict on constraint run_counter_snapshots_pkey do update
+set counter = excluded.counter, taken_at = excluded.taken_at
+where snapshot is distinct from excluded;
+
+-- name: write_pending_tokens
+-- Write the tokens of a run that wait, and drop those that do no more.
+with given as (
+  select *
+  from unnest(
+    cast(:node as text[]), cast(:from_node as text[]), cast(:arrived_at as timestamptz[])
+  ) as given (node, from_node, arrived_at)
+), dropped as (
+  delete from pgflow.pending_tokens
+  where run_id = cast(:run_id as uuid)
+    and (node, from_node) not in (select node, from_node from given)
+)
+insert into pgflow.pending_tokens as pending (run_id, node, from_node, arrived_at)
+select cast(:run_id as uuid), node, from_node, arrived_at from given
+on conflict on constraint pending_tokens_pkey do update
+set arrived_at = excluded.arrived_at
+where pending is distinct from excluded;
+
+-- name: write_loops
+-- Write the loops of a run that have changed, and drop those that do not belong.
+with given as (
+  select *
+  from unnest(
+    cast(:loop_path as text[]), cast(:current_iteration as integer[]),
+    cast(:max_iterations as integer[]), cast(:status as text[]), cast(:ended_by as text[]),
+    cast(:started_at as timestamptz[]), cast(:completed_at as timestamptz[])
+  ) as given (
+    loop_path, current_iteration, max_iterations, status, ended_by, started_at, completed_at
+  )
+), dropped as (
+  delete from pgflow.loop_state
+  where run_id = cast(:run_id as uuid) and loop_path not in (select loop_path from given)
+)
+insert into pgflow.loop_state as loop (
+  run_id, loop_path, current_iteration, max_iterations, status, ended_by, started_at, completed_at
+)
+select
+  cast(:run_id as uuid), loop_path, current_iteration, max_iterations, status, ended_by,
+  started_at, completed_at
+from given
+on conflict on constraint loop_state_pkey do update
+set current_iteration = excluded.current_iteration,
+  max_iterations = excluded.max_iterations,
+  status = excluded.status,
+  ended_by = excluded.ended_by,
+  started_at = excluded.started_at,
+  completed_at = excluded.completed_at
+where loop is distinct from excluded;
+
+-- name: write_statistics
+-- Write the statistics of a run, if anything of them has changed.
+insert into pgflow.run_statistics as statistics (
+  run_id, tokens_emitted, tokens_consumed, nodes_executed, nodes_failed, nodes_skipped, retries,
+  total_time_ms, terminal_nodes, completion_checks, completion_checks_everywhere, steps_done_at
+)
+values (
+  cast(:run_id as uuid), :tokens_emitted, :tokens_consumed, :nodes_executed, :nodes_failed,
+  :nodes_skipped, :retries, :total_time_ms, :terminal_nodes, :completion_checks,
+  :completion_checks_everywhere, :steps_done_at
+)
+on conflict on constraint run_statistics_pkey do update
+set tokens_emitted = excluded.tokens_emitted,
+  tokens_consumed = excluded.tokens_consumed,
+  nodes_executed = excluded.nodes_executed,
+  nodes_failed = excluded.nodes_failed,
+  nodes_skipped = excluded.nodes_skipped,
+  retries = excluded.retries,
+  total_time_ms = excluded.total_time_ms,
+  terminal_nodes = excluded.terminal_nodes,
+  completion_checks = excluded.completion_checks,
+  completion_checks_everywhere = excluded.completion_checks_everywhere,
+  steps_done_at = excluded.steps_done_at
+where statistics is distinct from excluded;
+
+-- name: end_unread_tokens
+-- Leave no token of a run of which nothing but its end is known.
+with ended as (
+  select run_id from pgflow.runs
+  where dagster_run_id = cast(:dagster_run_id as uuid) and status not in ('queued', 'started')
+), dropped as (
+  delete from pgflow.pending_tokens as pending
+  using ended
+  where pending.run_id = ended.run_id
+)
+update pgflow.run_counter_snapshots as snapshot
+set counter = 0
+from ended
+where snapshot.run_id = ended.run_id
+  and snapshot.sequence_num = (
+    select max(other.sequence_num)
+    from pgflow.run_counter_snapshots as other
+    where other.run_id = ended.run_id
+  );

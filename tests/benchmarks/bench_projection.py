@@ -1,0 +1,102 @@
+"""How many events a second the projection gets through, beside what Dagster needs to write them."""
+
+from uuid import UUID, uuid4
+
+import dagster as dg
+
+from dagster_pgflow import Flow, FlowBuilder, build_repository
+from dagster_pgflow.projection.discovery import discover
+from dagster_pgflow.projection.projector import Projector, pins_of
+from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.outputs import OutputStore
+from dagster_pgflow.store.run_tables import RunTables
+from tests.benchmarks.measure import median_seconds, seconds, show
+from tests.postgres import Server
+
+GROUPS = 20
+ARMS = 8
+ELEMENTS = 2_000
+LOOKS = 7
+
+HANDLERS = {
+    "work": lambda _given: 1,
+    "fetch": lambda _given: list(range(ELEMENTS)),
+    "process": lambda number: number,
+}
+
+
+def bench_projection(server: Server, instance: dg.DagsterInstance) -> None:
+    """Prints the throughput for a run of many steps and for one with a long map step."""
+    rows = [_row(server, instance, flow) for flow in (_forks(), _map())]
+    show(
+        f"The projection of one run, read and folded whole; medians of {LOOKS}",
+        ["flow", "Dagster", "its events", "ours", "look, nothing new", "look, all new", "events/s"],
+        rows,
+    )
+
+
+def _row(server: Server, instance: dg.DagsterInstance, flow: Flow) -> list[str]:
+    run_id = uuid4()
+    with server.database() as url:
+        database = Database(url)
+        FlowBuilder(database).define_flow(flow)
+        job = build_repository(database_url=url, handlers=[HANDLERS]).get_job(flow.slug)
+        took = seconds(lambda: job.execute_in_process(instance=instance, run_id=str(run_id)))
+        measured = _measured(instance, database, run_id, took)
+        database.close()
+    return [flow.slug, *measured]
+
+
+def _forks() -> Flow:
+    flow = Flow("forks").step("j0", handler="work")
+    for group in range(1, GROUPS + 1):
+        arms = [f"a{group}_{arm}" for arm in range(ARMS)]
+        for arm in arms:
+            flow = flow.step(arm, handler="work", depends_on=f"j{group - 1}")
+        flow = flow.step(f"j{group}", handler="work", depends_on=arms)
+    return flow
+
+
+def _map() -> Flow:
+    flow = Flow("long_map").step("fetch").map("process", depends_on="fetch")
+    return flow.step("end", handler="work", depends_on="process")
+
+
+def _measured(
+    instance: dg.DagsterInstance, database: Database, run_id: UUID, took: float
+) -> list[str]:
+    tables = RunTables(database)
+    sources = Sources(Catalog(database), OutputStore(database), tables)
+    pins = pins_of(sources)
+    discover(instance, sources)
+
+    def look(*, rewrite: bool) -> None:
+        with database.transaction() as transaction:
+            transaction.run_script(
+                "update pgflow.run_cursors set position = null, is_final = false, due_at = now()"
+            )
+        tally = Projector(instance, sources, pins, rewrite=rewrite).look_at_due_runs(float("inf"))
+        assert (tally.written, tally.problems) == (1, [])
+
+    def begin_anew() -> None:
+        with database.transaction() as transaction:
+            transaction.run_script("delete from pgflow.runs; delete from pgflow.event_log")
+
+    def first_look() -> float:
+        begin_anew()
+        return seconds(lambda: look(rewrite=False))
+
+    first = sorted(first_look() for _ in range(LOOKS))[LOOKS // 2]
+    again = median_seconds(lambda: look(rewrite=False), LOOKS)
+    theirs = len(instance.all_logs(str(run_id)))
+    ours = len(tables.events(run_id))
+    return [
+        f"{took:.1f} s ({theirs / took:,.0f} events/s)",
+        f"{theirs:,}",
+        f"{ours:,}",
+        f"{again * 1000:.0f} ms",
+        f"{first * 1000:.0f} ms",
+        f"{theirs / first:,.0f} of Dagster's, {ours / first:,.0f} of ours",
+    ]

@@ -1,0 +1,68 @@
+"""Checks of the tokens of a run against everything else that its log says."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from dagster_pgflow.model.run_state import LogEvent, RunState
+from dagster_pgflow.projection.executed import delta_of
+
+ENDED = ("completed", "failed", "skipped", "cancelled")
+
+
+def assert_tokens_add_up(events: Sequence[LogEvent], state: RunState) -> None:
+    """Checks the counter at the end of a log, and the rows that follow from its tokens."""
+    execution, is_over = state.execution, state.run.status in ENDED
+    counter = sum(delta_of(event) for event in events)
+    assert (counter == 0) == is_over
+    assert sum(row.delta for row in execution.applied) == counter
+    assert execution.snapshots[-1].counter == counter
+    assert execution.snapshots[-1].sequence_num == len(events)
+    assert not (is_over and execution.pending)
+    assert all(row.counter >= 0 for row in execution.snapshots)
+    assert_every_token_is_consumed_once(events, is_over=is_over)
+    assert execution.statistics is not None
+    assert execution.statistics.tokens_emitted - execution.statistics.tokens_consumed == counter
+
+
+def assert_every_token_is_consumed_once(events: Sequence[LogEvent], *, is_over: bool) -> None:
+    lying: Counter[tuple[str | None, str | None]] = Counter()
+    for event in events:
+        told = event.event_data
+        if event.event_type == "token.emitted":
+            lying[told["from_node"], told["to_node"]] += 1
+            assert lying[told["from_node"], told["to_node"]] == 1, told
+        elif event.event_type == "token.consumed":
+            assert told["tokens"] == len(told["from_nodes"])
+            for from_node in told["from_nodes"]:
+                lying[from_node, told["to_node"]] -= 1
+                assert lying[from_node, told["to_node"]] == 0, told
+    assert not (is_over and lying.total())
+
+
+def assert_statistics_equal_a_recount(events: Sequence[LogEvent], state: RunState) -> None:
+    told = state.execution.statistics
+    assert told is not None
+    emitted = [event for event in events if event.event_type == "token.emitted"]
+    consumed = [event for event in events if event.event_type == "token.consumed"]
+    assert told.tokens_emitted == len(emitted)
+    assert told.tokens_consumed == sum(event.event_data["tokens"] for event in consumed)
+    tried = {row.step_path for row in state.attempts}
+    by_status = Counter(row.status for row in state.steps)
+    assert told.nodes_executed == sum(
+        row.status == "completed" and row.step_path in tried for row in state.steps
+    )
+    assert (told.nodes_failed, told.nodes_skipped) == (by_status["failed"], by_status["skipped"])
+    tasks = {(row.step_path, row.task_index) for row in state.attempts}
+    assert told.retries == len(state.attempts) - len(tasks)
+    assert told.completion_checks_everywhere == sum(row.status in ENDED for row in state.steps)
+    assert told.completion_checks <= min(told.terminal_nodes, told.completion_checks_everywhere)
+
+
+def assert_no_step_begins_without_tokens(events: Sequence[LogEvent], state: RunState) -> None:
+    """Checks that runs only do what they have come to; a log that Dagster garbled need not hold."""
+    reached = {event.event_data["to_node"] for event in events if "to_node" in event.event_data}
+    began = {row.step_path for row in state.steps if row.started_at is not None}
+    assert began <= reached
+    ended = {row.step_path for row in state.steps if row.status == "completed"}
+    went_on = {event.event_data.get("from_node") for event in events}
+    assert ended <= went_on
