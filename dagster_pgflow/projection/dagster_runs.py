@@ -111,7 +111,7 @@ class DagsterRuns:
             events += page.records
             position = page.cursor
             if not page.has_more:
-                return events, position
+                return _in_order(events), position
             if len(events) == EVENTS_PER_PAGE:
                 when_long()
 
@@ -130,3 +130,9 @@ class DagsterRuns:
         earlier, outputs_of = self._taken_over(parent, before)
         executed = {*run.step_keys_to_execute, *(sighting.step_key for sighting in own)}
         return reused_sightings([*earlier, *before], frozenset(executed)), [parent_id, *outputs_of]
+
+
+def _in_order(events: Sequence[dg.EventLogRecord]) -> list[dg.EventLogRecord]:
+    """Return events in the order in which Dagster wrote them, each once, however they arrived."""
+    by_number = {event.storage_id: event for event in events}
+    return [by_number[number] for number in sorted(by_number)]

@@ -196,6 +196,37 @@ def test_the_sql_page_has_every_column_of_a_run_table(sql: Session, table: str) 
     assert set(told) == set(columns_of(sql, table))
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["applied_keys", "run_counter_snapshots", "pending_tokens", "loop_state", "run_statistics"],
+)
+def test_the_execution_page_has_every_column_of_its_tables(sql: Session, table: str) -> None:
+    section = page("execution.md").partition(f"### `{table}`")[2].partition("\n#")[0]
+    rows = re.findall(r"^\|(.*?)\|.*\|$", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", "".join(rows))) == set(columns_of(sql, table))
+
+
+@pytest.mark.parametrize("view", ["v_active_runs", "v_failed_executions"])
+def test_the_execution_page_has_every_column_of_its_views(sql: Session, view: str) -> None:
+    section = page("execution.md").partition("## Views")[2].partition(f"`{view}` has")[2]
+    told = re.findall(r"`(\w+)`", section.partition("\n\n")[0])
+    assert told == columns_of(sql, view)
+
+
+@pytest.mark.parametrize("function", ["run_path", "get_run_counter", "is_run_complete"])
+def test_the_execution_page_names_the_functions_and_what_they_return(
+    sql: Session, function: str
+) -> None:
+    [names] = sql.column(
+        "select proargnames from pg_proc where pronamespace = 'pgflow'::regnamespace"
+        " and proname = %s",
+        function,
+    )
+    told = page("execution.md")
+    assert f"`{function}({names[0]} uuid)` " in told
+    assert [name for name in names if f"`{name}`" not in told and name != names[0]] == []
+
+
 @pytest.mark.parametrize("function", WHAT_USERS_CALL)
 def test_the_sql_page_names_the_parameters_of_a_function_in_their_order(
     sql: Session, function: str
