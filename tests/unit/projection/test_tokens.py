@@ -163,7 +163,7 @@ def test_every_item_of_a_list_has_tokens_of_its_own() -> None:
 def test_the_end_of_a_run_leaves_no_token() -> None:
     story = Story([DIAMOND]).then("run_started").does("a").does("b").then("started", "c")
     for end in ("run_failed", "run_cancelled", "run_completed"):
-        ended = story.then(end)  # type: ignore[arg-type]
+        ended = story.then(end)
         assert counters(ended)[-1] == 0
         assert waiting(ended) == []
 
