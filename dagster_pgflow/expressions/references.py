@@ -9,11 +9,14 @@ holds references in `${...}` is put together from theirs; everything else stands
     $item.sku               a part of the item, where a subflow runs once for each
     Order ${$input.id}      a text with a value in it
     $$nodes                 the text $nodes
+
+The params of a step are a template too, in which only what is well formed counts, and in which
+`${secret:NAME}` stands for a secret.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
@@ -29,6 +32,7 @@ _REFERENCE: Final = re.compile(
     r"\$(?P<root>nodes|input|item)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)"
 )
 _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
+_SECRET: Final = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
 _STEP: Final = re.compile(r"(\s*\$nodes\.)([^.\[\]{}$\s]+)")
 _MOST_KEYS_SHOWN: Final = 8
 _MOST_DIGITS: Final = 18
@@ -83,16 +87,29 @@ def references_in(template: Any, path: str = "") -> Iterator[tuple[str, Referenc
     Raises:
         InvalidReference: A text looks like a reference and is none.
     """
-    match template:
-        case str():
-            for text in _reference_texts(template):
-                yield path, reference(text)
-        case Mapping():
-            for key, value in template.items():
-                yield from references_in(value, f"{path}.{key}" if path else key)
-        case list() | tuple():
-            for index, value in enumerate(template):
-                yield from references_in(value, f"{path}[{index}]")
+    for place, text in texts_in(template, path):
+        for found in _reference_texts(text):
+            yield place, reference(found)
+
+
+def well_formed_references_in(template: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
+    """Yield the references of a template in which other texts may look like some.
+
+    Args:
+        template: The params of a step.
+        path: Where the template itself stands.
+    """
+    for place, text in texts_in(template, path):
+        for found in _reference_texts(text):
+            if _is_reference(found):
+                yield place, reference(found)
+
+
+def texts_in(template: Any, path: str = "") -> list[tuple[str, str]]:
+    """Return every text of a template with its place."""
+    found: list[tuple[str, str]] = []
+    _changed(template, lambda text, place: found.append((place, text)), path)
+    return found
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
@@ -105,21 +122,72 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     Raises:
         ReferenceFailed: A reference leads nowhere.
     """
-    match template:
-        case str() if template.startswith("$$"):
-            return template[1:]
-        case str() if template.startswith("$") and not template.startswith("${"):
-            return _value_of(reference(template), values)
-        case str():
-            return _EMBEDDED.sub(
-                lambda found: _as_text(_value_of(reference(found[1].strip()), values)), template
-            )
-        case Mapping():
-            return {key: filled(value, values) for key, value in template.items()}
-        case list() | tuple():
-            return [filled(value, values) for value in template]
-        case _:
-            return template
+
+    def replaced(text: str, _place: str) -> Any:
+        match _form(text):
+            case "escaped":
+                return text[1:]
+            case "reference":
+                return _value_of(reference(text), values)
+            case "text":
+                return _EMBEDDED.sub(
+                    lambda found: _as_text(_value_of(reference(found[1].strip()), values)), text
+                )
+
+    return _changed(template, replaced)
+
+
+def params_filled(
+    params: Mapping[str, Any], values: Mapping[str, Any], secret: Callable[[str], str]
+) -> dict[str, Any]:
+    """Return the params of a step with values in place of the references and secrets in them.
+
+    What is put in is never looked at again, so no value can ask for a secret.
+
+    Args:
+        params: The params; what only looks like a reference stands for itself.
+        values: `nodes`, the outputs of steps by slug, `input`, the flow input, and `item`; those
+            that there are.
+        secret: Gives the secret of a name.
+
+    Raises:
+        ReferenceFailed: A reference leads nowhere; the message begins with its place.
+    """
+
+    def replaced(text: str, place: str) -> Any:
+        def value_of(wanted: str) -> Any:
+            try:
+                return _value_of(reference(wanted), values)
+            except ReferenceFailed as error:
+                raise ReferenceFailed(f"params.{place}: {error}") from None
+
+        def embedded(found: re.Match[str]) -> str:
+            inside = found[1].strip()
+            if named := _SECRET.fullmatch(inside):
+                return secret(named[1])
+            return _as_text(value_of(inside)) if _is_reference(inside) else found[0]
+
+        match _form(text):
+            case "escaped":
+                return text[1:]
+            case "reference":
+                return value_of(text) if _is_reference(text) else text
+            case "text":
+                return _EMBEDDED.sub(embedded, text)
+
+    changed: dict[str, Any] = _changed(params, replaced)
+    return changed
+
+
+def is_filled_in(template: Any) -> bool:
+    """Say whether a part of a step's params stands for something else than itself."""
+    for _, text in texts_in(template):
+        inside = _reference_texts(text)
+        if _form(text) == "escaped" or any(_is_reference(found) for found in inside):
+            return True
+        if any(_SECRET.fullmatch(found) for found in inside):
+            return True
+    return False
 
 
 def with_steps_renamed(template: Any, names: Mapping[str, str]) -> Any:
@@ -139,27 +207,56 @@ def with_steps_renamed(template: Any, names: Mapping[str, str]) -> Any:
             return text
         return f"{found[1]}{names.get(found[2], found[2])}{text[found.end() :]}"
 
+    def replaced(text: str, _place: str) -> str:
+        match _form(text):
+            case "escaped":
+                return text
+            case "reference":
+                return renamed(text)
+            case "text":
+                return _EMBEDDED.sub(lambda found: f"${{{renamed(found[1])}}}", text)
+
+    return _changed(template, replaced)
+
+
+def _changed(template: Any, change: Callable[[str, str], Any], path: str = "") -> Any:
+    """Return a template with something else in place of each text, which comes with its place."""
     match template:
-        case str() if template.startswith("$$"):
-            return template
-        case str() if template.startswith("$") and not template.startswith("${"):
-            return renamed(template)
         case str():
-            return _EMBEDDED.sub(lambda found: f"${{{renamed(found[1])}}}", template)
+            return change(template, path)
         case Mapping():
-            return {key: with_steps_renamed(value, names) for key, value in template.items()}
+            return {
+                key: _changed(value, change, f"{path}.{key}" if path else key)
+                for key, value in template.items()
+            }
         case list() | tuple():
-            return [with_steps_renamed(value, names) for value in template]
+            return [
+                _changed(value, change, f"{path}[{index}]") for index, value in enumerate(template)
+            ]
         case _:
             return template
 
 
-def _reference_texts(text: str) -> list[str]:
+def _form(text: str) -> Literal["escaped", "reference", "text"]:
+    """Say how a text of a template is read."""
     if text.startswith("$$"):
-        return []
-    if text.startswith("$") and not text.startswith("${"):
-        return [text]
-    return [found.strip() for found in _EMBEDDED.findall(text)]
+        return "escaped"
+    return "reference" if text.startswith("$") and not text.startswith("${") else "text"
+
+
+def _reference_texts(text: str) -> list[str]:
+    match _form(text):
+        case "escaped":
+            return []
+        case "reference":
+            return [text]
+        case "text":
+            return [found.strip() for found in _EMBEDDED.findall(text)]
+
+
+def _is_reference(text: str) -> bool:
+    found = _REFERENCE.fullmatch(text)
+    return found is not None and (found["root"] != NODES or bool(found["path"]))
 
 
 def _value_of(wanted: Reference, values: Mapping[str, Any]) -> Any:

@@ -4,13 +4,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_pgflow.errors import InvalidReference, Problem
-from dagster_pgflow.expressions.references import INPUT, ITEM, Reference, reference, references_in
+from dagster_pgflow.expressions.references import (
+    INPUT,
+    ITEM,
+    Reference,
+    reference,
+    references_in,
+    texts_in,
+)
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.types.outputs import references_of, texts_in
+from dagster_pgflow.validation.types.outputs import references_of
 
 
 def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]:

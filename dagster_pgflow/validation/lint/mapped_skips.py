@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.expressions.references import texts_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import HandledStep, Step, SubflowStep
 from dagster_pgflow.validation.lint.settings import has_condition
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.types.outputs import references_of, texts_in
+from dagster_pgflow.validation.types.outputs import references_of
 
 
 def mappings_need_what_is_there(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from dagster_pgflow.expressions.references import (
     filled,
     reference,
     references_in,
+    texts_in,
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
@@ -212,19 +213,6 @@ def lost_references(template: Any, sources: Sources, path: str) -> Iterator[tupl
             reached = followed(found, sources)
             if isinstance(reached, Lack):
                 yield place, f"{found} leads nowhere: {reached.reason}."
-
-
-def texts_in(template: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield every text of a template with its place."""
-    match template:
-        case str():
-            yield path, template
-        case Mapping():
-            for name, part in template.items():
-                yield from texts_in(part, f"{path}.{name}")
-        case list() | tuple():
-            for index, part in enumerate(template):
-                yield from texts_in(part, f"{path}[{index}]")
 
 
 def references_of(text: str) -> list[Reference]:
