@@ -2,7 +2,7 @@
 
     PgflowError
     ├── InvalidFlow             a definition with problems (all of them, `.problems`)
-    ├── InvalidExpression       a text that is no condition in CEL (every mistake, `.mistakes`)
+    ├── InvalidExpression       a text that is no CEL (every mistake, `.mistakes`)
     ├── InvalidReference        a text that should lead to a value and cannot
     ├── UnknownFlow             no stored flow has this slug
     ├── UnknownVersion          a flow has no version of this number
@@ -90,9 +90,9 @@ class Mistake:
 
 
 class InvalidExpression(PgflowError):
-    """A text is no condition in CEL; every mistake is in `mistakes`."""
+    """A text is no condition, or no expression, in CEL; every mistake is in `mistakes`."""
 
-    def __init__(self, text: str, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, text: str, mistakes: Sequence[Mistake], what: str = "condition") -> None:
         self.text = text
         self.mistakes = tuple(mistakes)
         places = "; ".join(
@@ -101,7 +101,7 @@ class InvalidExpression(PgflowError):
         )
         shown = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]} …"
         # Text that is no Unicode could not be printed.
-        told = f"`{shown}` is no condition: {places}."
+        told = f"`{shown}` is no {what}: {places}."
         super().__init__(told.encode(errors="backslashreplace").decode())
 
 

@@ -1,10 +1,12 @@
 """The one module that knows the CEL library: Google's C++ through `cel-expr-python`.
 
-An expression is checked when a flow is defined and compiled once in a process. It cannot call
-Python, and the library limits its depth and its iterations, though not its memory. What is wrong
-with one, then or when it is asked, is told in our words (`mistakes.py`).
+An expression is checked when a flow is defined and compiled once in a process. `$.x` in one is
+short for `output.x` (`shorthand.py`). It cannot call Python, and the library limits its depth and
+its iterations, though not its memory. What is wrong with one, then or when it is asked, is told in
+our words (`mistakes.py`).
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -13,25 +15,37 @@ from cel_expr_python import cel
 
 from dagster_pgflow.errors import ExpressionFailed, InvalidExpression, Mistake
 from dagster_pgflow.expressions.mistakes import failure_in, mistakes_in
+from dagster_pgflow.expressions.shorthand import long_form
 
 ROOTS: Final = ("input", "flow_input", "deps", "output", "ctx")
-"""What an expression may begin a path with."""
+"""What a condition may begin a path with."""
+
+ELEMENT_ROOTS: Final = ("item", "index")
+"""What an expression may begin one with besides, where it is asked for each element of a list."""
 
 DEEPEST = 250
 """How deeply a value may be nested: at thousands of levels the library ends the process."""
 
 _KEPT = 2048
+_ALL_ROOTS: Final = frozenset((*ROOTS, *ELEMENT_ROOTS))
+_NO_JSON: Final = {
+    "TIMESTAMP": "a timestamp",
+    "DURATION": "a duration",
+    "BYTES": "bytes",
+    "TYPE": "a type",
+}
 
 
 class Expression:
-    """A compiled expression that says yes or no.
+    """A compiled expression: a condition, or one that gives a value.
 
     Attributes:
         text: The expression as its author wrote it.
     """
 
-    def __init__(self, text: str, compiled: cel.Expression) -> None:
+    def __init__(self, text: str, long_text: str, compiled: cel.Expression) -> None:
         self.text = text
+        self._long_text = long_text
         self._compiled = compiled
 
     @cached_property
@@ -40,7 +54,7 @@ class Expression:
         return frozenset(_root(name) for name in _variables() if self.asks_for(name))
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Return what the expression says.
+        """Return what a condition says.
 
         Args:
             values: JSON values by root; `ctx` is an object.
@@ -48,26 +62,46 @@ class Expression:
         Raises:
             ExpressionFailed: It cannot be answered for these values, or with neither yes nor no.
         """
+        answer = self._answer(values)
+        if answer.type() != cel.Type.BOOL:
+            raise ExpressionFailed(f"it gives {_kind(answer.type())}, not true or false")
+        return bool(answer.value())
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """Return what the expression gives, as JSON.
+
+        Args:
+            values: JSON values by root; `ctx` is an object.
+
+        Raises:
+            ExpressionFailed: It gives nothing for these values, or what is no JSON.
+        """
+        given = self._answer(values).plain_value()
+        reason = _no_json(given)
+        if reason:
+            raise ExpressionFailed(f"it gives {reason}, which is no JSON")
+        return given
+
+    def _answer(self, values: Mapping[str, Any]) -> cel.Value:
         data = _flat({root: values[root] for root in self.roots if root in values})
         for root, value in data.items():
             if _is_too_deep(value):
                 raise ExpressionFailed(f"{root} is nested more than {DEEPEST} levels deep")
         try:
             answer = self._compiled.eval(data=data)
-            kind = answer.type()
-            if kind == cel.Type.BOOL:
-                return bool(answer.value())
-            reason = failure_in(str(answer.value())) if kind == cel.Type.ERROR else None
+            if answer.type() != cel.Type.ERROR:
+                return answer
+            reason = failure_in(str(answer.value()))
         except MemoryError as error:
             raise ExpressionFailed("it takes too much memory") from error
         except (RuntimeError, TypeError, ValueError, OverflowError) as error:
             raise ExpressionFailed(failure_in(str(error))) from error
-        raise ExpressionFailed(reason or f"it gives {_kind(kind)}, not true or false")
+        raise ExpressionFailed(reason)
 
     def asks_for(self, name: str) -> bool:
         """Say whether the answer depends on a variable, such as `ctx.iteration`."""
         try:
-            _environment(frozenset(_variables()) - {name}).compile(self.text)
+            _environment(frozenset(_variables()) - {name}).compile(self._long_text)
         except RuntimeError:
             return True
         return False
@@ -75,29 +109,55 @@ class Expression:
 
 @lru_cache(maxsize=_KEPT)
 def expression(text: str, roots: frozenset[str] = frozenset(ROOTS)) -> Expression:
-    """Return the expression of a text.
+    """Return the condition of a text.
 
     Args:
-        text: CEL.
+        text: CEL, in which `$` may stand for `output`.
         roots: What it may begin a path with: some of `ROOTS`.
 
     Raises:
         InvalidExpression: With every mistake and its place.
     """
-    if "\x00" in text:
-        place = text.index("\x00")
-        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
-        raise InvalidExpression(text, [Mistake(line, column, "NUL characters cannot be stored")])
-    known = [name for name in _variables() if _root(name) in roots]
-    try:
-        compiled = _environment(frozenset(known)).compile(text)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise InvalidExpression(text, mistakes_in(str(error), text, known)) from error
+    long_text, compiled = _compiled(text, roots, "condition")
     kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
         message = f"it gives {_kind(kind)}, not true or false"
         raise InvalidExpression(text, [Mistake(1, 1, message)])
-    return Expression(text, compiled)
+    return Expression(text, long_text, compiled)
+
+
+@lru_cache(maxsize=_KEPT)
+def value_expression(text: str, roots: frozenset[str] = _ALL_ROOTS) -> Expression:
+    """Return the expression of a text that gives any JSON.
+
+    Args:
+        text: CEL, in which `$` may stand for `output`.
+        roots: What it may begin a path with: some of `ROOTS` and `ELEMENT_ROOTS`.
+
+    Raises:
+        InvalidExpression: With every mistake and its place.
+    """
+    long_text, compiled = _compiled(text, roots, "expression")
+    kind = _NO_JSON.get(compiled.return_type().name().partition("<")[0])
+    if kind is not None:
+        message = f"it gives {kind}, which is no JSON; use string(...)"
+        raise InvalidExpression(text, [Mistake(1, 1, message)], "expression")
+    return Expression(text, long_text, compiled)
+
+
+def _compiled(text: str, roots: frozenset[str], what: str) -> tuple[str, cel.Expression]:
+    if "\x00" in text:
+        place = text.index("\x00")
+        line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+        mistake = Mistake(line, column, "NUL characters cannot be stored")
+        raise InvalidExpression(text, [mistake], what)
+    long = long_form(text)
+    known = [name for name in _variables() if _root(name) in roots]
+    try:
+        return long.text, _environment(frozenset(known)).compile(long.text)
+    except (RuntimeError, TypeError, ValueError) as error:
+        mistakes = [long.place(found) for found in mistakes_in(str(error), long.text, known)]
+        raise InvalidExpression(text, mistakes, what) from error
 
 
 def _variables() -> dict[str, cel.Type]:
@@ -113,6 +173,8 @@ def _variables() -> dict[str, cel.Type]:
         "ctx.iteration": cel.Type.INT,
         "ctx.max_iterations": cel.Type.INT,
         "ctx.params": objects,
+        "item": cel.Type.DYN,
+        "index": cel.Type.INT,
     }
 
 
@@ -150,6 +212,25 @@ def _inside(value: Any) -> Iterable[Any]:
             return value
         case _:
             return ()
+
+
+def _no_json(value: Any) -> str | None:
+    """Return what there is in a value that JSON does not have."""
+    match value:
+        case None | bool() | int() | str():
+            return None
+        case float():
+            return None if math.isfinite(value) else "a number without end, or none"
+        case list():
+            return next(filter(None, map(_no_json, value)), None)
+        case dict():
+            if not all(isinstance(key, str) for key in value):
+                return "an object whose keys are no texts"
+            return next(filter(None, map(_no_json, value.values())), None)
+        case _:
+            return {"datetime": "a timestamp", "timedelta": "a duration"}.get(
+                type(value).__name__, "bytes or a type"
+            )
 
 
 def _kind(kind: cel.Type) -> str:

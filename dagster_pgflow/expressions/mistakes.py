@@ -61,11 +61,20 @@ def _each(told: str, text: str, known: Sequence[str]) -> Iterator[tuple[Mistake,
             start, is_call = _start_of(name, text, line, column)
             yield Mistake(line, start, _unknown(name, known, is_call=is_call)), False
         elif message.startswith("Syntax error"):
-            yield Mistake(line, column, _syntax(message)), True
+            said = _reference_at(text, line, column) or _syntax(message)
+            yield Mistake(line, column, said), True
         elif found := re.match(r"found no matching overload for '(\S+)' applied to (.*)", message):
             yield Mistake(line, column, _no_overload(f"{found[1]}{found[2].strip(chr(39))}")), False
         else:
             yield Mistake(line, column, _plain(message)), False
+
+
+def _reference_at(text: str, line: int, column: int) -> str | None:
+    """Return what to write in place of a reference, when one stands there."""
+    rest = text.split("\n")[line - 1][column - 1 :] if line <= text.count("\n") + 1 else ""
+    found = re.match(r"\$\{?\s*\$?(nodes|input|item)\b", rest)
+    instead = {"nodes": "deps.<step>", "input": "flow_input", "item": "item"}
+    return f"in CEL write {instead[found[1]]}, without $" if found else None
 
 
 def _start_of(name: str, text: str, line: int, column: int) -> tuple[int, bool]:

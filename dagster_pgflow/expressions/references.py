@@ -260,6 +260,8 @@ def _is_reference(text: str) -> bool:
 
 
 def _value_of(wanted: Reference, values: Mapping[str, Any]) -> Any:
+    if wanted.root not in values:
+        raise ReferenceFailed(f"{wanted} leads nowhere: there is no ${wanted.root} here.")
     value: Any = values[wanted.root]
     for depth, part in enumerate(wanted.path):
         match value:

@@ -65,6 +65,8 @@ def test_output_is_that_of_the_only_dependency() -> None:
     flow = Flow("f").step("a", **gives([1, 2]))
     assert "b" in run(flow.step("b", "echo", depends_on="a", run_if="output[1] == 2"), {}).outputs
     assert "b" in run(flow.step("b", "echo", depends_on="a", run_unless="output == []"), {}).outputs
+    assert "b" in run(flow.step("b", "echo", depends_on="a", run_if="$[1] == 2"), {}).outputs
+    assert "b" in run(flow.step("b", "echo", depends_on="a", run_unless="$[1] == 2"), {}).skips
 
 
 @pytest.mark.parametrize(("name", "ends"), [("run_if", "skipped"), ("run_unless", "completed")])

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dagster_pgflow.errors import ExpressionFailed, InvalidExpression, Mistake
-from dagster_pgflow.expressions.cel import DEEPEST, ROOTS, Expression, expression
+from dagster_pgflow.expressions.cel import DEEPEST, ROOTS, Expression, expression, value_expression
 
 CTX = {
     "run_id": "r-1",
@@ -81,7 +81,15 @@ def test_a_part_that_has_no_answer_does_not_matter_when_the_rest_decides() -> No
         ("true && (false", 1, 15, "it ends where ')' is missing"),
         ("input.a = 1", 1, 9, '"=" does not belong here'),
         ("input and true", 1, 7, '"and" does not belong here'),
-        ("$.x > 1", 1, 1, '"$" does not belong here'),
+        (
+            "input.a && $.x > 1",
+            1,
+            12,
+            '"output" exists only where a step has exactly one dependency; use deps.<step>',
+        ),
+        ("$nodes.a.x > 1", 1, 1, "in CEL write deps.<step>, without $"),
+        ("1 > ${$input.x}", 1, 5, "in CEL write flow_input, without $"),
+        ("input.$ > 1", 1, 7, '"$" does not belong here'),
         ("inptu.a > 3", 1, 1, f'there is no "inptu"; use one of: {NAMES}'),
         ("'é' == 'é' && foo.b.c", 1, 15, f'there is no "foo"; use one of: {NAMES}'),
         ("true\n  && nofn(input)", 2, 6, 'there is no function "nofn"'),
@@ -113,6 +121,87 @@ def test_what_is_no_condition_is_refused_with_its_place(
     text: str, line: int, column: int, message: str
 ) -> None:
     assert mistakes(text) == [(line, column, message)]
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "answer"),
+    [
+        ("$.total > 3", {"total": 4}, True),
+        ("$.a.b == '$.a' // $.c", {"a": {"b": "$.a"}}, True),
+        ("$ == 2", 2, True),
+        ("$[1] == 2 && $[0]==$[1]-1", [1, 2], True),
+        ("[3].all(x,x>$)", 4, False),
+    ],
+)
+def test_a_dollar_is_the_output(text: str, output: Any, answer: bool) -> None:
+    asked = expression(text)
+    assert (asked.text, set(asked.roots)) == (text, {"output"})
+    assert asked.holds({"output": output}) is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("$.x >", 1, 6),
+        ("$.x > 1 && $.y + * 3", 1, 18),
+        ("$.x > 1 &&\n $.y && $.z) ", 2, 12),
+        ("$.x == '$' && inptu", 1, 15),
+        ("$.f($.y)", 1, 3),
+    ],
+)
+def test_mistakes_stand_where_they_are_written_also_behind_a_dollar(
+    text: str, line: int, column: int
+) -> None:
+    with pytest.raises(InvalidExpression) as caught:
+        expression(text)
+    assert [(found.line, found.column) for found in caught.value.mistakes] == [(line, column)]
+
+
+@given(st.text(st.sampled_from("$.x1 '\"\\\n/[(&>"), max_size=12))
+def test_a_dollar_leads_to_an_answer_or_to_a_mistake_inside_the_text(text: str) -> None:
+    try:
+        expression(text)
+    except InvalidExpression as invalid:
+        for found in invalid.mistakes:
+            lines = text.split("\n")
+            assert 1 <= found.line <= len(lines)
+            assert 1 <= found.column <= max(map(len, lines)) + 2
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{'a': $.x * 2, 'b': [item, index, null]}", {"a": 6, "b": [{"k": 1.5}, 2, None]}),
+        ("$.x", 3),
+        ("input.map(n, n + 1)", [2, 3]),
+        ("string(timestamp('2020-01-01T00:00:00Z'))", "2020-01-01T00:00:00Z"),
+        ("3u", 3),
+    ],
+)
+def test_an_expression_gives_json(text: str, value: Any) -> None:
+    values = {"output": {"x": 3}, "item": {"k": 1.5}, "index": 2, "input": [1, 2]}
+    assert value_expression(text).value(values) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{1: 2}", "it gives an object whose keys are no texts, which is no JSON"),
+        ("[timestamp('2020-01-01T00:00:00Z')]", "it gives a timestamp, which is no JSON"),
+        ("{'a': [b'x']}", "it gives bytes or a type, which is no JSON"),
+        ("1.0 / 0.0", "it gives a number without end, or none, which is no JSON"),
+        ("$.y", 'there is no key "y"'),
+    ],
+)
+def test_what_is_no_json_is_told(text: str, why: str) -> None:
+    with pytest.raises(ExpressionFailed) as failed:
+        value_expression(text).value({"output": {"x": 3}})
+    assert str(failed.value) == why
+
+
+def test_an_expression_that_never_gives_json_is_refused() -> None:
+    with pytest.raises(InvalidExpression, match=r"no expression: .*a duration, which is no JSON"):
+        value_expression("duration('3s')")
 
 
 def test_every_unknown_name_is_told_at_once() -> None:

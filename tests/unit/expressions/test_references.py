@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.errors import InvalidReference, ReferenceFailed
-from dagster_pgflow.expressions.references import Reference, filled, reference, references_in
+from dagster_pgflow.expressions.references import (
+    Reference,
+    filled,
+    is_filled_in,
+    params_filled,
+    reference,
+    references_in,
+)
 
 VALUES: dict[str, dict[str, Any]] = {
     "nodes": {"prepare": {"amount": 5, "items": [{"sku": "a"}, None]}, "empty": None},
@@ -104,3 +111,46 @@ def test_a_reference_knows_its_step_and_its_text() -> None:
 def test_an_index_with_more_digits_than_python_reads_leads_nowhere() -> None:
     with pytest.raises(ReferenceFailed, match="leads nowhere"):
         filled("$nodes.prepare.items." + "9" * 5000, VALUES)
+
+
+SECRETS = {"TOKEN": "s3cr3t ${$input.id} $input.id"}
+
+
+@pytest.mark.parametrize(
+    ("params", "value"),
+    [
+        ({"a": "$nodes.cart.sum", "b": ["$input.id"]}, {"a": 7, "b": ["c1"]}),
+        ({"a": "No ${$input.id}!"}, {"a": "No c1!"}),
+        ({"a": "costs $5", "b": "$5", "c": "$HOME/x", "d": "$"}, None),
+        ({"a": "${HOME} and ${ $x }", "b": "$nodes", "c": "$nodesx.a", "d": "$item s"}, None),
+        ({"a": "$$input.id", "b": "$$5"}, {"a": "$input.id", "b": "$5"}),
+        ({"a": "Bearer ${secret:TOKEN}"}, {"a": f"Bearer {SECRETS['TOKEN']}"}),
+        ({"a": "${secret:TO KEN}", "b": "$secret:TOKEN"}, None),
+        (
+            {"a": "$input.evil", "b": "${$input.evil}"},
+            {"a": "${secret:TOKEN}", "b": "${secret:TOKEN}"},
+        ),
+        ({"a": 1, "b": None, "c": {"d": [True]}}, None),
+    ],
+)
+def test_params_are_a_template_in_which_only_what_is_well_formed_counts(
+    params: dict[str, Any], value: Any
+) -> None:
+    values = {"nodes": {"cart": {"sum": 7}}, "input": {"id": "c1", "evil": "${secret:TOKEN}"}}
+    assert params_filled(params, values, SECRETS.__getitem__) == (value or params)
+    assert is_filled_in(params) is (value is not None)
+
+
+def test_a_reference_of_params_that_leads_nowhere_says_where_it_stands() -> None:
+    with pytest.raises(ReferenceFailed) as failed:
+        params_filled({"a": [{"b": "x ${$input.id}"}]}, {"input": {}}, str)
+    assert str(failed.value) == (
+        "params.a[0].b: $input.id leads nowhere: $input has the keys (none)."
+    )
+
+
+def test_a_root_that_there_is_not_leads_nowhere() -> None:
+    with pytest.raises(
+        ReferenceFailed, match=r"params\.a: \$item leads nowhere: there is no \$item"
+    ):
+        params_filled({"a": "$item"}, {"input": {}}, str)
