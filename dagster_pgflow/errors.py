@@ -27,6 +27,7 @@
         ├── ReferenceFailed         a reference that leads to no value
         ├── TypeViolation           a map was fed something that is no list
         ├── ValueNotJson            a value that cannot be stored as JSON
+        ├── HttpFailed              a web service did not answer an http step as expected
         ├── RetryAfter              raised by handlers: try again in so many seconds
         └── NonRetryable            raised by handlers: do not try again
 
@@ -252,6 +253,10 @@ class TypeViolation(StepError):
 
 class ValueNotJson(StepError):
     """A value cannot be stored as JSON."""
+
+
+class HttpFailed(StepError):
+    """A web service could not be reached, or did not answer an http step as expected."""
 
 
 class RetryAfter(StepError):

@@ -44,6 +44,8 @@ PASS_END_KEY: Final = "dagster-pgflow/pass_end"  # noqa: S105
 NAMES_KEY: Final = "dagster-pgflow/names"
 
 PGFLOW_KEY: Final = "pgflow"
+# What the names of the built-in node types begin with; no other handler's name does.
+NODE_TYPE_PREFIX: Final = "pgflow."
 IO_MANAGER_KEY: Final = "pgflow_io_manager"
 
 FLOW_INPUT: Final = "flow_input"

@@ -53,6 +53,7 @@ class JobEmitter:
         tags_of: Callable[[str], Mapping[str, str]] = lambda slug: {TAG_FLOW: slug},
     ) -> None:
         self._flows = flows
+        self._handlers = handlers
         self._settings = settings
         self._json_type = make_json_type()
         keys = frozenset(settings.resources)
@@ -85,7 +86,7 @@ class JobEmitter:
         return self._child_jobs[flow_slug]
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
-        found = problems_of(flow, self._flows)
+        found = problems_of(flow, self._flows, self._handlers)
         problems = tuple(problem for problem in found if problem.code not in schedules.CODES)
         graph = self._broken(flow, problems) if problems else self._graphs.job_graph(flow.slug)
         return graph.to_job(

@@ -1,18 +1,27 @@
 """Whether a stored flow can be compiled, with all that it contains."""
 
+from collections.abc import Iterator
+
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.step import HandledStep, SubflowStep
+from dagster_pgflow.node_types.params import flaws_in_template
+from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.own_names import params_for_handler
 from dagster_pgflow.runtime.sources import Flows
+from dagster_pgflow.validation.node_types import is_node_type, problem_of_params
 from dagster_pgflow.validation.validate import validate
 
 
-def problems_of(flow: Flow, flows: Flows) -> tuple[Problem, ...]:
+def problems_of(
+    flow: Flow, flows: Flows, handlers: HandlerRegistry | None = None
+) -> tuple[Problem, ...]:
     """Return what keeps a flow from running, its subflows included.
 
     Args:
         flow: The flow.
         flows: The flows of the code location by slug.
+        handlers: Its handlers; without them, what they take is not looked at.
     """
     found: list[Problem] = []
     seen: set[str] = set()
@@ -22,14 +31,38 @@ def problems_of(flow: Flow, flows: Flows) -> tuple[Problem, ...]:
         if current.slug in seen:
             continue
         seen.add(current.slug)
-        found += _own_problems(current, flows, prefix="" if current is flow else current.slug)
+        found += _own_problems(
+            current, flows, handlers, prefix="" if current is flow else current.slug
+        )
         inner = {step.flow for step in current.steps if isinstance(step, SubflowStep)}
         waiting += [flows[slug] for slug in sorted(inner - seen) if slug in flows]
     return tuple(found)
 
 
-def _own_problems(flow: Flow, flows: Flows, prefix: str) -> list[Problem]:
+def problems_of_params(flow: Flow, handlers: HandlerRegistry) -> Iterator[Problem]:
+    """Yield where steps have params that their handlers do not take.
+
+    Args:
+        flow: The flow; what its built-in node types take, validation knows.
+        handlers: The handlers of a code location.
+    """
+    for step in flow.steps:
+        if not isinstance(step, HandledStep) or is_node_type(step.handler):
+            continue
+        found = handlers.find(flow.slug, step.slug, step.handler)
+        if found is None or found.params_adapter is None:
+            continue
+        params = params_for_handler(step)
+        for flaw in flaws_in_template(found.params_adapter, params, found.name):
+            yield problem_of_params(step, flaw)
+
+
+def _own_problems(
+    flow: Flow, flows: Flows, handlers: HandlerRegistry | None, prefix: str
+) -> list[Problem]:
     problems = list(validate(flow, flows))
+    if handlers is not None:
+        problems += problems_of_params(flow, handlers)
     if not flow.steps:
         message = f'Flow "{flow.slug}" has no steps yet; add one with pgflow.add_step.'
         problems.append(Problem("no-steps", "steps", message))

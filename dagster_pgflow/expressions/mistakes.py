@@ -98,7 +98,7 @@ def _unknown(name: str, known: Sequence[str], *, is_call: bool) -> str:
     if is_call:
         return f'there is no function "{name}"'
     root = name.partition(".")[0]
-    if root == "output":
+    if root == "output" and "deps" in known:
         return '"output" exists only where a step has exactly one dependency; use deps.<step>'
     near = [option for option in known if option.partition(".")[0] == root]
     path = ".".join(name.split(".")[:2]) if near else root

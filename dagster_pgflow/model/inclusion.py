@@ -170,8 +170,10 @@ class Inclusion(BaseModel):
             changes["handler"] = step.handler or f"{self.fragment.slug}.{step.slug}"
         if isinstance(step, BranchStep | LoopStep):
             changes |= self._ways_of(step)
+        if isinstance(step, HandledStep):
+            changes["params"] = with_steps_renamed(step.params, names)
         if isinstance(step, SingleStep):
-            changes["params"] = {**step.params, **self._known_as(step)}
+            changes["params"] |= self._known_as(step)
         return step.model_copy(update=changes)
 
     def _ways_of(self, step: BranchStep | LoopStep) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What a handler can ask about the step it works for."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from dagster_pgflow.model.options import DEFAULT_TIMEOUT
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,15 @@ class StepContext:
         attempt: Which try this is, from 1.
         idempotency_key: The same text for every try of this task, and for no other task: hand
             it to outside systems that should do a thing once.
-        params: The constants that the definition gives the step.
+        params: What the definition gives the step: a dict, or what the handler says it takes.
         log: A logger whose lines show in the Dagster UI.
         resources: The Dagster resources of the code location.
         iteration: Which pass of the innermost loop around the step this is, from 1; 0 outside of
             loops.
+        depends_on: The dependencies whose outputs make up the input, by the names that they have
+            in it; none at the root of a flow, and in a map step.
+        timeout: Seconds that this try may take.
+        secrets: The secrets among the params, which belong in no log.
     """
 
     flow_input: Any
@@ -36,7 +42,10 @@ class StepContext:
     task_path: str
     attempt: int
     idempotency_key: str
-    params: dict[str, Any]
+    params: Any
     log: logging.Logger
     resources: Any
     iteration: int = 0
+    depends_on: tuple[str, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT
+    secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -6,7 +6,7 @@ A stored row can only name a handler; what the name means is decided here, by th
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, update_wrapper
+from functools import cache, cached_property, update_wrapper
 from importlib.metadata import entry_points
 from inspect import Parameter
 from types import ModuleType, SimpleNamespace
@@ -17,7 +17,9 @@ from pydantic import TypeAdapter
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.model.step import JsonSchema
-from dagster_pgflow.names import is_valid_slug
+from dagster_pgflow.names import NODE_TYPE_PREFIX, is_valid_slug
+from dagster_pgflow.node_types.known import NODE_TYPES
+from dagster_pgflow.runtime.node_types.built_in import FUNCTIONS
 
 ENTRY_POINT_GROUP = "dagster_pgflow.handlers"
 MOST_PARAMETERS = 2
@@ -32,12 +34,13 @@ class Handler:
 
     Attributes:
         name: What a step writes to mean this handler: a slug, or `<flow>.<step>`.
+        params_type: What the params of its steps are, if it says so: a type for pydantic.
         input_schema: JSON Schema of the input, from the type hint.
         output_schema: JSON Schema of the output, from the type hint.
         wants_context: Whether the callable takes the step context.
     """
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, params: Any = None) -> None:
         if not name or not all(is_valid_slug(part) for part in name.split(".")):
             raise ConfigurationError(
                 f'"{name}" is no handler name; write a slug, or "<flow>.<step>".'
@@ -45,6 +48,7 @@ class Handler:
         positional = _positional_parameters(function, name)
         self.name = name
         self.function = function
+        self.params_type = params
         self.wants_context = len(positional) >= MOST_PARAMETERS and (
             positional[1].default is Parameter.empty or positional[1].name == CONTEXT_PARAMETER
         )
@@ -78,17 +82,26 @@ class Handler:
         """What validates the output, or `None` without a type hint."""
         return TypeAdapter(self._output_type) if self.output_schema else None
 
+    @cached_property
+    def params_adapter(self) -> TypeAdapter[Any] | None:
+        """What validates the params, or `None` where any will do."""
+        return None if self.params_type is None else TypeAdapter(self.params_type)
+
 
 @overload
-def handler(name: str) -> Callable[[Callable[..., Any]], Handler]: ...
+def handler(name: str, *, params: Any = None) -> Callable[[Callable[..., Any]], Handler]: ...
 @overload
 def handler(name: Callable[..., Any]) -> Handler: ...
-def handler(name: str | Callable[..., Any]) -> Handler | Callable[[Callable[..., Any]], Handler]:
+def handler(
+    name: str | Callable[..., Any], *, params: Any = None
+) -> Handler | Callable[[Callable[..., Any]], Handler]:
     """Make a function a handler.
 
     Args:
         name: The name that steps use: `"<step>"`, or `"<flow>.<step>"` for one flow alone.
             Without a name, the function's own.
+        params: What the params of its steps must be, most often a pydantic model. It is what
+            `ctx.params` is then; without it that is a dict.
 
     Example:
         >>> @handler("price")
@@ -99,7 +112,7 @@ def handler(name: str | Callable[..., Any]) -> Handler | Callable[[Callable[...,
     """
     if callable(name):
         return Handler(name, name.__name__)
-    return lambda function: Handler(function, name)
+    return lambda function: Handler(function, name, params)
 
 
 HandlerSource = Handler | ModuleType | Mapping[str, Callable[..., Any]]
@@ -115,6 +128,8 @@ class HandlerRegistry:
     def collect(cls, sources: Iterable[HandlerSource] = ()) -> "HandlerRegistry":
         """Gather handlers from handlers, modules and mappings, and from installed packages.
 
+        The built-in node types are there in any case.
+
         Args:
             sources: Handlers, modules (every handler in them), or `{name: function}`.
 
@@ -122,7 +137,8 @@ class HandlerRegistry:
         (each entry names a module or a handler); what is given here goes before those.
 
         Raises:
-            ConfigurationError: Two different handlers have one name.
+            ConfigurationError: Two different handlers have one name, or one has the name of a
+                built-in node type.
         """
         installed = [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
         given = cls._by_name(handler for source in sources for handler in _handlers_in(source))
@@ -133,6 +149,11 @@ class HandlerRegistry:
     def _by_name(handlers: Iterable[Handler]) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
         for candidate in handlers:
+            if candidate.name.startswith(NODE_TYPE_PREFIX):
+                raise ConfigurationError(
+                    f'Handler "{candidate.name}", {_place(candidate)}, has a name that is kept for'
+                    f' built-in node types; let it not begin with "{NODE_TYPE_PREFIX}".'
+                )
             known = found.setdefault(candidate.name, candidate)
             if known.function is not candidate.function:
                 raise ConfigurationError(
@@ -142,9 +163,20 @@ class HandlerRegistry:
         return found
 
     def find(self, flow_slug: str, step_slug: str, named: str | None) -> Handler | None:
-        """Return a step's handler: the named one, else `<flow>.<step>`, else `<step>`."""
+        """Return a step's handler: the named one, else `<flow>.<step>`, else `<step>`.
+
+        A node type is only found by its name, not by a flow that is called like what it begins
+        with.
+        """
+        if named is not None and named.startswith(NODE_TYPE_PREFIX):
+            return _node_types().get(named)
         names = [named] if named else [f"{flow_slug}.{step_slug}", step_slug]
         return next((self.handlers[name] for name in names if name in self.handlers), None)
+
+
+@cache
+def _node_types() -> Mapping[str, Handler]:
+    return {name: Handler(does, name, NODE_TYPES[name]) for name, does in FUNCTIONS.items()}
 
 
 def _handlers_in(source: HandlerSource) -> Iterator[Handler]:
@@ -155,8 +187,10 @@ def _handlers_in(source: HandlerSource) -> Iterator[Handler]:
             yield from (value for value in vars(source).values() if isinstance(value, Handler))
         case Mapping():
             for name, function in source.items():
-                plain = function.function if isinstance(function, Handler) else function
-                yield Handler(plain, name)
+                if isinstance(function, Handler):
+                    yield Handler(function.function, name, function.params_type)
+                else:
+                    yield Handler(function, name)
         case _:
             raise ConfigurationError(
                 f"{source!r} holds no handlers; give functions decorated with @handler, modules"

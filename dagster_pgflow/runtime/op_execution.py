@@ -51,8 +51,10 @@ from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
 from dagster_pgflow.runtime.op_run_inside import ChildJob
-from dagster_pgflow.runtime.own_names import input_for_handler, params_for_handler
+from dagster_pgflow.runtime.own_names import deps_for_handler, input_for_handler
+from dagster_pgflow.runtime.params import params_given
 from dagster_pgflow.runtime.passes import Pass
+from dagster_pgflow.runtime.secrets import Secrets, without_secrets
 from dagster_pgflow.runtime.sources import Flows, Source, input_names, key_of
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
@@ -425,25 +427,34 @@ class Execution:
     def _attempt(self, index: int, value: Any) -> Any:
         if not self.work.step.needs_handler:
             return handed_on(self.work.step, value)
-        handler = self._find_handler()
-        path = ".".join(self.path)
+        secrets = Secrets(self.context.resources)
+        with secrets.kept_out_of_errors():
+            output = self._attempted(index, value, secrets)
+        return without_secrets(output, secrets.given)
+
+    def _attempted(self, index: int, value: Any, secrets: Secrets) -> Any:
+        handler, step = self._find_handler(), self.work.step
+        path, is_map = ".".join(self.path), isinstance(step, MapStep)
+        params = params_given(step, handler, value, lambda: self.flow_input, secrets)
         context = StepContext(
             flow_input=self.flow_input if handler.wants_context else None,
             run_id=self.run_id,
             flow_slug=self.flow_slug,
-            step_slug=self.work.step.slug,
+            step_slug=step.slug,
             step_path=path,
             task_index=index,
-            task_path=f"{path}[{index}]" if isinstance(self.work.step, MapStep) else path,
+            task_path=f"{path}[{index}]" if is_map else path,
             attempt=self.tasks.attempt,
             idempotency_key=f"{self.run_id}:{path}:{index}",
             iteration=self.frame.iteration,
-            params=params_for_handler(self.work.step),
+            params=params,
             log=self.context.log,
             resources=self.context.resources,
+            depends_on=() if is_map else deps_for_handler(step),
+            timeout=self.effort.timeout,
+            secrets=secrets.given,
         )
-        known = input_for_handler(self.work.step, value)
-        return attempt(handler, known, context, self.effort.timeout)
+        return attempt(handler, input_for_handler(step, value), context, self.effort.timeout)
 
     def _trace(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
         """Tell what the steps of a subflow did."""

@@ -18,19 +18,30 @@ def input_for_handler(step: StepBase, value: Any) -> Any:
         step: The step.
         value: Its input, by the slugs of its dependencies.
     """
-    names = _params(step).get(NAMES_KEY)
-    if not isinstance(names, Mapping) or not isinstance(value, dict):
-        return value
-    own = {slug: name for slug, name in names.items() if isinstance(name, str)}
-    # Nobody checks what somebody writes there in SQL: two names that are one would lose a value.
-    if len(set(own.values())) < len(own):
+    own = _own_names(step)
+    if not own or not isinstance(value, dict):
         return value
     return {own.get(slug, slug): output for slug, output in value.items()}
+
+
+def deps_for_handler(step: StepBase) -> tuple[str, ...]:
+    """Return the dependencies of a step under the names that the handler knows."""
+    own = _own_names(step)
+    return tuple(own.get(slug, slug) for slug in dict.fromkeys(step.depends_on))
 
 
 def params_for_handler(step: StepBase) -> dict[str, Any]:
     """Return the constants that the author of the step gave it."""
     return {key: value for key, value in _params(step).items() if key != NAMES_KEY}
+
+
+def _own_names(step: StepBase) -> Mapping[str, str]:
+    names = _params(step).get(NAMES_KEY)
+    if not isinstance(names, Mapping):
+        return {}
+    own = {slug: name for slug, name in names.items() if isinstance(name, str)}
+    # Nobody checks what somebody writes there in SQL: two names that are one would lose a value.
+    return own if len(set(own.values())) == len(own) else {}
 
 
 def _params(step: StepBase) -> Mapping[str, Any]:

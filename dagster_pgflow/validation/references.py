@@ -1,4 +1,4 @@
-"""The references of a subflow step lead to steps that have an output there."""
+"""The references of a step lead to steps that have an output there."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -7,21 +7,28 @@ from dagster_pgflow.errors import InvalidReference, Problem
 from dagster_pgflow.expressions.references import (
     INPUT,
     ITEM,
+    NODES,
     Reference,
     reference,
     references_in,
     texts_in,
+    well_formed_references_in,
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.step import HandledStep, MapStep, StepBase, SubflowStep
+from dagster_pgflow.names import NAMES_KEY
+from dagster_pgflow.node_types.known import literal_fields
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.outputs import references_of
 
 
 def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
-    """Check what subflow steps receive and return; final steps only of flows that are known."""
+    """Check params, and what subflow steps receive and return.
+
+    The final steps of a flow are known only where the flow is.
+    """
     slugs = {step.slug for step in flow.steps}
     loops = loops_by_start(flow)
     for step in flow.steps:
@@ -30,6 +37,8 @@ def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]
             yield from _of_input(step, slugs, loops.get(step.slug, ()))
             inner = None if known is None or step.flow == flow.slug else known.get(step.flow)
             yield from _of_output(step, inner)
+        elif isinstance(step, HandledStep):
+            yield from _of_params(step, slugs, loops.get(step.slug, ()))
 
 
 def _malformed(step: SubflowStep) -> Iterator[Problem]:
@@ -56,22 +65,48 @@ def _of_input(step: SubflowStep, slugs: set[str], loops: Sequence[str]) -> Itera
         for found in references_of(text):
             if found.root == ITEM and (step.over is None or place.endswith(".over")):
                 yield _no_item(step, place, found)
-            if found.step is None or found.step in step.depends_on:
-                continue
-            advice = "it can refer to steps that it depends on, and to $input"
-            if found.step in loops:
-                advice = (
-                    "what that loop returned is there from its second pass on; let it go back to a"
-                    " single step that chooses, and refer to that one"
-                )
-            elif found.step in slugs - {step.slug}:
-                advice = f'add "{found.step}" to its depends_on'
+            if found.step is not None and found.step not in step.depends_on:
+                yield _no_dependency(step, place, found, slugs, loops)
+
+
+def _of_params(step: HandledStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
+    literal = {NAMES_KEY, *literal_fields(step.handler)}
+    template = {name: value for name, value in step.params.items() if name not in literal}
+    for place, found in well_formed_references_in(template, f"steps.{step.slug}.params"):
+        if isinstance(step, MapStep) and found.root == NODES:
             yield Problem(
                 "reference-to-no-dependency",
                 place,
-                f'{found} refers to "{found.step}", which step "{step.slug}" does not depend on;'
-                f" {advice}.",
+                f'{found} cannot be referred to by map step "{step.slug}", which receives one'
+                " element at a time; refer to $item or $input (and write $$ for a text that begins"
+                " with $).",
             )
+        elif found.root == ITEM and not isinstance(step, MapStep):
+            yield Problem(
+                "reference-to-no-item",
+                place,
+                f"{found} has no item to refer to here; only the params of a map step have one.",
+            )
+        elif found.step is not None and found.step not in step.depends_on:
+            yield _no_dependency(step, place, found, slugs, loops)
+
+
+def _no_dependency(
+    step: StepBase, place: str, found: Reference, slugs: set[str], loops: Sequence[str]
+) -> Problem:
+    advice = "it can refer to steps that it depends on, and to $input"
+    if found.step in loops:
+        advice = (
+            "what that loop returned is there from its second pass on; let it go back to a single"
+            " step that chooses, and refer to that one"
+        )
+    elif found.step in slugs - {step.slug}:
+        advice = f'add "{found.step}" to its depends_on'
+    return Problem(
+        "reference-to-no-dependency",
+        place,
+        f'{found} refers to "{found.step}", which step "{step.slug}" does not depend on; {advice}.',
+    )
 
 
 def _no_item(step: SubflowStep, place: str, found: Reference) -> Problem:

@@ -17,6 +17,7 @@ from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import loops_go_back
 from dagster_pgflow.validation.mapped_loops import lists_hold_no_loops
 from dagster_pgflow.validation.maps import maps_have_one_source
+from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
 from dagster_pgflow.validation.references import references_lead_to_steps
@@ -45,6 +46,7 @@ RULES: tuple[Rule, ...] = (
     loops_repeat_whole_parts,
     subflows_exist_and_end,
     references_lead_to_steps,
+    node_types_are_known_and_configured,
     failures_lead_to_a_step,
     subflows_run_over_lists,
     lists_hold_no_loops,

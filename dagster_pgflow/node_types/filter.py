@@ -1,0 +1,36 @@
+"""What a step of type `pgflow.filter` says."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from dagster_pgflow.errors import InvalidExpression
+from dagster_pgflow.expressions.cel import ELEMENT_ROOTS, expression
+from dagster_pgflow.node_types.config import Flaw, Site
+from dagster_pgflow.node_types.listed import ListConfig
+
+OnError = Literal["fail", "drop", "keep"]
+
+
+class FilterConfig(ListConfig):
+    """The config of a step that keeps some elements of a list.
+
+    Attributes:
+        condition: A condition in CEL that is asked for each `item`, with its `index`; the
+            elements for which it holds are kept.
+        on_error: What happens to an element for which it has no answer.
+    """
+
+    literal: ClassVar[frozenset[str]] = frozenset({"condition", "on_error"})
+
+    condition: str = Field(description="A condition in CEL over item and index.")
+    on_error: OnError = "fail"
+
+    def flaws(self, site: Site) -> Iterator[Flaw]:
+        """Yield what is wrong beside what the types of the fields tell."""
+        yield from super().flaws(site)
+        try:
+            expression(self.condition, site.roots | set(ELEMENT_ROOTS))
+        except InvalidExpression as invalid:
+            yield Flaw("invalid-expression", "condition", str(invalid))

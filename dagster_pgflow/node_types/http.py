@@ -1,0 +1,112 @@
+"""What a step of type `pgflow.http` says."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
+
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
+Scalar = str | int | float | bool | None
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
+_OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_STATUS_CLASS: Final = re.compile(r"[1-5]xx")
+
+
+def _upper(given: Any) -> Any:
+    return given.upper() if isinstance(given, str) else given
+
+
+class HttpConfig(NodeConfig):
+    """The config of a step that asks a web service.
+
+    Attributes:
+        url: The address; `${secret:NAME}` in it, and in all that follows, stands for a secret.
+        method: The method.
+        headers: What the request says besides.
+        query: What is added to the address behind `?`; a list gives its name several times, null
+            leaves it out.
+        body: JSON, or text that is sent as it is.
+        expected_status: What the service may answer: numbers, or classes such as "2xx".
+        timeout: Seconds for the whole of it; at most, and without it, the step's.
+        max_response_bytes: How long the answer may be.
+        follow_redirects: Whether to go where the service sends us.
+        allow_private: Whether the address may lie in a private network or be this computer.
+    """
+
+    url: str
+    method: Annotated[Method, BeforeValidator(_upper)] = "GET"
+    headers: dict[str, str] = Field(default_factory=dict)
+    query: dict[str, Any] = Field(default_factory=dict)
+    body: Any = None
+    expected_status: tuple[int | str, ...] = Field(default=("2xx",), min_length=1)
+    timeout: float | None = Field(default=None, gt=0)
+    max_response_bytes: int = Field(default=1_048_576, gt=0)
+    follow_redirects: bool = False
+    allow_private: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("It must be an address such as https://example.org/path") from None
+        if parts.scheme.lower() not in ("http", "https") or not host:
+            raise ValueError("It must be an address that begins with https:// or http://")
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(
+                "It must hold no user and password; put them into a header, as secrets"
+            )
+        return url
+
+    @field_validator("headers")
+    @classmethod
+    def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f'"{name}" is no name of a header')
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(f'The header "{name}" cannot be set; it follows from the request')
+            if not _HEADER_VALUE.fullmatch(value):
+                raise ValueError(f'The header "{name}" must be one line of ASCII text')
+        return headers
+
+    @field_validator("query")
+    @classmethod
+    def _is_query(cls, query: dict[str, Any]) -> dict[str, Any]:
+        for name, value in query.items():
+            values = value if isinstance(value, list) else [value]
+            if not all(isinstance(one, Scalar) for one in values):
+                raise ValueError(f'"{name}" must be text, a number, true, false, null, or a list')
+        return query
+
+    @field_validator("expected_status", mode="before")
+    @classmethod
+    def _are_statuses(cls, given: Any) -> Any:
+        statuses = given if isinstance(given, list | tuple) else [given]
+        if not all(_is_status(status) for status in statuses):
+            raise ValueError('It must be a status such as 201, a class such as "2xx", or a list')
+        return [int(one) if str(one).isdecimal() else one for one in statuses]
+
+    def flaws(self, site: Site) -> Iterator[Flaw]:
+        """Yield what is wrong beside what the types of the fields tell."""
+        if self.timeout is not None and self.timeout > site.timeout:
+            message = (
+                f"The request may take {self.timeout:g} s, but an attempt of the step only"
+                f" {site.timeout:g} s; lower this one, or raise the timeout of the step."
+            )
+            yield Flaw("timeout-too-long", "timeout", message)
+
+
+def _is_status(given: Any) -> bool:
+    text = str(given)
+    if isinstance(given, bool) or not text.isascii():
+        return False
+    return bool(_STATUS_CLASS.fullmatch(text)) or (text.isdecimal() and 100 <= int(text) <= 599)

@@ -1,0 +1,29 @@
+"""The list that a step works on: named by its config, or what the step receives."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import Field
+
+from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
+
+
+class ListConfig(NodeConfig):
+    """The config of a step that works on a list.
+
+    Attributes:
+        items: The list, most often a reference such as `$nodes.fetch.body.orders`; without it
+            the output of the step's only dependency, the flow input at the root of a flow, the
+            element in a map step.
+    """
+
+    items: Any = Field(default=None, description="The list; without it what the step receives.")
+
+    def flaws(self, site: Site) -> Iterator[Flaw]:
+        """Yield what is wrong beside what the types of the fields tell."""
+        if "items" not in self.model_fields_set and site.sources > 1:
+            message = (
+                f"The step receives the outputs of {site.sources} steps; say in items which list"
+                " it works on, as in $nodes.<step>.<path>."
+            )
+            yield Flaw("unclear-items", "items", message)

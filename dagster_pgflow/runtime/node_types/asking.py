@@ -1,0 +1,50 @@
+"""What the expressions of a node may ask, and the list that it works on."""
+
+from typing import Any
+
+from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.node_types.listed import ListConfig
+from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.values import kind_of
+
+
+def values_for(value: Any, ctx: StepContext) -> dict[str, Any]:
+    """Return the values that expressions may ask for, by root.
+
+    Args:
+        value: What the step receives.
+        ctx: The step context.
+    """
+    deps = value if ctx.depends_on else {}
+    values = {
+        "input": value,
+        "flow_input": ctx.flow_input,
+        "deps": deps,
+        "ctx": {
+            "run_id": ctx.run_id,
+            "flow_slug": ctx.flow_slug,
+            "step_slug": ctx.step_slug,
+            "step_path": ctx.step_path,
+            "params": {},
+        },
+    }
+    only = ctx.depends_on[0] if len(ctx.depends_on) == 1 else None
+    return values | ({"output": deps[only]} if only in deps else {})
+
+
+def items_for(config: ListConfig, value: Any, ctx: StepContext) -> list[Any]:
+    """Return the list that a node works on; a dependency that was skipped counts as an empty one.
+
+    Raises:
+        NonRetryable: There is something else in its place.
+    """
+    if "items" in config.model_fields_set:
+        items, source = config.items, "items"
+    elif ctx.depends_on:
+        items = value.get(ctx.depends_on[0], [])
+        source = f'the output of step "{ctx.depends_on[0]}"'
+    else:
+        items, source = value, "what it receives"
+    if not isinstance(items, list):
+        raise NonRetryable(f"It works on a list, but {source} is {kind_of(items)}.")
+    return items
