@@ -148,3 +148,52 @@ def test_the_mode_of_a_subflow_is_one_of_two_and_that_of_no_other_step(sql: Sess
     assert sql.value("select pgflow.step_definitions('f') -> 2 ->> 'mode'") == "run"
     with pytest.raises(psycopg2.errors.CheckViolation, match="mode_is_valid"):
         sql("update pgflow.steps set mode = 'apart' where step_slug = 's'")
+
+
+PARAMS = (
+    """params => '{"a": "$nodes.a[0].n and more", "b": ["$input"], "c": "Hi ${ $nodes.a.n }!"}'""",
+    """params => '{"a": "$5", "b": "${HOME}", "c": "$$nodes.b", "d": "$nodes", "e": "$item s"}'""",
+    """handler => 'pgflow.filter', params => '{"condition": "$item.x", "items": "$nodes.a"}'""",
+    """params => '{"dagster-pgflow/names": {"a": "$nodes.b"}}'""",
+)
+
+
+@pytest.mark.parametrize("arguments", PARAMS)
+def test_params_refer_to_dependencies_and_may_look_like_it(sql: Session, arguments: str) -> None:
+    sql(add(arguments, kind="single"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "constraint", "told"),
+    [
+        (
+            """params => '{"x": ["to ${$nodes.b.n}"]}'""",
+            "single",
+            "params_refer_to_dependencies",
+            'has `$nodes.b.n` in its params, but does not depend on "b"; add it to deps_slugs.',
+        ),
+        (
+            """params => '{"x": "$item.n"}'""",
+            "single",
+            "only_map_steps_have_elements",
+            "has `$item.n` in its params, where there is no item; only those of a map step can",
+        ),
+        (
+            """params => '{"x": "$nodes.a.n"}'""",
+            "map",
+            "params_refer_to_dependencies",
+            "has `$nodes.a.n` in its params, but receives one element at a time; refer to $item",
+        ),
+    ],
+)
+def test_params_that_refer_to_what_is_not_there_are_refused(
+    sql: Session, arguments: str, kind: str, constraint: str, told: str
+) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+        sql(add(arguments, kind=kind))
+    assert refused.value.diag.constraint_name == constraint
+    assert told in str(refused.value)
+
+
+def test_params_of_a_map_step_refer_to_its_elements(sql: Session) -> None:
+    sql(add("""params => '{"x": "$item.n", "y": "$input"}'""", kind="map"))

@@ -1497,6 +1497,18 @@ as $body$
     select 'subflow_input', found from pgflow.references_in(step.subflow_input) as found
     union all
     select 'subflow_output', found from pgflow.references_in(step.subflow_output) as found
+    union all
+    -- What only looks like a reference is text here, and so is CEL.
+    select 'params', found
+    from pgflow.references_in(
+      step.params - 'dagster-pgflow/names' - case step.handler
+        when 'pgflow.transform' then '{expression}'::text[]
+        when 'pgflow.filter' then '{condition,on_error}'
+        when 'pgflow.aggregate' then '{group_by,measures}'
+        else '{}'
+      end
+    ) as found
+    where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
   ),
   read (field, reference, root, dep) as (
     select
@@ -1510,6 +1522,8 @@ as $body$
     case
       when read.root is null or (read.root = 'nodes' and read.dep is null)
         then 'references_are_well_formed'
+      when read.field = 'params' and read.root = 'item' then 'only_map_steps_have_elements'
+      when read.field = 'params' then 'params_refer_to_dependencies'
       when read.root = 'item' then 'only_steps_over_a_list_have_items'
       when read.field = 'subflow_output' then 'output_refers_to_final_steps'
       else 'input_refers_to_dependencies'
@@ -1518,6 +1532,14 @@ as $body$
       when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
         'has `%s` in its %s, which is no reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
         read.reference, read.field
+      )
+      when read.field = 'params' and read.root = 'item' then format(
+        'has `%s` in its params, where there is no item; only those of a map step can refer to it',
+        read.reference
+      )
+      when read.field = 'params' and step.step_type = 'map' then format(
+        'has `%s` in its params, but receives one element at a time; refer to $item or $input',
+        read.reference
       )
       when read.root = 'item' then format(
         'has `%s` in its %s, where there is no item; only subflow_input of a step that runs over a list can refer to it',
@@ -1535,13 +1557,20 @@ as $body$
   from read
   where read.root is null
     or (read.root = 'nodes' and read.dep is null)
-    or (read.root = 'item' and (read.field <> 'subflow_input' or step.over is null))
+    or (read.root = 'item' and read.field = 'params' and step.step_type <> 'map')
+    or (
+      read.root = 'item' and read.field <> 'params'
+      and (read.field <> 'subflow_input' or step.over is null)
+    )
     or (read.field = 'subflow_output' and read.root <> 'nodes')
-    or (read.field <> 'subflow_output' and read.root = 'nodes' and read.dep <> all (deps_slugs))
+    or (
+      read.field <> 'subflow_output' and read.root = 'nodes'
+      and (read.dep <> all (deps_slugs) or (read.field = 'params' and step.step_type = 'map'))
+    )
 $body$;
 
 comment on function pgflow.reference_problems(pgflow.steps, text[]) is
-  'What is wrong with the references of a subflow step, as far as its flow tells';
+  'What is wrong with the references of a step, as far as its flow tells';
 
 -- 0527_refuse_bad_mapping.sql
 -- Which fields there are only the flow's schemas tell, which the Python side compares.
