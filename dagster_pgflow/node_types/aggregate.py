@@ -21,9 +21,11 @@ _PATH: Final = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\d+\])*")
 def path_in(text: str) -> tuple[str, ...] | None:
     """Return the keys of a path below an element, or `None` for an expression in CEL.
 
-    >>> path_in("customer.country"), path_in("item.price * 2"), path_in("item.country")
-    (('customer', 'country'), None, None)
+    >>> path_in("customer.country"), path_in("item"), path_in("item.price * 2")
+    (('customer', 'country'), (), None)
     """
+    if text == "item":
+        return ()
     if not _PATH.fullmatch(text):
         return None
     keys = tuple(part for part in re.split(r"[.\[\]]", text) if part)

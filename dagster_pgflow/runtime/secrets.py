@@ -106,8 +106,8 @@ def _without(value: Any, spelled: list[str]) -> Any:
 
 def _spellings(secret: str) -> Iterator[str]:
     yield secret
-    yield quote(secret)
-    yield quote(secret, safe="")
+    for safe in ("", "/", "/!$&'()*+,;=:@?"):
+        yield quote(secret, safe=safe)
     yield quote_plus(secret)
     yield html.escape(secret)
     yield repr(secret)[1:-1]
