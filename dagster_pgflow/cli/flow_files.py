@@ -12,7 +12,15 @@ from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_flow_text
 from dagster_pgflow.dsl.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError, Problem
 from dagster_pgflow.model.step import SubflowStep
-from dagster_pgflow.store.loading import Finding, Loading, Source, check, load
+from dagster_pgflow.store.loading import (
+    Finding,
+    Loading,
+    MoreProblems,
+    Source,
+    check,
+    load,
+    no_more_problems,
+)
 
 SQL_SUFFIX = ".sql"
 STANDARD_INPUT = Path("-")
@@ -53,12 +61,17 @@ def needs_store(sources: Sequence[Source]) -> bool:
     )
 
 
-def tried(sources: Sequence[Source], *, strict: bool = False) -> Loading:
+def tried(
+    sources: Sequence[Source],
+    *,
+    strict: bool = False,
+    more_problems: MoreProblems = no_more_problems,
+) -> Loading:
     """Find all that is wrong with sources; a database is only asked if need be."""
     if not needs_store(sources):
-        return check(sources, strict=strict)
+        return check(sources, strict=strict, more_problems=more_problems)
     with opened_store() as database:
-        return load(database, sources, keep=False, strict=strict)
+        return load(database, sources, keep=False, strict=strict, more_problems=more_problems)
 
 
 def refuse(findings: Sequence[Finding]) -> None:

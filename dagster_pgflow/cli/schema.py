@@ -6,20 +6,31 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import print_json
 from dagster_pgflow.dsl.workflow.shape import DIALECT, workflow_schema
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.node_types.known import NODE_TYPES
 
 
 @command_with_examples(
     "schema",
     "schema > flow.schema.json",
     "schema --workflow > workflow.schema.json",
+    "schema --node-types",
 )
 @click.option("--workflow", is_flag=True, help="That of a workflow document: nodes and edges.")
-def command(*, workflow: bool) -> None:
+@click.option(
+    "--node-types",
+    is_flag=True,
+    help="Those of the params of the built-in node types, by the names of the types.",
+)
+def command(*, workflow: bool, node_types: bool) -> None:
     """Print the JSON Schema of a flow file.
 
     Editors complete and check flows with it, and language models write them by it.
     """
-    if workflow:
+    if workflow and node_types:
+        raise click.UsageError("Ask for one of the two, --workflow or --node-types.")
+    if node_types:
+        print_json({name: config.model_json_schema() for name, config in NODE_TYPES.items()})
+    elif workflow:
         print_json(workflow_schema())
-        return
-    print_json({"$schema": DIALECT, **Flow.model_json_schema(by_alias=True)})
+    else:
+        print_json({"$schema": DIALECT, **Flow.model_json_schema(by_alias=True)})

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.inclusion import Inclusion, with_more
 from dagster_pgflow.model.step import LoopStep, MapStep, SingleStep, Step, SubflowStep
-from dagster_pgflow.names import NAMES_KEY, SLUG_RULE, is_valid_slug
+from dagster_pgflow.names import NAMES_KEY, NODE_TYPE_PREFIX, SLUG_RULE, is_valid_slug
 
 
 def problems_of_inclusion(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
@@ -27,6 +27,9 @@ def _slugs(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
     fragment, prefix = inclusion.fragment, inclusion.prefix
     if not is_valid_slug(fragment.slug):
         message = f'"{fragment.slug}" is no valid fragment slug: {SLUG_RULE}.'
+        yield Problem("invalid-slug", "fragment", message)
+    if f"{fragment.slug}." == NODE_TYPE_PREFIX:
+        message = f'"{fragment.slug}" is reserved for built-in node types; rename the fragment.'
         yield Problem("invalid-slug", "fragment", message)
     if not is_valid_slug(prefix):
         message = f'"{prefix}" is no valid prefix of slugs: {SLUG_RULE}.'

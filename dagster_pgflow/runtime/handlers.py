@@ -4,7 +4,7 @@ A stored row can only name a handler; what the name means is decided here, by th
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, update_wrapper
 from importlib.metadata import entry_points
@@ -14,7 +14,7 @@ from typing import Any, get_type_hints, overload
 
 from pydantic import TypeAdapter
 
-from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.errors import ConfigurationError, UnknownHandler
 from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.model.step import JsonSchema
 from dagster_pgflow.names import NODE_TYPE_PREFIX, is_valid_slug
@@ -170,13 +170,36 @@ class HandlerRegistry:
         """
         if named is not None and named.startswith(NODE_TYPE_PREFIX):
             return _node_types().get(named)
-        names = [named] if named else [f"{flow_slug}.{step_slug}", step_slug]
+        names = _names(flow_slug, step_slug, named)
         return next((self.handlers[name] for name in names if name in self.handlers), None)
+
+    def unknown(
+        self, flow_slug: str, step_slug: str, named: str | None, path: Sequence[str]
+    ) -> UnknownHandler:
+        """Return what to say of a step whose handler is not here.
+
+        Args:
+            flow_slug: Its flow.
+            step_slug: The step.
+            named: The handler that it names.
+            path: Where it stands in the run.
+        """
+        names = " or ".join(f'"{name}"' for name in _names(flow_slug, step_slug, named))
+        return UnknownHandler(
+            f'Step "{".".join(path)}" has no handler: this code location registers none called'
+            f" {names}; add a function decorated with @handler under that name."
+        )
 
 
 @cache
 def _node_types() -> Mapping[str, Handler]:
     return {name: Handler(does, name, NODE_TYPES[name]) for name, does in FUNCTIONS.items()}
+
+
+def _names(flow_slug: str, step_slug: str, named: str | None) -> list[str]:
+    """Return the names under which a step's handler is looked for."""
+    names = [named] if named else [f"{flow_slug}.{step_slug}", step_slug]
+    return [name for name in names if named or not name.startswith(NODE_TYPE_PREFIX)]
 
 
 def _handlers_in(source: HandlerSource) -> Iterator[Handler]:

@@ -19,7 +19,6 @@ from dagster_pgflow.errors import (
     ConditionNotMet,
     PgflowError,
     StoreError,
-    UnknownHandler,
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import Body, whole_of
@@ -54,7 +53,7 @@ from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.own_names import deps_for_handler, input_for_handler
 from dagster_pgflow.runtime.params import params_given
 from dagster_pgflow.runtime.passes import Pass
-from dagster_pgflow.runtime.secrets import Secrets, without_secrets
+from dagster_pgflow.runtime.secrets import Secrets
 from dagster_pgflow.runtime.sources import Flows, Source, input_names, key_of
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
@@ -401,13 +400,9 @@ class Execution:
         """
         if self.work.handler is not None:
             return self.work.handler
-        step, flow = self.work.step, self.flow_slug
+        step = self.work.step
         named = step.handler if isinstance(step, HandledStep) else None
-        names = f'"{named}"' if named else f'"{flow}.{step.slug}" or "{step.slug}"'
-        raise UnknownHandler(
-            f'Step "{".".join(self.path)}" has no handler: this code location registers none'
-            f" called {names}; add a function decorated with @handler under that name."
-        )
+        raise self.work.handlers.unknown(self.flow_slug, step.slug, named, self.path)
 
     def choose(self, choice: Choice) -> None:
         """Go on as a branch or a loop decided; say in the run's log what was wrong with that."""
@@ -428,9 +423,7 @@ class Execution:
         if not self.work.step.needs_handler:
             return handed_on(self.work.step, value)
         secrets = Secrets(self.context.resources)
-        with secrets.kept_out_of_errors():
-            output = self._attempted(index, value, secrets)
-        return without_secrets(output, secrets.given)
+        return secrets.kept_out_of(lambda: self._attempted(index, value, secrets))
 
     def _attempted(self, index: int, value: Any, secrets: Secrets) -> Any:
         handler, step = self._find_handler(), self.work.step

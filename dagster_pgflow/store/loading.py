@@ -1,6 +1,6 @@
 """Loads flow files as one change: every problem of every file, or all of it, or nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,14 @@ class Finding:
     problem: Problem
 
 
+MoreProblems = Callable[[Flow], Iterable[Problem]]
+
+
+def no_more_problems(_flow: Flow) -> Iterable[Problem]:
+    """Find nothing."""
+    return ()
+
+
 @dataclass
 class Loading:
     """What loading came to.
@@ -68,11 +76,13 @@ class Loading:
         changes: What became of each flow, by file and slug; nothing did when there are findings.
         findings: All that is wrong.
         warnings: What somebody should look at.
+        more_problems: Finds what the rules of flows do not know of.
     """
 
     changes: dict[tuple[str, str], FlowChange] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
+    more_problems: MoreProblems = no_more_problems
 
     def hold_warnings_for_wrong(self) -> None:
         """Make every warning a finding."""
@@ -84,14 +94,20 @@ class _Undo(Exception):
     """Rolls the transaction back."""
 
 
-def check(sources: Sequence[Source], *, strict: bool = False) -> Loading:
+def check(
+    sources: Sequence[Source],
+    *,
+    strict: bool = False,
+    more_problems: MoreProblems = no_more_problems,
+) -> Loading:
     """Find the problems of files that hold no SQL and contain no flow but each other's.
 
     Args:
         sources: The files.
         strict: Whether warnings are problems.
+        more_problems: Finds what the rules of flows do not know of.
     """
-    loading = Loading()
+    loading = Loading(more_problems=more_problems)
     given = _definitions(sources, loading)
     for source in sources:
         for flow in source.flows:
@@ -102,7 +118,12 @@ def check(sources: Sequence[Source], *, strict: bool = False) -> Loading:
 
 
 def load(
-    database: Database, sources: Sequence[Source], *, keep: bool = True, strict: bool = False
+    database: Database,
+    sources: Sequence[Source],
+    *,
+    keep: bool = True,
+    strict: bool = False,
+    more_problems: MoreProblems = no_more_problems,
 ) -> Loading:
     """Load files in the order given, in one transaction.
 
@@ -111,11 +132,12 @@ def load(
         sources: The files.
         keep: Whether to keep what was loaded; without it everything is tried and undone.
         strict: Whether warnings are problems.
+        more_problems: Finds what the rules of flows do not know of.
 
     Raises:
         StoreError: PostgreSQL cannot be reached or the schema does not fit.
     """
-    loading = Loading()
+    loading = Loading(more_problems=more_problems)
     given = _definitions(sources, loading)
     try:
         with database.transaction() as transaction:
@@ -166,7 +188,7 @@ def _define(
 
 def _judge(source: Source, flow: Flow, known: Mapping[str, Flow], loading: Loading) -> bool:
     """Note all that is to be said about a flow; say whether it is sound."""
-    problems = validate(flow, known)
+    problems = (*validate(flow, known), *loading.more_problems(flow))
     loading.findings += _findings(source, flow.slug, problems)
     loading.warnings += _findings(source, flow.slug, lint(flow, known))
     return not problems

@@ -97,7 +97,7 @@ class Reader:
     def _run_what_was_started(self) -> None:
         modules = [vars(sys.modules[name]) for name in self.modules]
         handlers = {
-            found.name: found.function
+            found.name: found
             for names in (*modules, self.names)
             for found in names.values()
             if isinstance(found, Handler)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -214,3 +215,48 @@ def test_the_sql_of_the_migrations_can_be_printed_without_a_database(offline_cli
     printed = offline_cli("migrate", "--print-sql").stdout
     assert printed.startswith("begin;")
     assert "create table pgflow.flows" in printed
+
+
+def test_the_schemas_of_the_node_types_are_there_too(offline_cli: Cli) -> None:
+    schemas = json.loads(offline_cli("schema", "--node-types").stdout)
+    assert list(schemas) == ["pgflow.http", "pgflow.transform", "pgflow.filter", "pgflow.aggregate"]
+    params = {"url": "https://example.org", "expected_status": ["2xx", 404]}
+    jsonschema.validate(params, schemas["pgflow.http"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"url": "https://example.org", "x": 1}, schemas["pgflow.http"])
+
+
+def test_validation_asks_handlers_what_params_they_take(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = f"handlers_{tmp_path.name}".replace("-", "_")
+    write(
+        tmp_path,
+        f"{name}.py",
+        "from pydantic import BaseModel\nfrom dagster_pgflow import handler\n"
+        "class Slack(BaseModel):\n    channel: str\n"
+        "@handler('slack', params=Slack)\ndef slack(value): ...\n",
+    )
+    step = '{"type": "single", "slug": "s", "handler": "slack", "params": {"channel": 5}}'
+    file = write(tmp_path, "f.json", f'{{"slug": "f", "steps": [{step}]}}')
+    script = write(
+        tmp_path,
+        "g.sql",
+        "select pgflow.create_flow('g'); select pgflow.add_step('g', 's', handler => 'slack');",
+    )
+    assert cli("validate", file, script).exit_code == 0
+    told = cli("validate", "--handlers", name, file)
+    assert told.exit_code == 1
+    assert told.stdout.startswith(
+        f"{file}: steps.s.params.channel: Input should be a valid string; got 5. [wrong-param]\n"
+    )
+    told = cli("validate", "--handlers", name, script)
+    assert 'g.steps.s.params.channel: slack needs "channel"; add it to the params.' in told.stdout
+    sys.path.remove(str(tmp_path))
+
+
+def test_a_module_that_cannot_be_imported_is_told(offline_cli: Cli, tmp_path: Path) -> None:
+    told = offline_cli("validate", "--handlers", "no.such", write(tmp_path, "a.json", FLOW))
+    assert told.exit_code == 1
+    assert 'The module "no.such" cannot be imported: No module named' in told.stderr

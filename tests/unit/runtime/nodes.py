@@ -9,7 +9,7 @@ from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.params import params_given
-from dagster_pgflow.runtime.secrets import Secrets, without_secrets
+from dagster_pgflow.runtime.secrets import Secrets
 
 
 def output_of(
@@ -27,7 +27,8 @@ def output_of(
     handler = HandlerRegistry().find("f", "s", step.handler)
     assert handler is not None
     secrets = Secrets(resources)
-    with secrets.kept_out_of_errors():
+
+    def attempted() -> Any:
         given = params_given(step, handler, value, lambda: flow_input, secrets)
         context = StepContext(
             flow_input=flow_input,
@@ -46,5 +47,6 @@ def output_of(
             timeout=timeout,
             secrets=secrets.given,
         )
-        output = attempt(handler, value, context, timeout)
-    return without_secrets(output, secrets.given)
+        return attempt(handler, value, context, timeout)
+
+    return secrets.kept_out_of(attempted)

@@ -93,8 +93,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "wrong-param",
                 "method",
                 (
-                    "Input should be 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH' or 'DELETE'; got"
-                    " 'FETCH'."
+                    "Input should be 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH' or 'DELETE';"
+                    " got 'FETCH'."
                 ),
             ),
         ),
@@ -155,8 +155,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "timeout-too-long",
                 "timeout",
                 (
-                    "The request may take 61 s, but an attempt of the step only 60 s; lower this one,"
-                    " or raise the timeout of the step."
+                    "The request may take 61 s, but an attempt of the step only 60 s; lower this"
+                    " one, or raise the timeout of the step."
                 ),
             ),
         ),
@@ -185,8 +185,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "invalid-expression",
                 "expression",
                 (
-                    "`$input.x` is no expression: line 1, column 1: in CEL write flow_input, without"
-                    " $."
+                    "`$input.x` is no expression: line 1, column 1: in CEL write flow_input,"
+                    " without $."
                 ),
             ),
         ),
@@ -197,8 +197,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "invalid-expression",
                 "condition",
                 (
-                    '`item.x > 1 && itme` is no condition: line 1, column 15: there is no "itme"; use'
-                    " one of: input, flow_input, deps, output, {facts}, item, index."
+                    '`item.x > 1 && itme` is no condition: line 1, column 15: there is no "itme";'
+                    " use one of: input, flow_input, deps, output, {facts}, item, index."
                 ),
             ),
         ),
@@ -316,8 +316,8 @@ def test_with_several_dependencies_the_list_must_be_named() -> None:
             "unclear-items",
             "steps.s.params.items",
             (
-                "The step receives the outputs of 2 steps; say in items which list it works on, as in"
-                " $nodes.<step>.<path>."
+                "The step receives the outputs of 2 steps; say in items which list it works on, as"
+                " in $nodes.<step>.<path>."
             ),
         )
     ]
