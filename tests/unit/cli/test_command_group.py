@@ -38,7 +38,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(offline_cli: Cli) -> None:
 def test_what_nobody_foresaw_is_a_sentence_too(
     offline_cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down() -> None:
+    def break_down(**_options: object) -> None:
         raise LookupError("gone")
 
     command = main.get_command(None, "schema")  # type: ignore[arg-type]
