@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from dagster_pgflow.errors import NonRetryable, ReferenceFailed
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, is_filled_in, params_filled
-from dagster_pgflow.model.step import HandledStep, MapStep, Step
+from dagster_pgflow.model.step import HandledStep, MapStep, StepBase
 from dagster_pgflow.node_types.known import literal_fields
 from dagster_pgflow.node_types.params import flaws_in_values, params_of_type
 from dagster_pgflow.runtime.handlers import Handler
@@ -16,7 +16,7 @@ from dagster_pgflow.runtime.secrets import Secrets
 
 
 def params_given(
-    step: Step, handler: Handler, value: Any, flow_input: Callable[[], Any], secrets: Secrets
+    step: StepBase, handler: Handler, value: Any, flow_input: Callable[[], Any], secrets: Secrets
 ) -> Any:
     """Return the params of a step for one of its tasks, as its handler takes them.
 
@@ -49,7 +49,7 @@ def params_given(
 
 
 def _filled(
-    step: Step,
+    step: StepBase,
     params: Mapping[str, Any],
     value: Any,
     flow_input: Callable[[], Any],
@@ -74,5 +74,5 @@ def _filled(
         ) from None
 
 
-def _place(step: Step, place: str) -> str:
+def _place(step: StepBase, place: str) -> str:
     return f"steps.{step.slug}.params.{place}".removesuffix(".")
