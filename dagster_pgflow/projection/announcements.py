@@ -1,4 +1,4 @@
-"""How long lists are, as far as that is known: ops that send out their elements announce it."""
+"""How long lists and loops are, as far as that is known: the ops that find out announce it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -47,6 +47,9 @@ def layout_seen(slug: str, tree: PinnedTree, sightings: Iterable[Sighting]) -> L
             continue
         for fed, counts in list(announced_in(growing, path, sighting.outcome)):
             growing.add_items(fed, counts["tasks"])
+        if sighting.outcome.get("again"):
+            loop = growing.scopes[growing.steps[path].scope].step
+            growing.add_pass(loop, sighting.outcome["iteration"] + 1)
     return growing.layout()
 
 
@@ -62,4 +65,6 @@ def layout_told(slug: str, tree: PinnedTree, events: Iterable[LogEvent]) -> Layo
     for event in events:
         if event.event_type == "step.queued":
             growing.add_items(str(event.correlation_id), event.event_data["tasks"])
+        if event.event_type == "loop.iterated" and event.event_data["again"]:
+            growing.add_pass(str(event.correlation_id), event.event_data["iteration"] + 1)
     return growing.layout()

@@ -26,7 +26,7 @@ from dagster_pgflow.model.run_state import (
 from dagster_pgflow.projection.attempts import Attempts
 from dagster_pgflow.projection.created import created_step, created_subrun, queued_run, queued_task
 from dagster_pgflow.projection.executed import executed, in_order
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task, pass_path
 from dagster_pgflow.projection.received import received
 from dagster_pgflow.projection.sightings import moment
 from dagster_pgflow.runtime.values import Batch, error_element, from_wire
@@ -78,7 +78,7 @@ class _Fold:
     def _create(self, within: str | None, at: datetime) -> None:
         """Add what there is from the start, or as soon as a step knows its items."""
         for scope in self._layout.scopes_within[within]:
-            if scope.path != RUN_SCOPE:
+            if scope.path != RUN_SCOPE and scope.iteration is None:
                 self._subruns[scope.path] = created_subrun(self._layout, scope, at)
         for place in self._layout.steps_within[within]:
             self._steps[place.path] = created_step(self._layout, place, at)
@@ -90,6 +90,7 @@ class _Fold:
             "subrun": self._apply_to_subrun,
             "step": self._apply_to_step,
             "task": self._apply_to_task,
+            "loop": self._apply_to_loop,
         }
         if thing in applied:
             applied[thing](event, happened)
@@ -225,6 +226,11 @@ class _Fold:
             left = (self._run.remaining_steps or 1) - 1
             self._run = replace(self._run, remaining_steps=left)
 
+    def _apply_to_loop(self, event: LogEvent, happened: str) -> None:
+        if happened == "iterated" and event.event_data["again"]:
+            following = pass_path(str(event.correlation_id), event.event_data["iteration"] + 1)
+            self._create(following, event.timestamp)
+
     def _apply_to_task(self, event: LogEvent, happened: str) -> None:
         path, at, data = str(event.correlation_id), event.timestamp, event.event_data
         index, step = data["task_index"], self._steps[path]
@@ -315,8 +321,9 @@ class _Fold:
         if "output_of" in data:
             return self._output_told(data)
         place = self._layout.steps[scope.step]
-        is_top = place.scope == RUN_SCOPE
-        around = Json(self._run.input) if is_top else self._subruns[place.scope].input
+        subrun = self._layout.subrun_around(place.scope)
+        is_top = subrun == RUN_SCOPE
+        around = Json(self._run.input) if is_top else self._subruns[subrun].input
         rows = [self._steps[dep] for dep in place.deps]
         given = Json({row.step_slug: row.output.value for row in rows if row.output})
         return received(place, given if place.deps else around, around, scope.map_index)

@@ -7,9 +7,10 @@ from graphlib import CycleError
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, in_order, known_deps, leaves, pipeline_head
+from dagster_pgflow.model.loops import FlowsToRun, RepeatedStep, StepToRun, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name
+from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name, pass_node
 from dagster_pgflow.projection.layout import (
     RUN_SCOPE,
     Items,
@@ -20,6 +21,7 @@ from dagster_pgflow.projection.layout import (
     joined,
     key_inside,
     node_at,
+    pass_path,
 )
 from dagster_pgflow.runtime.sources import shapes_output
 
@@ -45,6 +47,7 @@ class _Surroundings:
     step: str = RUN_SCOPE
     index: int | None = None
     item: int | None = None
+    iteration: int | None = None
     within: str | None = None
     parent: str | None = None
     child_run: str | None = None
@@ -58,6 +61,13 @@ class _Surroundings:
     def of_item(self, item: int) -> "_Surroundings":
         """Return the same for an item of the list that a step runs over."""
         return replace(self, path=f"{self.step}[{item}]", item=item, within=self.step)
+
+    def of_pass(self, number: int, within: str | None) -> "_Surroundings":
+        """Return the same for a pass of the loop that a step is."""
+        outer, _, slug = self.node.rpartition(".")
+        node = joined(outer, pass_node(slug, number))
+        path = pass_path(self.step, number)
+        return replace(self, path=path, node=node, iteration=number, within=within)
 
     def as_child_run(self) -> "_Surroundings":
         """Return the same where it is a Dagster run of its own, whose keys begin anew."""
@@ -91,6 +101,8 @@ class GrowingLayout:
         self._shapes: dict[tuple[str, bool], _Shape] = {}
         self._subruns: dict[str, int] = defaultdict(int)
         self._lists: dict[str, tuple[SubflowStep, _Surroundings]] = {}
+        self._loops: dict[str, tuple[RepeatedStep, _Surroundings]] = {}
+        self._flows = FlowsToRun({name: pinned.flow for name, pinned in tree.items()})
         self._add_scope(slug, _Surroundings())
 
     def layout(self) -> Layout:
@@ -106,12 +118,16 @@ class GrowingLayout:
     def _add_scope(self, slug: str, around: _Surroundings) -> None:
         flow = self._flow(slug, around)
         shape = self._shape(flow)
-        self.scopes[around.path] = self._scope(slug, around, shape)
+        self.scopes[around.path] = self._scope(flow, around, shape)
         for step in shape.steps:
             self._add_step(self._place(flow, step, shape, around), around)
+            if isinstance(step, RepeatedStep):
+                inside = _inside(slug, step.slug, around, step.slug)
+                self._loops[inside.path] = (step, inside)
+                self._add_scope(step.flow, inside.of_pass(1, around.within))
             if isinstance(step, SubflowStep):
                 path = joined(around.path, step.slug)
-                inside = _inside(slug, step, around)
+                inside = _inside(slug, dagster_name(step.slug), around, step.slug)
                 if step.over is not None:
                     self._lists[path] = (step, inside)
                 else:
@@ -130,20 +146,30 @@ class GrowingLayout:
                 step.flow, item.as_child_run() if step.is_child_run else replace(item, index=index)
             )
 
-    def _scope(self, slug: str, around: _Surroundings, shape: _Shape) -> Scope:
+    def add_pass(self, path: str, number: int) -> None:
+        """Add the scope of a pass that a loop comes to."""
+        known = pass_path(path, number) in self.scopes
+        if path in self._loops and not known and number <= self._loops[path][0].loop.max_iterations:
+            step, inside = self._loops[path]
+            self._add_scope(step.flow, inside.of_pass(number, pass_path(path, number)))
+
+    def _scope(self, flow: Flow, around: _Surroundings, shape: _Shape) -> Scope:
         index, parent = 0, ""
         if around.parent is not None:
-            self._subruns[around.parent] += 1
-            index, parent = self._subruns[around.parent], self.scopes[around.parent].subrun_path
+            parent = self.scopes[around.parent].subrun_path
+        if around.parent is not None and around.iteration is None:
+            self._subruns[parent] += 1
+            index = self._subruns[parent]
         return Scope(
             path=around.path,
-            flow_slug=slug,
+            flow_slug=whole_of(flow).slug,
             step=around.step,
             map_index=around.item if around.within == around.step else None,
+            iteration=around.iteration,
             within=around.within,
             parent=around.parent,
-            subrun_path=joined(parent, str(index)) if index else "",
-            run_index=len(self.scopes),
+            subrun_path=joined(parent, str(index)) if index else parent,
+            run_index=sum(self._subruns.values()) if index else 0,
             subrun_index=index,
             steps=tuple(joined(around.path, step.slug) for step in shape.steps),
             leaves=tuple(joined(around.path, leaf) for leaf in shape.leaves),
@@ -151,9 +177,9 @@ class GrowingLayout:
 
     def _flow(self, slug: str, around: _Surroundings) -> Flow:
         """Return a flow; where a broken definition leads nowhere, one without steps."""
-        if slug not in self.tree or slug in around.flows:
+        if slug.partition(".")[0] not in self.tree or slug in around.flows:
             return Flow(slug)
-        return self.tree[slug].flow
+        return self._flows[slug]
 
     def _shape(self, flow: Flow) -> _Shape:
         # A flow inside itself stands there without steps.
@@ -167,24 +193,28 @@ class GrowingLayout:
             )
         return self._shapes[key]
 
-    def _place(self, flow: Flow, step: Step, shape: _Shape, around: _Surroundings) -> StepPlace:
+    def _place(
+        self, flow: Flow, step: StepToRun, shape: _Shape, around: _Surroundings
+    ) -> StepPlace:
         effort = effort_of(flow.options, step.options)
         return StepPlace(
             path=joined(around.path, step.slug),
             step=step,
-            flow_slug=flow.slug,
+            flow_slug=whole_of(flow).slug,
             scope=around.path,
             deps=tuple(joined(around.path, dep) for dep in shape.deps[step.slug]),
             batched_as=shape.heads.get(step.slug),
             max_attempts=max(effort.max_attempts, 1),
             is_delayed=effort.start_delay > 0,
-            has_output_op=isinstance(step, SubflowStep) and self._has_output_op(step),
+            has_output_op=self._has_output_op(step),
             within=around.within,
             in_item_graph=around.index is not None,
             child_run=around.child_run,
         )
 
-    def _has_output_op(self, step: SubflowStep) -> bool:
+    def _has_output_op(self, step: StepToRun) -> bool:
+        if not isinstance(step, SubflowStep):
+            return isinstance(step, RepeatedStep)
         flows = {step.flow: self.tree[step.flow].flow} if step.flow in self.tree else {}
         return step.flow in flows and (step.is_child_run or shapes_output(step, flows))
 
@@ -216,13 +246,23 @@ def _ordered(flow: Flow) -> tuple[Step, ...]:
         return flow.steps
 
 
-def _inside(slug: str, step: SubflowStep, around: _Surroundings) -> _Surroundings:
-    path = joined(around.path, step.slug)
+def _inside(slug: str, node: str, around: _Surroundings, step_slug: str) -> _Surroundings:
+    """Return what is around the steps inside a step.
+
+    Args:
+        slug: The flow that the step belongs to.
+        node: The name of its node.
+        around: What is around the step.
+        step_slug: The step.
+    """
+    path = joined(around.path, step_slug)
     return replace(
         around,
         path=path,
-        node=joined(around.node, dagster_name(step.slug)),
+        node=joined(around.node, node),
         step=path,
+        item=None,
+        iteration=None,
         parent=around.path,
         flows=(*around.flows, slug),
     )

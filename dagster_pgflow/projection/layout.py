@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.loops import RepeatedStep, StepToRun
+from dagster_pgflow.model.step import MapStep, SubflowStep
 
 RUN_SCOPE: Final = ""
 """The path of the run as a scope; a subrun's is that of its subflow step, and its index if any."""
@@ -60,14 +61,15 @@ class StepPlace:
             pipeline.
         max_attempts: How often each of its tasks is tried at most.
         is_delayed: Whether its first execution only finds out that it is too early.
-        has_output_op: Whether it is a subflow step that is over when a helper op says so.
-        within: The path of the subflow step around it that runs once for each item, if any.
+        has_output_op: Whether it is a subflow or a loop that is over when a helper op says so.
+        within: What must be known before it is there, if anything: how many items the subflow step
+            around it has, by the path of that step, or that its loop comes to this pass.
         in_item_graph: Whether its op stands in a graph that runs once for each item.
         child_run: The path of the innermost scope around it that is a Dagster run of its own.
     """
 
     path: str
-    step: Step
+    step: StepToRun
     flow_slug: str
     scope: str
     deps: tuple[str, ...]
@@ -100,6 +102,11 @@ class StepPlace:
         return isinstance(self.step, SubflowStep) and self.step.over is not None
 
     @property
+    def is_loop(self) -> bool:
+        """Whether the step is as many scopes as passes are needed."""
+        return isinstance(self.step, RepeatedStep)
+
+    @property
     def runs_child(self) -> bool:
         """Whether its op has a flow run as a Dagster run of its own."""
         return isinstance(self.step, SubflowStep) and self.step.is_child_run
@@ -112,16 +119,18 @@ class StepPlace:
 
 @dataclass(frozen=True)
 class Scope:
-    """The run, or one subrun.
+    """The run, one subrun, or one pass of a loop.
 
     Attributes:
-        path: The path of the subflow step, and the index of the item if any; empty for the run.
+        path: The path of the subflow step or the loop, and the index of the item or the number of
+            the pass if any; empty for the run.
         flow_slug: The flow that runs here.
-        step: The path of the subflow step alone.
+        step: The path of the subflow step or the loop alone.
         map_index: The index of the item, where the flow runs once for each.
-        within: The path of the subflow step around it that runs once for each item, if any.
+        iteration: The number of the pass from 1, where it is one.
+        within: What must be known before it is there, as for a step.
         parent: The path of the scope around it; `None` for the run.
-        subrun_path: The `subrun_index` of every scope around it and its own; empty for the run.
+        subrun_path: The `subrun_index` of every subrun around it and its own; empty for the run.
         run_index: Counts the subruns of the run from 1; 0 for the run.
         subrun_index: Counts the subruns of the parent from 1; 0 for the run.
         steps: The paths of its steps, each behind its dependencies.
@@ -132,6 +141,7 @@ class Scope:
     flow_slug: str
     step: str
     map_index: int | None
+    iteration: int | None
     within: str | None
     parent: str | None
     subrun_path: str
@@ -175,17 +185,25 @@ class Layout:
 
     @cached_property
     def has_lists(self) -> bool:
-        """Whether there may be items: steps that run a flow for each."""
-        return any(place.has_items for place in self.steps.values())
+        """Whether it may grow: steps that run a flow for each item of a list, and loops."""
+        return any(place.has_items or place.is_loop for place in self.steps.values())
 
     @cached_property
     def subruns(self) -> Mapping[str, Scope]:
         """The scopes by `subrun_path`."""
-        return {scope.subrun_path: scope for scope in self.scopes.values()}
+        others = (scope for scope in self.scopes.values() if scope.iteration is None)
+        return {scope.subrun_path: scope for scope in others}
+
+    def subrun_around(self, scope: str) -> str:
+        """Return the innermost scope around a scope that is no pass of a loop, or the scope."""
+        around = self.scopes[scope]
+        while around.iteration is not None:
+            around = self.scopes[around.parent or RUN_SCOPE]
+        return around.path
 
     @cached_property
     def scopes_within(self) -> Mapping[str | None, Sequence[Scope]]:
-        """The scopes that lie in the items of each step; those that lie in none under `None`."""
+        """The scopes by what must be known before they are there; others under `None`."""
         found: dict[str | None, list[Scope]] = defaultdict(list)
         for scope in self.scopes.values():
             found[scope.within].append(scope)
@@ -198,6 +216,16 @@ class Layout:
         for place in self.steps.values():
             found[place.within].append(place)
         return found
+
+
+def pass_path(loop: str, number: int) -> str:
+    """Return the path of a pass of a loop.
+
+    Args:
+        loop: The path of the loop.
+        number: The pass, from 1.
+    """
+    return f"{loop}[{number}]"
 
 
 def key_inside(child_run: str | None, step_key: str) -> str:

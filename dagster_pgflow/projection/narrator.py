@@ -8,7 +8,7 @@ from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
 from dagster_pgflow.projection.announcements import announced_in
-from dagster_pgflow.projection.layout import Layout, Task
+from dagster_pgflow.projection.layout import Layout, Task, pass_path
 from dagster_pgflow.projection.outlook import Outcome, tried
 from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
@@ -127,12 +127,16 @@ class Narrator:
         node = sighting.step_key.partition("[")[0]
         place, status = self._layout.steps[path], outcome["status"]
         if status == "completed" and node.endswith(INPUT_SUFFIX):
-            self._unfolding.receive(path, _told_by(sighting, outcome, "input"))
+            if not place.is_loop:
+                self._unfolding.receive(path, _told_by(sighting, outcome, "input"))
         elif status == "completed" and node.endswith(OUTPUT_SUFFIX) and place.has_output_op:
             reused = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.open_step(path)
+            if place.is_loop:
+                told = _picked(outcome, "iteration", "ended_by", "taken")
+                self._unfolding.note("loop.completed", path, told)
             self._unfolding.complete_step(path, _told_by(sighting, outcome, "output") | reused)
-        elif status == "skipped" and place.has_items:
+        elif status == "skipped" and (place.has_items or place.is_loop):
             self._unfolding.skip_step(path, outcome["skip_reason"], outcome["skipped_step"])
         elif status == "cancelled" and node.endswith(OUTPUT_SUFFIX):
             error = self._unfolding.error_of_items(path)
@@ -206,18 +210,29 @@ class Narrator:
         elif is_cancelled:
             self._unfolding.cancel_step(path)
         else:
-            self._tell_choice(path, outcome)
+            self._tell_branch(path, outcome)
             data = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.complete_step(path, data)
+            self._tell_pass(path, outcome)
         if not place.is_whole_list:
             self._announce(path, outcome)
 
-    def _tell_choice(self, path: str, outcome: Outcome) -> None:
+    def _tell_branch(self, path: str, outcome: Outcome) -> None:
         """Tell which ways the run takes behind a branch."""
         if isinstance(self._layout.steps[path].step, BranchStep) and "taken" in outcome:
-            names = ("taken", "rule", "warnings")
-            told = {name: outcome[name] for name in names if name in outcome}
+            told = _picked(outcome, "taken", "rule", "warnings")
             self._unfolding.note("branch.taken", path, told)
+
+    def _tell_pass(self, path: str, outcome: Outcome) -> None:
+        """Tell that a pass of a loop is over, and whether another one follows."""
+        scope = self._layout.scopes[self._layout.steps[path].scope]
+        if "again" not in outcome or scope.iteration is None:
+            return
+        following = pass_path(scope.step, scope.iteration + 1) if outcome["again"] else None
+        if following is not None:
+            self._announced.add(following)
+        told = _picked(outcome, "iteration", "again", "warnings")
+        self._unfolding.iterate(scope.step, told, following)
 
     def _fail(self, path: str, sighting: Sighting, caught_by: str | None = None) -> None:
         """Tell of a failure.
@@ -357,6 +372,10 @@ class Narrator:
 def _error_of(sighting: Sighting) -> str:
     told: str | None = (sighting.outcome or {}).get("error")
     return sighting.error or told or "unknown error"
+
+
+def _picked(outcome: Outcome, *names: str) -> dict[str, Any]:
+    return {name: outcome[name] for name in names if name in outcome}
 
 
 def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:

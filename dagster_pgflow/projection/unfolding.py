@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
 from dagster_pgflow.projection.event_writer import EventWriter
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task, pass_path
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 _ENDINGS: Final = ("completed", "failed", "skipped", "cancelled")
@@ -67,10 +68,19 @@ class Unfolding:
                 name = (name, event.event_data["task_index"])
             elif thing == "subrun":
                 name = self._layout.subruns[name].path
-            if happened == "started" or event.event_type == "task.retrying":
+            if thing == "loop":
+                self._resume_loop(name, event)
+            elif happened == "started" or event.event_type == "task.retrying":
                 begun[thing][name] = event.event_id
             elif happened in _ENDINGS:
                 over[thing].add(name)
+
+    def _resume_loop(self, path: str, event: LogEvent) -> None:
+        if event.event_type == "loop.started":
+            self._scope_openers[pass_path(path, 1)] = event.event_id
+        elif event.event_data.get("again"):
+            following = pass_path(path, event.event_data["iteration"] + 1)
+            self._scope_openers[following] = event.event_id
 
     def open_run(self) -> None:
         """Write that the run has started; a worker that takes a run over does not start it."""
@@ -98,12 +108,38 @@ class Unfolding:
             return
         scope = self._layout.scopes[path]
         self.open_step(scope.step)
+        if scope.iteration is not None:
+            self._open_pass(scope)
+            return
         self._scope_openers[path] = self._writer.write(
             "subrun.started",
             {**_identity(scope), **self._inputs.get(path, {})},
             parent=self._cause_in(scope.step),
             correlation=scope.subrun_path,
         )
+
+    def _open_pass(self, scope: Scope) -> None:
+        loop = self._layout.steps[scope.step].step
+        assert isinstance(loop, RepeatedStep)  # noqa: S101
+        told = {"max_iterations": loop.loop.max_iterations}
+        self._scope_openers[scope.path] = self._writer.write(
+            "loop.started", told, parent=self._cause_in(scope.step), correlation=scope.step
+        )
+
+    def iterate(self, loop: str, data: Mapping[str, Any], following: str | None) -> None:
+        """Write that a pass of a loop is over.
+
+        Args:
+            loop: The path of the loop.
+            data: What to tell about that.
+            following: The path of the pass that follows, if one does.
+        """
+        pass_over = pass_path(loop, data["iteration"])
+        told = self._writer.write(
+            "loop.iterated", data, parent=self._opener_of(pass_over), correlation=loop
+        )
+        if following is not None:
+            self._scope_openers[following] = told
 
     def open_task(self, task: Task, attempt: int) -> None:
         """Write that an attempt of a task has started."""
@@ -258,6 +294,10 @@ class Unfolding:
     def _settle_scope(self, path: str) -> None:
         """End a scope whose steps have all ended; a skip from outside skips the scope itself."""
         scope = self._layout.scopes[path]
+        if scope.iteration is not None:
+            # What follows from a pass, its loop says.
+            self._ended_scopes.add(path)
+            return
         if path in self._cancelled_scopes:
             self._end_scope(path, "cancelled", {})
         elif path in self._skipped_scopes:
@@ -283,6 +323,11 @@ class Unfolding:
             of_step: What to tell about the end of its step, when that is something else.
         """
         if path in self._ended_scopes:
+            return
+        if self._layout.scopes[path].iteration is not None:
+            self._ended_scopes.add(path)
+            if not self._run_is_over:
+                self._end_step(self._layout.scopes[path].step, ending, data)
             return
         if ending in ("completed", "failed"):
             self._open_scope(path)
