@@ -1,0 +1,204 @@
+"""Branches, joins and loops in the run tables: rows, and events that tell how the run went on."""
+
+from typing import Any
+
+import pytest
+
+from dagster_pgflow.model.flow import Flow
+from tests.execution.projecting import World, assert_log_is_sound, world
+
+__all__ = ["world"]
+
+CLAIM = (
+    Flow("claim")
+    .step("assess", "echo")
+    .branch(
+        "route",
+        rules=[("output.missing.key", "pay"), ("output.score > 40", "review")],
+        default_path="refuse",
+        depends_on="assess",
+    )
+    .step("pay", "echo", depends_on="route")
+    .step("review", "echo", depends_on="route")
+    .step("refuse", "echo", depends_on="route")
+    .join("close", wait="any", depends_on=["pay", "review", "refuse"])
+)
+ESSAY = (
+    Flow("essay", max_attempts=1)
+    .step("plan", "echo")
+    .step("draft", "write", depends_on="plan")
+    .map("check", "echo", depends_on="draft")
+    .subflow("ask", "question", depends_on="check")
+    .loop(
+        "good",
+        back_to="draft",
+        condition="ctx.iteration < flow_input.passes",
+        max_iterations=3,
+        break_path="publish",
+        timeout_path="give_up",
+        depends_on="ask",
+    )
+    .step("publish", "echo", depends_on="good")
+    .step("give_up", "echo", depends_on="good")
+)
+QUESTION = Flow("question").step("reader", "echo")
+
+
+def write(_: Any, ctx: Any) -> list[int]:
+    if ctx.flow_input.get("fails_in") == ctx.iteration:
+        raise ValueError("no ink")
+    return [ctx.iteration, 7]
+
+
+HANDLERS = {"echo": lambda value: value, "write": write}
+LOOP_EVENTS = (
+    "select event_type, event_data from pgflow.event_log"
+    " where event_type like 'loop.%' order by sequence_num"
+)
+
+
+def test_the_log_tells_which_ways_a_branch_takes_and_why(world: World) -> None:
+    world.define(CLAIM)
+    dagster_run_id = world.run("claim", HANDLERS, {"score": 50})
+    world.settle()
+    assert world.one("runs")["status"] == "completed"
+    skipped = "skipped"
+    assert world.by_path("status") == {
+        **dict.fromkeys(["assess", "route", "review", "close"], "completed"),
+        **dict.fromkeys(["pay", "refuse"], skipped),
+    }
+    assert world.by_path("skip_reason")["pay"] == "condition_unmet"
+    assert world.by_path("step_type")["route"] == "branch"
+    [told] = world.sql.column(
+        "select event_data from pgflow.event_log where event_type = 'branch.taken'"
+    )
+    assert (told["taken"], told["rule"]) == (["review"], 1)
+    [warning] = told["warnings"]
+    assert "rules[0].when `output.missing.key` counts as false" in warning
+    assert world.one("runs")["output"] == {"close": {"review": {"route": {"score": 50}}}}
+    assert world.tasks("route", "status") == ["completed"]
+    assert_log_is_sound(world, dagster_run_id)
+
+
+def test_each_pass_of_a_loop_has_rows_of_its_own(world: World) -> None:
+    world.define(QUESTION, ESSAY)
+    dagster_run_id = world.run("essay", HANDLERS, {"passes": 2})
+    world.settle()
+    inside = ["draft", "check", "ask", "ask.reader", "good"]
+    passes = [f"good[{number}].{slug}" for number in (1, 2) for slug in inside]
+    assert world.by_path("status") == {
+        **dict.fromkeys(["plan", "good", "publish", *passes], "completed"),
+        "give_up": "skipped",
+    }
+    assert world.by_path("step_type")["good"] == "loop"
+    assert world.by_path("output")["good[2].check"] == [2, 7]
+    assert world.tasks("good[2].check", "status") == ["completed", "completed"]
+    assert world.subruns("run_index, subrun_index, subrun_path, parent_step_slug, status") == [
+        (1, 1, "1", "ask", "completed"),
+        (2, 2, "2", "ask", "completed"),
+    ]
+    run = world.one("runs")
+    assert (run["status"], run["remaining_steps"]) == ("completed", 0)
+    assert run["output"] == {"publish": {"good": {"ask": {"reader": {"check": [2, 7]}}}}}
+    assert world.sql(LOOP_EVENTS) == [
+        ("loop.started", {"max_iterations": 3}),
+        ("loop.iterated", {"iteration": 1, "again": True}),
+        ("loop.iterated", {"iteration": 2, "again": False}),
+        ("loop.completed", {"iteration": 2, "ended_by": "break", "taken": ["publish"]}),
+    ]
+    assert_log_is_sound(world, dagster_run_id)
+
+
+@pytest.mark.parametrize("passes", [3, 4])
+def test_the_last_pass_may_succeed_or_not(world: World, passes: int) -> None:
+    world.define(QUESTION, ESSAY)
+    dagster_run_id = world.run("essay", HANDLERS, {"passes": passes})
+    world.settle()
+    taken, ended_by = ("publish", "break") if passes == 3 else ("give_up", "timeout")
+    assert world.by_path("status")[taken] == "completed"
+    told = world.sql(LOOP_EVENTS)[-1]
+    assert told == ("loop.completed", {"iteration": 3, "ended_by": ended_by, "taken": [taken]})
+    assert_log_is_sound(world, dagster_run_id)
+
+
+def test_a_failure_in_a_pass_fails_the_loop_and_cancels_the_rest(world: World) -> None:
+    world.define(QUESTION, ESSAY)
+    dagster_run_id = world.run("essay", HANDLERS, {"passes": 3, "fails_in": 2})
+    world.settle()
+    status = world.by_path("status")
+    assert {path for path, ended in status.items() if ended == "failed"} == {
+        "good[2].draft",
+        "good",
+    }
+    assert "good[3].draft" not in status
+    assert status["good[2].ask.reader"] == status["publish"] == "cancelled"
+    run = world.one("runs")
+    assert run["status"] == "failed"
+    assert run["error_message"].startswith('Step "good[2].draft" failed: ')
+    assert world.subruns("subrun_path, status") == [("1", "completed"), ("2", "cancelled")]
+    assert_log_is_sound(world, dagster_run_id)
+
+
+def test_a_loop_in_a_subflow_whose_failure_leads_on(world: World) -> None:
+    outer = (
+        Flow("outer")
+        .subflow("write", "essay", on_failure="apologise")
+        .step("apologise", "echo", depends_on="write")
+    )
+    world.define(QUESTION, ESSAY, outer)
+    dagster_run_id = world.run("outer", HANDLERS, {"passes": 3, "fails_in": 2})
+    world.settle()
+    status = world.by_path("status")
+    assert (status["write"], status["write.good"]) == ("failed", "failed")
+    assert (status["write.good[2].draft"], status["write.publish"]) == ("failed", "cancelled")
+    assert status["apologise"] == world.one("runs")["status"] == "completed"
+    assert world.subruns("subrun_path, status") == [
+        ("1", "failed"),
+        ("1.1", "completed"),
+        ("1.2", "cancelled"),
+    ]
+    assert_log_is_sound(world, dagster_run_id)
+
+
+def test_a_loop_that_the_run_does_not_come_by(world: World) -> None:
+    flow = (
+        Flow("f")
+        .branch("route", rules=[("input.go", "a")])
+        .step("a", "echo", depends_on="route")
+        .loop("l", back_to="a", condition="true", max_iterations=2, depends_on="a")
+        .step("end", "echo", depends_on="l")
+    )
+    world.define(flow)
+    dagster_run_id = world.run("f", HANDLERS, {"go": False})
+    world.settle()
+    reason = world.by_path("skip_reason")
+    assert reason == {
+        "route": None,
+        "l[1].a": "condition_unmet",
+        **dict.fromkeys(["l", "l[1].l", "end"], "dependency_skipped"),
+    }
+    assert world.one("runs")["output"] is None
+    assert_log_is_sound(world, dagster_run_id)
+
+
+def test_a_re_execution_from_the_failed_pass_goes_on_there(world: World) -> None:
+    world.define(QUESTION, ESSAY)
+    failed = world.run("essay", HANDLERS, {"passes": 3, "fails_in": 2})
+    tries: list[int] = []
+
+    def mended(_: Any, ctx: Any) -> list[int]:
+        tries.append(ctx.iteration)
+        return [ctx.iteration, 7]
+
+    again = world.execute_again("essay", {**HANDLERS, "write": mended}, failed)
+    world.settle()
+    assert tries == [2, 3]
+    run = world.one("runs", f"dagster_run_id = '{again}'")
+    assert (run["status"], run["retry_of"] is not None) == ("completed", True)
+    statuses = dict(
+        world.sql(
+            f"select step_path, status from pgflow.step_states where run_id = '{run['run_id']}'"
+        )
+    )
+    assert set(statuses.values()) == {"completed", "skipped"}
+    assert_log_is_sound(world, again)
