@@ -40,6 +40,16 @@ def repairable(value: Any) -> str:
     return "repaired"
 
 
+def counting(value: Any, ctx: StepContext) -> int:
+    """Writes down in which pass of a loop it is; the second one fails until `repaired`."""
+    folder = Path(os.environ[FOLDER])
+    with (folder / "calls").open("a", encoding="utf-8") as calls:
+        calls.write(f"{ctx.step_path}\n")
+    if ctx.iteration == 2 and not (folder / "repaired").exists():
+        raise ValueError("broken")
+    return ctx.iteration
+
+
 def noted(value: int, ctx: StepContext) -> int:
     """Writes down that it was called; the twos fail until somebody makes the file `repaired`.
 
@@ -62,7 +72,8 @@ def endless(value: Any) -> None:
         time.sleep(0.05)
 
 
-HANDLERS = {function.__name__: function for function in (quick, listed, repairable, noted, endless)}
+FUNCTIONS = (quick, listed, repairable, counting, noted, endless)
+HANDLERS = {function.__name__: function for function in FUNCTIONS}
 
 if __name__ == "__main__":
     repeats = sys.argv[1:]

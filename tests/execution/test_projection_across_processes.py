@@ -174,6 +174,35 @@ def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path
     assert_log_adds_up(world)
 
 
+def test_a_re_execution_goes_on_in_the_pass_of_a_loop_that_failed(
+    world: World, tmp_path: Path
+) -> None:
+    world.define(
+        Flow("f", max_attempts=1)
+        .step("a", handler="quick")
+        .step("b", handler="counting", depends_on="a")
+        .loop("l", back_to="b", condition="output < 3", max_iterations=4, depends_on="b")
+        .step("c", handler="quick", depends_on="l")
+    )
+    run_elsewhere("f")
+    world.settle()
+    second = re_execute(world, tmp_path, world.one("runs")["dagster_run_id"])
+    world.settle()
+    assert (tmp_path / "calls").read_text().split() == ["l[1].b", "l[2].b", "l[2].b", "l[3].b"]
+    assert world.one("runs", f"dagster_run_id = '{second}'")["status"] == "completed"
+    assert steps_of(world, second) == [
+        ("a", "completed", {}),
+        ("c", "completed", {"l": 3}),
+        ("l", "completed", 3),
+        *(
+            (f"l[{number}].{slug}", "completed", number)
+            for number in (1, 2, 3)
+            for slug in ("b", "l")
+        ),
+    ]
+    assert_log_adds_up(world)
+
+
 def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_path: Path) -> None:
     batches = {"alone": 1, "batched": 2}
     flow = Flow("f", max_attempts=1).step("a", handler="listed")
