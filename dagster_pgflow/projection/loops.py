@@ -46,9 +46,11 @@ def _after(known: LoopRow | None, event: LogEvent, path: str) -> LoopRow:
         started_at=event.timestamp,
         completed_at=None,
     )
+    # A pass that another one follows is over, so that the next one is the current.
+    current = int(told.get("iteration", 1)) + bool(told.get("again"))
     row = replace(
         row,
-        current_iteration=max(row.current_iteration, int(told.get("iteration", 1))),
+        current_iteration=max(row.current_iteration, current),
         max_iterations=told.get("max_iterations", row.max_iterations),
     )
     if event.event_type != "loop.completed":

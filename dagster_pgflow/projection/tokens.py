@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from dagster_pgflow.model.loops import RepeatedStep, StepToRun
 from dagster_pgflow.model.run_state import LogEvent
-from dagster_pgflow.model.step import BranchStep, LoopStep, Step, SubflowStep
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, StepPlace
+from dagster_pgflow.model.step import BranchStep, SubflowStep
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, StepPlace, pass_path
 
 Node = str | None
 """A step path; `None` is the run itself: what first steps come from, and last ones lead to."""
@@ -82,7 +83,11 @@ class Tokens:
         elif kind == "task.started":
             self._tries[path] += 1
             self._attempts[path] = max(self._attempts[path], event.event_data["attempt"])
-        elif kind == "branch.taken":
+        elif kind == "loop.started":
+            yield from self._enter(pass_path(path, 1))
+        elif kind == "loop.iterated" and event.event_data["again"]:
+            yield from self._enter(pass_path(path, event.event_data["iteration"] + 1))
+        elif kind in ("branch.taken", "loop.completed"):
             self._taken[path] = frozenset(event.event_data["taken"])
         elif kind in _STEP_ENDS:
             yield from self._leave(path, kind.removeprefix("step."), event)
@@ -181,12 +186,12 @@ class Tokens:
         yield Consequence("token.consumed", data, node)
 
 
-def routed(step: Step) -> frozenset[str]:
+def routed(step: StepToRun) -> frozenset[str]:
     """Return the dependents of a step that run on some of the ways behind it only."""
     match step:
         case SubflowStep():
             return frozenset(() if step.on_failure is None else (step.on_failure,))
-        case BranchStep() | LoopStep():
+        case BranchStep() | RepeatedStep():
             return frozenset(step.targets)
         case _:
             return frozenset()
