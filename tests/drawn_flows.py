@@ -5,8 +5,19 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow, Schedule
+from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.options import FlowOptions, StepOptions
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    Rule,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
+from dagster_pgflow.validation.validate import validate
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 JSON = st.recursive(
@@ -48,6 +59,8 @@ Objects = st.SearchStrategy[dict[str, Any]]
 
 
 CONDITIONS = ("if_", "if_not", "run_if", "run_unless")
+DECISIONS = ["output.n > 'é'", "has(deps.a)", "ctx.iteration < 2", "true"]
+KINDS = ["single", "map", "subflow", "branch", "join", "loop"]
 
 
 @st.composite
@@ -78,8 +91,23 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
     }
     slugs = [step.slug for step in earlier]
     depends_on = st.lists(st.sampled_from(slugs), unique=True) if slugs else st.just([])
-    match draw(st.sampled_from(["single", "map", "subflow"])):
-        case "single":
+    match draw(st.sampled_from(KINDS)):
+        case "branch":
+            return BranchStep(**common, **handled, depends_on=tuple(draw(depends_on)), rules=())
+        case "loop":
+            return LoopStep(
+                **common | dict.fromkeys(CONDITIONS) | {"when_exhausted": "fail"},
+                **handled,
+                depends_on=tuple(draw(depends_on)),
+                back_to=draw(st.sampled_from([*slugs, slug])),
+                condition=draw(st.sampled_from(DECISIONS)),
+                max_iterations=draw(st.integers(1, 9)),
+            )
+        case "join" if len(slugs) > 1:
+            joined = draw(st.lists(st.sampled_from(slugs), unique=True, min_size=2))
+            wait = draw(st.sampled_from(["all", "any", 1, len(joined)]))
+            return JoinStep(**common, depends_on=tuple(joined), wait=wait)
+        case "single" | "join":
             return SingleStep(**common, **handled, depends_on=tuple(draw(depends_on)))
         case "map":
             own = {
@@ -123,6 +151,46 @@ def _pipelined(step: MapStep) -> MapStep:
 
 
 @st.composite
+def led(draw: st.DrawFn, drawn: list[Step]) -> tuple[Step, ...]:
+    """Draw where branches and loops lead; what can lead nowhere, or not back, is a single step."""
+    flow = Flow("f").model_copy(update={"steps": tuple(drawn)})
+    behind = {slug: [step.slug for step in steps] for slug, steps in dependents(flow).items()}
+    whole: list[Step] = []
+    for step in drawn:
+        ends = st.sampled_from(behind[step.slug] or ["none"])
+        path = st.lists(ends, unique=True)
+        match step:
+            case BranchStep() if behind[step.slug]:
+                asked = draw(st.lists(st.sampled_from(DECISIONS), unique=True, min_size=1))
+                some = st.lists(ends, unique=True, min_size=1)
+                rules = tuple(Rule(when=when, then=tuple(draw(some))) for when in asked)
+                ways: dict[str, Any] = {"rules": rules, "default_path": tuple(draw(path))}
+                whole.append(step.model_copy(update=ways))
+            case LoopStep() if behind[step.slug]:
+                ways = {name: tuple(draw(path)) for name in ("break_path", "timeout_path")}
+                whole.append(step.model_copy(update=ways))
+            case BranchStep():
+                whole.append(_without_ways(step))
+            case _:
+                whole.append(step)
+    while wrong := _wrong_loops(whole):
+        whole = [_without_ways(step) if step.slug in wrong else step for step in whole]
+    return tuple(whole)
+
+
+def _wrong_loops(steps: list[Step]) -> list[str]:
+    """Return one of the loops, if any of them cannot be one."""
+    flow = Flow("f").model_copy(update={"steps": tuple(steps)})
+    loops = [step.slug for step in steps if isinstance(step, LoopStep)]
+    return loops[:1] if any("loop" in problem.code for problem in validate(flow)) else []
+
+
+def _without_ways(step: Step) -> SingleStep:
+    fields = {name: getattr(step, name) for name in SingleStep.model_fields if name != "type"}
+    return SingleStep(**fields)
+
+
+@st.composite
 def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
     """Draw a sound flow called `f`; its subflows are all `child`."""
     objects = st.dictionaries(texts, values, max_size=3)
@@ -143,7 +211,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             jitter=draw(st.sampled_from([None, "full", "plus-minus"])),
         ),
         tags=draw(st.dictionaries(texts, texts, max_size=2)),
-        steps=tuple(drawn),
+        steps=draw(led(drawn)),
         schedules=tuple(
             Schedule(
                 slug=slug,

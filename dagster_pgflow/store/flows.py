@@ -63,7 +63,7 @@ class FlowFields(TypedDict, total=False):
 class StepFields(StepConduct, total=False):
     """The fields of a step that `FlowBuilder.add_step` takes by name; see `model.step`."""
 
-    step_type: Literal["single", "map", "subflow"]
+    step_type: Literal["single", "map", "subflow", "branch", "join", "loop"]
     handler: str
     params: dict[str, Any]
     flow: str
@@ -75,6 +75,14 @@ class StepFields(StepConduct, total=False):
     batch_size: int
     collect_errors: bool
     pipelined: bool
+    rules: Sequence[Mapping[str, Any]]
+    default_path: Sequence[str]
+    wait: Literal["all", "any"] | int
+    back_to: str
+    condition: str
+    max_iterations: int
+    break_path: Sequence[str]
+    timeout_path: Sequence[str]
     input_schema: JsonSchema
     output_schema: JsonSchema
 

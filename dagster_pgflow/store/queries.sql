@@ -105,7 +105,15 @@ from pgflow.add_step(
   subflow_output => cast(:subflow_output as jsonb),
   on_failure => cast(:on_failure as text),
   over => cast(:over as text),
-  mode => cast(:mode as text)
+  mode => cast(:mode as text),
+  rules => cast(:rules as jsonb),
+  default_path => cast(:default_path as text[]),
+  wait => cast(:wait as text),
+  back_to => cast(:back_to as text),
+  condition => cast(:condition as text),
+  max_iterations => cast(:max_iterations as integer),
+  break_path => cast(:break_path as text[]),
+  timeout_path => cast(:timeout_path as text[])
 );
 
 -- name: replace_flow

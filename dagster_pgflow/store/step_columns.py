@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from dagster_pgflow.model.step import HandledStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    HandledStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
 
 
@@ -42,6 +50,7 @@ def step_columns(step: Step) -> dict[str, Any]:
         "collect_errors": mapped is not None and mapped.collect_errors,
         "pipelined": mapped is not None and mapped.pipelined,
         **_subflow_columns(step),
+        **_way_columns(step),
         "run_if": step.run_if,
         "run_unless": step.run_unless,
     }
@@ -61,4 +70,20 @@ def _subflow_columns(step: Step) -> dict[str, Any]:
         "on_failure": subflow.on_failure if subflow else None,
         "over": subflow.over if subflow else None,
         "mode": subflow.mode if subflow else "inline",
+    }
+
+
+def _way_columns(step: Step) -> dict[str, Any]:
+    branch = step if isinstance(step, BranchStep) else None
+    loop = step if isinstance(step, LoopStep) else None
+    rules = [rule.model_dump() for rule in branch.rules] if branch else None
+    return {
+        "rules": to_json_text_or_null(rules, f'The rules of step "{step.slug}"'),
+        "default_path": list(branch.default_path) if branch else [],
+        "wait": str(step.wait) if isinstance(step, JoinStep) else "all",
+        "back_to": loop.back_to if loop else None,
+        "condition": loop.condition if loop else None,
+        "max_iterations": loop.max_iterations if loop else None,
+        "break_path": list(loop.break_path) if loop else [],
+        "timeout_path": list(loop.timeout_path) if loop else [],
     }

@@ -13,6 +13,7 @@ from dagster_pgflow.errors import InvalidFlow, StoreRefused
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import Step
 from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.validation.loops import MOST_ITERATIONS
 from dagster_pgflow.validation.validate import validate
 from tests.drawn_flows import flows
 from tests.postgres import Session
@@ -21,6 +22,23 @@ GivenStep = tuple[str, list[str], dict[str, Any]]
 
 MAP = {"step_type": "map"}
 SUBFLOW: dict[str, Any] = {"step_type": "subflow", "flow": "child"}
+JOIN: dict[str, Any] = {"step_type": "join"}
+LOOP: dict[str, Any] = {
+    "step_type": "loop",
+    "back_to": "a",
+    "condition": "output.more",
+    "max_iterations": 3,
+}
+
+
+def branch(*rules: Any, **fields: Any) -> dict[str, Any]:
+    return {"step_type": "branch", "rules": list(rules), **fields}
+
+
+def rule(when: str, *then: str) -> dict[str, Any]:
+    return {"when": when, "then": list(then)}
+
+
 SOUND: list[GivenStep] = [
     ("x", [], {}),
     ("_X1", ["a", "b", "a"], {}),
@@ -39,6 +57,15 @@ SOUND: list[GivenStep] = [
     ("x", [], SUBFLOW | {"over": "$input.rows"}),
     ("x", ["m"], SUBFLOW | {"over": "m", "mode": "run"}),
     ("x", ["a"], SUBFLOW | {"mode": "run"}),
+    ("x", ["a", "b"], JOIN),
+    ("x", ["a", "b", "a"], JOIN | {"wait": "any", "if_": {}}),
+    ("x", ["a", "b"], JOIN | {"wait": 1}),
+    ("x", ["a", "b"], JOIN | {"wait": 2, "start_delay": 1}),
+    ("x", [], LOOP | {"back_to": "x"}),
+    ("x", ["r", "again"], LOOP | {"back_to": "x", "max_iterations": MOST_ITERATIONS}),
+    ("x", ["again"], LOOP | {"back_to": "r", "max_iterations": 1, "handler": "h"}),
+    ("x", ["again"], LOOP | {"back_to": "r1", "params": {"n": 1}, "description": "Twice."}),
+    ("x", ["again", "b"], {}),
 ]
 UNSOUND: list[GivenStep] = [
     ("run", [], {}),
@@ -77,6 +104,36 @@ UNSOUND: list[GivenStep] = [
     ("x", ["m"], MAP | {"pipelined": True, "if_not": {}}),
     ("x", ["m"], MAP | {"pipelined": True, "run_if": "true"}),
     ("x", ["m"], MAP | {"pipelined": True, "run_unless": "true"}),
+    ("x", ["a"], JOIN),
+    ("x", [], JOIN),
+    ("x", ["a", "a"], JOIN),
+    ("x", ["a", "b"], JOIN | {"wait": 0}),
+    ("x", ["a", "b"], JOIN | {"wait": -1}),
+    ("x", ["a", "b"], JOIN | {"wait": 3}),
+    ("x", ["a"], branch()),
+    ("x", ["a"], branch(rule("true"))),
+    ("x", ["a"], branch(rule("true", "x"))),
+    ("x", ["a"], branch(rule("true", "a"))),
+    ("x", ["a"], branch(rule("true", "b"))),
+    ("x", ["a"], branch(rule("true", "run"))),
+    ("x", ["a"], LOOP | {"back_to": "b"}),
+    ("x", ["a"], LOOP | {"back_to": "nope"}),
+    ("x", ["m"], LOOP | {"back_to": "m"}),
+    ("x", ["a"], LOOP),
+    ("x", ["r"], LOOP | {"back_to": "x", "max_iterations": 0}),
+    ("x", ["r"], LOOP | {"back_to": "x", "max_iterations": MOST_ITERATIONS + 1}),
+    ("x", ["r"], LOOP | {"back_to": "x", "if_": {}}),
+    ("x", ["r"], LOOP | {"back_to": "x", "if_not": {}}),
+    ("x", ["r"], LOOP | {"back_to": "x", "run_if": "true"}),
+    ("x", ["r"], LOOP | {"back_to": "x", "run_unless": "true"}),
+    ("x", ["r"], LOOP | {"back_to": "x", "when_exhausted": "skip"}),
+    ("x", ["r"], LOOP | {"back_to": "x", "break_path": ["x"]}),
+    ("x", ["r"], LOOP | {"back_to": "x", "timeout_path": ["a"]}),
+    ("x", ["again"], LOOP | {"back_to": "again"}),
+    ("x", ["again"], LOOP | {"back_to": "r2"}),
+    ("x", ["r1", "again"], LOOP | {"back_to": "x"}),
+    ("x", ["r1"], {}),
+    ("x", ["again", "r2"], {}),
 ]
 """Steps for a flow that has the steps of `EARLIER`: slug, dependencies, and the rest."""
 
@@ -88,6 +145,10 @@ EARLIER = (
     .map("m", depends_on="a")
     .map("s", depends_on="a", when_exhausted="skip-cascade")
     .map("c", depends_on="a", when_exhausted="skip-cascade", collect_errors=True)
+    .step("r")
+    .step("r1", depends_on="r")
+    .step("r2", depends_on="r1")
+    .loop("again", back_to="r1", condition="output.more", max_iterations=3, depends_on="r2")
 )
 
 
@@ -98,6 +159,12 @@ def with_step(slug: str, deps: list[str], fields: dict[str, Any]) -> Flow:
             return EARLIER.map(slug, depends_on=deps, **given)
         case "subflow":
             return EARLIER.subflow(slug, given.pop("flow"), depends_on=deps, **given)
+        case "branch":
+            return EARLIER.branch(slug, depends_on=deps, **given)
+        case "join":
+            return EARLIER.join(slug, depends_on=deps, **given)
+        case "loop":
+            return EARLIER.loop(slug, depends_on=deps, **given)
         case _:
             return EARLIER.step(slug, depends_on=deps, **given)
 

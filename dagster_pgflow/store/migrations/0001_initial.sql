@@ -119,11 +119,21 @@ create table pgflow.steps (
   on_failure text,
   over text,
   mode text not null default 'inline',
+  rules jsonb,
+  default_path text[] not null default '{}',
+  wait text not null default 'all',
+  back_to text,
+  condition text,
+  max_iterations integer,
+  break_path text[] not null default '{}',
+  timeout_path text[] not null default '{}',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
   constraint steps_step_slug_check check (pgflow.is_valid_slug(step_slug)),
-  constraint steps_step_type_check check (step_type in ('single', 'map', 'subflow')),
+  constraint steps_step_type_check check (
+    step_type in ('single', 'map', 'subflow', 'branch', 'join', 'loop')
+  ),
   constraint steps_deps_count_check check (deps_count >= 0),
   constraint map_step_has_at_most_one_dependency check (step_type <> 'map' or deps_count <= 1),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
@@ -171,11 +181,37 @@ create table pgflow.steps (
   constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
   constraint mode_is_valid check (mode in ('inline', 'run')),
   constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
+  constraint only_branch_steps_have_rules check ((step_type = 'branch') = (rules is not null)),
+  constraint rules_are_a_list check (jsonb_typeof(rules) = 'array' and rules <> '[]'),
+  constraint only_branch_steps_have_a_default_path
+    check (step_type = 'branch' or default_path = '{}'),
+  constraint only_join_steps_wait_for_fewer check (step_type = 'join' or wait = 'all'),
+  constraint wait_is_valid check (wait in ('all', 'any') or wait ~ '^[1-9][0-9]{0,8}$'),
+  constraint join_step_has_no_handler
+    check (step_type <> 'join' or (handler is null and params = '{}')),
+  constraint join_step_has_no_schemas
+    check (step_type <> 'join' or (input_schema is null and output_schema is null)),
+  constraint only_loop_steps_go_back check (
+    num_nonnulls(back_to, condition, max_iterations) = case step_type when 'loop' then 3 else 0 end
+  ),
+  constraint only_loop_steps_lead_out_of_a_loop
+    check (step_type = 'loop' or (break_path = '{}' and timeout_path = '{}')),
+  constraint condition_is_not_empty check (condition <> ''),
+  constraint max_iterations_is_in_range check (max_iterations between 1 and 100),
+  constraint loop_step_has_no_condition check (
+    step_type <> 'loop'
+    or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
+  ),
+  constraint loop_step_is_never_skipped check (step_type <> 'loop' or when_exhausted = 'fail'),
+  constraint paths_name_steps
+    check (array_position(default_path || break_path || timeout_path, null) is null),
   constraint failure_step_is_another_step check (on_failure <> step_slug),
   constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
 
--- Made after the other index: where the planner knows nothing of the table yet, it takes the
+create index steps_that_decide on pgflow.steps (flow_slug) where step_type in ('branch', 'loop');
+
+-- Made after the other indexes: where the planner knows nothing of the table yet, it takes the
 -- newest of those that begin with flow_slug, and functions keep such a plan for a whole session.
 alter table pgflow.steps add constraint steps_pkey primary key (flow_slug, step_slug);
 
@@ -204,6 +240,21 @@ comment on column pgflow.steps.over is
   'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
 comment on column pgflow.steps.mode is
   'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';
+comment on column pgflow.steps.rules is
+  'What a branch decides by: [{"when": a condition in CEL, "then": the steps that it leads to}]';
+comment on column pgflow.steps.default_path is
+  'The steps that a branch leads to when no rule holds';
+comment on column pgflow.steps.wait is
+  'How many dependencies a join waits for: all, any, or a number';
+comment on column pgflow.steps.back_to is
+  'The first of the steps that a loop repeats; the loop itself is the last';
+comment on column pgflow.steps.condition is
+  'A condition in CEL; while it holds, a loop repeats its steps';
+comment on column pgflow.steps.max_iterations is 'How often a loop runs its steps at most';
+comment on column pgflow.steps.break_path is
+  'The steps that a loop leads to once its condition does not hold';
+comment on column pgflow.steps.timeout_path is
+  'The steps that a loop leads to when its condition still holds after the last pass';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -669,6 +720,18 @@ as $$
   select case when value is null then '{}' else jsonb_build_object(name, value) end
 $$;
 
+-- 0401_texts_of.sql
+-- A building block of definitions: a list of texts as an array, an empty one where there is none.
+create function pgflow.texts_of(list jsonb) returns text[]
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select coalesce(array_agg(part.text order by part.position), '{}')
+  from jsonb_array_elements_text(nullif(list, 'null')) with ordinality as part (text, position)
+$$;
+
 -- 0410_step_definitions.sql
 create function pgflow.step_definitions(flow_slug text) returns jsonb
 language sql
@@ -689,6 +752,16 @@ as $$
       'on_failure', step.on_failure,
       'over', step.over,
       'mode', nullif(step.mode, 'inline'),
+      'default_path', nullif(to_jsonb(step.default_path), '[]'),
+      'wait', case
+        when step.wait = 'any' then to_jsonb(step.wait)
+        when step.wait <> 'all' then to_jsonb(step.wait::integer)
+      end,
+      'back_to', step.back_to,
+      'condition', step.condition,
+      'max_iterations', step.max_iterations,
+      'break_path', nullif(to_jsonb(step.break_path), '[]'),
+      'timeout_path', nullif(to_jsonb(step.timeout_path), '[]'),
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -710,6 +783,7 @@ as $$
     || pgflow.json_field('output_schema', step.output_schema)
     || pgflow.json_field('input', step.subflow_input)
     || pgflow.json_field('output', step.subflow_output)
+    || pgflow.json_field('rules', step.rules)
     order by step.step_index
   )
   from pgflow.steps as step
@@ -1197,6 +1271,344 @@ begin
 end
 $$;
 
+-- 0502_ways_of.sql
+create function pgflow.ways_of(step pgflow.steps) returns table (field text, target text)
+language sql
+immutable
+set search_path to ''
+as $$
+  select format('rules[%s].then', rule.position - 1), named.slug
+  from jsonb_array_elements(step.rules) with ordinality as rule (value, position)
+  cross join lateral jsonb_array_elements_text(
+    case when jsonb_typeof(rule.value -> 'then') = 'array' then rule.value -> 'then' end
+  ) as named (slug)
+  union all
+  select 'default_path', unnest(step.default_path)
+  union all
+  select 'break_path', unnest(step.break_path)
+  union all
+  select 'timeout_path', unnest(step.timeout_path)
+$$;
+
+comment on function pgflow.ways_of(pgflow.steps) is
+  'The steps that a branch or a loop leads to, with the field that names each';
+
+-- 0503_rule_problem.sql
+create function pgflow.rule_problem(rule jsonb) returns text
+language sql
+immutable
+set search_path to ''
+as $$
+  select case
+    when jsonb_typeof(rule) <> 'object' or rule - array['when', 'then'] <> '{}' then
+      'is no object with nothing but "when" and "then"'
+    when jsonb_typeof(rule -> 'when') is distinct from 'string' or rule ->> 'when' !~ '\S' then
+      'has no condition; write it as a text in "when"'
+    when jsonb_typeof(rule -> 'then') is distinct from 'array'
+      or jsonb_path_exists(rule, 'strict $.then[*] ? (@.type() != "string")')
+    then 'has no list of steps in "then"'
+    when rule -> 'then' = '[]' then
+      'leads to no step, so that all it does is to hide the rules behind it; name a step in "then", or leave the rule out: where no rule holds and there is no default_path, the path ends'
+  end
+$$;
+
+comment on function pgflow.rule_problem(jsonb) is
+  'What is wrong with one rule of a branch; null when nothing is';
+
+-- 0504_refuse_bad_rules.sql
+create function pgflow.refuse_bad_rules(step pgflow.steps) returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  example constant text := '[{"when": "output.score > 80", "then": ["vip"]}]';
+  broken_constraint text := 'rules_are_a_list';
+  mistake text;
+begin
+  if step.step_type <> 'branch' and step.rules is not null then
+    broken_constraint := 'only_branch_steps_have_rules';
+    mistake := 'has rules, which only a branch can; leave rules out, or make it a branch';
+  elsif step.step_type <> 'branch' and step.default_path <> '{}' then
+    broken_constraint := 'only_branch_steps_have_a_default_path';
+    mistake := 'has a default_path, which only a branch can; leave default_path out, or make it a branch';
+  elsif step.step_type <> 'branch' then
+    return;
+  elsif step.rules is null then
+    broken_constraint := 'only_branch_steps_have_rules';
+    mistake := format('is a branch without rules; give it some, such as rules => %L', example);
+  elsif jsonb_typeof(step.rules) <> 'array' or step.rules = '[]' then
+    mistake := format('has rules that are no list of rules; write such as rules => %L', example);
+  else
+    select format('has rules[%s], which %s', rule.position - 1, pgflow.rule_problem(rule.value))
+    into mistake
+    from jsonb_array_elements(step.rules) with ordinality as rule (value, position)
+    where pgflow.rule_problem(rule.value) is not null
+    order by rule.position
+    limit 1;
+    if mistake is null then
+      broken_constraint := 'each_condition_is_one_rule';
+      select format(
+        'has the condition `%s` in %s of its rules, of which only the first ever decides; put the steps of all into "then" of that one',
+        rule.value ->> 'when', count(*)
+      )
+      into mistake
+      from jsonb_array_elements(step.rules) as rule (value)
+      group by rule.value ->> 'when'
+      having count(*) > 1
+      limit 1;
+    end if;
+  end if;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_bad_rules(pgflow.steps) is
+  'Raises when a step has rules and is no branch, or is one and its rules are not in order';
+
+-- 0505_refuse_bad_join.sql
+create function pgflow.refuse_bad_join(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  deps constant integer := cardinality(deps_slugs);
+  broken_constraint text;
+  mistake text;
+begin
+  if step.step_type <> 'join' and step.wait <> 'all' then
+    broken_constraint := 'only_join_steps_wait_for_fewer';
+    mistake := 'waits for some of its dependencies, which only a join can; leave wait out, or make it a join';
+  elsif step.step_type <> 'join' then
+    return;
+  elsif deps < 2 then
+    broken_constraint := 'join_brings_paths_together';
+    mistake := format(
+      'is a join of %s, and a join brings at least two paths together; add what is missing to deps_slugs',
+      case deps when 0 then 'no dependencies' else 'one dependency' end
+    );
+  elsif num_nonnulls(step.handler, nullif(step.params, '{}'), step.input_schema, step.output_schema) > 0
+  then
+    broken_constraint := 'join_step_has_no_handler';
+    mistake := 'is a join, which has no handler, no params and no schemas; let a step behind it do the work';
+  elsif step.wait not in ('all', 'any') and step.wait !~ '^[1-9][0-9]{0,8}$' then
+    broken_constraint := 'wait_is_valid';
+    mistake := format(
+      'waits for "%s" of its dependencies; say all, any, or a number from 1 to %s', step.wait, deps
+    );
+  elsif step.wait not in ('all', 'any') and step.wait::integer > deps then
+    broken_constraint := 'join_waits_for_what_there_is';
+    mistake := format(
+      'waits for %s of %s dependencies; say all, any, or a number from 1 to %s', step.wait, deps, deps
+    );
+  else
+    return;
+  end if;
+  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+    using errcode = 'check_violation', constraint = broken_constraint;
+end
+$$;
+
+comment on function pgflow.refuse_bad_join(pgflow.steps, text[]) is
+  'Raises when a step waits for dependencies that it has not, or for some and is no join';
+
+-- 0506_steps_between.sql
+create function pgflow.steps_between(flow_slug text, first_slug text, last_slugs text[])
+returns text[]
+language sql
+stable
+set search_path to ''
+as $$
+  with recursive before (slug) as (
+    select unnest(last_slugs)
+    union
+    select dep.dep_slug
+    from before
+    join pgflow.deps as dep
+      on dep.flow_slug = steps_between.flow_slug and dep.step_slug = before.slug
+  ),
+  on_the_way (slug) as (
+    select before.slug from before where before.slug = first_slug
+    union
+    select dep.step_slug
+    from on_the_way
+    join pgflow.deps as dep
+      on dep.flow_slug = steps_between.flow_slug and dep.dep_slug = on_the_way.slug
+    where dep.step_slug in (select before.slug from before)
+  )
+  select coalesce(array_agg(on_the_way.slug), '{}') from on_the_way
+$$;
+
+comment on function pgflow.steps_between(text, text, text[]) is
+  'The steps on the way from one step to some others, these included; none where there is no way';
+
+-- 0507_body_problem.sql
+-- All that a loop repeats is there when the loop is added: nothing can come into it later.
+create function pgflow.body_problem(step pgflow.steps, body text[])
+returns table (broken_constraint text, mistake text)
+language sql
+stable
+set search_path to ''
+as $$
+  select
+    'loops_lie_within_loops',
+    format(
+      'goes back to "%s" and shares steps with loop "%s" without repeating all that it repeats; go back to a step before "%s", or behind the loop',
+      step.back_to, other.step_slug, other.back_to
+    )
+  from pgflow.steps as other
+  cross join lateral pgflow.steps_between(
+    other.flow_slug, other.back_to, array[other.step_slug]
+  ) as repeated
+  where other.flow_slug = step.flow_slug
+    and other.step_type = 'loop'
+    and repeated && body
+    and not repeated <@ body
+  union all
+  select
+    'loops_are_left_at_their_end',
+    format(
+      'repeats "%s", and step "%s" depends on that one; let the loop depend on "%s", so that it is repeated too',
+      dep.dep_slug, dep.step_slug, dep.step_slug
+    )
+  from pgflow.deps as dep
+  where dep.flow_slug = step.flow_slug
+    and dep.dep_slug = any (body)
+    and dep.step_slug <> all (body)
+  union all
+  select
+    'loops_are_left_at_their_end',
+    format(
+      'repeats "%s", which leads to "%s", and does not repeat that one; let the loop depend on it',
+      inside.step_slug, way.target
+    )
+  from pgflow.steps as inside
+  cross join lateral pgflow.ways_of(inside) as way
+  where inside.flow_slug = step.flow_slug
+    and inside.step_type in ('branch', 'loop')
+    and inside.step_slug = any (body)
+    and way.target <> all (body)
+  union all
+  select
+    'failure_steps_are_repeated_too',
+    format(
+      'repeats one of "%s" and "%s", which goes on when that one fails; let it repeat both, or none of them',
+      subflow.step_slug, subflow.on_failure
+    )
+  from pgflow.steps as subflow
+  where subflow.flow_slug = step.flow_slug
+    and (subflow.step_slug = any (body)) <> (subflow.on_failure = any (body))
+$$;
+
+comment on function pgflow.body_problem(pgflow.steps, text[]) is
+  'What is wrong with the steps that a loop is to repeat, as far as they are there';
+
+-- 0508_refuse_bad_loop.sql
+create function pgflow.refuse_bad_loop(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  given constant integer := num_nonnulls(step.back_to, step.condition, step.max_iterations);
+  body text[] := '{}';
+  broken_constraint text;
+  mistake text;
+begin
+  if step.step_type <> 'loop' and given = 0 and step.break_path = '{}' and step.timeout_path = '{}'
+  then
+    return;
+  elsif step.step_type <> 'loop' then
+    broken_constraint := 'only_loop_steps_go_back';
+    mistake := 'has back_to, condition, max_iterations, break_path or timeout_path, which only a loop has; leave them out, or make it a loop';
+  elsif given < 3 then
+    broken_constraint := 'only_loop_steps_go_back';
+    mistake := 'is a loop, which needs back_to, condition and max_iterations; give it all three';
+  elsif num_nonnulls(
+    step.required_input_pattern, step.forbidden_input_pattern, step.run_if, step.run_unless
+  ) > 0 then
+    broken_constraint := 'loop_step_has_no_condition';
+    mistake := format(
+      'is a loop, which decides after each pass and cannot be left out of one; move its conditions to "%s", or to a step before',
+      step.back_to
+    );
+  elsif step.when_exhausted <> 'fail' then
+    broken_constraint := 'loop_step_is_never_skipped';
+    mistake := 'is a loop, which cannot be skipped when its handler fails; leave when_exhausted out';
+  elsif step.back_to <> step.step_slug then
+    body := pgflow.steps_between(step.flow_slug, step.back_to, deps_slugs);
+    if body = '{}' then
+      broken_constraint := 'loop_goes_back_to_a_step_before';
+      mistake := format(
+        'goes back to "%s", which does not come before it; add that step first, and let the loop depend on it or on one behind it',
+        step.back_to
+      );
+    elsif exists (
+      select from pgflow.steps as first
+      where first.flow_slug = step.flow_slug
+        and first.step_slug = step.back_to
+        and first.step_type = 'map'
+    ) then
+      broken_constraint := 'loop_goes_back_to_no_map';
+      mistake := format(
+        'goes back to "%s", a map step, which would have no list to map over from the second pass on; put a single step before it, and go back to that one',
+        step.back_to
+      );
+    end if;
+  end if;
+  if mistake is null then
+    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
+    from pgflow.body_problem(step, body || step.step_slug) as problem
+    limit 1;
+  end if;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_bad_loop(pgflow.steps, text[]) is
+  'Raises when a step goes back and is no loop, or is one and cannot go back there';
+
+-- 0509_refuse_way_out_of_loop.sql
+create function pgflow.refuse_way_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  mistake text;
+begin
+  select format(
+    'depends on "%s", which loop "%s" repeats; let it depend on "%s" instead, or add it before that loop, which then depends on it',
+    inside.slug, loop.step_slug, loop.step_slug
+  )
+  into mistake
+  from pgflow.steps as loop
+  cross join lateral unnest(
+    pgflow.steps_between(loop.flow_slug, loop.back_to, array[loop.step_slug])
+  ) as inside (slug)
+  where loop.flow_slug = step.flow_slug
+    and loop.step_type = 'loop'
+    and inside.slug = any (deps_slugs)
+    and inside.slug <> loop.step_slug
+  order by loop.step_index desc
+  limit 1;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = 'loops_are_left_at_their_end';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_way_out_of_loop(pgflow.steps, text[]) is
+  'Raises when a step depends on one that a loop repeats, and not on the loop itself';
+
 -- 0510_create_flow.sql
 create function pgflow.create_flow(
   flow_slug text,
@@ -1278,6 +1690,106 @@ $$;
 
 comment on function pgflow.create_flow(varchar, integer, integer) is
   'create_flow for callers who speak of workflows; the timeout is 30 s unless given';
+
+-- 0512_way_problem.sql
+-- What a branch or a loop leads to stands behind it, so that it is named before it is there. Whether
+-- it came is asked when the flow is started.
+create function pgflow.way_problem(step pgflow.steps)
+returns table (broken_constraint text, mistake text)
+language sql
+stable
+set search_path to ''
+as $$
+  select
+    case
+      when way.target is null then 'paths_name_steps'
+      when way.target = step.step_slug then 'target_is_another_step'
+      when not pgflow.is_valid_slug(way.target) then 'steps_step_slug_check'
+      when routed.step_slug is not null then 'target_is_no_failure_step'
+      else 'target_depends_on_what_leads_to_it'
+    end,
+    case
+      when way.target is null then
+        format('leads to null in %s; name a step', way.field)
+      when way.target = step.step_slug then
+        format('leads to itself in %s; name a step that is added after it', way.field)
+      when not pgflow.is_valid_slug(way.target) then
+        format('leads to "%s" in %s, which is no valid step slug', way.target, way.field)
+      when routed.step_slug is not null then format(
+        'leads to "%s" in %s, which is there for the failure of "%s"; let it lead to a step of its own',
+        way.target, way.field, routed.step_slug
+      )
+      else format(
+        'leads to "%s" in %s, which was added before it and so does not depend on it; add that step after this one',
+        way.target, way.field
+      )
+    end
+  from pgflow.ways_of(step) as way
+  left join pgflow.steps as earlier
+    on earlier.flow_slug = step.flow_slug and earlier.step_slug = way.target
+  left join pgflow.steps as routed
+    on routed.flow_slug = step.flow_slug and routed.on_failure = way.target
+  where way.target is null
+    or way.target = step.step_slug
+    or not pgflow.is_valid_slug(way.target)
+    or routed.step_slug is not null
+    or earlier.step_slug is not null
+$$;
+
+comment on function pgflow.way_problem(pgflow.steps) is
+  'What is wrong with the steps that a branch or a loop leads to, before they are there';
+
+-- 0513_refuse_bad_ways.sql
+create function pgflow.refuse_bad_ways(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  broken_constraint text;
+  mistake text;
+begin
+  if step.step_type in ('branch', 'loop') then
+    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
+    from pgflow.way_problem(step) as problem
+    limit 1;
+  end if;
+  if mistake is null then
+    select
+      case
+        when way.target = step.step_slug then 'target_depends_on_what_leads_to_it'
+        else 'target_is_no_failure_step'
+      end,
+      case
+        when way.target = step.step_slug then format(
+          'is what "%s" leads to in %s, so it must depend on it; add "%s" to deps_slugs',
+          decider.step_slug, way.field, decider.step_slug
+        )
+        else format(
+          'goes on with "%s" when it fails, which "%s" leads to in %s; name a step of its own',
+          way.target, decider.step_slug, way.field
+        )
+      end
+    into broken_constraint, mistake
+    from pgflow.steps as decider
+    cross join lateral pgflow.ways_of(decider) as way
+    where decider.flow_slug = step.flow_slug
+      and decider.step_type in ('branch', 'loop')
+      and (
+        (way.target = step.step_slug and decider.step_slug <> all (deps_slugs))
+        or way.target = step.on_failure
+      )
+    limit 1;
+  end if;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = broken_constraint;
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_bad_ways(pgflow.steps, text[]) is
+  'Raises when a step leads where it cannot, or does not depend on the step that leads to it';
 
 -- 0519_each_once.sql
 create function pgflow.each_once(slugs text[]) returns text[]
@@ -1714,7 +2226,15 @@ create function pgflow.add_step(
   subflow_output jsonb default null,
   on_failure text default null,
   over text default null,
-  mode text default 'inline'
+  mode text default 'inline',
+  rules jsonb default null,
+  default_path text[] default '{}',
+  wait text default 'all',
+  back_to text default null,
+  condition text default null,
+  max_iterations integer default null,
+  break_path text[] default '{}',
+  timeout_path text[] default '{}'
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -1756,6 +2276,14 @@ begin
   step.on_failure := add_step.on_failure;
   step.over := add_step.over;
   step.mode := coalesce(add_step.mode, 'inline');
+  step.rules := add_step.rules;
+  step.default_path := coalesce(add_step.default_path, '{}');
+  step.wait := coalesce(add_step.wait, 'all');
+  step.back_to := add_step.back_to;
+  step.condition := add_step.condition;
+  step.max_iterations := add_step.max_iterations;
+  step.break_path := coalesce(add_step.break_path, '{}');
+  step.timeout_path := coalesce(add_step.timeout_path, '{}');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -1781,6 +2309,11 @@ begin
   perform pgflow.refuse_bad_pipeline(step, deps);
   perform pgflow.refuse_bad_mapping(step, deps);
   perform pgflow.refuse_bad_failure_step(step, deps);
+  perform pgflow.refuse_bad_rules(step);
+  perform pgflow.refuse_bad_join(step, deps);
+  perform pgflow.refuse_bad_loop(step, deps);
+  perform pgflow.refuse_bad_ways(step, deps);
+  perform pgflow.refuse_way_out_of_loop(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;
@@ -1969,7 +2502,8 @@ as $$
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
-    subflow_input, subflow_output, on_failure, over, mode
+    subflow_input, subflow_output, on_failure, over, mode,
+    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path
   )
   select
     insert_steps.flow_slug,
@@ -2001,7 +2535,15 @@ as $$
     nullif(given.step -> 'output', 'null'),
     given.step ->> 'on_failure',
     given.step ->> 'over',
-    coalesce(given.step ->> 'mode', 'inline')
+    coalesce(given.step ->> 'mode', 'inline'),
+    nullif(given.step -> 'rules', 'null'),
+    pgflow.texts_of(given.step -> 'default_path'),
+    coalesce(given.step ->> 'wait', 'all'),
+    given.step ->> 'back_to',
+    given.step ->> 'condition',
+    (given.step ->> 'max_iterations')::integer,
+    pgflow.texts_of(given.step -> 'break_path'),
+    pgflow.texts_of(given.step -> 'timeout_path')
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
@@ -2501,6 +3043,55 @@ $$;
 comment on function pgflow.refuse_open_failure_step(text) is
   'Raises when a subflow step, here or further inside, goes on with a step that cannot follow it';
 
+-- 0717_refuse_open_way.sql
+create function pgflow.refuse_open_way(flow_slug text) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  mistake text;
+begin
+  with recursive contained (slug) as (
+    select refuse_open_way.flow_slug
+    union
+    select step.subflow_slug
+    from contained
+    join pgflow.steps as step on step.flow_slug = contained.slug
+    where step.subflow_slug is not null
+  )
+  select format(
+    'step "%s" of flow "%s" leads to "%s", which %s',
+    step.step_slug, step.flow_slug, way.target,
+    case
+      when target.step_slug is null then 'does not exist; add it'
+      else 'does not depend on it; add that dependency'
+    end
+  ) into mistake
+  from contained
+  join pgflow.steps as step
+    on step.flow_slug = contained.slug and step.step_type in ('branch', 'loop')
+  cross join lateral pgflow.ways_of(step) as way
+  left join pgflow.steps as target
+    on target.flow_slug = step.flow_slug and target.step_slug = way.target
+  where not exists (
+    select from pgflow.deps as dep
+    where dep.flow_slug = step.flow_slug
+      and dep.dep_slug = step.step_slug
+      and dep.step_slug = way.target
+  )
+  order by step.flow_slug, step.step_index
+  limit 1;
+  if mistake is not null then
+    raise exception 'Flow "%" cannot start: %.', flow_slug, mistake
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'ways_lead_to_steps';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_open_way(text) is
+  'Raises when a branch or a loop of a flow, or of one that it contains, leads to no step behind it';
+
 -- 0720_start_flow.sql
 create function pgflow.start_flow(
   flow_slug text,
@@ -2537,6 +3128,7 @@ begin
   end if;
 
   perform pgflow.refuse_open_failure_step(flow.flow_slug);
+  perform pgflow.refuse_open_way(flow.flow_slug);
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;

@@ -32,11 +32,21 @@ create table pgflow.steps (
   on_failure text,
   over text,
   mode text not null default 'inline',
+  rules jsonb,
+  default_path text[] not null default '{}',
+  wait text not null default 'all',
+  back_to text,
+  condition text,
+  max_iterations integer,
+  break_path text[] not null default '{}',
+  timeout_path text[] not null default '{}',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
   constraint steps_step_slug_check check (pgflow.is_valid_slug(step_slug)),
-  constraint steps_step_type_check check (step_type in ('single', 'map', 'subflow')),
+  constraint steps_step_type_check check (
+    step_type in ('single', 'map', 'subflow', 'branch', 'join', 'loop')
+  ),
   constraint steps_deps_count_check check (deps_count >= 0),
   constraint map_step_has_at_most_one_dependency check (step_type <> 'map' or deps_count <= 1),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
@@ -84,11 +94,37 @@ create table pgflow.steps (
   constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
   constraint mode_is_valid check (mode in ('inline', 'run')),
   constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
+  constraint only_branch_steps_have_rules check ((step_type = 'branch') = (rules is not null)),
+  constraint rules_are_a_list check (jsonb_typeof(rules) = 'array' and rules <> '[]'),
+  constraint only_branch_steps_have_a_default_path
+    check (step_type = 'branch' or default_path = '{}'),
+  constraint only_join_steps_wait_for_fewer check (step_type = 'join' or wait = 'all'),
+  constraint wait_is_valid check (wait in ('all', 'any') or wait ~ '^[1-9][0-9]{0,8}$'),
+  constraint join_step_has_no_handler
+    check (step_type <> 'join' or (handler is null and params = '{}')),
+  constraint join_step_has_no_schemas
+    check (step_type <> 'join' or (input_schema is null and output_schema is null)),
+  constraint only_loop_steps_go_back check (
+    num_nonnulls(back_to, condition, max_iterations) = case step_type when 'loop' then 3 else 0 end
+  ),
+  constraint only_loop_steps_lead_out_of_a_loop
+    check (step_type = 'loop' or (break_path = '{}' and timeout_path = '{}')),
+  constraint condition_is_not_empty check (condition <> ''),
+  constraint max_iterations_is_in_range check (max_iterations between 1 and 100),
+  constraint loop_step_has_no_condition check (
+    step_type <> 'loop'
+    or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
+  ),
+  constraint loop_step_is_never_skipped check (step_type <> 'loop' or when_exhausted = 'fail'),
+  constraint paths_name_steps
+    check (array_position(default_path || break_path || timeout_path, null) is null),
   constraint failure_step_is_another_step check (on_failure <> step_slug),
   constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
 );
 
--- Made after the other index: where the planner knows nothing of the table yet, it takes the
+create index steps_that_decide on pgflow.steps (flow_slug) where step_type in ('branch', 'loop');
+
+-- Made after the other indexes: where the planner knows nothing of the table yet, it takes the
 -- newest of those that begin with flow_slug, and functions keep such a plan for a whole session.
 alter table pgflow.steps add constraint steps_pkey primary key (flow_slug, step_slug);
 
@@ -117,3 +153,18 @@ comment on column pgflow.steps.over is
   'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
 comment on column pgflow.steps.mode is
   'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';
+comment on column pgflow.steps.rules is
+  'What a branch decides by: [{"when": a condition in CEL, "then": the steps that it leads to}]';
+comment on column pgflow.steps.default_path is
+  'The steps that a branch leads to when no rule holds';
+comment on column pgflow.steps.wait is
+  'How many dependencies a join waits for: all, any, or a number';
+comment on column pgflow.steps.back_to is
+  'The first of the steps that a loop repeats; the loop itself is the last';
+comment on column pgflow.steps.condition is
+  'A condition in CEL; while it holds, a loop repeats its steps';
+comment on column pgflow.steps.max_iterations is 'How often a loop runs its steps at most';
+comment on column pgflow.steps.break_path is
+  'The steps that a loop leads to once its condition does not hold';
+comment on column pgflow.steps.timeout_path is
+  'The steps that a loop leads to when its condition still holds after the last pass';

@@ -17,6 +17,16 @@ as $$
       'on_failure', step.on_failure,
       'over', step.over,
       'mode', nullif(step.mode, 'inline'),
+      'default_path', nullif(to_jsonb(step.default_path), '[]'),
+      'wait', case
+        when step.wait = 'any' then to_jsonb(step.wait)
+        when step.wait <> 'all' then to_jsonb(step.wait::integer)
+      end,
+      'back_to', step.back_to,
+      'condition', step.condition,
+      'max_iterations', step.max_iterations,
+      'break_path', nullif(to_jsonb(step.break_path), '[]'),
+      'timeout_path', nullif(to_jsonb(step.timeout_path), '[]'),
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -38,6 +48,7 @@ as $$
     || pgflow.json_field('output_schema', step.output_schema)
     || pgflow.json_field('input', step.subflow_input)
     || pgflow.json_field('output', step.subflow_output)
+    || pgflow.json_field('rules', step.rules)
     order by step.step_index
   )
   from pgflow.steps as step

@@ -29,7 +29,15 @@ create function pgflow.add_step(
   subflow_output jsonb default null,
   on_failure text default null,
   over text default null,
-  mode text default 'inline'
+  mode text default 'inline',
+  rules jsonb default null,
+  default_path text[] default '{}',
+  wait text default 'all',
+  back_to text default null,
+  condition text default null,
+  max_iterations integer default null,
+  break_path text[] default '{}',
+  timeout_path text[] default '{}'
 ) returns pgflow.steps
 language plpgsql
 set search_path to ''
@@ -71,6 +79,14 @@ begin
   step.on_failure := add_step.on_failure;
   step.over := add_step.over;
   step.mode := coalesce(add_step.mode, 'inline');
+  step.rules := add_step.rules;
+  step.default_path := coalesce(add_step.default_path, '{}');
+  step.wait := coalesce(add_step.wait, 'all');
+  step.back_to := add_step.back_to;
+  step.condition := add_step.condition;
+  step.max_iterations := add_step.max_iterations;
+  step.break_path := coalesce(add_step.break_path, '{}');
+  step.timeout_path := coalesce(add_step.timeout_path, '{}');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
@@ -96,6 +112,11 @@ begin
   perform pgflow.refuse_bad_pipeline(step, deps);
   perform pgflow.refuse_bad_mapping(step, deps);
   perform pgflow.refuse_bad_failure_step(step, deps);
+  perform pgflow.refuse_bad_rules(step);
+  perform pgflow.refuse_bad_join(step, deps);
+  perform pgflow.refuse_bad_loop(step, deps);
+  perform pgflow.refuse_bad_ways(step, deps);
+  perform pgflow.refuse_way_out_of_loop(step, deps);
   if step.step_type = 'subflow' then
     perform pgflow.refuse_unknown_subflow(step);
   end if;

@@ -8,7 +8,8 @@ as $$
     required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
-    subflow_input, subflow_output, on_failure, over, mode
+    subflow_input, subflow_output, on_failure, over, mode,
+    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path
   )
   select
     insert_steps.flow_slug,
@@ -40,7 +41,15 @@ as $$
     nullif(given.step -> 'output', 'null'),
     given.step ->> 'on_failure',
     given.step ->> 'over',
-    coalesce(given.step ->> 'mode', 'inline')
+    coalesce(given.step ->> 'mode', 'inline'),
+    nullif(given.step -> 'rules', 'null'),
+    pgflow.texts_of(given.step -> 'default_path'),
+    coalesce(given.step ->> 'wait', 'all'),
+    given.step ->> 'back_to',
+    given.step ->> 'condition',
+    (given.step ->> 'max_iterations')::integer,
+    pgflow.texts_of(given.step -> 'break_path'),
+    pgflow.texts_of(given.step -> 'timeout_path')
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

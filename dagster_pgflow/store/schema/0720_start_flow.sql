@@ -33,6 +33,7 @@ begin
   end if;
 
   perform pgflow.refuse_open_failure_step(flow.flow_slug);
+  perform pgflow.refuse_open_way(flow.flow_slug);
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;

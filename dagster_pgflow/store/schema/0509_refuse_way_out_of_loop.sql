@@ -1,0 +1,32 @@
+create function pgflow.refuse_way_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
+language plpgsql
+stable
+set search_path to ''
+as $$
+declare
+  mistake text;
+begin
+  select format(
+    'depends on "%s", which loop "%s" repeats; let it depend on "%s" instead, or add it before that loop, which then depends on it',
+    inside.slug, loop.step_slug, loop.step_slug
+  )
+  into mistake
+  from pgflow.steps as loop
+  cross join lateral unnest(
+    pgflow.steps_between(loop.flow_slug, loop.back_to, array[loop.step_slug])
+  ) as inside (slug)
+  where loop.flow_slug = step.flow_slug
+    and loop.step_type = 'loop'
+    and inside.slug = any (deps_slugs)
+    and inside.slug <> loop.step_slug
+  order by loop.step_index desc
+  limit 1;
+  if mistake is not null then
+    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+      using errcode = 'check_violation', constraint = 'loops_are_left_at_their_end';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_way_out_of_loop(pgflow.steps, text[]) is
+  'Raises when a step depends on one that a loop repeats, and not on the loop itself';
