@@ -81,8 +81,8 @@ def _steps(flow: Flow, subflow_versions: Mapping[str, int]) -> Table:
 
 
 def _effort(flow: Flow, step: Step) -> tuple[str, str, str]:
-    """Return attempts, delay and timeout; a subflow step has none, only the steps in it have."""
-    if isinstance(step, SubflowStep):
+    """Return attempts, delay and timeout; a step without a handler has none."""
+    if not step.needs_handler:
         return "", "", ""
     effort = effort_of(flow.options, step.options)
     jitter = "" if effort.jitter == "none" else f", {effort.jitter} jitter"

@@ -143,7 +143,8 @@ def test_the_python_page_names_every_setting_of_a_step() -> None:
     told = page("python.md")
     assert [name for name in StepSettings.__annotations__ if f"`{name}`" not in told] == []
     own = {"self", *StepSettings.__annotations__, "settings", "schedule"}
-    for method in (Flow.step, Flow.map, Flow.subflow, Flow.schedule):
+    kinds = (Flow.step, Flow.map, Flow.subflow, Flow.branch, Flow.join, Flow.loop)
+    for method in (*kinds, Flow.schedule):
         for name in inspect.signature(method).parameters:
             assert name in own or re.search(rf"\b{name}\b", told)
 
