@@ -10,7 +10,6 @@ from dagster_pgflow.model.options import (
     StepOptions,
     effort_of,
 )
-from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 BETWEEN_TRIES = ("base_delay", "max_delay", "jitter")
@@ -19,7 +18,7 @@ NOTHING_SAID = FlowOptions()
 
 def delays_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Look for waits between tries where there is one try, and for waits that are cut off."""
-    own = [step for step in flow.steps if not isinstance(step, SubflowStep)]
+    own = [step for step in flow.steps if step.needs_handler]
     tries = [effort_of(flow.options, step.options).max_attempts for step in own]
     if tries and max(tries) <= 1:
         yield from _never_waits("The flow", "options", flow.options)

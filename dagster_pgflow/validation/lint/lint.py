@@ -5,9 +5,12 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
 from dagster_pgflow.validation.lint.delays import delays_have_an_effect
+from dagster_pgflow.validation.lint.joins import joins_can_do_without
+from dagster_pgflow.validation.lint.loops import loops_come_to_an_end
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
 from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
 from dagster_pgflow.validation.lint.settings import settings_have_an_effect
+from dagster_pgflow.validation.lint.targets import targets_have_one_leader
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 
 LINTS: tuple[Rule, ...] = (
@@ -17,6 +20,9 @@ LINTS: tuple[Rule, ...] = (
     final_steps_are_reached,
     maps_are_fed_lists,
     mappings_need_what_is_there,
+    joins_can_do_without,
+    loops_come_to_an_end,
+    targets_have_one_leader,
 )
 
 

@@ -6,7 +6,15 @@ from typing import Any
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.validation.rule import KnownFlows
 
 DEEPEST = 50
@@ -35,10 +43,18 @@ def _no_list(flow: Flow, step: MapStep, steps: Mapping[str, Step]) -> str:
     match steps.get(step.depends_on[0]):
         case SingleStep() as source if not may_be_list(source.output_schema):
             return f'the output of "{source.slug}", which is no list by its output_schema'
+        case JoinStep() as source:
+            return f'the output of join "{source.slug}", an object of its dependencies'
+        case BranchStep() | LoopStep() as source if _hands_on_object(source):
+            return f'what "{source.slug}" hands on, an object of its dependencies'
         case SubflowStep(over=None, output=None) as source:
             return f'the output of subflow "{source.slug}", an object of its final steps'
         case _:
             return ""
+
+
+def _hands_on_object(source: BranchStep | LoopStep) -> bool:
+    return not source.needs_handler and len(set(source.depends_on)) > 1
 
 
 def _gives_object(step: SubflowStep) -> bool:

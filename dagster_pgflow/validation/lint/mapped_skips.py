@@ -1,12 +1,13 @@
 """A mapping does not need the output of a step that may have none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.references import texts_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.step import HandledStep, Step, SubflowStep
+from dagster_pgflow.model.ways import is_joined
 from dagster_pgflow.validation.lint.settings import has_condition
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.outputs import references_of
@@ -30,6 +31,22 @@ def mappings_need_what_is_there(flow: Flow, _known: KnownFlows) -> Iterator[Prob
                         f'When step "{dep}" is skipped, this leads nowhere and step "{step.slug}"'
                         f' fails; let "{dep}" skip what follows (skip-cascade), or fail.',
                     )
+                elif decider := _way_past(steps, step, dep):
+                    yield Problem(
+                        "reference-to-a-skip",
+                        place,
+                        f'Step "{step.slug}" also runs when "{decider}" leads elsewhere than to'
+                        f' "{dep}"; this then leads nowhere and the step fails; let a single step'
+                        " before it choose what to take.",
+                    )
+
+
+def _way_past(steps: Mapping[str, Step], step: Step, dep: str) -> str | None:
+    """Return what may lead a run to a step, but not to a dependency of it."""
+    others = [other for other in step.depends_on if other != dep and other in steps]
+    return next(
+        (slug for slug in steps if others and is_joined(steps, step.slug, dep, others, slug)), None
+    )
 
 
 def may_be_left_out(step: Step) -> bool:

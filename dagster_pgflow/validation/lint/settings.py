@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -21,6 +28,8 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
         match step:
             case SubflowStep():
                 yield from _of_subflow(step)
+            case BranchStep() | JoinStep() | LoopStep() if not step.needs_handler:
+                yield from _without_handler(step)
             case MapStep(collect_errors=True) if step.when_exhausted != "fail":
                 yield Problem(
                     "setting-without-effect",
@@ -35,10 +44,26 @@ def has_condition(step: Step) -> bool:
     return step.if_ is not None or step.if_not is not None or bool(step.expressions)
 
 
-def _of_subflow(step: SubflowStep) -> Iterator[Problem]:
+def _about_attempts(step: Step) -> list[str]:
+    """Return what a step says about the attempts of its handler."""
     named = list(step.options.model_dump(exclude_none=True))
-    if step.when_exhausted != "fail":
-        named.append("when_exhausted")
+    return named if step.when_exhausted == "fail" else [*named, "when_exhausted"]
+
+
+def _without_handler(step: BranchStep | JoinStep | LoopStep) -> Iterator[Problem]:
+    named = _about_attempts(step)
+    if named:
+        advice = "leave it out" if isinstance(step, JoinStep) else "name a handler, or leave it out"
+        yield Problem(
+            "setting-without-effect",
+            f"steps.{step.slug}",
+            f'Step "{step.slug}" has no handler that could be tried or fail, so that this has no'
+            f" effect: {', '.join(named)}; {advice}.",
+        )
+
+
+def _of_subflow(step: SubflowStep) -> Iterator[Problem]:
+    named = _about_attempts(step)
     if named:
         yield Problem(
             "setting-without-effect",

@@ -116,11 +116,14 @@ class Outputs:
                 return JsonType({"type": "array", "items": self._of_subflow(step)})
             case SubflowStep():
                 return self._of_subflow(step)
-            case BranchStep() | LoopStep() if step.handler is not None:
-                return _of_schema(step.output_schema)
-            case BranchStep() | LoopStep() | JoinStep():
-                # What they hand on depends on the ways that the run has taken.
-                return JsonType({})
+            case BranchStep() | LoopStep():
+                # What they hand on themselves depends on the ways that the run has taken.
+                return _of_schema(step.output_schema if step.needs_handler else None)
+            case JoinStep():
+                fields = dict.fromkeys(step.depends_on, ANYTHING)
+                return JsonType(
+                    {"type": "object", "properties": fields, "additionalProperties": False}
+                )
 
     def _handed_on(self, dep: Step, step: Step) -> JsonType:
         if isinstance(dep, SubflowStep) and dep.on_failure == step.slug:

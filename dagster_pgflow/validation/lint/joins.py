@@ -1,0 +1,52 @@
+"""A join that waits for some of its dependencies may have to do without the others."""
+
+from collections.abc import Iterator
+from graphlib import CycleError
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug, in_order, known_deps
+from dagster_pgflow.model.step import HandledStep, JoinStep, Step
+from dagster_pgflow.model.ways import begins_of
+from dagster_pgflow.validation.lint.settings import has_condition
+from dagster_pgflow.validation.rule import KnownFlows
+
+
+def joins_can_do_without(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Look for joins that always get what they do not insist on."""
+    joins = [step for step in flow.steps if isinstance(step, JoinStep) and step.least is not None]
+    if not joins:
+        return
+    try:
+        skipped = _may_be_skipped(flow)
+    except CycleError:
+        return
+    for step in joins:
+        if step.depends_on and not skipped.intersection(step.depends_on):
+            yield Problem(
+                "join-waits-for-all",
+                f"steps.{step.slug}.wait",
+                f'Join "{step.slug}" waits for {step.wait} of its dependencies, but none of them is'
+                ' ever skipped, so that it gets them all; say "all", or leave wait out.',
+            )
+
+
+def _may_be_skipped(flow: Flow) -> set[str]:
+    """Return the steps that a run may leave out."""
+    steps, deps = by_slug(flow), known_deps(flow)
+    left = {slug for step in flow.steps for slug in begins_of(steps, step)}
+    found: set[str] = set()
+    handing_on: set[str] = set()
+    for step in in_order(flow):
+        is_reached = bool(handing_on.intersection(deps[step.slug])) or step.slug in left
+        if is_reached or _conduct(step, "skip-cascade"):
+            handing_on.add(step.slug)
+        if is_reached or _conduct(step, "skip-cascade", "skip"):
+            found.add(step.slug)
+    return found
+
+
+def _conduct(step: Step, *answers: str) -> bool:
+    """Say whether a step by itself may be skipped in one of some manners."""
+    unmet = has_condition(step) and step.when_unmet in answers
+    return unmet or (isinstance(step, HandledStep) and step.when_exhausted in answers)
