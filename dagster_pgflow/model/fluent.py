@@ -25,6 +25,11 @@ from dagster_pgflow.model.step import (
     WhenUnmet,
 )
 
+_LISTS = ("depends_on", "default_path", "break_path", "timeout_path")
+
+WrittenRule = tuple[str, Sequence[str] | str] | Mapping[str, Any] | Rule
+"""A rule of a branch as an author may write it."""
+
 
 @runtime_checkable
 class NamedHandler(Protocol):
@@ -188,7 +193,7 @@ class FluentSteps(BaseModel):
         self,
         slug: str,
         *,
-        rules: Sequence[tuple[str, Sequence[str] | str] | Mapping[str, Any] | Rule],
+        rules: Sequence[WrittenRule],
         default_path: Sequence[str] | str = (),
         handler: str | NamedHandler | None = None,
         params: dict[str, Any] | None = None,
@@ -209,8 +214,8 @@ class FluentSteps(BaseModel):
             InvalidFlow: There is no such argument, or it cannot be what it is.
         """
         own = {
-            "rules": [_rule(one) for one in rules] if isinstance(rules, list | tuple) else rules,
-            "default_path": _in_a_tuple(default_path),
+            "rules": rules,
+            "default_path": default_path,
             "handler": handler,
             "params": params or {},
         }
@@ -268,8 +273,8 @@ class FluentSteps(BaseModel):
             "back_to": back_to,
             "condition": condition,
             "max_iterations": max_iterations,
-            "break_path": _in_a_tuple(break_path),
-            "timeout_path": _in_a_tuple(timeout_path),
+            "break_path": break_path,
+            "timeout_path": timeout_path,
             "handler": handler,
             "params": params or {},
         }
@@ -332,9 +337,7 @@ class FluentSteps(BaseModel):
 
 
 def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
-    fields = dict(arguments)
-    if "depends_on" in fields:
-        fields["depends_on"] = _in_a_tuple(fields["depends_on"])
+    fields = with_lists(arguments)
     if isinstance(handler := fields.get("handler"), NamedHandler):
         fields |= {
             "handler": handler.name,
@@ -343,6 +346,18 @@ def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
         }
     options = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
     return fields | {"options": options}
+
+
+def with_lists(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a step as documents have them: rules as objects, and lists of slugs.
+
+    Args:
+        fields: The fields; rules may be pairs, and one slug may stand for a list.
+    """
+    listed = {name: _in_a_tuple(fields[name]) for name in _LISTS if name in fields}
+    if isinstance(rules := fields.get("rules"), list | tuple):
+        listed["rules"] = [_rule(one) for one in rules]
+    return {**fields, **listed}
 
 
 def _rule(given: Any) -> Any:

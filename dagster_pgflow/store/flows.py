@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.fluent import StepConduct
+from dagster_pgflow.model.fluent import StepConduct, WrittenRule, with_lists
 from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.model.step import JsonSchema, Step, SubflowMode, SubflowStep
 from dagster_pgflow.model.stored_form import stored_form
@@ -75,14 +75,14 @@ class StepFields(StepConduct, total=False):
     batch_size: int
     collect_errors: bool
     pipelined: bool
-    rules: Sequence[Mapping[str, Any]]
-    default_path: Sequence[str]
+    rules: Sequence[WrittenRule]
+    default_path: Sequence[str] | str
     wait: Literal["all", "any"] | int
     back_to: str
     condition: str
     max_iterations: int
-    break_path: Sequence[str]
-    timeout_path: Sequence[str]
+    break_path: Sequence[str] | str
+    timeout_path: Sequence[str] | str
     input_schema: JsonSchema
     output_schema: JsonSchema
 
@@ -337,7 +337,7 @@ def _parse_step(
         "slug": step_slug,
         "depends_on": tuple(dict.fromkeys(depends_on)),
         "options": options,
-        **flat,
+        **with_lists(flat),
     }
     flow = parse_flow({"slug": flow_slug, "steps": [document]})
     # PostgreSQL checks all else, but knows no CEL.

@@ -77,6 +77,14 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "on_failure": None,
         "over": None,
         "mode": "inline",
+        "rules": None,
+        "default_path": [],
+        "wait": "all",
+        "back_to": None,
+        "condition": None,
+        "max_iterations": None,
+        "break_path": [],
+        "timeout_path": [],
     }
 
 

@@ -380,3 +380,9 @@ def test_python_refuses_what_sql_cannot_know(builder: FlowBuilder) -> None:
         builder.add_step(
             "f", "t", step_type="loop", back_to="t", condition="true", max_iterations=101
         )
+
+
+def test_rules_may_be_pairs_as_in_a_flow(builder: FlowBuilder, sql: Session) -> None:
+    pairs = [("output.score > 80", ["pay", "note"])]
+    builder.add_step("f", "route", ["a"], step_type="branch", rules=pairs, default_path="no")
+    assert sql.value("select count(*) from pgflow.steps where flow_slug = 'f'") == 2
