@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from tests.execution.projecting import World, assert_log_is_sound, world
+from tests.execution.projecting import Handlers, World, assert_log_is_sound, world
 
 __all__ = ["world"]
 
@@ -50,7 +50,7 @@ def write(_: Any, ctx: Any) -> list[int]:
     return [ctx.iteration, 7]
 
 
-HANDLERS = {"echo": lambda value: value, "write": write}
+HANDLERS: Handlers = {"echo": lambda value: value, "write": write}
 LOOP_EVENTS = (
     "select event_type, event_data from pgflow.event_log"
     " where event_type like 'loop.%' order by sequence_num"
