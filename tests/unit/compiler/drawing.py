@@ -16,7 +16,6 @@ from dagster_pgflow.compiler.plan import (
     FanIn,
     Feed,
     FromFlowInput,
-    GraphNode,
     Node,
     Plan,
     Surroundings,
@@ -62,7 +61,7 @@ def names(nodes: Iterable[Node]) -> list[str]:
 
 
 def _node(node: Node) -> str:
-    if isinstance(node, GraphNode):
+    if not isinstance(node, OpNode):
         return f"{node.name}({node.step.flow}): {FLOW_INPUT}={_feed(node.input)}"
     role = "" if node.role == "step" else f" {node.role}"
     inputs = ", ".join(f"{name}={_feed(feed)}" for name, feed in node.inputs.items())
