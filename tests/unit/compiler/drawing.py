@@ -17,6 +17,7 @@ from dagster_pgflow.compiler.plan import (
     Feed,
     FromFlowInput,
     Node,
+    OpNode,
     Plan,
     Surroundings,
     Wire,
