@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from tests.benchmarks.bench_documents import bench_documents
 from tests.benchmarks.bench_large_map import bench_large_map
 from tests.benchmarks.bench_loading import bench_loading
 from tests.benchmarks.bench_map import bench_map
@@ -20,6 +21,10 @@ from tests.postgres import Server, running_server, sqlalchemy_url
 def main(names: list[str]) -> None:
     """Runs them on a PostgreSQL of their own."""
     logging.disable(logging.CRITICAL)
+    if not names or "documents" in names:
+        bench_documents()
+    if names == ["documents"]:
+        return  # It needs no database.
     with (
         tempfile.TemporaryDirectory(prefix="pgflow-bench-") as folder,
         running_server(Path(folder) / "data") as address,
