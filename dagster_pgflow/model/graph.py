@@ -120,9 +120,64 @@ def body_of(steps: Mapping[str, Step], loop: LoopStep) -> tuple[str, ...]:
         steps: The steps of a flow by slug, in any order.
         loop: A loop step of it.
     """
+    return bodies_of(steps, [loop])[loop.slug]
+
+
+def bodies_of(
+    steps: Mapping[str, Step], loops: Iterable[LoopStep] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return what each loop repeats, by its slug: `body_of` many, but in one go.
+
+    Args:
+        steps: The steps of a flow by slug, in any order.
+        loops: Some of its loops; all of them when absent.
+    """
+    if loops is None:
+        loops = [step for step in steps.values() if isinstance(step, LoopStep)]
+    wanted = tuple(loops)
+    if not wanted:
+        return {}
     before = {slug: step.depends_on for slug, step in steps.items()}
-    on_the_way = reach(steps, [loop.back_to]) & _followed(before, [loop.slug])
-    return tuple(slug for slug in steps if slug in on_the_way)
+    place = {slug: index for index, slug in enumerate(steps)}
+    depth = _depths(before)
+    bodies: dict[str, tuple[str, ...]] = {}
+    for loop in wanted:
+        # Nothing on the way stands above the first step: a loop looks only at what is near.
+        top = depth.get(loop.back_to, 0)
+        near = {loop.slug: _below(before[loop.slug], depth, top)}
+        waiting = list(near[loop.slug])
+        while waiting:
+            slug = waiting.pop()
+            if slug not in near:
+                near[slug] = _below(before.get(slug, ()), depth, top)
+                waiting += near[slug]
+        on_the_way = _led_to(near, loop.back_to)
+        bodies[loop.slug] = tuple(sorted(on_the_way & place.keys(), key=place.__getitem__))
+    return bodies
+
+
+def _depths(before: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """Return how far down each step stands; nothing where steps wait for each other."""
+    depth: dict[str, int] = {}
+    try:
+        for slug in TopologicalSorter(before).static_order():
+            depth[slug] = 1 + max((depth[dep] for dep in before.get(slug, ())), default=0)
+    except CycleError:
+        return {}
+    return depth
+
+
+def _below(slugs: Iterable[str], depth: Mapping[str, int], top: int) -> tuple[str, ...]:
+    return tuple(slug for slug in slugs if depth.get(slug, top) >= top)
+
+
+def _led_to(before: Mapping[str, Iterable[str]], begin: str) -> set[str]:
+    """Return what one step leads to, itself included, among steps and what they wait for."""
+    after: dict[str, list[str]] = {slug: [] for slug in before}
+    for slug, deps in before.items():
+        for dep in deps:
+            after[dep].append(slug)
+    return _followed(after, [begin]) if begin in before else set()
 
 
 def reach(steps: Mapping[str, Step], begin: Iterable[str]) -> set[str]:

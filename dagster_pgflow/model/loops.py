@@ -11,7 +11,7 @@ from graphlib import CycleError
 from typing import Literal, cast
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import body_of, by_slug, in_order
+from dagster_pgflow.model.graph import bodies_of, by_slug, in_order
 from dagster_pgflow.model.step import LoopStep, Step, StepBase
 
 
@@ -117,8 +117,7 @@ class _Parts:
     @cached_property
     def _bodies(self) -> Mapping[str, tuple[str, ...]]:
         """The steps of each loop's body, the largest first, so that outer loops come first."""
-        loops = [step for step in self._steps.values() if isinstance(step, LoopStep)]
-        found = {loop.slug: body_of(self._steps, loop) for loop in loops}
+        found = bodies_of(self._steps)
         return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
     def all(self) -> Iterator[Flow]:

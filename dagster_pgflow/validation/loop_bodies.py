@@ -4,12 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import body_of, by_slug, find_cycle, known_deps
+from dagster_pgflow.model.graph import bodies_of as all_bodies
+from dagster_pgflow.model.graph import by_slug, find_cycle, known_deps
 from dagster_pgflow.model.step import LoopStep, Step, SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 Bodies = Mapping[str, frozenset[str]]
 """The steps that each loop repeats, by its slug; large bodies first."""
+
+Around = Mapping[str, Sequence[str]]
+"""The loops that repeat each step, large ones first."""
 
 
 def loops_repeat_whole_parts(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
@@ -18,34 +22,29 @@ def loops_repeat_whole_parts(flow: Flow, _known: KnownFlows) -> Iterator[Problem
         return  # Another rule tells of cycles.
     bodies = bodies_of(flow)
     yield from _torn_failures(flow.steps, bodies)
-    yield from _ways_out(flow.steps, bodies)
-    yield from _overlaps(bodies)
+    around = _around(bodies)
+    yield from _ways_out(flow.steps, bodies, around)
+    yield from _overlaps(bodies, around)
 
 
 def bodies_of(flow: Flow) -> Bodies:
     """Return what the loops of a flow repeat, without those that do not go back."""
-    steps = by_slug(flow)
-    found = {
-        step.slug: frozenset(body_of(steps, step))
-        for step in steps.values()
-        if isinstance(step, LoopStep)
-    }
+    found = {slug: frozenset(body) for slug, body in all_bodies(by_slug(flow)).items()}
     large_first = sorted(found.items(), key=lambda item: -len(item[1]))
     return {slug: body for slug, body in large_first if slug in body}
 
 
-def _ways_out(steps: Sequence[Step], bodies: Bodies) -> Iterator[Problem]:
+def _ways_out(steps: Sequence[Step], bodies: Bodies, around: Around) -> Iterator[Problem]:
     routed = _failure_steps(steps)
     for step in steps:
-        told: set[str] = set()
-        for loop, body in bodies.items():
-            if step.slug in body:
-                continue
-            inside = [dep for dep in step.depends_on if dep in body - {loop, *told}]
-            for dep in dict.fromkeys(inside):
-                told.add(dep)
-                if (dep, step.slug) in routed:
-                    continue
+        for dep in dict.fromkeys(step.depends_on):
+            left = [
+                loop
+                for loop in around.get(dep, ())
+                if loop != dep and step.slug not in bodies[loop]
+            ]
+            if left and (dep, step.slug) not in routed:
+                loop = left[0]
                 yield Problem(
                     "loop-left-before-its-end",
                     f"steps.{step.slug}.depends_on",
@@ -83,18 +82,30 @@ def _failure_steps(steps: Sequence[Step]) -> dict[tuple[str, str], None]:
     }
 
 
-def _overlaps(bodies: Bodies) -> Iterator[Problem]:
-    loops = list(bodies)
-    for place, loop in enumerate(loops):
-        for larger in loops[:place]:
-            shared = bodies[loop] & bodies[larger]
-            if not shared or bodies[loop] <= bodies[larger]:
-                continue
-            first = min(shared)
-            yield Problem(
-                "loops-overlap",
-                f"steps.{loop}.back_to",
-                f'Loops "{larger}" and "{loop}" both repeat "{first}", and neither lies within the'
-                " other; let one of them go back to a step before all that the other repeats, or"
-                " behind it.",
-            )
+def _overlaps(bodies: Bodies, around: Around) -> Iterator[Problem]:
+    place = {loop: index for index, loop in enumerate(bodies)}
+    sharing = {
+        (loop, larger)
+        for loops in around.values()
+        for index, loop in enumerate(loops)
+        for larger in loops[:index]
+    }
+    for loop, larger in sorted(sharing, key=lambda pair: (place[pair[0]], place[pair[1]])):
+        if bodies[loop] <= bodies[larger]:
+            continue
+        first = min(bodies[loop] & bodies[larger])
+        yield Problem(
+            "loops-overlap",
+            f"steps.{loop}.back_to",
+            f'Loops "{larger}" and "{loop}" both repeat "{first}", and neither lies within the'
+            " other; let one of them go back to a step before all that the other repeats, or"
+            " behind it.",
+        )
+
+
+def _around(bodies: Bodies) -> Around:
+    around: dict[str, list[str]] = {}
+    for loop, body in bodies.items():
+        for slug in body:
+            around.setdefault(slug, []).append(loop)
+    return around

@@ -1,10 +1,10 @@
 """A loop goes back to a step before it, a bounded number of times, and always decides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import body_of, by_slug
+from dagster_pgflow.model.graph import bodies_of, by_slug
 from dagster_pgflow.model.step import LoopStep, MapStep, Step
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -14,11 +14,12 @@ MOST_ITERATIONS = 100
 def loops_go_back(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Check each loop by itself; what it repeats, another rule checks."""
     steps = by_slug(flow)
-    for step in flow.steps:
-        if isinstance(step, LoopStep):
-            yield from _of_start(step, steps)
-            yield from _of_passes(step)
-            yield from _of_conduct(step)
+    loops = [step for step in flow.steps if isinstance(step, LoopStep)]
+    bodies = bodies_of(steps, loops)
+    for step in loops:
+        yield from _of_start(step, steps, bodies[step.slug])
+        yield from _of_passes(step)
+        yield from _of_conduct(step)
 
 
 def loops_by_start(flow: Flow) -> dict[str, tuple[str, ...]]:
@@ -33,14 +34,16 @@ def loops_by_start(flow: Flow) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _of_start(step: LoopStep, steps: Mapping[str, Step]) -> Iterator[Problem]:
+def _of_start(
+    step: LoopStep, steps: Mapping[str, Step], body: Collection[str]
+) -> Iterator[Problem]:
     path = f"steps.{step.slug}.back_to"
     stated = f'Loop "{step.slug}" goes back to "{step.back_to}"'
     first = steps.get(step.back_to)
     if first is None:
         message = f"{stated}, which is no step of this flow; name one that comes before it."
         yield Problem("loop-start-unknown", path, message)
-    elif step.slug not in body_of(steps, step):
+    elif step.slug not in body:
         message = (
             f"{stated}, which does not come before it; let the loop depend on that step, or on one"
             " behind it."

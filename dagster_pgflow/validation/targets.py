@@ -37,14 +37,14 @@ def _mistake(
         return "target-unknown", "which is no step of this flow; add it, depending on this step"
     if slug == step.slug:
         return "target-is-itself", "itself; name a step that depends on it"
+    if step.slug in target.depends_on and slug not in step.depends_on:
+        return None  # Should it stand before this step all the same, another rule tells.
     if stands_behind(step.slug, slug, deps):
         return "target-before", "and stands behind that step itself; name one that comes after it"
-    if step.slug not in target.depends_on:
-        return (
-            "target-not-behind",
-            f'which does not depend on it; add "{step.slug}" to its depends_on',
-        )
-    return None
+    return (
+        "target-not-behind",
+        f'which does not depend on it; add "{step.slug}" to its depends_on',
+    )
 
 
 def _of_failure(slug: str, failing: Mapping[str, str]) -> tuple[str, str] | None:

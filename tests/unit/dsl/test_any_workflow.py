@@ -18,7 +18,7 @@ from dagster_pgflow.validation.validate import parse_flow, validate
 from tests.drawn_workflows import BREAKAGES, Breakage, workflows
 from tests.workflow_documents import NAMES, document
 
-patiently = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+patiently = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 VALIDATOR = jsonschema.Draft202012Validator(workflow_schema())
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
