@@ -15,7 +15,9 @@ JSON = st.recursive(
 AWKWARD_KEYS = st.sampled_from(
     ["handler", "function", "params", "rules", "condition", "wait", "loop_back_to", "default", "x"]
 )
-CONDITIONS = st.sampled_from(["output.x > 1", "output.y", "true", 'has(ctx.params.a) || "é" == ""'])
+CONDITIONS = st.sampled_from(
+    ["output.x > 1", "$.x == 1", "output.y", "true", 'has(ctx.params.a) || "é" == ""']
+)
 RETRIES = st.fixed_dictionaries(
     {},
     optional={
@@ -266,6 +268,9 @@ BREAKAGES: tuple[Breakage, ...] = (
     _node({"type": "function", "id": "7 up"}, ".id"),
     _node({"type": "function", "config": {"handler": 7}}, ".config.handler"),
     _node({"type": "join", "config": {"wait": "some"}}, ".config.wait"),
+    _node({"type": "agent", "config": {"x": ["$nodes.nowhere.y"]}}, ".config.x[0]"),
+    _node({"type": "http", "config": {}}, ".config.url"),
+    _node({"type": "filter", "config": {"condition": "item >"}}, ".config.condition"),
     _edge({"from": "this", "to": "nowhere"}, ".to"),
     _edge({"from": "nowhere", "to": "this"}, ".from"),
     _edge({"from": "this"}, ".to"),

@@ -1,5 +1,6 @@
 """What the rules say about a flow, told in the places of the document that it comes from."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ TOLD: Final = frozenset(
 
 CONTENT: Final = ("rules[", "condition", "max_iterations", "params", "handler", "options")
 """The fields that mean what they say, however the step hangs together with others."""
+
+_ADDED: Final = re.compile(r'add "(\w+)" to its depends_on')
 
 FLOW_PLACES: Final[Mapping[str, str]] = {
     "slug": "metadata.name",
@@ -38,14 +41,26 @@ def problems_of_flow(
     by_slug = {placed.step.slug: placed for placed in steps}
     for problem in validate(flow):
         slug, field = _split(problem.path, by_slug)
-        placed = by_slug.get(slug)
-        is_torn = slug in problems.torn and not field.startswith(CONTENT)
-        if problem.code in TOLD or is_torn or (field.endswith("].then") and slug in problems.torn):
+        is_torn = slug in problems.torn and _is_about_others(problem.code, field)
+        if problem.code in TOLD or is_torn:
             continue
         path = FLOW_PLACES.get(problem.path, problem.path)
-        if placed is not None:
-            path = _place_of(placed, field)
-        yield Problem(problem.code, path, problem.message)
+        if slug in by_slug:
+            path = _place_of(by_slug[slug], field)
+        yield Problem(problem.code, path, _in_words_of_documents(problem.message, slug))
+
+
+def _is_about_others(code: str, field: str) -> bool:
+    """Say whether a problem may come from how a step hangs together with others."""
+    if code == "reference-to-no-dependency" or field.endswith(".then"):
+        return True
+    return not field.startswith(CONTENT)
+
+
+def _in_words_of_documents(message: str, slug: str) -> str:
+    """Return what a rule says about dependencies as something about edges."""
+    told = _ADDED.sub(rf'add an edge from "\1" to "{slug}"', message)
+    return told.replace("to its depends_on", "as an edge to it")
 
 
 def _split(path: str, by_slug: Mapping[str, PlacedStep]) -> tuple[str, str]:

@@ -313,6 +313,19 @@ def test_what_leaves_a_loop_before_its_end_is_told_at_the_edge() -> None:
     assert complaints(given) == [("loop-left-before-its-end", "edges[4]")]
 
 
+def test_a_reference_to_a_node_without_an_edge_is_told_in_words_of_documents() -> None:
+    given = document("sequence")
+    given["nodes"][2]["config"]["params"]["weight"] = "$nodes.weigh.kilos"
+    [problem] = problems_of(given)
+    assert (problem.code, problem.path) == (
+        "reference-to-no-dependency",
+        "nodes[2].config.params.weight",
+    )
+    assert problem.message.endswith('add an edge from "weigh" to "label".')
+    given["edges"][1]["from"] = "lost"
+    assert complaints(given) == [("unknown-node", "edges[1].from")]
+
+
 def test_nothing_is_told_that_only_follows_from_something_else() -> None:
     given = document("loop")
     del given["nodes"][3]["config"]["loop_back_to"]

@@ -83,7 +83,7 @@ def test_conditions_of_edges_are_the_rules_of_a_branch() -> None:
     assert isinstance(decide, BranchStep)
     assert [(rule.when, rule.then) for rule in decide.rules] == [
         ("output.score > 80", ("grant", "thank")),
-        ("output.score > 40", ("examine",)),
+        ("$.score > 40", ("examine",)),
     ]
     assert (decide.default_path, decide.handler) == (("refuse",), None)
     assert steps["thank"].depends_on == ("decide",)
