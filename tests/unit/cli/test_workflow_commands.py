@@ -14,11 +14,10 @@ from dagster_pgflow.validation.validate import parse_flow
 from tests.unit.cli.conftest import Cli
 from tests.workflow_documents import FOLDER, NAMES, document
 
-STORED = ["sequence"]
 NAMELESS = {"nodes": [{"id": "a", "type": "function"}], "edges": []}
 
 
-@pytest.mark.parametrize("name", STORED)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("suffix", ["json", "yaml"])
 def test_a_document_is_stored_and_written_back(
     cli: Cli, builder: FlowBuilder, tmp_path: Path, name: str, suffix: str
