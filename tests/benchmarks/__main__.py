@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from tests.benchmarks.bench_documents import bench_documents
+from tests.benchmarks.bench_expressions import bench_expressions
 from tests.benchmarks.bench_large_map import bench_large_map
 from tests.benchmarks.bench_loading import bench_loading
 from tests.benchmarks.bench_map import bench_map
@@ -23,8 +24,10 @@ def main(names: list[str]) -> None:
     logging.disable(logging.CRITICAL)
     if not names or "documents" in names:
         bench_documents()
-    if names == ["documents"]:
-        return  # It needs no database.
+    if not names or "expressions" in names:
+        bench_expressions()
+    if names and {"documents", "expressions"}.issuperset(names):
+        return  # They need no database.
     with (
         tempfile.TemporaryDirectory(prefix="pgflow-bench-") as folder,
         running_server(Path(folder) / "data") as address,

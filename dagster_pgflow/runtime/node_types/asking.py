@@ -26,6 +26,7 @@ def values_for(value: Any, ctx: StepContext) -> dict[str, Any]:
             "step_slug": ctx.step_slug,
             "step_path": ctx.step_path,
             "params": {},
+            **({"iteration": ctx.iteration} if ctx.iteration else {}),
         },
     }
     only = ctx.depends_on[0] if len(ctx.depends_on) == 1 else None

@@ -26,7 +26,7 @@ from dagster_pgflow.version import __version__
 
 MOST_REDIRECTS: Final = 10
 SHOWN_LENGTH: Final = 200
-MARGIN: Final = 0.95
+MARGIN: Final = 0.9
 """How much of the step's timeout a request may use, so that it ends before it is left alone."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -164,9 +164,9 @@ def test_a_slow_service_is_left_alone_in_time(service: WebService) -> None:
 def test_without_a_timeout_of_its_own_the_request_ends_before_the_step_is_left_alone(
     service: WebService,
 ) -> None:
-    url = service.on("/a", Answer(seconds=2))
+    url = service.on("/a", Answer(seconds=6))
     with pytest.raises(HandlerFailed, match=r"HttpFailed: GET .* took longer than its timeout\."):
-        output_of("http", {"url": url, "allow_private": True}, timeout=0.6)
+        output_of("http", {"url": url, "allow_private": True}, timeout=4)
 
 
 def test_nobody_there_is_tried_again() -> None:
