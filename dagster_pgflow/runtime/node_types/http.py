@@ -101,7 +101,6 @@ def ask(_value: Any, ctx: StepContext) -> dict[str, Any]:
     call = _first_call(config, ctx)
     for _ in range(MOST_REDIRECTS + 1):
         answer = _answer_to(call, config)
-        ctx.log.info("%s %s answered %s.", call.method, call.url.host, answer.status)
         following = _following(call, answer) if config.follow_redirects else None
         if following is None:
             return _output(call, answer, config, ctx)

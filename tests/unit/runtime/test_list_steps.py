@@ -82,6 +82,13 @@ def test_an_element_without_an_answer_is_dropped_or_kept(
     assert len(caplog.messages) == 2
 
 
+def test_the_log_names_some_elements_and_counts_all(caplog: pytest.LogCaptureFixture) -> None:
+    params = {"condition": "item.x", "on_error": "drop"}
+    assert output_of("filter", params, [{"x": True}, *range(100)]) == [{"x": True}]
+    assert len(caplog.messages) == 6
+    assert caplog.messages[-1] == "In all, 100 elements had no answer."
+
+
 def test_an_element_without_an_answer_fails_the_step() -> None:
     told = refusal("filter", {"condition": "item.who.name == 'Ada'"}, ORDERS)
     assert "has no answer for element 2: it asks for a key of something that is no object" in told
