@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import HandledStep, SubflowStep
-from dagster_pgflow.node_types.params import flaws_in_template
+from dagster_pgflow.node_types.params import flaws_in_template, params_of_type
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.own_names import params_for_handler
 from dagster_pgflow.runtime.sources import Flows
@@ -53,8 +55,11 @@ def problems_of_params(flow: Flow, handlers: HandlerRegistry) -> Iterator[Proble
         if found is None or found.params_adapter is None:
             continue
         params = params_for_handler(step)
-        for flaw in flaws_in_template(found.params_adapter, params, found.name):
-            yield problem_of_params(step, flaw)
+        try:
+            params_of_type(found.params_adapter, params)
+        except ValidationError as error:
+            for flaw in flaws_in_template(error, found.params_adapter, params, found.name):
+                yield problem_of_params(step, flaw)
 
 
 def _own_problems(

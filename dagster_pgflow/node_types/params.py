@@ -29,6 +29,7 @@ def params_of_type(adapter: TypeAdapter[Any], params: Mapping[str, Any]) -> Any:
 
 
 def flaws_in_template(
+    error: ValidationError,
     adapter: TypeAdapter[Any],
     params: Mapping[str, Any],
     name: str,
@@ -37,19 +38,17 @@ def flaws_in_template(
     """Yield what is wrong with params whose references have no values yet.
 
     Args:
+        error: What pydantic says.
         adapter: What the handler takes.
         params: The params.
         name: The handler's name.
         literal: The fields that are no templates.
     """
-    try:
-        params_of_type(adapter, params)
-    except ValidationError as error:
-        for place, details in _by_place(error, params).items():
-            is_literal = place.partition(".")[0].partition("[")[0] in literal
-            waits = details["type"] not in JUDGED_ALWAYS and not is_literal
-            if not (waits and is_filled_in(_at(details["loc"], params)[1])):
-                yield _flaw(place, details, name, adapter, shown=reprlib.repr(details["input"]))
+    for place, details in _by_place(error, params).items():
+        is_literal = place.partition(".")[0].partition("[")[0] in literal
+        waits = details["type"] not in JUDGED_ALWAYS and not is_literal
+        if not (waits and is_filled_in(_at(details["loc"], params)[1])):
+            yield _flaw(place, details, name, adapter, shown=reprlib.repr(details["input"]))
 
 
 def flaws_in_values(

@@ -1,6 +1,7 @@
 """Steps of built-in node types have params that their type takes."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,7 +13,7 @@ from dagster_pgflow.model.step import HandledStep, MapStep
 from dagster_pgflow.names import NAMES_KEY, NODE_TYPE_PREFIX
 from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
 from dagster_pgflow.node_types.known import NODE_TYPES
-from dagster_pgflow.node_types.params import flaws_in_template
+from dagster_pgflow.node_types.params import flaws_in_template, params_of_type
 from dagster_pgflow.validation.rule import KnownFlows
 
 ROOTS_OF_AN_ELEMENT = frozenset({"input", "flow_input", "ctx"})
@@ -49,12 +50,18 @@ def problem_of_params(step: HandledStep, flaw: Flaw) -> Problem:
 
 def _flaws(step: HandledStep, config: type[NodeConfig], site: Site) -> Iterator[Flaw]:
     params = {name: value for name, value in step.params.items() if name != NAMES_KEY}
-    yield from flaws_in_template(TypeAdapter(config), params, str(step.handler), config.literal)
+    adapter = _adapter(config)
     try:
-        made = config.model_validate(params)
-    except ValidationError:
-        return
-    yield from made.flaws(site)
+        made = params_of_type(adapter, params)
+    except ValidationError as error:
+        yield from flaws_in_template(error, adapter, params, str(step.handler), config.literal)
+    else:
+        yield from made.flaws(site)
+
+
+@cache
+def _adapter(config: type[NodeConfig]) -> TypeAdapter[NodeConfig]:
+    return TypeAdapter(config)
 
 
 def _site(flow: Flow, step: HandledStep) -> Site:
