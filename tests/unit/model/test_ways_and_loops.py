@@ -1,11 +1,13 @@
 """Branches, joins and loops as data: builder, JSON form, the body of a loop."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dagster_pgflow import Flow, Fragment
 from dagster_pgflow.errors import InvalidFlow
-from dagster_pgflow.model.graph import body_of, by_slug
-from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep
+from dagster_pgflow.model.graph import bodies_of, body_of, by_slug
+from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, SingleStep, Step
 from dagster_pgflow.validation.validate import parse_flow
 
 ROUTED = (
@@ -67,6 +69,45 @@ def test_a_loop_around_one_step_may_be_that_step() -> None:
     steps = by_slug(flow)
     assert isinstance(steps["ask"], LoopStep)
     assert body_of(steps, steps["ask"]) == ("ask",)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdefx"), max_size=3), max_size=6
+    ),
+    st.lists(st.tuples(st.sampled_from("uvw"), st.sampled_from("abcdefuvwx")), max_size=3),
+)
+def test_all_bodies_at_once_are_those_of_each_loop_by_itself(
+    deps: dict[str, list[str]], loops: list[tuple[str, str]]
+) -> None:
+    """Whatever the steps wait for: each other, themselves, or what does not exist."""
+    steps: dict[str, Step] = {
+        slug: SingleStep(slug=slug, depends_on=tuple(of)) for slug, of in deps.items()
+    }
+    for slug, back_to in loops:
+        loop = LoopStep(slug=slug, back_to=back_to, condition="true", max_iterations=2)
+        steps[slug] = loop.model_copy(update={"depends_on": tuple(deps.get("a", "b"))})
+    by_hand = {
+        step.slug: tuple(
+            slug
+            for slug in steps
+            if _leads_to(steps, step.back_to, slug) and _leads_to(steps, slug, step.slug)
+        )
+        for step in steps.values()
+        if isinstance(step, LoopStep)
+    }
+    assert bodies_of(steps) == by_hand
+
+
+def _leads_to(steps: dict[str, Step], begin: str, end: str) -> bool:
+    seen: set[str] = set()
+    waiting = [end]
+    while waiting:
+        slug = waiting.pop()
+        if slug not in seen:
+            seen.add(slug)
+            waiting += steps[slug].depends_on if slug in steps else ()
+    return begin in seen
 
 
 @pytest.mark.parametrize(("wait", "least"), [("all", None), ("any", 1), (2, 2)])
