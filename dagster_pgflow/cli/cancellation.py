@@ -7,7 +7,7 @@ import dagster as dg
 
 from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
 from dagster_pgflow.errors import StoreRefused
-from dagster_pgflow.names import TAG_RUN_ID
+from dagster_pgflow.names import TAG_RUN_ID, child_run_path
 
 PATIENCE_S = 10.0
 """How long a run in Dagster is given to end."""
@@ -26,11 +26,15 @@ def runs_of_request(instance: dg.DagsterInstance, run_id: UUID, wait_s: float) -
     deadline = time.monotonic() + wait_s
     wanted = dg.RunsFilter(tags={TAG_RUN_ID: str(run_id)})
     while True:
-        # A repetition has the tags of the run that it repeats.
-        found = [run for run in instance.get_runs(wanted) if run.parent_run_id is None]
+        found = [run for run in instance.get_runs(wanted) if _is_of_request(run)]
         if found or time.monotonic() >= deadline:
             return [UUID(run.run_id) for run in found]
         time.sleep(POLL_S)
+
+
+def _is_of_request(run: dg.DagsterRun) -> bool:
+    """Say whether a run is no repetition of another one, nor a part; both have the same tags."""
+    return run.parent_run_id is None and child_run_path(run.run_id, run.tags) is None
 
 
 def cancel_in_dagster(

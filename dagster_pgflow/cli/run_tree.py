@@ -7,7 +7,7 @@ from typing import Final
 from rich.table import Table
 
 from dagster_pgflow.cli.console import duration, new_table, styled, time_of_day
-from dagster_pgflow.store.run_status import RunReport, StepReport, step_at
+from dagster_pgflow.store.run_status import RunReport, StepReport, SubrunReport, step_at
 
 ITEMS_SHOWN: Final = 10
 """Of a longer list only the items that are not completed are shown."""
@@ -30,7 +30,7 @@ class Branch:
 
 def run_tree(report: RunReport) -> Table:
     """Return the steps of a run as a table whose first column is a tree."""
-    subflows = {subrun.subrun_path: subrun.subflow_slug for subrun in report.subruns}
+    subruns = {subrun.subrun_path: subrun for subrun in report.subruns}
     children = _by_parent(report)
     table = new_table("Step", "State", "Tasks", "Tries", "Started", "Took", "", numbers=("Took",))
     for branch in branches(children):
@@ -44,7 +44,7 @@ def run_tree(report: RunReport) -> Table:
             str(step.attempts) if step.attempts > 1 else "",
             time_of_day(step.started_at),
             duration(step.started_at, step.ended_at or report.run.seen_at),
-            _note(step, subrun, subflows) or step.error_message,
+            _note(step, subruns.get(subrun or "")) or step.error_message,
         )
     return table
 
@@ -88,11 +88,12 @@ def _tasks(step: StepReport) -> str:
     return f"{step.tasks_done}/{step.tasks}{failed}"
 
 
-def _note(step: StepReport, subrun: str | None, subflows: Mapping[str, str]) -> str:
+def _note(step: StepReport, subrun: SubrunReport | None) -> str:
     if step.skip_reason is not None:
         return step.skip_reason.replace("_", " ")
     if step.next_at is not None:
         return f"goes on at {time_of_day(step.next_at)}"
-    if subrun is not None:
-        return f"subrun {subrun} of flow {subflows.get(subrun, '?')}"
-    return ""
+    if subrun is None:
+        return ""
+    note = f"subrun {subrun.subrun_path} of flow {subrun.subflow_slug}"
+    return f"{note}, run {subrun.dagster_run_id}" if subrun.dagster_run_id else note

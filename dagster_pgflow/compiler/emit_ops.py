@@ -33,8 +33,8 @@ from dagster_pgflow.names import (
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_bodies import body_of
-from dagster_pgflow.runtime.op_execution import OpWork
 from dagster_pgflow.runtime.op_run_inside import ChildJob
+from dagster_pgflow.runtime.op_work import OpWork
 from dagster_pgflow.runtime.sources import Flows
 
 HELP = {

@@ -7,7 +7,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import RepeatedStep, StepToRun
 from dagster_pgflow.model.step import MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.op_execution import Role
+from dagster_pgflow.runtime.op_work import Role
 from dagster_pgflow.runtime.sources import Flows, Source
 
 

@@ -77,7 +77,10 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubrunRow:
-    """A row of `pgflow.subruns`; `subrun_path` stands for its number, and its parent's."""
+    """A row of `pgflow.subruns`; `subrun_path` stands for its number, and its parent's.
+
+    `dagster_run_id` is set where the subflow is a Dagster run of its own.
+    """
 
     subrun_path: str
     parent_path: str | None
@@ -94,6 +97,7 @@ class SubrunRow:
     started_at: datetime | None
     completed_at: datetime | None
     updated_at: datetime
+    dagster_run_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ def created_subrun(layout: Layout, scope: Scope, at: datetime) -> SubrunRow:
         started_at=None,
         completed_at=None,
         updated_at=at,
+        dagster_run_id=None,
     )
 
 

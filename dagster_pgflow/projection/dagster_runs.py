@@ -1,13 +1,16 @@
 """Reads runs from a Dagster instance, with public calls only."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
 import dagster as dg
 
+from dagster_pgflow.names import TAG_TOP_RUN, child_run_path
+from dagster_pgflow.projection.child_runs import as_part, children_told, interleaved
 from dagster_pgflow.projection.sightings import (
     EVENT_TYPES,
     RunFacts,
@@ -18,6 +21,27 @@ from dagster_pgflow.projection.sightings import (
 )
 
 EVENTS_PER_PAGE: Final = 5000
+RECORDS_PER_PAGE: Final = 1000
+
+_UNFINISHED: Final = tuple(
+    status
+    for status in dg.DagsterRunStatus
+    if status not in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE)
+    and status is not dg.DagsterRunStatus.CANCELED
+)
+
+
+@dataclass(frozen=True)
+class OutputsOf:
+    """A run whose outputs are used.
+
+    Attributes:
+        run_id: Its id in Dagster.
+        child_run: The path of the scope that it is, where it is a run inside another one.
+    """
+
+    run_id: UUID
+    child_run: str | None = None
 
 
 @dataclass(frozen=True)
@@ -27,14 +51,30 @@ class RunAsSeen:
     Attributes:
         facts: What is known about it beforehand.
         sightings: What happened, what it took over from the runs before it first.
-        position: Where in Dagster's event log the reading ended.
-        outputs_of: The Dagster runs whose outputs it uses: itself, and those it re-executes.
+        position: Where in Dagster's event logs the reading ended.
+        outputs_of: The Dagster runs whose outputs it uses: itself, those inside it, and those it
+            re-executes.
     """
 
     facts: RunFacts
     sightings: Sequence[Sighting]
     position: str
-    outputs_of: Sequence[UUID]
+    outputs_of: Sequence[OutputsOf]
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A run and those inside it.
+
+    Attributes:
+        sightings: What Dagster saw of them.
+        outputs_of: Those inside it.
+        positions: Where the reading ended of those inside it that are not over.
+    """
+
+    sightings: Sequence[Sighting]
+    outputs_of: list[OutputsOf] = field(default_factory=list)
+    positions: dict[str, str] = field(default_factory=dict)
 
 
 class DagsterRuns:
@@ -54,16 +94,40 @@ class DagsterRuns:
         """Return those of the runs that exist, by id."""
         if not dagster_run_ids:
             return {}
-        listed = [str(dagster_run_id) for dagster_run_id in dagster_run_ids]
-        found = self._instance.get_run_records(dg.RunsFilter(run_ids=listed))
-        return {UUID(record.dagster_run.run_id): record for record in found}
+        found: dict[UUID, dg.RunRecord] = {}
+        for start in range(0, len(dagster_run_ids), RECORDS_PER_PAGE):
+            listed = [str(run_id) for run_id in dagster_run_ids[start : start + RECORDS_PER_PAGE]]
+            records = self._instance.get_run_records(dg.RunsFilter(run_ids=listed))
+            found |= {UUID(record.dagster_run.run_id): record for record in records}
+        return found
 
     def has_news(self, dagster_run_id: UUID, position: str) -> bool:
-        """Say whether anything has happened in a run since a reading."""
+        """Say whether anything has happened in a run, or in those inside it, since a reading."""
+        positions = _positions(str(dagster_run_id), position)
+        return any(self._has_news(run_id, since) for run_id, since in positions.items())
+
+    def _has_news(self, run_id: str, position: str) -> bool:
         page = self._instance.get_records_for_run(
-            str(dagster_run_id), position, of_type=set(EVENT_TYPES), limit=1
+            run_id, position, of_type=set(EVENT_TYPES), limit=1
         )
         return bool(page.records)
+
+    def end_children(self, record: dg.RunRecord) -> bool:
+        """End the runs inside a run that is over; say whether there were any.
+
+        They end with it by themselves, unless the process was killed that they shared.
+        """
+        run_id = record.dagster_run.run_id
+        inside = dg.RunsFilter(tags={TAG_TOP_RUN: run_id}, statuses=list(_UNFINISHED))
+        left = [
+            run
+            for run in self._instance.get_runs(inside)
+            if child_run_path(run.run_id, run.tags) is not None
+        ]
+        for run in left:
+            sentence = f"Run {run_id} is over, which this one was a part of."
+            self._instance.report_run_canceled(run, sentence)
+        return bool(left)
 
     def read(self, record: dg.RunRecord, when_long: Callable[[], None]) -> RunAsSeen:
         """Read a run, all of it.
@@ -80,14 +144,45 @@ class DagsterRuns:
         """
         run_id = record.dagster_run.run_id
         events, position = self._events(run_id, when_long)
-        sightings = sightings_of(record, events)
-        taken_over, outputs_of = self._taken_over(record, sightings)
+        own = sightings_of(record, events)
+        whole = self._whole(own)
+        taken_over, outputs_of = self._taken_over(record, own)
+        if whole.positions:
+            position = json.dumps({"run": position, "inside": whole.positions})
         return RunAsSeen(
             facts_of(record, events, self._pinned_tags(record.dagster_run)),
-            [*taken_over, *sightings],
+            [*taken_over, *whole.sightings],
             position,
-            [UUID(run_id), *outputs_of],
+            [OutputsOf(UUID(run_id)), *whole.outputs_of, *outputs_of],
         )
+
+    def _whole(self, own: Sequence[Sighting]) -> _Whole:
+        """Return what Dagster saw of a run and of those inside it, to any depth.
+
+        Args:
+            own: What it saw of the run.
+        """
+        told = children_told(own)
+        if not told:
+            return _Whole(own)
+        records = self.records([child.run_id for child in told.values()])
+        inside: dict[int, Sequence[Sighting]] = {}
+        outputs_of: list[OutputsOf] = []
+        positions: dict[str, str] = {}
+        for place, child in told.items():
+            record = records.get(child.run_id)
+            if record is None:
+                continue
+            events, position = self._events(str(child.run_id))
+            whole = self._whole(sightings_of(record, events))
+            part = as_part(child, whole.sightings)
+            if child.is_reused:
+                part = reused_sightings(part, frozenset())
+            inside[place] = part
+            outputs_of += [OutputsOf(child.run_id, child.path), *whole.outputs_of]
+            if record.dagster_run.status in _UNFINISHED:
+                positions |= {str(child.run_id): position, **whole.positions}
+        return _Whole(interleaved(own, told, inside), outputs_of, positions)
 
     def _pinned_tags(self, run: dg.DagsterRun) -> Mapping[str, str]:
         """Return the tags of the job that the run executes.
@@ -117,7 +212,7 @@ class DagsterRuns:
 
     def _taken_over(
         self, record: dg.RunRecord, own: Sequence[Sighting]
-    ) -> tuple[list[Sighting], list[UUID]]:
+    ) -> tuple[list[Sighting], list[OutputsOf]]:
         """Return what a run that executes only some steps has from the run that it repeats."""
         run = record.dagster_run
         if run.parent_run_id is None or run.step_keys_to_execute is None:
@@ -127,9 +222,21 @@ class DagsterRuns:
         if parent is None:
             return [], []
         before = sightings_of(parent, self._events(run.parent_run_id)[0])
+        whole = self._whole(before)
         earlier, outputs_of = self._taken_over(parent, before)
         executed = {*run.step_keys_to_execute, *(sighting.step_key for sighting in own)}
-        return reused_sightings([*earlier, *before], frozenset(executed)), [parent_id, *outputs_of]
+        return (
+            reused_sightings([*earlier, *whole.sightings], frozenset(executed)),
+            [OutputsOf(parent_id), *whole.outputs_of, *outputs_of],
+        )
+
+
+def _positions(run_id: str, position: str) -> Mapping[str, str]:
+    """Return where a reading ended, by run: the run itself, and those inside it that went on."""
+    if not position.startswith("{"):
+        return {run_id: position}
+    told = json.loads(position)
+    return {run_id: told["run"], **told["inside"]}
 
 
 def _in_order(events: Sequence[dg.EventLogRecord]) -> list[dg.EventLogRecord]:

@@ -7,7 +7,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.model.run_cursor import FoundRun
-from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE
+from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path
 from dagster_pgflow.projection.sources import Sources
 
 CURSOR: Final = "runs"
@@ -54,7 +54,8 @@ def discover(
         if is_last and deep:
             position["deep_at"] = clock.isoformat()
         if records or deep:
-            tables.register([_found(record) for record in records], CURSOR, position)
+            found = [_found(record) for record in records if not _is_inside_another(record)]
+            tables.register(found, CURSOR, position)
         if is_last:
             return
         # A page that ends amid changes of one moment begins again at that moment.
@@ -72,6 +73,12 @@ def _is_deep_search_due(position: dict[str, Any], clock: datetime) -> bool:
 def _begin(position: dict[str, Any], overlap: timedelta) -> datetime | None:
     known = position.get("changed_at")
     return None if known is None else datetime.fromisoformat(known) - overlap
+
+
+def _is_inside_another(record: dg.RunRecord) -> bool:
+    """Say whether a run is a subrun of another one, which is read together with that."""
+    run = record.dagster_run
+    return child_run_path(run.run_id, run.tags) is not None
 
 
 def _found(record: dg.RunRecord) -> FoundRun:

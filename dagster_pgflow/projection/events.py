@@ -46,7 +46,7 @@ def narrate(
     narrator = Narrator(layout, Unfolding(layout, writer, run_queued))
     for sighting, outlook in with_outlook(sightings):
         # What is taken over from another run happened before this one.
-        if sighting.kind != "reused":
+        if not sighting.is_reused:
             writer.turn_to(sighting.position, sighting.at)
         narrator.tell(sighting, outlook)
     return writer.written

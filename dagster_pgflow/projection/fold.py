@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
+from uuid import UUID
 
 from dagster_pgflow.model.run_state import (
     STORED_AT_KEY,
@@ -133,8 +134,13 @@ class _Fold:
         scope, at = self._layout.subruns[str(event.correlation_id)], event.timestamp
         row = replace(self._subruns[scope.path], status=cast("StepStatus", happened), updated_at=at)
         if happened == "started":
-            received = self._received(scope, event.event_data)
-            self._subruns[scope.path] = replace(row, started_at=at, input=received)
+            child = event.event_data.get("dagster_run_id")
+            self._subruns[scope.path] = replace(
+                row,
+                started_at=at,
+                input=self._received(scope, event.event_data),
+                dagster_run_id=UUID(child) if child else None,
+            )
             return
         if happened == "completed" and scope.map_index is not None:
             self._count_down(scope.step)

@@ -228,6 +228,15 @@ def pass_path(loop: str, number: int) -> str:
     return f"{loop}[{number}]"
 
 
+def contains_child_runs(tree: PinnedTree) -> bool:
+    """Say whether any flow of a tree runs another one as a Dagster run of its own."""
+    return any(
+        isinstance(step, SubflowStep) and step.is_child_run
+        for pinned in tree.values()
+        for step in pinned.flow.steps
+    )
+
+
 def key_inside(child_run: str | None, step_key: str) -> str:
     """Return what a Dagster step of a run of its own is called in the run around it.
 

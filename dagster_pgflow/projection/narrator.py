@@ -8,9 +8,10 @@ from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
 from dagster_pgflow.projection.announcements import announced_in
-from dagster_pgflow.projection.layout import Layout, Task, pass_path
+from dagster_pgflow.projection.layout import Layout, Task, node_and_index, pass_path
 from dagster_pgflow.projection.outlook import Outcome, tried
 from dagster_pgflow.projection.sightings import Sighting
+from dagster_pgflow.projection.subflow_ops import SubflowOps
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
 from dagster_pgflow.runtime.mapping import batch_size_for
 from dagster_pgflow.runtime.values import Batch, from_wire
@@ -47,6 +48,7 @@ class Narrator:
         self._announced: set[str] = set()
         self._delayed: dict[str, set[str]] = defaultdict(set)
         self._problems: str | None = None
+        self._subflow_ops = SubflowOps(layout, unfolding)
 
     def tell(self, sighting: Sighting, outlook: Outcome | None) -> None:
         """Write the events that follow from one sighting.
@@ -87,6 +89,12 @@ class Narrator:
             return
         if not self._is_announced(path):
             return
+        if self._layout.steps[path].runs_child:
+            self._subflow_ops.tell(path, sighting)
+        else:
+            self._tell_op(path, sighting, outlook)
+
+    def _tell_op(self, path: str, sighting: Sighting, outlook: Outcome | None) -> None:
         match sighting.kind:
             case "started":
                 self._start(path, sighting, outlook)
@@ -97,7 +105,8 @@ class Narrator:
             case "succeeded" | "reused":
                 self._succeed(path, sighting)
             case "failed":
-                self._fail(path, sighting)
+                caught_by = self._subflow_ops.caught_around(path, sighting.outcome)
+                self._fail(path, sighting, caught_by)
             case "skipped":
                 self._unfolding.skip_step(path, "dependency_skipped", path)
 
@@ -116,7 +125,9 @@ class Narrator:
         if not self._is_announced(path) or sighting.kind == "started":
             return
         if sighting.kind == "failed" or outcome.get("status") == "failed":
-            caught_by = None if sighting.kind == "failed" else self._caught_by(path, outcome)
+            caught_by = self._caught_by(path, outcome)
+            if sighting.kind == "failed":
+                caught_by = self._subflow_ops.caught_around(path, outcome)
             self._unfolding.fail(self._failed_in(path, outcome), _error_of(sighting), caught_by)
         elif outcome:
             self._announce(path, outcome)
@@ -124,7 +135,7 @@ class Narrator:
 
     def _help(self, path: str, sighting: Sighting, outcome: Outcome) -> None:
         """Tell what a helper op of a subflow step found out."""
-        node = sighting.step_key.partition("[")[0]
+        node, _ = node_and_index(sighting.step_key)
         place, status = self._layout.steps[path], outcome["status"]
         if status == "completed" and node.endswith(INPUT_SUFFIX):
             if not place.is_loop:
@@ -297,7 +308,7 @@ class Narrator:
         batched_as = place.batched_as
         if batched_as is None:
             return range(1)
-        key = step_key.partition("[")[2].removesuffix("]")
+        _, key = node_and_index(step_key)
         progress = self._maps.get(path)
         if progress is not None and place.is_whole_list:
             return range(progress.tasks)

@@ -20,12 +20,12 @@ from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
 from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
 from dagster_pgflow.projection.announcements import layout_seen, layout_told
-from dagster_pgflow.projection.dagster_runs import DagsterRuns
+from dagster_pgflow.projection.dagster_runs import DagsterRuns, OutputsOf
 from dagster_pgflow.projection.discovery import discover
 from dagster_pgflow.projection.events import cut_short, narrate
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.laying_out import layout_of
-from dagster_pgflow.projection.layout import Layout, PinnedTree
+from dagster_pgflow.projection.layout import Layout, PinnedTree, contains_child_runs, key_inside
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
@@ -199,6 +199,8 @@ class Projector:
         seen = self._runs.read(record, lambda: self._tables.postpone([run_id], LONG_S))
         facts = self._identified(seen.facts, record)
         tree, layout = self._pins(facts.flow_slug, facts.watermark)
+        if not goes_on and contains_child_runs(tree) and self._runs.end_children(record):
+            seen = self._runs.read(record, lambda: None)
         if layout.has_lists:
             layout = layout_seen(facts.flow_slug, tree, seen.sightings)
         events = narrate(facts, tree, layout, seen.sightings)
@@ -227,18 +229,21 @@ class Projector:
             return replace(facts, run_id=facts.dagster_run_id)
         return replace(facts, created_at=requested_at or facts.created_at)
 
-    def _outputs(self, events: Sequence[LogEvent], runs: Sequence[UUID]) -> dict[str, Any]:
+    def _outputs(self, events: Sequence[LogEvent], runs: Sequence[OutputsOf]) -> dict[str, Any]:
         """Return the stored outputs that events refer to, by Dagster step key."""
         wanted = {event.event_data.get("output_of") for event in events} - {None}
         found: dict[str, Any] = {}
-        for dagster_run_id in runs if wanted else ():
-            for stored in self._sources.outputs.of_run(dagster_run_id, RESULT_OUTPUT):
-                key = stored.key.step_key
+        for run in runs if wanted else ():
+            prefix = "" if run.child_run is None else key_inside(run.child_run, "")
+            if not any(str(key).startswith(prefix) for key in wanted):
+                continue
+            for stored in self._sources.outputs.of_run(run.run_id, RESULT_OUTPUT):
+                key = f"{prefix}{stored.key.step_key}"
                 if key in wanted and key not in found:
                     here = stored.location is None
                     found[key] = stored.value if here else {STORED_AT_KEY: stored.location}
-            for stored in self._sources.outputs.of_run(dagster_run_id, FINISHED_OUTPUT):
-                key = finished_in(stored.key.step_key)
+            for stored in self._sources.outputs.of_run(run.run_id, FINISHED_OUTPUT):
+                key = finished_in(f"{prefix}{stored.key.step_key}")
                 if key in wanted and key not in found and stored.value:
                     found[key] = _batch_of(stored.value).to_wire()
         return found
@@ -255,7 +260,8 @@ class Projector:
         if layout.has_lists:
             layout = layout_told(told["flow_slug"], tree, events)
         ended = cut_short(layout, events, self._tables.clock(), LOST)
-        state = fold(layout, ended, self._outputs(ended, [cursor.dagster_run_id]))
+        runs = [OutputsOf(cursor.dagster_run_id), *runs_inside(layout, events)]
+        state = fold(layout, ended, self._outputs(ended, runs))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)
         self._tables.save(cursor, state, ended, following, rewrite=self._rewrite)
 
@@ -277,3 +283,16 @@ def _batch_of(finished: Mapping[str, Any]) -> Batch:
     outputs = {int(index): told.get("output") for index, told in finished.items()}
     start = min(outputs)
     return Batch(start, tuple(outputs.get(index) for index in range(start, max(outputs) + 1)))
+
+
+def runs_inside(layout: Layout, events: Sequence[LogEvent]) -> list[OutputsOf]:
+    """Return the runs inside a run, as its event log tells of them."""
+    told = (event for event in events if event.event_type == "subrun.started")
+    return [
+        OutputsOf(
+            UUID(event.event_data["dagster_run_id"]),
+            layout.subruns[str(event.correlation_id)].path,
+        )
+        for event in told
+        if "dagster_run_id" in event.event_data
+    ]

@@ -29,6 +29,7 @@ SightingKind = Literal[
     "run_cancelled",
     "started",
     "reported",
+    "child_run",
     "retrying",
     "succeeded",
     "failed",
@@ -65,6 +66,8 @@ _ENDS: Final[Mapping[dg.DagsterRunStatus, SightingKind]] = {
     dg.DagsterRunStatus.CANCELED: "run_cancelled",
 }
 
+_TAKEN_OVER: Final = ("succeeded", "reused", "child_run")
+
 _INTERRUPTS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
@@ -84,6 +87,7 @@ class Sighting:
         outcome: What the step reported about itself.
         error: What went wrong.
         delay: Seconds before the next attempt.
+        op: The Dagster step of the run itself that it belongs to, when it happened in a run inside.
     """
 
     position: int
@@ -93,6 +97,18 @@ class Sighting:
     outcome: Mapping[str, Any] | None = None
     error: str | None = None
     delay: float | None = None
+    op: str = ""
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether it happened before the run, in one that it goes on with."""
+        told = self.outcome if self.kind == "child_run" else None
+        return self.kind == "reused" or bool(told and told.get("reused"))
+
+    @property
+    def own_op(self) -> str:
+        """The Dagster step of the run itself that it belongs to."""
+        return self.op or self.step_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +190,25 @@ def sightings_of(record: dg.RunRecord, events: Iterable[dg.EventLogRecord]) -> l
 
 
 def reused_sightings(parent: Iterable[Sighting], executed: frozenset[str]) -> list[Sighting]:
-    """Return what a re-execution takes over from the run before it.
+    """Return what a re-execution takes over from the run before it, runs inside that included.
 
     Args:
         parent: What Dagster saw of the run before.
         executed: The Dagster steps that the re-execution runs itself.
     """
     return [
-        replace(sighting, position=0, kind="reused")
+        as_reused(sighting)
         for sighting in parent
-        if sighting.kind in ("succeeded", "reused") and sighting.step_key not in executed
+        if sighting.kind in _TAKEN_OVER and sighting.own_op not in executed
     ]
+
+
+def as_reused(sighting: Sighting) -> Sighting:
+    """Return something that happened in a run before, as a run that goes on with it tells it."""
+    if sighting.kind == "child_run":
+        told = {**(sighting.outcome or {}), "reused": True}
+        return replace(sighting, position=0, outcome=told)
+    return replace(sighting, position=0, kind="reused")
 
 
 def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
@@ -205,7 +229,8 @@ def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
             # Steps report so what became of an attempt that another one follows.
             told = _outcome(event.engine_event_data.metadata)
             if told is not None:
-                yield Sighting(record.storage_id, at, "reported", key, told)
+                seen = Sighting(record.storage_id, at, "reported", key, told)
+                yield replace(seen, kind="child_run") if told["status"] == "child_run" else seen
             continue
         kind = _KINDS.get(event.event_type)
         if kind is None or (kind == "failed" and _is_interrupt(event)):

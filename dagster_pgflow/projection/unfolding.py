@@ -94,16 +94,17 @@ class Unfolding:
         if path in self._step_openers or path in self._ended_steps:
             return
         scope = self._layout.steps[path].scope
-        self._open_scope(scope)
+        self.open_scope(scope)
         self._step_openers[path] = self._writer.write(
             "step.started", {}, parent=self._opener_of(scope), correlation=path
         )
 
     def receive(self, path: str, data: Mapping[str, Any]) -> None:
-        """Remember what a subflow step gives its flow, where an op put that together."""
+        """Remember what an op says of a scope before that begins: what its flow is given."""
         self._inputs[path] = data
 
-    def _open_scope(self, path: str) -> None:
+    def open_scope(self, path: str) -> None:
+        """Write that a scope has started, after the step that it belongs to."""
         if path in self._scope_openers or path in self._ended_scopes:
             return
         scope = self._layout.scopes[path]
@@ -232,6 +233,17 @@ class Unfolding:
         else:
             self._end_step(path, "cancelled", {})
 
+    def cancel_inside(self, path: str) -> None:
+        """Write that nothing is left to run of a subflow or an item that failed."""
+        inside = [s for s in self._layout.scopes.values() if self._layout.is_inside(s.path, path)]
+        for task in list(self._task_openers):
+            if self._layout.is_inside(self._layout.steps[task[0]].scope, path):
+                self.end_task(task, "cancelled", {})
+        for scope in reversed(inside):
+            for step in scope.steps:
+                if not self._layout.steps[step].is_subflow:
+                    self._end_step(step, "cancelled", {})
+
     def error_of_items(self, path: str) -> str | None:
         """Return what failed the first of the items that failed, of a step that has items."""
         failed = (scope for scope in self._errors if self._layout.scopes[scope].step == path)
@@ -330,7 +342,7 @@ class Unfolding:
                 self._end_step(self._layout.scopes[path].step, ending, data)
             return
         if ending in ("completed", "failed"):
-            self._open_scope(path)
+            self.open_scope(path)
         self._ended_scopes.add(path)
         scope = self._layout.scopes[path]
         self._writer.write(

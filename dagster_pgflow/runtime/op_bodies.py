@@ -30,14 +30,11 @@ from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
 from dagster_pgflow.runtime.op_execution import (
     Execution,
-    Inputs,
-    OpWork,
-    Role,
-    TooEarly,
     reason_of,
 )
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
 from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, ways_of
+from dagster_pgflow.runtime.op_work import Inputs, OpWork, Role, TooEarly
 from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
@@ -319,7 +316,8 @@ def _failure_metadata(
 ) -> dict[str, Any]:
     step = ".".join(execution.failed_path(error))
     report = outcome.failed(reason_of(error), step, execution.tasks.reported, execution.worker)
-    report |= {"step": ".".join(execution.path), **(more or {})}
+    report |= {"step": ".".join(execution.path), "place": ".".join(execution.place)}
+    report |= more or {}
     if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
         report["cause"] = outcome.STORE
     told = {"failed": str(error), **links_of(execution)}

@@ -4,6 +4,8 @@ The op does what otherwise the ops do that Dagster has before, in and behind a n
 puts the input together, has the flow run, and puts together what that returned.
 """
 
+import json
+from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -63,9 +65,10 @@ def run_children(execution: Execution) -> Any:
     outputs: list[Any] = []
     failures: list[ChildRunFailed] = []
     for index, received in enumerate(batch.values):
-        if str(index) in done:
-            _tell_again(execution, index, done[str(index)]["child_run"])
-            outputs.append(done[str(index)]["output"])
+        before = done.get(str(index), {})
+        if before.get("received") == _digest(received):
+            _tell_again(execution, index, before["child_run"])
+            outputs.append(before["output"])
             continue
         try:
             output = _run(execution, received, index)
@@ -74,15 +77,25 @@ def run_children(execution: Execution) -> Any:
             if routed is None:
                 failures.append(error)
                 continue
-            execution.caught_items[".".join(execution.place)] = ".".join(routed.step)
+            told = {"subflow": ".".join(routed.step), "error": error.reason}
+            execution.caught_items[".".join(execution.place)] = told
             outputs.append(routed.to_wire())
         else:
             outputs.append(output)
-            done[str(index)] = {"output": output, "child_run": execution.child_runs[-1]}
+            done[str(index)] = {
+                "output": output,
+                "child_run": execution.child_runs[-1],
+                "received": _digest(received),
+            }
             execution.remember_items(done)
     if failures:
         raise failures[0]
     return outputs
+
+
+def _digest(received: Any) -> str:
+    """Return what tells inputs apart: a re-execution may send out other items than before."""
+    return sha256(json.dumps(received, sort_keys=True).encode()).hexdigest()
 
 
 def _run(execution: Execution, received: Any, index: int | None = None) -> Any:

@@ -6,10 +6,9 @@ Like the other `op_` files it looks at Dagster; the rest of the runtime does not
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import dagster as dg
 
@@ -20,10 +19,9 @@ from dagster_pgflow.errors import (
     PgflowError,
     StoreError,
 )
-from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import Body, whole_of
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, StepBase, SubflowStep
+from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, SubflowStep
 from dagster_pgflow.names import (
     FLOW_INPUT,
     OUTCOME_KEY,
@@ -46,71 +44,17 @@ from dagster_pgflow.runtime.frames import (
     items_of,
     refuse_bad_input,
 )
-from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
+from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
-from dagster_pgflow.runtime.op_run_inside import ChildJob
+from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
 from dagster_pgflow.runtime.own_names import deps_for_handler, input_for_handler
 from dagster_pgflow.runtime.params import params_given
 from dagster_pgflow.runtime.passes import Pass
 from dagster_pgflow.runtime.secrets import Secrets
-from dagster_pgflow.runtime.sources import Flows, Source, input_names, key_of
+from dagster_pgflow.runtime.sources import Source, key_of
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
-
-Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end"]
-"""What an op does: a step of a flow, or help where Dagster leaves no other way."""
-
-Inputs = Mapping[str, Any]
-
-
-class TooEarly(Exception):
-    """The step has a start delay, and it is not over.
-
-    Attributes:
-        seconds: How long to wait.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"It starts in {seconds:.1f} s, because its start_delay says so.")
-
-
-@dataclass(frozen=True)
-class OpWork:
-    """What one op does: a step of a flow, or help for one.
-
-    Attributes:
-        flow: The flow that the op belongs to.
-        step: The step that it is, or helps.
-        sources: What the step receives, where the op puts that together.
-        feeds: The map steps whose batches it sends out, or the subflow whose items.
-        flows: Every flow of the code location by slug.
-        handlers: Its handlers.
-        in_items: Whether the flow, or one around it, runs once for each item of a list.
-        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
-    """
-
-    flow: Flow
-    step: StepBase
-    sources: tuple[Source, ...]
-    feeds: tuple[MapStep | SubflowStep, ...]
-    flows: Flows
-    handlers: HandlerRegistry
-    in_items: bool = False
-    child_job: Callable[[str], ChildJob] = field(kw_only=True)
-
-    @cached_property
-    def input_names(self) -> dict[Source, str]:
-        """The name of the op input for each source."""
-        return input_names(self.sources)
-
-    @cached_property
-    def handler(self) -> Handler | None:
-        """The step's handler, when it needs one and this code location registers it."""
-        if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
-            return None
-        return self.handlers.find(whole_of(self.flow).slug, self.step.slug, self.step.handler)
 
 
 def reason_of(error: PgflowError) -> str:
@@ -124,7 +68,8 @@ class Execution:
     Attributes:
         place: What it is at: its step, or an item of the list that its step runs over.
         child_runs: The runs that it has started.
-        caught_items: The items of its list that failed, with the subflow that fails with each.
+        caught_items: The items of its list that failed, each with its error and the subflow that
+            fails with it while its flow goes on.
     """
 
     def __init__(self, work: OpWork, context: dg.OpExecutionContext, inputs: Inputs) -> None:
@@ -145,7 +90,7 @@ class Execution:
         self.path = self.frame.path_of(work.step)
         self.place = self.path
         self.child_runs: list[str] = []
-        self.caught_items: dict[str, str] = {}
+        self.caught_items: dict[str, dict[str, str]] = {}
         self.effort = effort_of(work.flow.options, work.step.options)
         # With a start delay Dagster's first try is the one that finds out that it is too early.
         self.tasks = Tasks(

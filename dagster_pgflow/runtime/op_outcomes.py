@@ -85,8 +85,8 @@ def _reports(
                     yield f"{begin}{key}", told
     for key, told in children:
         by_op = ended.get(key, {})
-        fails = by_op.get("failed_subflow") or by_op.get("failed_items", {}).get(told["path"])
-        fails = fails or caught
+        item = by_op.get("failed_items", {}).get(told["path"], {})
+        fails = by_op.get("failed_subflow") or item.get("subflow") or caught
         yield from _reports(instance, told["child_run"], f"{key}/{told['path']}/", fails)
 
 

@@ -10,7 +10,8 @@ from dagster_pgflow.names import AGAIN_OUTPUT, DONE_OUTPUT, FLOW_INPUT, PASSES_I
 from dagster_pgflow.runtime.assembly import outputs_by_dep
 from dagster_pgflow.runtime.decisions import choice_of, verdict_of, ways_out
 from dagster_pgflow.runtime.frames import refuse_bad_input
-from dagster_pgflow.runtime.op_execution import Execution, Role
+from dagster_pgflow.runtime.op_execution import Execution
+from dagster_pgflow.runtime.op_work import Role
 from dagster_pgflow.runtime.passes import Pass, PassEnd
 from dagster_pgflow.runtime.values import Skipped
 

@@ -109,6 +109,7 @@ class SubrunReport:
     error_message: str | None
     started_at: datetime | None
     ended_at: datetime | None
+    dagster_run_id: UUID | None
 
 
 @dataclass(frozen=True)

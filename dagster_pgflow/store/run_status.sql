@@ -170,7 +170,7 @@ order by latest.completed_at, latest.step_path collate "C", latest.task_index;
 select
   subrun.subrun_path, subrun.subflow_slug, subrun.parent_step_slug, subrun.status,
   subrun.map_index, subrun.input, subrun.output, subrun.error_message, subrun.started_at,
-  subrun.completed_at as ended_at
+  subrun.completed_at as ended_at, subrun.dagster_run_id
 from pgflow.subruns as subrun
 join pgflow.runs as run on run.id = subrun.parent_run_id
 where run.run_id = cast(:run_id as uuid)

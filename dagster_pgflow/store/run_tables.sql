@@ -245,7 +245,8 @@ set parent_subrun_id = parent.subrun_id,
   created_at = given.created_at,
   started_at = given.started_at,
   completed_at = given.completed_at,
-  updated_at = given.updated_at
+  updated_at = given.updated_at,
+  dagster_run_id = given.dagster_run_id
 from unnest(
   cast(:subrun_path as text[]), cast(:parent_path as text[]), cast(:parent_step_slug as text[]),
   cast(:subflow_slug as text[]), cast(:run_index as integer[]), cast(:subrun_index as integer[]),
@@ -253,10 +254,11 @@ from unnest(
   cast(:output as text[]),
   cast(:error_message as text[]), cast(:created_at as timestamptz[]),
   cast(:started_at as timestamptz[]), cast(:completed_at as timestamptz[]),
-  cast(:updated_at as timestamptz[])
+  cast(:updated_at as timestamptz[]), cast(:dagster_run_id as uuid[])
 ) as given (
   subrun_path, parent_path, parent_step_slug, subflow_slug, run_index, subrun_index, map_index,
-  status, input, output, error_message, created_at, started_at, completed_at, updated_at
+  status, input, output, error_message, created_at, started_at, completed_at, updated_at,
+  dagster_run_id
 )
 left join pgflow.subruns as parent
   on parent.parent_run_id = :id and parent.subrun_path = given.parent_path
@@ -265,10 +267,11 @@ where subrun.parent_run_id = :id
   and (
     subrun.parent_subrun_id, subrun.parent_step_slug, subrun.subflow_slug, subrun.run_index,
     subrun.subrun_index, subrun.map_index, subrun.status, subrun.input, subrun.output,
-    subrun.error_message, subrun.created_at, subrun.started_at, subrun.completed_at, subrun.updated_at
+    subrun.error_message, subrun.created_at, subrun.started_at, subrun.completed_at, subrun.updated_at,
+    subrun.dagster_run_id
   ) is distinct from (
     parent.subrun_id, given.parent_step_slug, given.subflow_slug, given.run_index,
     given.subrun_index, given.map_index, given.status, cast(given.input as jsonb), cast(given.output as jsonb),
     given.error_message, given.created_at, given.started_at, given.completed_at,
-    given.updated_at
+    given.updated_at, given.dagster_run_id
   );

@@ -33,6 +33,10 @@ def listed(value: Any) -> list[int]:
     return [1, 2, 3]
 
 
+def rows(value: Any) -> list[list[int]]:
+    return [[1, 2, 3], [4]]
+
+
 def repairable(value: Any) -> str:
     """Fails until somebody makes the file `repaired`."""
     if not (Path(os.environ[FOLDER]) / "repaired").exists():
@@ -65,6 +69,12 @@ def noted(value: int, ctx: StepContext) -> int:
     return value * 10
 
 
+def failing(value: Any) -> None:
+    """Says that it has begun, and fails."""
+    (Path(os.environ[FOLDER]) / "begun").touch()
+    raise ValueError("broken")
+
+
 def endless(value: Any) -> None:
     """Says that it has begun, and goes on until it is killed."""
     (Path(os.environ[FOLDER]) / "begun").touch()
@@ -72,7 +82,7 @@ def endless(value: Any) -> None:
         time.sleep(0.05)
 
 
-FUNCTIONS = (quick, listed, repairable, counting, noted, endless)
+FUNCTIONS = (quick, listed, rows, repairable, counting, noted, failing, endless)
 HANDLERS = {function.__name__: function for function in FUNCTIONS}
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ from dagster_pgflow.model.run_state import (
 )
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.projection.announcements import layout_told
+from dagster_pgflow.projection.dagster_runs import OutputsOf
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
+from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project, runs_inside
 from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -211,9 +212,9 @@ class World:
         told = events[0].event_data
         tree = self.sources.definitions.tree(told["flow_slug"], told["watermark"])
         projector = Projector(self.instance, self.sources, pins_of(self.sources))
-        runs = [UUID(told["dagster_run_id"])]
-        outputs = projector._outputs(events, runs)
-        return fold(layout_told(told["flow_slug"], tree, events), events, outputs)
+        layout = layout_told(told["flow_slug"], tree, events)
+        runs = [OutputsOf(UUID(told["dagster_run_id"])), *runs_inside(layout, events)]
+        return fold(layout, events, projector._outputs(events, runs))
 
     def _rows(
         self, kind: Any, table: str, condition: str, run_id: str, **special: str

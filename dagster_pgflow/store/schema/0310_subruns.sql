@@ -16,6 +16,7 @@ create table pgflow.subruns (
   started_at timestamptz,
   completed_at timestamptz,
   updated_at timestamptz not null default now(),
+  dagster_run_id uuid,
   constraint subruns_pkey primary key (subrun_id),
   constraint subruns_parent_run_id_subrun_path_key unique (parent_run_id, subrun_path),
   constraint subruns_parent_run_id_fkey foreign key (parent_run_id)
@@ -36,3 +37,5 @@ comment on column pgflow.subruns.subrun_index is 'Counts the subruns of one pare
 comment on column pgflow.subruns.subrun_path is 'The subrun_index of every ancestor and its own, such as 1.3.2';
 comment on column pgflow.subruns.map_index is
   'The index of the item, where the flow runs once for each item of a list';
+comment on column pgflow.subruns.dagster_run_id is
+  'The Dagster run that the subrun is, where it is one of its own';

@@ -1,0 +1,67 @@
+"""What an op is there for, as the compiler says: the same in every run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.loops import whole_of
+from dagster_pgflow.model.step import HandledStep, MapStep, StepBase, SubflowStep
+from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
+from dagster_pgflow.runtime.op_run_inside import ChildJob
+from dagster_pgflow.runtime.sources import Flows, Source, input_names
+
+Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end"]
+"""What an op does: a step of a flow, or help where Dagster leaves no other way."""
+
+Inputs = Mapping[str, Any]
+
+
+class TooEarly(Exception):
+    """The step has a start delay, and it is not over.
+
+    Attributes:
+        seconds: How long to wait.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"It starts in {seconds:.1f} s, because its start_delay says so.")
+
+
+@dataclass(frozen=True)
+class OpWork:
+    """What one op does: a step of a flow, or help for one.
+
+    Attributes:
+        flow: The flow that the op belongs to.
+        step: The step that it is, or helps.
+        sources: What the step receives, where the op puts that together.
+        feeds: The map steps whose batches it sends out, or the subflow whose items.
+        flows: Every flow of the code location by slug.
+        handlers: Its handlers.
+        in_items: Whether the flow, or one around it, runs once for each item of a list.
+        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
+    """
+
+    flow: Flow
+    step: StepBase
+    sources: tuple[Source, ...]
+    feeds: tuple[MapStep | SubflowStep, ...]
+    flows: Flows
+    handlers: HandlerRegistry
+    in_items: bool = False
+    child_job: Callable[[str], ChildJob] = field(kw_only=True)
+
+    @cached_property
+    def input_names(self) -> dict[Source, str]:
+        """The name of the op input for each source."""
+        return input_names(self.sources)
+
+    @cached_property
+    def handler(self) -> Handler | None:
+        """The step's handler, when it needs one and this code location registers it."""
+        if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
+            return None
+        return self.handlers.find(whole_of(self.flow).slug, self.step.slug, self.step.handler)
