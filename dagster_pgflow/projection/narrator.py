@@ -9,7 +9,7 @@ from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
 from dagster_pgflow.projection.announcements import announced_in
 from dagster_pgflow.projection.layout import Layout, Task, node_and_index, pass_path
-from dagster_pgflow.projection.outlook import Outcome, tried
+from dagster_pgflow.projection.outlook import Outcome, error_of, told_by, tried
 from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.subflow_ops import SubflowOps
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
@@ -128,7 +128,7 @@ class Narrator:
             caught_by = self._caught_by(path, outcome)
             if sighting.kind == "failed":
                 caught_by = self._subflow_ops.caught_around(path, outcome)
-            self._unfolding.fail(self._failed_in(path, outcome), _error_of(sighting), caught_by)
+            self._unfolding.fail(self._failed_in(path, outcome), error_of(sighting), caught_by)
         elif outcome:
             self._announce(path, outcome)
             self._help(path, sighting, outcome)
@@ -139,14 +139,14 @@ class Narrator:
         place, status = self._layout.steps[path], outcome["status"]
         if status == "completed" and node.endswith(INPUT_SUFFIX):
             if not place.is_loop:
-                self._unfolding.receive(path, _told_by(sighting, outcome, "input"))
+                self._unfolding.receive(path, told_by(sighting, outcome, "input"))
         elif status == "completed" and node.endswith(OUTPUT_SUFFIX) and place.has_output_op:
             reused = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.open_step(path)
             if place.is_loop:
                 told = _picked(outcome, "iteration", "ended_by", "taken")
                 self._unfolding.note("loop.completed", path, told)
-            self._unfolding.complete_step(path, _told_by(sighting, outcome, "output") | reused)
+            self._unfolding.complete_step(path, told_by(sighting, outcome, "output") | reused)
         elif status == "skipped" and (place.has_items or place.is_loop):
             self._unfolding.skip_step(path, outcome["skip_reason"], outcome["skipped_step"])
         elif status == "cancelled" and node.endswith(OUTPUT_SUFFIX):
@@ -253,7 +253,7 @@ class Narrator:
             sighting: What Dagster saw.
             caught_by: The subflow, or its item, that fails with it while its flow goes on.
         """
-        error = _error_of(sighting)
+        error = error_of(sighting)
         if sighting.outcome is not None:
             self._tell_tasks(path, sighting, sighting.outcome)
         for index in self._indexes(path, sighting.step_key):
@@ -380,11 +380,6 @@ class Narrator:
         return attempt
 
 
-def _error_of(sighting: Sighting) -> str:
-    told: str | None = (sighting.outcome or {}).get("error")
-    return sighting.error or told or "unknown error"
-
-
 def _picked(outcome: Outcome, *names: str) -> dict[str, Any]:
     return {name: outcome[name] for name in names if name in outcome}
 
@@ -400,8 +395,3 @@ def dead_ends_in(outcome: Outcome | None, path: str | None) -> set[str]:
     if not outcome or not outcome.get("ends_way"):
         return set()
     return {outcome["skipped_step"]} | ({path} if path else set())
-
-
-def _told_by(sighting: Sighting, outcome: Outcome, name: str) -> dict[str, Any]:
-    """Return what a helper op put together, or else where that is stored."""
-    return {name: outcome["output"]} if "output" in outcome else {"output_of": sighting.step_key}

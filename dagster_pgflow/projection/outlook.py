@@ -51,3 +51,14 @@ def tried(outlook: Outcome | None, indexes: range, attempt: int) -> Collection[i
         for report in outlook.get("tasks", ())
         if not report.get("reused") and report["attempts"] >= attempt
     ]
+
+
+def error_of(sighting: Sighting) -> str:
+    """Return what went wrong, by Dagster's word or else by the step's own."""
+    told: str | None = (sighting.outcome or {}).get("error")
+    return sighting.error or told or "unknown error"
+
+
+def told_by(sighting: Sighting, outcome: Outcome, name: str) -> dict[str, Any]:
+    """Return what a helper op put together, or else where that is stored."""
+    return {name: outcome["output"]} if "output" in outcome else {"output_of": sighting.step_key}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dagster_pgflow.projection.layout import Layout, StepPlace
-from dagster_pgflow.projection.outlook import Outcome
+from dagster_pgflow.projection.outlook import Outcome, error_of, told_by
 from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.unfolding import Unfolding
 from dagster_pgflow.runtime.outcome import is_routable
@@ -38,7 +38,7 @@ class SubflowOps:
                 self._end(path, sighting, outcome)
             case "failed":
                 caught_by = self.caught_around(path, outcome)
-                self._fail(path, outcome, sighting.error or "unknown error", caught_by)
+                self._fail(path, outcome, error_of(sighting), caught_by)
             case "skipped":
                 self._skip(path, "dependency_skipped", path)
 
@@ -86,7 +86,7 @@ class SubflowOps:
             case _:
                 reused = {"reused": True} if sighting.kind == "reused" else {}
                 self._unfolding.open_step(path)
-                self._unfolding.complete_step(path, output_told(sighting, outcome) | reused)
+                self._unfolding.complete_step(path, told_by(sighting, outcome, "output") | reused)
 
     def _fail(self, path: str, outcome: Outcome, error: str, caught_by: str | None) -> None:
         place = outcome.get("place", path)
@@ -117,10 +117,3 @@ class SubflowOps:
             if place.is_map:
                 self._unfolding.note("step.queued", place.path, {"tasks": 0, "batches": 1})
             yield place
-
-
-def output_told(sighting: Sighting, outcome: Outcome) -> dict[str, Any]:
-    """Return what an op put together, or else where that is stored."""
-    if "output" in outcome:
-        return {"output": outcome["output"]}
-    return {"output_of": sighting.step_key}
