@@ -18,6 +18,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from dagster_pgflow.errors import InvalidReference, ReferenceFailed
@@ -35,6 +36,7 @@ _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
 _SECRET: Final = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
 _STEP: Final = re.compile(r"(\s*\$nodes\.)([^.\[\]{}$\s]+)")
 _MOST_KEYS_SHOWN: Final = 8
+_NEEDS_EXPONENT: Final = 1e16
 _MOST_DIGITS: Final = 18
 
 
@@ -295,4 +297,21 @@ def _what_is_there(reached: Reference, value: Any) -> str:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as it stands in a text: the same before and after it was kept as jsonb."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(_as_jsonb_has_it(value), ensure_ascii=False, sort_keys=True)
+
+
+def _as_jsonb_has_it(value: Any) -> Any:
+    """Return a value with its numbers as jsonb has them: 1e22 has all its digits, zero no sign."""
+    match value:
+        case float():
+            is_long = value.is_integer() and abs(value) >= _NEEDS_EXPONENT
+            return int(Decimal(repr(value))) if is_long else value + 0.0
+        case list():
+            return [_as_jsonb_has_it(item) for item in value]
+        case dict():
+            return {key: _as_jsonb_has_it(item) for key, item in value.items()}
+        case _:
+            return value

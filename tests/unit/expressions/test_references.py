@@ -15,7 +15,12 @@ from dagster_pgflow.expressions.references import (
 )
 
 VALUES: dict[str, dict[str, Any]] = {
-    "nodes": {"prepare": {"amount": 5, "items": [{"sku": "a"}, None]}, "empty": None},
+    "nodes": {
+        "prepare": {"amount": 5, "items": [{"sku": "a"}, None]},
+        "empty": None,
+        # In a text it stands as it does after it was kept as jsonb.
+        "long": {"b": 1.5, "a": [1e22, -0.0]},
+    },
     "input": {"id": 7, "name": "Ada"},
 }
 
@@ -34,6 +39,7 @@ VALUES: dict[str, dict[str, Any]] = {
         ("Order ${$input.id} for ${ $input.name }", "Order 7 for Ada"),
         ("${$input.name}", "Ada"),
         ("${$nodes.prepare.items}", '[{"sku": "a"}, null]'),
+        ("${$nodes.long}", '{"a": [10000000000000000000000, 0.0], "b": 1.5}'),
         ("$$nodes.prepare", "$nodes.prepare"),
         ("$$5", "$5"),
         ("plain $5 text", "plain $5 text"),
@@ -56,7 +62,10 @@ def test_a_template_stands_for_its_value(template: Any, value: Any) -> None:
     [
         (
             "$nodes.ghost",
-            "$nodes.ghost leads nowhere: only these steps have an output here: prepare, empty.",
+            (
+                "$nodes.ghost leads nowhere: only these steps have an output here: prepare, empty,"
+                " long."
+            ),
         ),
         (
             "$nodes.prepare.total",
