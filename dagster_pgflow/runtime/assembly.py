@@ -4,7 +4,7 @@ Here a skipped dependency loses its key, a subflow becomes one value again, and 
 that the run takes another path.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -88,7 +88,7 @@ def assemble(
     given = dict(_received(receiver, outputs))
     least = _least(receiver.step)
     if least is not None:
-        return given if len(given) >= least else _too_few(receiver, outputs)
+        return given if len(given) >= least else _too_few(receiver, outputs, others.values())
     taken = [dep for dep in outputs if dep not in others]
     lost = [way for dep, way in others.items() if not _joins(receiver, dep, taken, way)]
     if lost:
@@ -177,11 +177,12 @@ def _least(step: StepBase) -> int | None:
     return step.least if isinstance(step, JoinStep) else None
 
 
-def _too_few(receiver: Receiver, outputs: Mapping[str, Any]) -> Skipped:
+def _too_few(
+    receiver: Receiver, outputs: Mapping[str, Any], others: Iterable["_OtherWay"]
+) -> Skipped:
     """Return the skip of a join to which too few paths led."""
-    skips = [output for output in outputs.values() if isinstance(output, Skipped)]
-    behind = dict.fromkeys(path for skip in skips for path in skip.untaken)
-    cascade = any(skip.cascade for skip in skips)
+    behind = dict.fromkeys(path for way in others for path in way.behind)
+    cascade = any(output.cascade for output in outputs.values() if isinstance(output, Skipped))
     return Skipped("dependency_skipped", receiver.path, cascade, untaken=tuple(behind))
 
 

@@ -276,3 +276,26 @@ def test_a_join_of_some_takes_exclusive_ways_too() -> None:
     result = run(flow, {"go": False})
     assert result.skips == {"a": UNMET, "all_of": BEHIND}
     assert set(result.outputs["any_of"]) == {"other"}
+
+
+def test_behind_a_join_that_waited_for_a_success_in_vain_the_path_ends() -> None:
+    def fail(_: Any) -> None:
+        raise ValueError("no")
+
+    child = Flow("child", max_attempts=1).step("try", "break")
+    flow = (
+        Flow("f")
+        .subflow("sub", child, on_failure="repair")
+        .step("repair", "echo", depends_on="sub")
+        .step("other", "echo", if_={"no": 1})
+        .join("met", wait="any", depends_on=["sub", "other"])
+        .step("after", "echo", depends_on="met")
+        .step("end", "echo", depends_on=["after", "repair"])
+    )
+    result = run(flow, {}, others=[child], handlers={"break": fail})
+    assert result.success
+    assert {step: result.skips[step] for step in ("met", "after")} == {
+        "met": BEHIND,
+        "after": BEHIND,
+    }
+    assert set(result.outputs["end"]) == {"repair"}
