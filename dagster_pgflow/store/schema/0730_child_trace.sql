@@ -40,6 +40,11 @@ as $$
       and task.started_at is not null
   ) as tried
   where ended.status in ('completed', 'failed', 'skipped')
+    -- For a loop the steps of its passes speak, of which the last one is the loop again.
+    and (
+      ended.step_type <> 'loop'
+      or ended.step_path ~ concat('(^|\.)', ended.step_slug, '\[\d+\]\.', ended.step_slug, '$')
+    )
     -- A subflow step speaks for itself only when it failed and nothing inside it did.
     and (
       ended.step_type <> 'subflow'
