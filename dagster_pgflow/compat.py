@@ -31,11 +31,22 @@ from dagster._core.execution.context_creation_job import (
     orchestration_context_event_generator,
 )
 
+# Whether a code server executes a run. The default run launcher has no check of its workers, but
+# the server that it starts them on knows them; public code has no client of a code server.
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
 # Whether somebody asked the process to stop while Dagster was at something that must not be
 # interrupted. A run inside a run forgets that when it ends.
 from dagster._utils.interrupts import check_captured_interrupt
 
 __all__ = [
+    "GRPC_INFO_TAG",
+    "CanCancelExecutionRequest",
+    "CanCancelExecutionResult",
+    "DagsterGrpcClient",
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "DynamicCollectDependencyDefinition",
@@ -45,6 +56,7 @@ __all__ = [
     "PlanOrchestrationContextManager",
     "check_captured_interrupt",
     "create_execution_plan",
+    "deserialize_value",
     "job_execution_iterator",
     "orchestration_context_event_generator",
 ]

@@ -13,6 +13,7 @@ from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY, job_name
 from dagster_pgflow.projection.sensor import build_projection_sensor
 from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.stuck_sensor import build_stuck_runs_sensor
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
 from dagster_pgflow.settings import database_url
@@ -22,6 +23,7 @@ from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
+from dagster_pgflow.store.silent_runs import SilentRuns
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from dagster_pgflow.triggers.request_sensor import build_request_sensor
 from dagster_pgflow.triggers.schedules import build_schedule, schedule_name
@@ -96,6 +98,7 @@ class Location:
     def sensors(self) -> dict[str, Any]:
         """Return what makes each sensor, by name."""
         name, requests = self.name, Requests(self._database)
+        sources = Sources(self._catalog, OutputStore(self._database), RunTables(self._database))
         return {
             f"{name}_requests": lambda: build_request_sensor(
                 f"{name}_requests", requests, self.flows, self.watermark, self.jobs()
@@ -107,9 +110,9 @@ class Location:
                 self.watermark,
                 Reloader(time.monotonic(), time.monotonic() - self._begun_at),
             ),
-            f"{name}_projection": lambda: build_projection_sensor(
-                f"{name}_projection",
-                Sources(self._catalog, OutputStore(self._database), RunTables(self._database)),
+            f"{name}_projection": lambda: build_projection_sensor(f"{name}_projection", sources),
+            f"{name}_stuck_runs": lambda: build_stuck_runs_sensor(
+                f"{name}_stuck_runs", sources, SilentRuns(self._database)
             ),
         }
 

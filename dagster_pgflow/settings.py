@@ -1,4 +1,6 @@
-"""What the environment says about where things are stored, read when it is asked for.
+"""What the environment says: where things are stored, and how patient we are with silent runs.
+
+It is read when it is asked for.
 
 `PGFLOW_DATABASE_URL`
     A PostgreSQL server of yours, in any form that libpq knows (with or without an SQLAlchemy
@@ -9,10 +11,17 @@
     server had better get a full one. When this is not given either, the folder is `postgres`
     in the place that the operating system reserves for a user's application data, such as
     `~/.local/share/dagster-pgflow`.
+`PGFLOW_STUCK_AFTER`
+    Seconds without activity after which Dagster is asked whether a run still lives (300); 0 means
+    never.
+`PGFLOW_LOST_AFTER`
+    Seconds without activity after which a run ends of which nobody can say whether it lives
+    (3600), if its steps may not be silent for longer by their own timeouts.
 """
 
 import os
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +35,21 @@ if TYPE_CHECKING:
 
 DATABASE_URL_VARIABLE = "PGFLOW_DATABASE_URL"
 DATA_DIR_VARIABLE = "PGFLOW_DATA_DIR"
+STUCK_AFTER_VARIABLE = "PGFLOW_STUCK_AFTER"
+LOST_AFTER_VARIABLE = "PGFLOW_LOST_AFTER"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a run may be silent.
+
+    Attributes:
+        stuck_after: Seconds until Dagster is asked whether it still lives; 0 means never.
+        lost_after: Seconds until it ends, when nobody can say whether it lives.
+    """
+
+    stuck_after: float = 300.0
+    lost_after: float = 3600.0
 
 
 def configured_url() -> str | None:
@@ -66,6 +90,18 @@ def database_url() -> str:
     return configured_url() or embedded_postgres().start()
 
 
+def patience() -> Patience:
+    """Returns how long a run may be silent.
+
+    Raises:
+        ConfigurationError: A variable holds no number of seconds.
+    """
+    return Patience(
+        stuck_after=_seconds(STUCK_AFTER_VARIABLE, Patience.stuck_after),
+        lost_after=_seconds(LOST_AFTER_VARIABLE, Patience.lost_after),
+    )
+
+
 def dagster_storage_url() -> str | None:
     """Returns a URL for the `storage` section of a `dagster.yaml`, on the embedded server.
 
@@ -81,6 +117,19 @@ def dagster_storage_url() -> str | None:
     server.start()
     # A bare postgresql:// means psycopg 3 to SQLAlchemy 2.1, which dagster-postgres cannot use.
     return server.url("dagster", driver="psycopg2")
+
+
+def _seconds(variable: str, default: float) -> float:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ConfigurationError(f'{variable} is "{text}"; give a number of seconds, such as 300.')
+    return seconds
 
 
 @cache

@@ -79,6 +79,7 @@ def test_a_code_server_reads_all_flows_in_one_query(
         "pgflow_requests",
         "pgflow_catalog",
         "pgflow_projection",
+        "pgflow_stuck_runs",
     }
 
 

@@ -21,7 +21,7 @@ from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.database import Database
 
 SENSOR_DAEMON = "SENSOR"
-SENSOR_ENDINGS = ("_requests", "_catalog", "_projection")
+SENSOR_ENDINGS = ("_requests", "_catalog", "_projection", "_stuck_runs")
 
 
 def check_dagster(database: Database | None) -> Iterator[Check]:

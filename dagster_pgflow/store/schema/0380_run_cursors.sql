@@ -8,6 +8,7 @@ create table pgflow.run_cursors (
   is_final boolean not null default false,
   failures integer not null default 0,
   error_message text,
+  checked_at timestamptz,
   constraint run_cursors_pkey primary key (dagster_run_id)
 );
 
@@ -22,3 +23,5 @@ comment on column pgflow.run_cursors.looks is 'Counts what was written: a slower
 comment on column pgflow.run_cursors.due_at is 'When to look at the run again';
 comment on column pgflow.run_cursors.is_final is 'Whether the run was read once more after its end';
 comment on column pgflow.run_cursors.error_message is 'Why the last look failed';
+comment on column pgflow.run_cursors.checked_at is
+  'When Dagster was last asked whether the run still lives';

@@ -1,0 +1,53 @@
+"""The sensor that settles runs in which nothing happens any more."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import dagster as dg
+
+from dagster_pgflow.projection.projector import Projector, pins_of
+from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.stuck_runs import SilentRunList, StuckRuns, summary
+from dagster_pgflow.settings import patience
+
+INTERVAL_S: Final = 30
+BUDGET_S: Final = 25.0
+"""For asking; as much again is left for writing what came out, of the 60 seconds of a sensor."""
+
+
+def build_stuck_runs_sensor(
+    name: str, sources: Sources, silent_runs: SilentRunList
+) -> dg.SensorDefinition:
+    """Return the sensor that asks Dagster about silent runs, and ends those that are dead.
+
+    Args:
+        name: The sensor's name.
+        sources: The store.
+        silent_runs: What the run tables know of silent runs.
+    """
+    pins = pins_of(sources)
+
+    def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.SkipReason]:
+        how_long = patience()
+        if not how_long.stuck_after:
+            yield dg.SkipReason("Nobody asks about silent runs: PGFLOW_STUCK_AFTER is 0.")
+            return
+        begun = time.monotonic()
+        asking = StuckRuns(
+            context.instance, sources.definitions, silent_runs, how_long, log=context.log
+        )
+        settled = asking.settle(begun + BUDGET_S)
+        if settled.number("over", "dead", "lost"):
+            # What was settled is due first; the sensor of the projection need not even be on.
+            projector = Projector(context.instance, sources, pins, log=context.log)
+            projector.look_at_due_runs(begun + 2 * BUDGET_S)
+        yield dg.SkipReason(summary(settled))
+
+    return dg.SensorDefinition(
+        name=name,
+        evaluation_fn=evaluate,
+        minimum_interval_seconds=INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Ends runs whose process is gone, after asking Dagster about silent runs.",
+    )
