@@ -26,7 +26,7 @@ from tests.reference.tables import assert_equal, assert_rows_tell, text_of
 from tests.reference.traces import calm
 
 DEEP = settings().max_examples > 100
-FLOWS = settings().max_examples if DEEP else 25
+FLOWS = settings().max_examples if DEEP else 15
 SEED = 1
 
 
