@@ -255,6 +255,8 @@ class Narrator:
         """
         error = error_of(sighting)
         if sighting.outcome is not None:
+            if self._layout.steps[path].is_whole_list:
+                self._announce(path, sighting.outcome)
             self._tell_tasks(path, sighting, sighting.outcome)
         for index in self._indexes(path, sighting.step_key):
             task = (path, index)

@@ -69,7 +69,9 @@ def run_whole_list(execution: Execution) -> Any:
     """
     step, given = execution.work.step, execution.gathered()
     assert isinstance(step, MapStep)  # noqa: S101
-    done = _run(execution, whole_list_of(execution.frame, step, given, execution.facts))
+    whole = whole_list_of(execution.frame, step, given, execution.facts)
+    execution.whole_list = len(whole.values) if isinstance(whole, Batch) else 0
+    done = _run(execution, whole)
     return done if isinstance(done, Skipped) else list(done.values)
 
 
@@ -264,9 +266,8 @@ def _result(
         report = outcome.skipped(value, reports, execution.worker)
     else:
         report = outcome.completed(_wire(value), reports, execution.worker)
-    if isinstance(execution.work.step, MapStep) and execution.work.in_items:
-        report["fans_out"] = {execution.work.step.slug: {"tasks": len(reports), "batches": 1}}
-    elif isinstance(execution.work.step, SubflowStep) and isinstance(value, Batch):
+    report |= _whole_list(execution)
+    if isinstance(execution.work.step, SubflowStep) and isinstance(value, Batch):
         report["fans_out"] = {execution.work.step.slug: _counts([value])}
     elif sent:
         report["fans_out"] = {
@@ -281,6 +282,14 @@ def _result(
     metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
     metadata[OUTCOME_KEY] = dg.MetadataValue.json(report)
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
+
+
+def _whole_list(execution: Execution) -> dict[str, Any]:
+    """Return how long the list is of which the op does all, as far as it came to know that."""
+    if execution.whole_list is None:
+        return {}
+    counts = {"tasks": execution.whole_list, "batches": 1}
+    return {"fans_out": {execution.work.step.slug: counts}}
 
 
 def _all_fed(flow: Flow, step: MapStep | SubflowStep) -> Iterator[Step]:
@@ -317,7 +326,7 @@ def _failure_metadata(
     step = ".".join(execution.failed_path(error))
     report = outcome.failed(reason_of(error), step, execution.tasks.reported, execution.worker)
     report |= {"step": ".".join(execution.path), "place": ".".join(execution.place)}
-    report |= more or {}
+    report |= {**_whole_list(execution), **(more or {})}
     if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
         report["cause"] = outcome.STORE
     told = {"failed": str(error), **links_of(execution)}

@@ -100,6 +100,7 @@ class Execution:
             context.retry_number + (0 if self.effort.start_delay else 1),
         )
         self.choice: Choice | None = None
+        self.whole_list: int | None = None
 
     @property
     def run_id(self) -> str:

@@ -36,7 +36,7 @@ from tests.reference.tables import assert_equal, assert_rows_tell, text_of
 FLOWS = settings().max_examples
 SEED = 8
 """Of some, the one with which most happens."""
-LONGEST_RUN_S = 30
+LONGEST_RUN_S = 300
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Test = Callable[..., None]

@@ -1,32 +1,36 @@
 """Random trees of subflows mean what the rules say: mappings, failure steps, lists of items.
 
+What their ops report is compared, and the rows that become of it.
+
 `make test` runs some of them, the same each time. To go through a thousand new ones:
 `pytest tests/execution/test_subflow_trees_against_reference.py --hypothesis-profile=deep`.
 """
 
 from collections import Counter
+from uuid import UUID
 
 import dagster as dg
 from hypothesis import HealthCheck, given, seed, settings
 
-from dagster_pgflow.names import FLOW_INPUT, IO_MANAGER_KEY
-from tests.execution.harness import JsonIOManager, job_of
-from tests.execution.test_against_reference import LONGEST_RUN_S, QUIET, Test, within
-from tests.reference.clock import without_waiting
-from tests.reference.drawing import Drawn
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.outputs import OutputStore
+from tests.execution.projecting import World, assert_log_adds_up_to_rows
+from tests.execution.test_against_reference import Test, execute
+from tests.postgres import Session
+from tests.reference.drawing import CONTAINED, TOP, Drawn
 from tests.reference.eventful import eventful_trees, told_of
 from tests.reference.handlers import Notes, noted, reached
 from tests.reference.interpreter import Told
 from tests.reference.reports import Reports, assert_reports_tell, assert_told_why
-from tests.reference.tables import assert_equal, text_of
+from tests.reference.tables import assert_equal, assert_rows_tell, text_of
 from tests.reference.traces import calm
 
 DEEP = settings().max_examples > 100
-FLOWS = settings().max_examples if DEEP else 40
+FLOWS = settings().max_examples if DEEP else 15
 SEED = 1
 
 
-def assert_sound(drawn: Drawn) -> None:
+def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
     told = told_of(drawn)
     received: list[object] = []
 
@@ -35,11 +39,20 @@ def assert_sound(drawn: Drawn) -> None:
         return calm(value)
 
     notes = Notes(seen=seen)
-    success, reports = execute(drawn, notes)
-    assert success == (told.status == "completed")
-    assert_reports_tell(reports, told)
-    assert_same_calls(notes, told)
-    assert_told_why(received, told)
+    with dg.DagsterInstance.ephemeral() as instance:
+        world = World(database, sql, instance)
+        define_alone(world, drawn)
+        run_id = execute(world, notes, drawn.input)
+        run = instance.get_run_by_id(str(run_id))
+        assert run is not None
+        assert run.is_success == (told.status == "completed")
+        assert_reports_tell(reports_of(world, run_id), told)
+        assert_same_calls(notes, told)
+        assert_told_why(received, told)
+        assert world.project().problems == []
+        world.settle()
+        assert_rows_tell(world, run_id, drawn, told)
+        assert_log_adds_up_to_rows(world, run_id)
 
 
 def chosen(test: Test) -> Test:
@@ -48,24 +61,36 @@ def chosen(test: Test) -> Test:
 
 
 @chosen
-@settings(max_examples=FLOWS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=FLOWS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(eventful_trees())
-def test_a_tree_of_subflows_does_what_the_rules_say(drawn: Drawn) -> None:
-    assert_sound(drawn)
+def test_a_tree_of_subflows_does_what_the_rules_say(
+    database: Database, sql: Session, drawn: Drawn
+) -> None:
+    assert_sound(database, sql, drawn)
 
 
-def execute(drawn: Drawn, notes: Notes) -> tuple[bool, Reports]:
-    """Runs the flow in this process."""
-    *others, top = drawn.flows
-    outputs = JsonIOManager()
-    job = job_of(top, others, notes.handlers(), {IO_MANAGER_KEY: outputs})
-    with within(LONGEST_RUN_S), without_waiting(), dg.DagsterInstance.ephemeral() as instance:
-        finished = job.execute_in_process(
-            run_config={"inputs": {FLOW_INPUT: drawn.input}, **QUIET},
-            raise_on_error=False,
-            instance=instance,
-        )
-        return finished.success, Reports.read(finished.all_events, outputs.texts)
+def define_alone(world: World, drawn: Drawn) -> None:
+    """Stores flows in place of all others, so that none refers to what is no longer there."""
+    stored = {flow.slug for flow in world.builder.list_flows()}
+    for slug in (TOP, *reversed(CONTAINED)):
+        if slug in stored:
+            world.builder.delete_flow(slug, force=True)
+    world.define(*drawn.flows)
+
+
+def reports_of(world: World, run_id: UUID) -> Reports:
+    """Returns what the ops of a run reported."""
+    stored = OutputStore(world.database).of_run(run_id)
+    texts = {
+        (output.key.step_key, output.key.output_name, output.key.mapping_key): output.text or ""
+        for output in stored
+    }
+    events = [entry.dagster_event for entry in world.instance.all_logs(str(run_id))]
+    return Reports.read([event for event in events if event is not None], texts)
 
 
 def assert_same_calls(notes: Notes, told: Told) -> None:

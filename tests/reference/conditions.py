@@ -25,12 +25,16 @@ class Asked:
         flow_input: That of its flow.
         flow_slug: The flow.
         path: The step's place in the run.
+        iteration: Which pass of the loop around it is, 0 outside of loops.
+        max_iterations: How many there are at most.
     """
 
     input: Any
     flow_input: Any
     flow_slug: str
     path: str
+    iteration: int = 0
+    max_iterations: int = 0
 
 
 def conditions_hold(step: Step, asked: Asked) -> bool:
@@ -42,6 +46,11 @@ def conditions_hold(step: Step, asked: Asked) -> bool:
         and (step.run_if is None or _answer(step.run_if, values))
         and (step.run_unless is None or not _answer(step.run_unless, values))
     )
+
+
+def says(text: str, step: Step, asked: Asked, output: Any) -> bool:
+    """Say whether a condition holds by which a branch or a loop decides with its output."""
+    return _answer(text, {**_values(step, asked), "output": output})
 
 
 def contains(value: Any, pattern: Any) -> bool:
@@ -119,8 +128,36 @@ EXPRESSIONS: Mapping[str, tuple[tuple[str, ...], Callable[[Values], Any]]] = {
     "ctx.step_slug.startsWith('a')": ((), lambda given: given["ctx"]["slug"].startswith("a")),
     "ctx.step_path.contains('.')": ((), lambda given: "." in given["ctx"]["path"]),
     "ctx.flow_slug == 'top'": ((), lambda given: given["ctx"]["flow"] == "top"),
+    "ctx.iteration < 2": ((), lambda given: given["ctx"]["iteration"] < 2),
+    "ctx.iteration == 2": ((), lambda given: given["ctx"]["iteration"] == 2),
+    "ctx.iteration % 2 == 1": ((), lambda given: given["ctx"]["iteration"] % 2 == 1),
+    "ctx.iteration < ctx.max_iterations": (
+        (),
+        lambda given: given["ctx"]["iteration"] < given["ctx"]["max_iterations"],
+    ),
 }
 """What an expression asks for, and its meaning in Python, which may raise like it."""
+
+DECISIONS = (
+    "output == null",
+    "type(output) == list && size(output) > 1",
+    "output[0] == true",
+    "type(input) == map",
+    "'a' in input",
+    "flow_input.ok",
+    "type(flow_input) == list",
+    "has(deps.a) || 'b' in deps",
+    "true",
+)
+"""Those by which branches and loops decide."""
+
+OF_PASSES = (
+    "ctx.iteration < 2",
+    "ctx.iteration == 2",
+    "ctx.iteration % 2 == 1",
+    "ctx.iteration < ctx.max_iterations",
+)
+"""Those that change from pass to pass."""
 
 
 def _one_of(value: Any, *kinds: type) -> Any:
@@ -138,7 +175,13 @@ def _yes_or_no(value: dict[str, Any]) -> bool:
 
 def _values(step: Step, asked: Asked) -> dict[str, Any]:
     deps = asked.input if step.depends_on else {}
-    place = {"slug": step.slug, "path": asked.path, "flow": asked.flow_slug}
+    place = {
+        "slug": step.slug,
+        "path": asked.path,
+        "flow": asked.flow_slug,
+        "iteration": asked.iteration,
+        "max_iterations": asked.max_iterations,
+    }
     values = {"input": asked.input, "flow_input": asked.flow_input, "deps": deps, "ctx": place}
     if len(set(step.depends_on)) == 1 and step.depends_on[0] in deps:
         values["output"] = deps[step.depends_on[0]]

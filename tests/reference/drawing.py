@@ -1,14 +1,17 @@
 """Random flows, and inputs for them."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
-from tests.reference.conditions import EXPRESSIONS
+from dagster_pgflow.model.step import LoopStep, MapStep, SingleStep, Step, SubflowStep
+from tests.reference.conditions import EXPRESSIONS, OF_PASSES
+from tests.reference.loops import body_of, needs_of, parts_of
 
 MOST_STEPS = 8
 TOP = "top"
@@ -29,6 +32,7 @@ DELAYS = {
     "max_delay": (0, 1, 20),
     "jitter": ("none", "full", "plus-minus"),
 }
+INDEX = re.compile(r"\[\d+\]")
 LARGE = "x" * 5000
 
 scalars = st.sampled_from(
@@ -72,16 +76,44 @@ class Drawn:
         """The flows by slug."""
         return {flow.slug: flow for flow in self.flows}
 
-    @property
+    @cached_property
     def steps_by_path(self) -> dict[str, Step]:
-        """The steps of the flow and of those that it contains, by their paths."""
-        return dict(self._steps_within(TOP, ""))
+        """The steps of the flow and of those that it contains, by their paths without indexes."""
+        return {path: step for path, (step, _) in self._places.items()}
 
-    def _steps_within(self, slug: str, scope: str) -> Iterator[tuple[str, Step]]:
-        for step in self.by_slug[slug].steps:
-            yield f"{scope}{step.slug}", step
+    @cached_property
+    def _places(self) -> dict[str, tuple[Step, set[str]]]:
+        """The same with the slugs of the steps that must have ended before."""
+        return {path: (step, needs) for path, step, needs in self._steps_within(TOP, "")}
+
+    def step_at(self, path: str) -> Step:
+        """Return the step at a path, with or without the indexes of items."""
+        return self.steps_by_path[INDEX.sub("", path)]
+
+    def needs_at(self, path: str, known: Collection[str]) -> list[str]:
+        """Return the paths of the steps that must have ended before the one at a path.
+
+        Args:
+            path: The step.
+            known: The paths of all steps; those outside of a loop stand outside of its passes.
+        """
+        step, needs = self._places[INDEX.sub("", path)]
+        return [_place_of(slug, path.removesuffix(step.slug), known) for slug in needs]
+
+    def _steps_within(self, slug: str, scope: str) -> Iterator[tuple[str, Step, set[str]]]:
+        flow = self.by_slug[slug]
+        yield from self._part(flow, flow.steps, None, scope)
+
+    def _part(
+        self, flow: Flow, steps: Iterable[Step], around: LoopStep | None, scope: str
+    ) -> Iterator[tuple[str, Step, set[str]]]:
+        for step in parts_of(flow, steps, around):
+            path = f"{scope}{step.slug}"
+            yield path, step, needs_of(flow, step, around)
             if isinstance(step, SubflowStep):
-                yield from self._steps_within(step.flow, f"{scope}{step.slug}.")
+                yield from self._steps_within(step.flow, f"{path}.")
+            elif isinstance(step, LoopStep) and step is not around:
+                yield from self._part(flow, body_of(flow, step), step, f"{path}.")
 
     def __repr__(self) -> str:
         flows = "\n".join(f"    {flow.to_json()!r}," for flow in self.flows)
@@ -91,6 +123,14 @@ class Drawn:
     def of(cls, flows: Sequence[dict[str, Any]], flow_input: Any) -> "Drawn":
         """Read what `repr` wrote."""
         return cls(tuple(Flow.model_validate(flow) for flow in flows), flow_input)
+
+
+def _place_of(slug: str, scope: str, known: Collection[str]) -> str:
+    while f"{scope}{slug}" not in known:
+        assert scope, slug
+        outer = scope.removesuffix(".").rpartition(".")[0]
+        scope = f"{outer}." if outer else ""
+    return f"{scope}{slug}"
 
 
 @st.composite
@@ -115,22 +155,38 @@ class Surroundings:
         input: Its input, when that is known.
         flows: The flows that it may contain.
         before: The steps drawn so far.
+        hidden: Those of them that are out of sight.
     """
 
     input: Any
     flows: Sequence[str]
     before: tuple[Step, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     @property
     def slugs(self) -> list[str]:
-        """The steps drawn so far, newest first: these are the likeliest, so chains grow long."""
-        return [step.slug for step in reversed(self.before)]
+        """The steps in sight, newest first: these are the likeliest, so chains grow long."""
+        return [step.slug for step in self._seen]
 
     @property
     def lists(self) -> list[str]:
         """What may well be a list: steps, or "" for the flow input."""
-        steps = [step.slug for step in reversed(self.before) if may_return_list(step)]
+        steps = [step.slug for step in self._seen if may_return_list(step)]
         return steps + ([""] if isinstance(self.input, list) else [])
+
+    @property
+    def _seen(self) -> list[Step]:
+        """The steps that are not hidden, and that no loop repeats."""
+        flow = Flow("f", steps=self.before)
+        loops = [step for step in self.before if isinstance(step, LoopStep)]
+        repeated = {step.slug for loop in loops for step in body_of(flow, loop) if step is not loop}
+        out_of_sight = self.hidden | repeated
+        return [step for step in reversed(self.before) if step.slug not in out_of_sight]
+
+    @property
+    def expressions(self) -> list[str]:
+        """What conditions may ask."""
+        return [text for text in EXPRESSIONS if text not in OF_PASSES]
 
 
 @st.composite
@@ -271,7 +327,7 @@ def conditions(draw: st.DrawFn, deps: Sequence[str], around: Surroundings) -> di
     for name in ("run_if", "run_unless"):
         if draw(st.integers(1, 7)) == 7:
             # A definition may name `output` only where there is one dependency.
-            known = [text for text in EXPRESSIONS if "output" not in text or len(deps) == 1]
+            known = [text for text in around.expressions if "output" not in text or len(deps) == 1]
             drawn[name] = draw(st.sampled_from(known))
     if drawn:
         drawn["when_unmet"] = draw(st.sampled_from(MODES))

@@ -44,7 +44,9 @@ class StepEnd:
         batch_size: How many of them, one behind the other, stand in one batch.
         routed: Whether it is a subflow that failed and whose flow goes on; then its output is
             what the failure step is told.
-        untaken: The subflow steps behind which the run takes another way than to this one.
+        untaken: The steps behind which the run takes another way than to this one.
+        taken: Of the steps that a branch or a loop names, those that the run goes on with.
+        again: Whether it is a loop that another pass follows.
     """
 
     status: Ending
@@ -55,6 +57,8 @@ class StepEnd:
     batch_size: int = 1
     routed: bool = False
     untaken: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+    again: bool = False
 
     @property
     def ends_all_behind(self) -> bool:
@@ -79,6 +83,28 @@ class StepEnd:
             for index in batch
             for attempt in range(1, len(self.tasks[index].waits) + 1)
         }
+
+
+@dataclass(frozen=True)
+class Began:
+    """The input of a flow that began."""
+
+    input: Any
+
+
+@dataclass(frozen=True)
+class Subrun:
+    """How a flow inside another one ended.
+
+    Attributes:
+        status: How.
+        began: What it received, if it began.
+        output: Its own output, whatever its step makes of that.
+    """
+
+    status: Ending
+    began: Began | None = None
+    output: Any = None
 
 
 CANCELLED = StepEnd("cancelled")

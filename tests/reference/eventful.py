@@ -8,7 +8,15 @@ from collections.abc import Hashable, Iterator
 
 from hypothesis import strategies as st
 
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
 from tests.reference.drawing import Drawn, drawn_runs
 from tests.reference.endings import StepEnd
 from tests.reference.handlers import reference_handlers
@@ -69,7 +77,8 @@ def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
     for path, end in told.steps.items():
         name = re.sub(r"\[\d+\]", "", path)
         step, depth = steps[name], path.count(".")
-        deps = [told.steps[path.removesuffix(step.slug) + dep] for dep in step.depends_on]
+        deps = [told.steps[dep] for dep in drawn.needs_at(path, told.steps)]
+        found |= set(_things_decided(path, step, end, deps))
         ways = frozenset((dep.status, dep.routed, bool(dep.untaken)) for dep in deps)
         found.add((step.type, end.status, end.routed, min(depth, 2), path != name))
         if any(dep.routed or dep.untaken for dep in deps):
@@ -83,6 +92,19 @@ def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
             found.add(("told", frozenset(entry["status"] for entry in entries), len(entries) > 2))
             found |= {("told inside", "." in entry["step"]) for entry in entries}
     return found
+
+
+def _things_decided(path: str, step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thing]:
+    """Yield what branches, joins and loops made of it."""
+    ways = frozenset((dep.status, bool(dep.untaken), bool(dep.taken)) for dep in deps)
+    match step:
+        case BranchStep() | LoopStep():
+            yield "ways", step.type, end.status, end.skip_reason, len(end.taken), end.again
+        case JoinStep():
+            yield "join", str(step.wait), end.status, len(ways)
+    passes = re.findall(r"\[(\d+)\]", path)
+    if passes:
+        yield "pass", tuple(passes), step.type, end.status, end.skip_reason
 
 
 def told_of(drawn: Drawn) -> Told:
@@ -100,7 +122,7 @@ def things_in(drawn: Drawn) -> set[Thing]:
         before = [(steps[scope + dep], told.steps[scope + dep]) for dep in step.depends_on]
         found.add((step.type, end.status, end.skip_reason, min(depth, 2)))
         if isinstance(step, SubflowStep):
-            began = told.subruns[path] is not None
+            began = told.subruns[path].began is not None
             found.add(("subrun", began, end.status, not before, bool(depth), end.output is None))
         found.update(_things_above(step, end, [dep for _, dep in before]))
         found.update(_things_waited_for(step, end, before))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagster_pgflow.errors import NonRetryable, RetryAfter
-from tests.reference.interpreter import Call, Handlers
+from tests.reference.working import Call, Handlers
 
 
 class Refused(Exception):

@@ -34,57 +34,51 @@ Where the rules are silent, this is what they are taken to mean:
 - Where a flow goes on from a failure, all that does not depend on the failed step still does its
   work before it does, as it does before a run fails. One failed item leaves the others alone.
 - A map inside an item is one op: its tasks are one batch, and it is never overtaken.
+- A loop begins when all has ended that its body depends on outside. If one of these failed, nothing
+  in it runs. Where the run does not come by, its first pass is skipped.
+- A loop whose last step is skipped in a pass is skipped itself, for the same reason.
+- A dependency that is skipped for a reason of its own lies on the way that the run takes all the
+  same: a step where ways meet runs without it.
+- A join that is skipped lies on no way that the run takes, if one of its dependencies does not;
+  it cascades if one of them does.
+- What a branch or a loop hands on without a handler is the output of its one dependency, whatever
+  a loop adds to its input.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import HandledStep, MapStep, SingleStep, Step, SubflowStep
-from tests.reference.conditions import Asked, conditions_hold
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
+from tests.reference.conditions import conditions_hold
 from tests.reference.endings import (
     CANCELLED,
     FAILED,
-    LEFT_ALONE,
     SKIPPED_WITHIN,
-    WHY,
+    Began,
     Ending,
     StepEnd,
+    Subrun,
     Task,
 )
+from tests.reference.loops import body_of, needs_of, parts_of
 from tests.reference.mappings import LeadsNowhere, fits, given_to, items_of, returned_by
-from tests.reference.patience import Wait, batch_size, most_attempts, wait_after
-from tests.reference.routing import failure_step_of, other_way
+from tests.reference.patience import batch_size
+from tests.reference.routing import decided, missed_by, skip_by, step_of
 from tests.reference.traces import failure_told
-
-
-@dataclass(frozen=True)
-class Call:
-    """One attempt of one task, as a handler sees it."""
-
-    handler: str
-    value: Any
-    flow_input: Any
-    flow_slug: str
-    step_path: str
-    index: int
-    attempt: int
-    params: Mapping[str, Any]
-
-
-Handlers = Mapping[str, Callable[[Call], Any]]
-"""What each handler does: returns an output or raises."""
-
-
-@dataclass(frozen=True)
-class Began:
-    """The input of a subflow that began."""
-
-    input: Any
+from tests.reference.working import Call, Handlers, Scope, Worker
 
 
 @dataclass(frozen=True)
@@ -95,14 +89,19 @@ class Told:
         status: How the run ended.
         output: Its output; null unless it completed.
         steps: How each step ended, by its path.
-        subruns: The input of each subflow step's flow, by path; `None` where it never began.
+        containers: The paths of those that contain others: subflows and loops.
+        subruns: How each flow inside ended, by the path of its step; that of an item has its index.
+        lists: How many items the subflows have that run once for each, by path; those that never
+            knew are not there.
         calls: Every call of a handler.
     """
 
     status: Ending
     output: Any
-    steps: Mapping[str, StepEnd]
-    subruns: Mapping[str, Began | None]
+    steps: dict[str, StepEnd]
+    containers: Collection[str]
+    subruns: dict[str, Subrun]
+    lists: Mapping[str, int]
     calls: list[Call]
 
 
@@ -115,76 +114,110 @@ def interpret(flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_in
         handlers: What each handler does.
         flow_input: The input of the run.
     """
-    interpreter = _Interpreter(flows, handlers)
-    end = interpreter.run(_Scope(flow, flow_input, ""))
-    return Told(end.status, end.output, interpreter.steps, interpreter.subruns, interpreter.calls)
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """A flow that runs: its input, the path of the subflow step, and whether that has items."""
-
-    flow: Flow
-    input: Any
-    path: str
-    in_items: bool = False
-
-    def path_of(self, step: Step) -> str:
-        return f"{self.path}.{step.slug}" if self.path else step.slug
+    interpreter = _Interpreter(flows, Worker(handlers))
+    end = interpreter.run(Scope(flow, flow_input, ""))
+    return Told(
+        end.status,
+        end.output,
+        interpreter.steps,
+        interpreter.containers,
+        interpreter.subruns,
+        interpreter.lists,
+        interpreter.worker.calls,
+    )
 
 
 @dataclass
 class _Interpreter:
     flows: Mapping[str, Flow]
-    handlers: Handlers
+    worker: Worker
     steps: dict[str, StepEnd] = field(default_factory=dict)
-    subruns: dict[str, Began | None] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    containers: set[str] = field(default_factory=set)
+    subruns: dict[str, Subrun] = field(default_factory=dict)
+    lists: dict[str, int] = field(default_factory=dict)
 
-    def run(self, scope: _Scope) -> StepEnd:
+    def run(self, scope: Scope) -> StepEnd:
         """Run a flow; it ends as a step that runs it does."""
         ends: dict[str, StepEnd] = {}
-        waiting = list(scope.flow.steps)
-        while waiting:
-            step = next(step for step in waiting if all(dep in ends for dep in step.depends_on))
-            waiting.remove(step)
-            deps = {dep: ends[dep] for dep in step.depends_on}
-            ends[step.slug] = self._end_of(scope, step, deps)
-            self.steps[scope.path_of(step)] = ends[step.slug]
+        self._run_part(scope, scope.flow.steps, ends)
         if any(end.status == "failed" and not end.routed for end in ends.values()):
             return FAILED
         return StepEnd("completed", _output_of(scope.flow, ends))
 
-    def _end_of(self, scope: _Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
+    def _run_part(self, scope: Scope, steps: Iterable[Step], ends: dict[str, StepEnd]) -> None:
+        """Run the steps of a flow or of a body, and add how they ended to what has."""
+        waiting = parts_of(scope.flow, steps, scope.loop)
+        while waiting:
+            needs = {step.slug: needs_of(scope.flow, step, scope.loop) for step in waiting}
+            step = next(step for step in waiting if needs[step.slug] <= ends.keys())
+            waiting.remove(step)
+            if isinstance(step, LoopStep) and step is not scope.loop:
+                before = {dep: ends[dep] for dep in needs[step.slug]}
+                ends[step.slug] = self._passes(scope, step, before)
+            else:
+                deps = {dep: ends[dep] for dep in step.depends_on}
+                ends[step.slug] = self._end_of(scope, step, deps)
+            self.steps[scope.path_of(step)] = ends[step.slug]
+
+    def _passes(self, scope: Scope, loop: LoopStep, outside: Mapping[str, StepEnd]) -> StepEnd:
+        path, body = scope.path_of(loop), body_of(scope.flow, loop)
+        self.containers.add(path)
+        if any(end.ends_all_behind for end in outside.values()):
+            self._close_part(scope.flow, body, loop, f"{path}[1]", CANCELLED)
+            return CANCELLED
+        before = scope.before
+        for iteration in count(1):
+            place = f"{path}[{iteration}]"
+            inside = replace(scope, path=place, loop=loop, iteration=iteration, before=before)
+            ends = dict(outside)
+            self._run_part(inside, body, ends)
+            if any(ends[step.slug].ends_all_behind for step in body if step.slug in ends):
+                return FAILED
+            end = ends[loop.slug]
+            if not end.again:
+                return replace(end, tasks=())
+            before = {**scope.before, loop.slug: end.output}
+        raise AssertionError("A loop has a last pass.")
+
+    def _end_of(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
         path = scope.path_of(step)
         if any(dep.ends_all_behind for dep in deps.values()):
             self._close(step, path, CANCELLED)
             if isinstance(step, MapStep) and step.pipelined and not scope.in_items:
-                return self._overtaken(scope, step, *deps.items())
+                return self.worker.overtaken(scope, step, *deps.items())
             return CANCELLED
-        if any(dep.cascades for dep in deps.values()):
+        skip = skip_by(scope.flow, step, deps)
+        if skip is not None:
             self._close(step, path, SKIPPED_WITHIN)
-            return StepEnd("skipped", skip_reason="dependency_skipped", cascades=True)
-        way = other_way(scope.flow, step, deps)
-        if way is not None:
-            self._close(step, path, SKIPPED_WITHIN)
-            return StepEnd("skipped", skip_reason=way.reason, untaken=way.behind)
+            return skip
+        missed = dict(missed_by(scope.flow, step, deps))
         present = {
             slug: dep.output
             for slug, dep in deps.items()
-            if dep.status == "completed"
-            or (dep.routed and failure_step_of(scope.flow, slug) == step.slug)
+            if slug not in missed and (dep.status == "completed" or dep.routed)
         }
-        step_input = present if step.depends_on else scope.input
-        if conditions_hold(step, Asked(step_input, scope.input, scope.flow.slug, path)):
+        step_input = self._with_loops(scope, step, present if step.depends_on else scope.input)
+        if conditions_hold(step, scope.asked(step, step_input)):
             return self._work(scope, step, step_input, deps)
-        return self._unmet(step, path, step_input)
+        return self._unmet(scope, step, step_input)
 
-    def _unmet(self, step: Step, path: str, step_input: Any) -> StepEnd:
+    def _with_loops(self, scope: Scope, step: Step, step_input: Any) -> Any:
+        """Return what a step receives: with the loops that go back to it, after their passes."""
+        returned = {
+            slug: output
+            for slug, output in scope.before.items()
+            if getattr(step_of(scope.flow, slug), "back_to", None) == step.slug
+        }
+        if not returned:
+            return step_input
+        return {**step_input, **returned} if step.depends_on else returned
+
+    def _unmet(self, scope: Scope, step: Step, step_input: Any) -> StepEnd:
+        path = scope.path_of(step)
         if step.when_unmet == "fail":
             self._close(step, path, CANCELLED)
-            if isinstance(step, SubflowStep):
-                self.subruns[path] = Began(step_input)
+            if isinstance(step, SubflowStep) and step.over is None:
+                self.subruns[path] = Subrun("failed", _shown_input(scope, step, step_input))
             return FAILED
         self._close(step, path, SKIPPED_WITHIN)
         cascades = step.when_unmet == "skip-cascade"
@@ -193,160 +226,101 @@ class _Interpreter:
     def _close(self, step: Step, path: str, inside: StepEnd) -> None:
         """Let all that a step contains end in one way; nothing of it runs."""
         if isinstance(step, SubflowStep):
-            self.subruns[path] = None
+            self.containers.add(path)
             # Where there is no list there are no items.
             if step.over is None:
+                self.subruns[path] = Subrun(inside.status)
                 self._close_flow(self.flows[step.flow], path, inside)
 
     def _close_flow(self, flow: Flow, path: str, inside: StepEnd) -> None:
-        for inner in flow.steps:
-            self._close(inner, f"{path}.{inner.slug}", inside)
-            self.steps[f"{path}.{inner.slug}"] = inside
+        self._close_part(flow, flow.steps, None, path, inside)
+
+    def _close_part(
+        self, flow: Flow, steps: Iterable[Step], around: LoopStep | None, path: str, inside: StepEnd
+    ) -> None:
+        for step in parts_of(flow, steps, around):
+            place = f"{path}.{step.slug}"
+            self.steps[place] = inside
+            if isinstance(step, LoopStep) and step is not around:
+                self.containers.add(place)
+                # There is a first pass at least, though it does not begin.
+                self._close_part(flow, body_of(flow, step), step, f"{place}[1]", inside)
+            else:
+                self._close(step, place, inside)
 
     def _work(
-        self, scope: _Scope, step: Step, step_input: Any, deps: Mapping[str, StepEnd]
+        self, scope: Scope, step: Step, step_input: Any, deps: Mapping[str, StepEnd]
     ) -> StepEnd:
         match step:
             case SubflowStep():
                 return self._subflow(scope, step, step_input)
             case SingleStep():
-                return self._single(scope, step, step_input)
+                return self.worker.single(scope, step, step_input)
             case MapStep():
                 # A dependency that was skipped leaves its key out: then there is nothing to do.
                 source = step.depends_on[0] if step.depends_on else None
                 elements = step_input.get(source, []) if source else step_input
                 if not isinstance(elements, list):
                     return FAILED
-                size = deps[source].batch_size if source and step.pipelined else None
+                size = batch_size(step, len(elements))
+                if source and step.pipelined:
+                    size = deps[source].batch_size
                 if scope.in_items:
                     size = max(len(elements), 1)
-                return self._map(scope, step, elements, size or batch_size(step, len(elements)))
+                return self.worker.map(scope, step, elements, size)
+            case JoinStep():
+                return StepEnd("completed", step_input, tasks=(Task("completed", (), step_input),))
+            case BranchStep() | LoopStep():
+                end = self.worker.deciding(scope, step, step_input)
+                asked = scope.asked(step, step_input)
+                return decided(step, asked, end) if end.status == "completed" else end
 
-    def _subflow(self, scope: _Scope, step: SubflowStep, step_input: Any) -> StepEnd:
+    def _subflow(self, scope: Scope, step: SubflowStep, step_input: Any) -> StepEnd:
         path = scope.path_of(step)
         end, failed_items = self._runs(scope, step, step_input)
         if end.status != "failed" or step.on_failure is None:
             return end
-        told = failure_told(path, self.steps, self.subruns.keys(), failed_items)
+        told = failure_told(path, self.steps, self.containers, failed_items)
         return StepEnd("failed", told, routed=True)
 
-    def _runs(self, scope: _Scope, step: SubflowStep, step_input: Any) -> tuple[StepEnd, set[str]]:
+    def _runs(self, scope: Scope, step: SubflowStep, step_input: Any) -> tuple[StepEnd, set[str]]:
         """Run the flow of a subflow step: once, or once for each item; name the items that fail."""
         path, child = scope.path_of(step), self.flows[step.flow]
-        roots = {"nodes": step_input if step.depends_on else {}, "input": scope.input}
-        self.subruns[path] = Began(step_input)
-        given: dict[str, Any] = {}
+        self.containers.add(path)
         try:
+            given = _given(scope, step, step_input)
+        except LeadsNowhere:
             if step.over is None:
-                given = {path: step_input if step.input is None else given_to(step, roots)}
-            else:
-                given = {
-                    f"{path}[{index}]": item for index, item in enumerate(items_of(step, roots))
-                }
-            in_items = scope.in_items or step.over is not None
-            ends = {
-                place: self._flow(_Scope(child, value, place, in_items))
-                for place, value in given.items()
-            }
-            failed = {place for place, end in ends.items() if end.status == "failed"}
-            if failed:
-                return FAILED, failed - {path}
+                self.subruns[path] = Subrun("failed")
+                self._close_flow(child, path, CANCELLED)
+            return FAILED, set()
+        if step.over is not None:
+            self.lists[path] = len(given)
+        in_items = scope.in_items or step.over is not None
+        ends = {
+            place: self._flow(Scope(child, value, place, in_items))
+            for place, value in given.items()
+        }
+        failed = {place for place, end in ends.items() if end.status == "failed"}
+        if failed:
+            return FAILED, failed - {path}
+        try:
             outputs = [returned_by(step, child, end.output) for end in ends.values()]
         except LeadsNowhere:
-            if step.over is None and not given:
-                self._close_flow(child, path, CANCELLED)
+            if step.over is None:
+                self.subruns[path] = replace(self.subruns[path], status="failed", output=None)
             return FAILED, set()
         return StepEnd("completed", outputs if step.over else outputs[0]), set()
 
-    def _flow(self, scope: _Scope) -> StepEnd:
+    def _flow(self, scope: Scope) -> StepEnd:
         """Run a flow inside another one."""
+        end = FAILED
         if fits(scope.flow.input_schema, scope.input):
-            return self.run(scope)
-        self._close_flow(scope.flow, scope.path, CANCELLED)
-        return FAILED
-
-    def _single(self, scope: _Scope, step: SingleStep, step_input: Any) -> StepEnd:
-        if self._handler_name(scope, step) is None:
-            return FAILED
-        task = self._task(scope, step, 0, step_input)
-        if task.status == "completed":
-            return StepEnd("completed", task.output, tasks=(task,))
-        return _exhausted(step, (task,))
-
-    def _map(self, scope: _Scope, step: MapStep, elements: list[Any], size: int) -> StepEnd:
-        if elements and self._handler_name(scope, step) is None:
-            return StepEnd("failed", tasks=(LEFT_ALONE,) * len(elements), batch_size=size)
-        tasks = tuple(
-            self._task(scope, step, index, element) for index, element in enumerate(elements)
-        )
-        if all(_is_done(step, task) for task in tasks):
-            output = [_sent_on(task) for task in tasks]
-            return StepEnd("completed", output, tasks=tasks, batch_size=size)
-        return _exhausted(step, tasks, size)
-
-    def _overtaken(self, scope: _Scope, step: MapStep, before: tuple[str, StepEnd]) -> StepEnd:
-        """End a pipelined map whose source did not complete; some batches may have come through."""
-        slug, source = before
-        sender = next(other for other in scope.flow.steps if other.slug == slug)
-        came = {
-            index
-            for batch in source.batches
-            if all(_is_done(sender, source.tasks[index]) for index in batch)
-            for index in batch
-        }
-        has_handler = self._handler_name(scope, step) is not None
-        tasks = tuple(
-            self._task(scope, step, index, _sent_on(task))
-            if index in came and has_handler
-            else LEFT_ALONE
-            for index, task in enumerate(source.tasks)
-        )
-        fails = step.when_exhausted == "fail" and not step.collect_errors
-        failed = fails and any(task.status == "failed" for task in tasks)
-        ending: Ending = "failed" if failed or (came and not has_handler) else "cancelled"
-        return StepEnd(ending, tasks=tasks, batch_size=source.batch_size)
-
-    def _task(self, scope: _Scope, step: SingleStep | MapStep, index: int, value: Any) -> Task:
-        name = str(self._handler_name(scope, step))
-        flow, path = scope.flow, scope.path_of(step)
-        waits: list[Wait] = []
-        while True:
-            attempt = len(waits) + 1
-            call = Call(name, value, scope.input, flow.slug, path, index, attempt, step.params)
-            self.calls.append(call)
-            try:
-                return Task("completed", tuple(waits), self.handlers[name](call))
-            except NonRetryable:
-                return Task("failed", tuple(waits))
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is a failed attempt
-                if attempt >= most_attempts(flow, step):
-                    return Task("failed", tuple(waits))
-                waits.append(wait_after(attempt, error, flow, step))
-
-    def _handler_name(self, scope: _Scope, step: HandledStep) -> str | None:
-        own = f"{scope.flow.slug}.{step.slug}"
-        names = [step.handler] if step.handler else [own, step.slug]
-        return next((name for name in names if name in self.handlers), None)
-
-
-def _is_done(step: Step, task: Task) -> bool:
-    """Say whether a task of a map has something to send on."""
-    collects = isinstance(step, MapStep) and step.collect_errors
-    return task.status == "completed" or (collects and task.status == "failed")
-
-
-def _sent_on(task: Task) -> Any:
-    """Return a task's output, or what a map that collects errors puts in its place."""
-    if task.status == "completed":
-        return task.output
-    return {"error": {"message": WHY, "attempts": task.attempts}}
-
-
-def _exhausted(step: Step, tasks: tuple[Task, ...], size: int = 1) -> StepEnd:
-    if step.when_exhausted == "fail":
-        return StepEnd("failed", tasks=tasks, batch_size=size)
-    cascades = step.when_exhausted == "skip-cascade"
-    return StepEnd("skipped", None, "handler_failed", cascades, tasks, size)
+            end = self.run(scope)
+        else:
+            self._close_flow(scope.flow, scope.path, CANCELLED)
+        self.subruns[scope.path] = Subrun(end.status, Began(scope.input), end.output)
+        return end
 
 
 def _output_of(flow: Flow, ends: Mapping[str, StepEnd]) -> dict[str, Any] | None:
@@ -355,3 +329,20 @@ def _output_of(flow: Flow, ends: Mapping[str, StepEnd]) -> dict[str, Any] | None
     final = [step.slug for step in flow.steps if step.slug not in needed]
     output = {slug: ends[slug].output for slug in final if ends[slug].status == "completed"}
     return output or None
+
+
+def _given(scope: Scope, step: SubflowStep, step_input: Any) -> dict[str, Any]:
+    """Return what the flow of a subflow step receives, by the path of each of its runs."""
+    path = scope.path_of(step)
+    roots = {"nodes": step_input if step.depends_on else {}, "input": scope.input}
+    if step.over is None:
+        return {path: step_input if step.input is None else given_to(step, roots)}
+    return {f"{path}[{index}]": item for index, item in enumerate(items_of(step, roots))}
+
+
+def _shown_input(scope: Scope, step: SubflowStep, step_input: Any) -> Began | None:
+    """Return what a flow would have received that may not run, if it is anything."""
+    try:
+        return Began(_given(scope, step, step_input)[scope.path_of(step)])
+    except LeadsNowhere:
+        return None

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from dagster_pgflow.model.flow import Flow
@@ -98,4 +99,21 @@ def found_at(reference: str, roots: Roots) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return a value as a text has it: keys in order of names, numbers as jsonb has them."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(with_all_digits(value), ensure_ascii=False, sort_keys=True)
+
+
+def with_all_digits(value: Any) -> Any:
+    """Return a value with numbers as jsonb has them: 1e22 has all its digits, zero no sign."""
+    match value:
+        case float():
+            whole = value.is_integer() and abs(value) >= 1e16
+            return int(Decimal(repr(value))) if whole else value + 0.0
+        case list():
+            return [with_all_digits(item) for item in value]
+        case dict():
+            return {key: with_all_digits(item) for key, item in value.items()}
+        case _:
+            return value

@@ -110,7 +110,7 @@ def _way(path: str, outcome: Mapping[str, Any]) -> str:
 
 def assert_reports_tell(reports: Reports, told: Told) -> None:
     """Compares status, reason, output and tasks of each step, and where failures began."""
-    handled = {path: end for path, end in told.steps.items() if path not in told.subruns}
+    handled = {path: end for path, end in told.steps.items() if path not in told.containers}
     assert not reports.outcomes.keys() - handled.keys()
     wanted = {path: (end.status, end.skip_reason) for path, end in handled.items()}
     # Some batches of a pipelined map may come through before its source fails.

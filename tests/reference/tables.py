@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.step import MapStep, Step, SubflowStep
 from tests.execution.projecting import World
 from tests.reference.drawing import Drawn
-from tests.reference.endings import WHY
+from tests.reference.endings import WHY, StepEnd
 from tests.reference.interpreter import Told
+from tests.reference.mappings import with_all_digits
+from tests.reference.traces import calm, trace_of
 
 ENDED = ("completed", "skipped")
 SAYS_WHY = re.compile(r'Handler "\w+" of step "')
@@ -19,23 +20,32 @@ SAYS_WHY = re.compile(r'Handler "\w+" of step "')
 
 
 def assert_rows_tell(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
-    tops = [told.steps[step.slug] for step in drawn.flows[-1].steps]
+    steps = {path: drawn.step_at(path) for path in told.steps}
+    tops = [end for path, end in told.steps.items() if "." not in path]
     run = world.one("runs", f"run_id = '{run_id}'")
     assert run["status"] == told.status
     assert same(run["output"], told.output)
     assert same(run["input"], drawn.input)
-    assert run["remaining_steps"] == sum(end.status not in ENDED for end in tops)
-    failed = {path for path, end in told.steps.items() if end.status == "failed"}
+    assert run["remaining_steps"] == sum(not is_over(end) for end in tops)
+    ended = told.steps | told.subruns
+    failed = {path for path, end in ended.items() if end.status == "failed"}
     assert (run["error_message"] is None) == (told.status == "completed")
     assert told.status == "completed" or first_quoted(run["error_message"]) in failed
     assert_steps(world, run_id, drawn, told)
-    assert_tasks(world, run_id, drawn, told)
+    assert_tasks(world, run_id, steps, told)
     assert_attempts(world, run_id, told)
-    assert_waits(world, run_id, drawn, told)
+    assert_waits(world, run_id, steps, told)
     assert_subruns(world, run_id, told)
+    assert_traces(world, run_id, told)
+
+
+def is_over(end: StepEnd) -> bool:
+    """Says whether the run goes on behind a step."""
+    return end.status in ENDED or end.routed
 
 
 def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+    steps = {path: drawn.step_at(path) for path in told.steps}
     rows = rows_by_path(world, "step_states", run_id)
     assert_equal(
         {path: (row["status"], row["skip_reason"]) for path, row in rows.items()},
@@ -50,16 +60,24 @@ def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
         assert end.status != "completed" or row["remaining_tasks"] == 0
         if row["step_type"] == "map" and (end.tasks or end.status != "cancelled"):
             assert row["initial_tasks"] == len(end.tasks), path
+        if row["step_type"] == "subflow":
+            assert row["initial_tasks"] == tasks_of(steps[path], path, told), path
         if end.status == "completed":
             assert row["created_at"] <= row["started_at"] <= row["completed_at"]
-    for path, step in drawn.steps_by_path.items():
-        deps = [path.removesuffix(step.slug) + dep for dep in set(step.depends_on)]
-        left = sum(told.steps[dep].status not in ENDED for dep in deps)
+    for path in steps:
+        deps = drawn.needs_at(path, told.steps)
+        left = sum(not is_over(told.steps[dep]) for dep in deps)
         assert rows[path]["remaining_deps"] == left, path
 
 
-def assert_tasks(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
-    steps = drawn.steps_by_path
+def tasks_of(step: Step, path: str, told: Told) -> int | None:
+    """Returns how many tasks a subflow step has: its items, if there is a list."""
+    if not isinstance(step, SubflowStep) or step.over is None:
+        return 1
+    return told.lists.get(path)
+
+
+def assert_tasks(world: World, run_id: UUID, steps: Mapping[str, Step], told: Told) -> None:
     rows = world.sql.records(
         "select *, output::text as output_text from pgflow.step_tasks where run_id = %s",
         str(run_id),
@@ -119,7 +137,7 @@ def assert_attempts(world: World, run_id: UUID, told: Told) -> None:
         assert before is None or before["completed_at"] <= row["started_at"], path
 
 
-def assert_waits(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
+def assert_waits(world: World, run_id: UUID, steps: Mapping[str, Step], told: Told) -> None:
     """Compares how long tasks waited for another attempt, and steps for their first one."""
     wanted = {
         (path, *attempt): wait
@@ -141,42 +159,75 @@ def assert_waits(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
     for attempt, seconds in found.items():
         assert wanted[attempt].allows(seconds), f"{attempt}: {seconds} s, wanted {wanted[attempt]}"
     began = {path for path, end in told.steps.items() if any(task.attempts for task in end.tasks)}
-    steps = drawn.steps_by_path
     assert delayed == {path for path in began if steps[path].options.start_delay}
 
 
-def assert_subruns(world: World, run_id: UUID, told: Told) -> None:
-    rows = world.sql.records(
-        """
-        with recursive placed as (
-          select subrun.*, subrun.parent_step_slug as path, subrun.subrun_index::text as numbers
-          from pgflow.subruns as subrun
-          join pgflow.runs as run on run.id = subrun.parent_run_id
-          where run.run_id = %s and subrun.parent_subrun_id is null
-          union all
-          select
-            subrun.*,
-            placed.path || '.' || subrun.parent_step_slug,
-            placed.numbers || '.' || subrun.subrun_index
-          from pgflow.subruns as subrun
-          join placed on placed.subrun_id = subrun.parent_subrun_id
-        )
-        select *, input::text as input_text, output::text as output_text
-        from placed
-        order by run_index
-        """,
-        str(run_id),
-    )
+SUBRUNS = """
+select
+  subrun.*,
+  subrun.input::text as input_text,
+  subrun.output::text as output_text,
+  first.path,
+  concat_ws('.', parent.subrun_path, subrun.subrun_index) as numbers
+from pgflow.subruns as subrun
+join pgflow.runs as run on run.id = subrun.parent_run_id
+left join pgflow.subruns as parent on parent.subrun_id = subrun.parent_subrun_id
+cross join lateral (
+  select left(state.step_path, -length(state.step_slug) - 1) as path
+  from pgflow.step_states as state
+  where state.subrun_id = subrun.subrun_id
+  order by length(state.step_path) - length(state.step_slug)
+  limit 1
+) as first
+where run.run_id = %s
+order by subrun.run_index
+"""
+
+
+def subrun_rows(world: World, run_id: UUID) -> dict[str, dict[str, Any]]:
+    """Returns the subruns of a run by path, in the order of their numbers."""
+    rows = world.sql.records(SUBRUNS, str(run_id))
     assert [row["run_index"] for row in rows] == list(range(1, len(rows) + 1))
     assert all(row["subrun_path"] == row["numbers"] for row in rows)
-    found = {row["path"]: row for row in rows}
-    assert found.keys() == told.subruns.keys()
-    for path, began in told.subruns.items():
-        row, end = found[path], told.steps[path]
-        assert row["status"] == end.status, path
-        assert same(row["output"], end.output), path
-        assert (row["input_text"] is not None) == (began is not None), path
+    return {row["path"]: row for row in rows}
+
+
+def assert_subruns(world: World, run_id: UUID, told: Told) -> None:
+    found = subrun_rows(world, run_id)
+    assert_equal(
+        {path: row["status"] for path, row in found.items()},
+        {path: subrun.status for path, subrun in told.subruns.items()},
+    )
+    for path, subrun in told.subruns.items():
+        row = found[path]
+        assert same(row["output"], subrun.output), path
+        assert (row["error_message"] is not None) == (subrun.status == "failed"), path
+        assert (row["input_text"] is not None) == (subrun.began is not None), path
+        began = subrun.began
         assert began is None or same(json.loads(row["input_text"]), began.input), path
+        index = re.search(r"\[(\d+)\]$", path)
+        assert row["map_index"] == (index and int(index[1])), path
+
+
+def assert_traces(world: World, run_id: UUID, told: Told) -> None:
+    """Compares what SQL says that the steps of a subrun did with what they did."""
+    for path, row in subrun_rows(world, run_id).items():
+        rows = world.sql.records(
+            "select *, output::text as output_text from pgflow.child_trace(%s)", row["subrun_id"]
+        )
+        found = {entry["step"]: entry for entry in rows}
+        wanted = {
+            entry["step"]: entry
+            for entry in trace_of(path, told.steps, told.containers, set(), whole=True)
+        }
+        assert_equal(
+            {step: entry["status"] for step, entry in found.items()},
+            {step: entry["status"] for step, entry in wanted.items()},
+        )
+        for step, entry in found.items():
+            assert (entry["error"] is not None) == (entry["status"] == "failed"), (path, step)
+            output = json.loads(entry["output_text"] or "null")
+            assert same(output, wanted[step].get("output")), (path, step)
 
 
 def rows_by_path(world: World, table: str, run_id: UUID) -> dict[str, dict[str, Any]]:
@@ -201,7 +252,7 @@ def first_quoted(sentence: str) -> str:
 
 def same(found: Any, wanted: Any) -> bool:
     """Says whether two values are the same JSON, whatever the order of keys."""
-    return text_of(found) == text_of(wanted)
+    return text_of(calm(found)) == text_of(calm(wanted))
 
 
 def text_of(value: Any) -> str:
@@ -209,14 +260,11 @@ def text_of(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value with numbers as jsonb has them: 1e22 has all its digits, zero no sign.
+    """Returns a value with numbers as jsonb has them.
 
     A sentence that says why a task failed is no longer than what stands for it in the reference.
     """
     match value:
-        case float():
-            whole = value.is_integer() and abs(value) >= 1e16
-            return int(Decimal(repr(value))) if whole else value + 0.0
         case str():
             return WHY if SAYS_WHY.match(value) else value
         case list() | tuple():
@@ -224,4 +272,4 @@ def _plain(value: Any) -> Any:
         case Mapping():
             return {key: _plain(item) for key, item in value.items()}
         case _:
-            return value
+            return with_all_digits(value)

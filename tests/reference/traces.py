@@ -13,34 +13,48 @@ SENTENCE = re.compile(r'(step|flow) \\*"', re.IGNORECASE)
 
 
 def failure_told(
-    path: str, steps: Mapping[str, StepEnd], subflows: Collection[str], failed_items: set[str]
+    path: str, steps: Mapping[str, StepEnd], containers: Collection[str], failed_items: set[str]
 ) -> dict[str, Any]:
     """Return `{error, child_trace}`, the trace in the order of names and without times.
 
     Args:
         path: The path of the subflow step.
         steps: The steps that have ended in this run, by path.
-        subflows: Those of them that are subflows.
+        containers: Those of them that contain others: subflows and loops.
         failed_items: Those of the items that failed, such as `each[3]`, where the flow inside runs
             for each item of a list.
     """
-    return {"error": WHY, "child_trace": list(_entries(path, steps, subflows, failed_items))}
+    return {"error": WHY, "child_trace": list(trace_of(path, steps, containers, failed_items))}
 
 
-def _entries(
-    path: str, steps: Mapping[str, StepEnd], subflows: Collection[str], failed_items: set[str]
+def trace_of(
+    path: str,
+    steps: Mapping[str, StepEnd],
+    containers: Collection[str],
+    failed_items: set[str],
+    *,
+    whole: bool = False,
 ) -> Iterator[dict[str, Any]]:
+    """Yield `{step, status, output or error}` of the steps inside a subflow, in order of names.
+
+    Args:
+        path: The path of the subflow step, or of an item.
+        steps: The steps that have ended in this run, by path.
+        containers: Those of them that contain others: subflows and loops.
+        failed_items: The items whose steps are told of, where there are any.
+        whole: Whether long outputs are told too.
+    """
     for other in sorted(steps):
         end = steps[other]
         of_item = any(other.startswith(f"{item}.") for item in failed_items)
         if end.status == "cancelled" or not (of_item or other.startswith(f"{path}.")):
             continue
-        if other in subflows and not fails_by_itself(other, steps):
+        if other in containers and not fails_by_itself(other, steps):
             continue
         entry = {"step": other.removeprefix(path).removeprefix("."), "status": end.status}
         if end.status == "failed":
             entry["error"] = WHY
-        if end.status == "completed" and is_short(end.output, end.batches):
+        if end.status == "completed" and (whole or is_short(end.output, end.batches)):
             entry["output"] = end.output
         yield entry
 

@@ -10,6 +10,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
 from dagster_pgflow.validation.validate import validate
+from tests.reference.conditions import EXPRESSIONS
 from tests.reference.drawing import (
     CONTAINED,
     MODES,
@@ -25,8 +26,24 @@ from tests.reference.drawing import (
     scalars,
     work,
 )
+from tests.reference.forks import branched, harmless, joined, looped
 
-SLUGS = ("a", "b", "c", "d", "e", "f", "echo", "pluck", "config", "a__b", "input", "class_", "b__c")
+SLUGS: tuple[str, ...] = (
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+    "echo",
+    "pluck",
+    "config",
+    "a__b",
+    "input",
+    "class_",
+    "b__c",
+)
+SLUGS += (*"ghijklmnopqrstuvwxyz", "l__pass_1", "a__begin", "class")
 KEYS = ("a", "b", "ok")
 SCHEMAS = (None, None, None, None, None, {"type": "object"}, {"type": "object", "required": ["a"]})
 literals = scalars | st.sampled_from(
@@ -53,6 +70,11 @@ class Grown(Surroundings):
     known: Mapping[str, Flow] | None = None
     mishaps: int = 10
     schemas: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def expressions(self) -> list[str]:
+        """What conditions may ask."""
+        return list(EXPRESSIONS)
 
 
 @st.composite
@@ -94,7 +116,14 @@ def steps_called(
 ) -> tuple[Step, ...]:
     """Draw one more step, or a subflow and its failure step; return all steps."""
     kinds = ["single"] * 3 + ["map"] * 2 * bool(around.lists) + ["subflow"] * 4 * bool(around.flows)
+    kinds += ["branch", "branch", "loop"] + ["join"] * (len(around.slugs) > 1)
     match draw(st.sampled_from(kinds)):
+        case "branch":
+            return draw(branched(names, flow, around, steps_called))
+        case "loop":
+            return draw(looped(names, flow, around, steps_called))
+        case "join":
+            return draw(joined(next(names), around))
         case "subflow":
             step = draw(subflow_called(next(names), flow, around, draw(deps_among(around))))
             if draw(st.integers(0, 9)) < 4:
@@ -117,7 +146,7 @@ def routed(
         behind = replace(around, before=(*around.before, step))
         failure_step: Step = draw(subflow_called(slug, flow, behind, deps))
     else:
-        failure_step = SingleStep(**fields, **draw(harmless(around)))
+        failure_step = SingleStep(**fields, **draw(harmless()))
     return (*around.before, step, failure_step)
 
 
@@ -132,7 +161,7 @@ def handled(draw: st.DrawFn, slug: str, kind: str, around: Grown) -> Step:
         }
         fields["options"] = draw(options_of_step())
     else:
-        fields |= draw(harmless(around))
+        fields |= draw(harmless())
     asked = draw(conditions(deps, around)) if draw(st.booleans()) else {}
     if kind == "single":
         return SingleStep(**fields, **asked)
@@ -140,15 +169,6 @@ def handled(draw: st.DrawFn, slug: str, kind: str, around: Grown) -> Step:
     if any(step.slug in deps and may_be_overtaken(step) for step in around.before):
         return MapStep(pipelined=True, **fields)
     return MapStep(batch_size=draw(st.sampled_from([None, 1, 2, 100])), **fields, **asked)
-
-
-@st.composite
-def harmless(draw: st.DrawFn, _around: Grown) -> dict[str, Any]:
-    """Draw a handler that does not fail."""
-    handler = draw(st.sampled_from(["echo", "echo", "pluck", "listed", "about", "give", "give"]))
-    given = st.one_of(items, items, st.fixed_dictionaries({"a": items | scalars}), scalars)
-    params = {"params": {"value": draw(given)}} if handler == "give" else {}
-    return {"handler": handler, **params}
 
 
 @st.composite

@@ -1,0 +1,179 @@
+"""What handlers do for a step: tasks, their attempts, and how a step ends with them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import (
+    BranchStep,
+    HandledStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    Step,
+)
+from tests.reference.conditions import Asked
+from tests.reference.endings import FAILED, LEFT_ALONE, WHY, Ending, StepEnd, Task
+from tests.reference.patience import Wait, most_attempts, wait_after
+
+
+@dataclass(frozen=True)
+class Call:
+    """One attempt of one task, as a handler sees it."""
+
+    handler: str
+    value: Any
+    flow_input: Any
+    flow_slug: str
+    step_path: str
+    index: int
+    attempt: int
+    params: Mapping[str, Any]
+
+
+Handlers = Mapping[str, Callable[[Call], Any]]
+"""What each handler does: returns an output or raises."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A flow that runs, or one pass of a loop in it.
+
+    Attributes:
+        flow: The flow.
+        input: Its input.
+        path: The path of the subflow step or the pass.
+        in_items: Whether a subflow around it has items.
+        loop: The loop, in a pass of it.
+        iteration: Which pass it is.
+        before: What loops around it returned in the pass before, by slug.
+    """
+
+    flow: Flow
+    input: Any
+    path: str
+    in_items: bool = False
+    loop: LoopStep | None = None
+    iteration: int = 0
+    before: Mapping[str, Any] = field(default_factory=dict)
+
+    def path_of(self, step: Step) -> str:
+        """Return the path of one of the flow's steps."""
+        return f"{self.path}.{step.slug}" if self.path else step.slug
+
+    def asked(self, step: Step, step_input: Any) -> Asked:
+        """Return what the conditions of a step are about."""
+        most = self.loop.max_iterations if self.loop else 0
+        place = (self.flow.slug, self.path_of(step), self.iteration, most)
+        return Asked(step_input, self.input, *place)
+
+
+@dataclass
+class Worker:
+    """Has handlers do what steps are for.
+
+    Attributes:
+        handlers: What each handler does.
+        calls: Every call so far.
+    """
+
+    handlers: Handlers
+    calls: list[Call] = field(default_factory=list)
+
+    def deciding(self, scope: Scope, step: BranchStep | LoopStep, step_input: Any) -> StepEnd:
+        """Do what a branch or a loop does before it decides; without a handler that is nothing."""
+        if step.handler is not None:
+            return self.single(scope, step, step_input)
+        deps = set(step.depends_on)
+        output = step_input.get(step.depends_on[0]) if len(deps) == 1 else step_input
+        return StepEnd("completed", output, tasks=(Task("completed", (), output),))
+
+    def single(
+        self, scope: Scope, step: SingleStep | BranchStep | LoopStep, step_input: Any
+    ) -> StepEnd:
+        """Do what a single step does."""
+        if self._handler_name(scope, step) is None:
+            return FAILED
+        task = self._task(scope, step, 0, step_input)
+        if task.status == "completed":
+            return StepEnd("completed", task.output, tasks=(task,))
+        return _exhausted(step, (task,))
+
+    def map(self, scope: Scope, step: MapStep, elements: list[Any], size: int) -> StepEnd:
+        """Do what a map step does, in batches of some size."""
+        if elements and self._handler_name(scope, step) is None:
+            return StepEnd("failed", tasks=(LEFT_ALONE,) * len(elements), batch_size=size)
+        tasks = tuple(
+            self._task(scope, step, index, element) for index, element in enumerate(elements)
+        )
+        if all(_is_done(step, task) for task in tasks):
+            output = [_sent_on(task) for task in tasks]
+            return StepEnd("completed", output, tasks=tasks, batch_size=size)
+        return _exhausted(step, tasks, size)
+
+    def overtaken(self, scope: Scope, step: MapStep, before: tuple[str, StepEnd]) -> StepEnd:
+        """End a pipelined map whose source did not complete; some batches may have come through."""
+        slug, source = before
+        sender = next(other for other in scope.flow.steps if other.slug == slug)
+        came = {
+            index
+            for batch in source.batches
+            if all(_is_done(sender, source.tasks[index]) for index in batch)
+            for index in batch
+        }
+        has_handler = self._handler_name(scope, step) is not None
+        tasks = tuple(
+            self._task(scope, step, index, _sent_on(task))
+            if index in came and has_handler
+            else LEFT_ALONE
+            for index, task in enumerate(source.tasks)
+        )
+        fails = step.when_exhausted == "fail" and not step.collect_errors
+        failed = fails and any(task.status == "failed" for task in tasks)
+        ending: Ending = "failed" if failed or (came and not has_handler) else "cancelled"
+        return StepEnd(ending, tasks=tasks, batch_size=source.batch_size)
+
+    def _task(self, scope: Scope, step: Step, index: int, value: Any) -> Task:
+        assert isinstance(step, HandledStep)
+        name = str(self._handler_name(scope, step))
+        flow, path = scope.flow, scope.path_of(step)
+        waits: list[Wait] = []
+        while True:
+            attempt = len(waits) + 1
+            call = Call(name, value, scope.input, flow.slug, path, index, attempt, step.params)
+            self.calls.append(call)
+            try:
+                return Task("completed", tuple(waits), self.handlers[name](call))
+            except NonRetryable:
+                return Task("failed", tuple(waits))
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is a failed attempt
+                if attempt >= most_attempts(flow, step):
+                    return Task("failed", tuple(waits))
+                waits.append(wait_after(attempt, error, flow, step))
+
+    def _handler_name(self, scope: Scope, step: HandledStep) -> str | None:
+        own = f"{scope.flow.slug}.{step.slug}"
+        names = [step.handler] if step.handler else [own, step.slug]
+        return next((name for name in names if name in self.handlers), None)
+
+
+def _is_done(step: Step, task: Task) -> bool:
+    """Say whether a task of a map has something to send on."""
+    collects = isinstance(step, MapStep) and step.collect_errors
+    return task.status == "completed" or (collects and task.status == "failed")
+
+
+def _sent_on(task: Task) -> Any:
+    """Return a task's output, or what a map that collects errors puts in its place."""
+    if task.status == "completed":
+        return task.output
+    return {"error": {"message": WHY, "attempts": task.attempts}}
+
+
+def _exhausted(step: Step, tasks: tuple[Task, ...], size: int = 1) -> StepEnd:
+    if step.when_exhausted == "fail":
+        return StepEnd("failed", tasks=tasks, batch_size=size)
+    cascades = step.when_exhausted == "skip-cascade"
+    return StepEnd("skipped", None, "handler_failed", cascades, tasks, size)

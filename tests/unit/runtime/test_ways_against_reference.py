@@ -1,0 +1,165 @@
+"""What becomes of a step, and how a run goes on behind one, is what the rules say: without Dagster.
+
+Random flows of a few steps, with every way in which dependencies may end.
+"""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    Rule,
+    SingleStep,
+    Step,
+    SubflowStep,
+)
+from dagster_pgflow.runtime.assembly import Receiver, assemble
+from dagster_pgflow.runtime.conditions import Facts
+from dagster_pgflow.runtime.decisions import Choice, Deciding, choice_of, verdict_of, ways_out
+from dagster_pgflow.runtime.sources import Source
+from dagster_pgflow.runtime.values import Skipped
+from tests.reference.conditions import DECISIONS, OF_PASSES, Asked
+from tests.reference.endings import StepEnd
+from tests.reference.routing import begins_of, decided, missed_by, skip_by, step_of
+
+EXAMPLES = settings().max_examples
+SLUGS = ("a", "b", "c", "d", "e", "f", "g", "h")
+values = st.sampled_from([None, True, 0, [], [True], [1, 2], {}, {"ok": True}, {"a": 1}, "a"])
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> Flow:
+    """Draw a flow in which ways part and meet; its last step is the one to look at."""
+    deps: dict[str, list[str]] = {"a": []}
+    for place, slug in enumerate(SLUGS[1:], 1):
+        before = st.sampled_from(SLUGS[max(place - 4, 0) : place])
+        least = 2 if slug == SLUGS[-1] else 1
+        deps[slug] = draw(st.lists(before, min_size=least, max_size=3, unique=True))
+    return Flow("f", steps=tuple(draw(step_called(slug, deps)) for slug in SLUGS))
+
+
+@st.composite
+def step_called(draw: st.DrawFn, slug: str, deps: dict[str, list[str]]) -> Step:
+    behind = [other for other in deps if slug in deps[other]]
+    fields: dict[str, Any] = {"slug": slug, "depends_on": tuple(deps[slug])}
+    if slug == SLUGS[-1] and draw(st.booleans()):
+        return JoinStep(wait=draw(st.sampled_from(["all", "any", 2])), **fields)
+    if not behind or draw(st.integers(0, 2)) == 0:
+        return SingleStep(**fields)
+    some = st.lists(st.sampled_from(behind), max_size=2, unique=True)
+    match draw(st.sampled_from(["branch", "branch", "loop", "subflow"])):
+        case "branch":
+            rules = tuple(Rule(when="true", then=tuple(draw(some))) for _ in range(2))
+            return BranchStep(rules=rules, default_path=tuple(draw(some)), **fields)
+        case "loop":
+            paths = {"break_path": tuple(draw(some)), "timeout_path": tuple(draw(some))}
+            return LoopStep(back_to=slug, condition="true", max_iterations=1, **paths, **fields)
+        case _:
+            return SubflowStep(flow="g", on_failure=draw(st.sampled_from(behind)), **fields)
+
+
+@st.composite
+def ends(draw: st.DrawFn, flow: Flow, dep: str) -> StepEnd:
+    """Draw how a dependency of the last step ended."""
+    step, named = step_of(flow, dep), sorted(begins_of(flow, dep))
+    kinds = ["completed", "completed", "skipped", "cascades"] + ["untaken"] * 3
+    if isinstance(step, SubflowStep):
+        kinds += ["routed"] * 3
+    match draw(st.sampled_from(kinds)):
+        case "completed":
+            taken = draw(st.sets(st.sampled_from(named))) if named else set()
+            return StepEnd("completed", dep, taken=frozenset(taken))
+        case "skipped":
+            return StepEnd("skipped", skip_reason="condition_unmet")
+        case "cascades":
+            return StepEnd("skipped", skip_reason="condition_unmet", cascades=True)
+        case "routed":
+            return StepEnd("failed", routed=True)
+        case _:
+            forks = [step.slug for step in flow.steps if begins_of(flow, step.slug)]
+            behind = draw(st.sets(st.sampled_from(forks or ["a"]), min_size=1, max_size=2))
+            return StepEnd("skipped", None, "dependency_skipped", untaken=frozenset(behind))
+
+
+def sent(flow: Flow, dep: str, end: StepEnd, to: str) -> Any:
+    """Returns what a dependency sends to a step."""
+    untaken = tuple((slug,) for slug in sorted(end.untaken))
+    step = step_of(flow, dep)
+    value: Any = end.output
+    if end.routed:
+        value = Skipped("handler_failed", (dep,), error="no")
+    elif end.status == "skipped":
+        assert end.skip_reason is not None
+        value = Skipped(end.skip_reason, (dep,), end.cascades, untaken=untaken)
+    ways = {}
+    if isinstance(step, BranchStep | LoopStep):
+        ways = ways_out(step, (dep,), value, end.taken)
+    value = ways.get(to, value)
+    return value.to_wire() if isinstance(value, Skipped) else value
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_a_step_receives_what_the_ways_bring_or_is_skipped(data: st.DataObject) -> None:
+    flow = data.draw(flows())
+    step = flow.steps[-1]
+    deps = {dep: data.draw(ends(flow, dep)) for dep in step.depends_on}
+    sources = tuple(Source(dep) for dep in deps)
+    arrived = {source: sent(flow, source.dep, deps[source.dep], step.slug) for source in sources}
+    found = assemble(Receiver(step, by_slug(flow), ()), sources, arrived)
+    wanted = skip_by(flow, step, deps)
+    if wanted is None:
+        missed = dict(missed_by(flow, step, deps))
+        came = {
+            slug
+            for slug, dep in deps.items()
+            if slug not in missed and (dep.routed or dep.status == "completed")
+        }
+        assert not isinstance(found, Skipped)
+        assert found.keys() == came
+        return
+    assert isinstance(found, Skipped)
+    if wanted.cascades:
+        # What cascades needs no other reason, and the step says so itself.
+        assert found.cascade
+    else:
+        assert found.reason == wanted.skip_reason
+        assert frozenset(slug for (slug,) in found.untaken) == wanted.untaken
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_a_run_goes_on_behind_a_branch_or_a_loop_as_the_rules_say(data: st.DataObject) -> None:
+    texts = st.sampled_from([*DECISIONS, *OF_PASSES])
+    some = st.lists(st.sampled_from("xyz"), max_size=2, unique=True).map(tuple)
+    output, given, flow_input = data.draw(values), data.draw(values), data.draw(values)
+    iteration, most = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 4))
+    step: BranchStep | LoopStep
+    if data.draw(st.booleans()):
+        rules = data.draw(st.lists(st.builds(Rule, when=texts, then=some), min_size=1, max_size=3))
+        step = BranchStep(slug="s", rules=tuple(rules), default_path=data.draw(some))
+    else:
+        step = LoopStep(
+            slug="s",
+            back_to="s",
+            condition=data.draw(texts),
+            max_iterations=most,
+            break_path=data.draw(some),
+            timeout_path=data.draw(some),
+        )
+    facts = Facts("run", lambda: flow_input, lambda _: None, iteration, most)
+    asking = Deciding("f", ("s",), given, output, facts)
+    choice: Choice = (
+        choice_of(step, asking) if isinstance(step, BranchStep) else verdict_of(step, asking)
+    )
+    asked = Asked(given, flow_input, "f", "s", iteration, most)
+    wanted = decided(step, asked, StepEnd("completed", output))
+    assert bool(choice.again) == wanted.again
+    both = set() if isinstance(step, BranchStep) else set(step.break_path) & set(step.timeout_path)
+    assert set(choice.taken) == wanted.taken - both
