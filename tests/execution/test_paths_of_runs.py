@@ -1,0 +1,98 @@
+"""Which edges a run took, by SQL and in Dagster."""
+
+from typing import Any
+from uuid import UUID
+
+import dagster as dg
+
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import PATH_KEY
+from dagster_pgflow.projection.told_in_dagster import EDGES_SHOWN
+from tests.execution.projecting import World, world
+
+__all__ = ["world"]
+
+FLOW = (
+    Flow("parcel")
+    .step("weigh")
+    .branch(
+        "choose",
+        rules=[("output < 1000", "letter")],
+        default_path="van",
+        depends_on="weigh",
+    )
+    .step("letter", "send", depends_on="choose")
+    .step("van", "send", depends_on="choose")
+    .step("sign", "send", depends_on="van")
+    .join("done", wait="any", depends_on=["letter", "sign"])
+)
+HANDLERS: dict[str, Any] = {"weigh": lambda given: given["grams"], "send": lambda _given: "sent"}
+LIGHT = [("begin", "weigh"), ("weigh", "choose"), ("choose", "letter"), ("letter", "done")]
+HEAVY = [*LIGHT[:2], ("choose", "van"), ("van", "sign"), ("sign", "done")]
+
+
+def path_by_sql(world: World, run_id: UUID) -> list[tuple[str, str]]:
+    rows = world.sql(
+        "select coalesce(from_node, 'begin'), coalesce(to_node, 'end') from pgflow.run_path(%s)",
+        str(run_id),
+    )
+    return [(start, end) for start, end in rows]
+
+
+def paths_in_dagster(world: World, run_id: UUID) -> list[list[tuple[str, str]]]:
+    found = []
+    for entry in world.instance.all_logs(str(run_id)):
+        event = entry.dagster_event
+        if event is not None and event.event_type == dg.DagsterEventType.ENGINE_EVENT:
+            table = event.engine_event_data.metadata.get(PATH_KEY)
+            if isinstance(table, dg.TableMetadataValue):
+                records = [record.data for record in table.records]
+                found.append([(str(row["from"]), str(row["to"])) for row in records])
+    return found
+
+
+def test_a_run_tells_which_way_it_took(world: World) -> None:
+    world.define(FLOW)
+    light = world.run("parcel", HANDLERS, {"grams": 20})
+    heavy = world.run("parcel", HANDLERS, {"grams": 2000})
+    world.project()
+    assert path_by_sql(world, light) == [*LIGHT, ("done", "end")]
+    assert path_by_sql(world, heavy) == [*HEAVY, ("done", "end")]
+
+
+def test_dagster_shows_the_path_of_a_run_once(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.run("parcel", HANDLERS, {"grams": 20})
+    world.settle()
+    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
+    before = world.snapshot()
+    world.look_again()
+    world.look_again()
+    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
+    assert world.snapshot() == before
+
+
+def test_what_dagster_shows_of_a_long_path_is_bounded(world: World) -> None:
+    flow = Flow("wide")
+    for number in range(EDGES_SHOWN):
+        flow = flow.step(f"s{number}", "send")
+    world.define(flow)
+    run_id = world.run("wide", {"send": lambda _given: None})
+    world.settle()
+    [shown] = paths_in_dagster(world, run_id)
+    assert len(shown) == EDGES_SHOWN
+    assert len(path_by_sql(world, run_id)) == 2 * EDGES_SHOWN
+
+
+def test_what_is_asked_of_a_run_is_answered_by_its_tokens(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.run("parcel", HANDLERS, {"grams": 20})
+    requested = world.requests.start("parcel", {"grams": 1})
+    counter = "select pgflow.get_run_counter(%s), pgflow.is_run_complete(%s)"
+    world.settle()
+    assert world.sql(counter, str(run_id), str(run_id)) == [(0, True)]
+    assert world.sql(counter, str(requested), str(requested)) == [(None, False)]
+    nobody = "00000000-0000-0000-0000-000000000000"
+    assert world.sql(counter, nobody, nobody) == [(None, None)]
+    world.requests.refuse(requested, "no")
+    assert world.sql(counter, str(requested), str(requested)) == [(0, True)]
