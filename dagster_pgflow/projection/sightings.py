@@ -84,6 +84,7 @@ class Sighting:
         outcome: What the step reported about itself.
         error: What went wrong.
         delay: Seconds before the next attempt.
+        pid: The number of the process that starts.
     """
 
     position: int
@@ -93,6 +94,7 @@ class Sighting:
     outcome: Mapping[str, Any] | None = None
     error: str | None = None
     delay: float | None = None
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,8 @@ def _sighting(
     bare: Sighting, event: dg.DagsterEvent, outcomes: dict[str, Mapping[str, Any]]
 ) -> Sighting:
     match bare.kind:
+        case "started":
+            return replace(bare, pid=event.pid)
         case "succeeded":
             return replace(bare, outcome=outcomes.pop(bare.step_key, None))
         case "retrying":
