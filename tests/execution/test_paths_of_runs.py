@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 import dagster as dg
+import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import PATH_KEY
-from dagster_pgflow.projection.told_in_dagster import EDGES_SHOWN
+from dagster_pgflow.projection import told_in_dagster
 from tests.execution.projecting import World, world
 
 __all__ = ["world"]
@@ -73,16 +74,14 @@ def test_dagster_shows_the_path_of_a_run_once(world: World) -> None:
     assert world.snapshot() == before
 
 
-def test_what_dagster_shows_of_a_long_path_is_bounded(world: World) -> None:
-    flow = Flow("wide")
-    for number in range(EDGES_SHOWN):
-        flow = flow.step(f"s{number}", "send")
-    world.define(flow)
-    run_id = world.run("wide", {"send": lambda _given: None})
+def test_what_dagster_shows_of_a_long_path_is_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told_in_dagster, "EDGES_SHOWN", 4)
+    world.define(FLOW)
+    run_id = world.run("parcel", HANDLERS, {"grams": 20})
     world.settle()
-    [shown] = paths_in_dagster(world, run_id)
-    assert len(shown) == EDGES_SHOWN
-    assert len(path_by_sql(world, run_id)) == 2 * EDGES_SHOWN
+    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)[:4]]
 
 
 def test_what_is_asked_of_a_run_is_answered_by_its_tokens(world: World) -> None:
