@@ -21,6 +21,7 @@ _LONGEST: Final = 128
 TAG_FLOW: Final = "dagster-pgflow/flow"
 TAG_STEP: Final = "dagster-pgflow/step"
 TAG_HELPER: Final = "dagster-pgflow/helper"
+TAG_TERMINAL: Final = "dagster-pgflow/terminal"
 TAG_VERSION: Final = "dagster-pgflow/version"
 TAG_WATERMARK: Final = "dagster-pgflow/watermark"
 TAG_RUN_ID: Final = "dagster-pgflow/run_id"
@@ -36,6 +37,7 @@ TAG_LABEL: Final = "dagster-pgflow/label"
 TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
 OUTCOME_KEY: Final = "dagster-pgflow/outcome"
+PATH_KEY: Final = "dagster-pgflow/path"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 BATCH_KEY: Final = "dagster-pgflow/batch"
 PASS_KEY: Final = "dagster-pgflow/pass"  # noqa: S105

@@ -7,6 +7,7 @@ from dagster_pgflow.compiler.passes.expose_outputs import expose_outputs
 from dagster_pgflow.compiler.passes.fan_out_maps import fan_out_maps
 from dagster_pgflow.compiler.passes.gather_subflow_inputs import gather_subflow_inputs
 from dagster_pgflow.compiler.passes.hand_on_flow_input import hand_on_flow_input
+from dagster_pgflow.compiler.passes.mark_terminal import mark_terminal
 from dagster_pgflow.compiler.passes.place_steps import place_steps
 from dagster_pgflow.compiler.plan import Plan, Surroundings
 from dagster_pgflow.model.flow import Flow
@@ -21,6 +22,7 @@ PASSES: tuple[Pass, ...] = (
     # Behind fan_out_maps, which sets the inputs of map steps anew.
     hand_on_flow_input,
     expose_outputs,
+    mark_terminal,
 )
 
 

@@ -27,6 +27,7 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_HELPER,
     TAG_STEP,
+    TAG_TERMINAL,
     fan_out_output,
     op_name,
     way_output,
@@ -227,4 +228,6 @@ def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:
         TAG_STEP: node.step.slug,
         f"dagster/kind/{kind}": "",
     }
+    if node.is_terminal:
+        tags[TAG_TERMINAL] = "true"
     return tags if node.role == "step" else tags | {TAG_HELPER: node.role}

@@ -52,6 +52,7 @@ class OpNode:
         sources: What the step receives, where the op puts that together.
         inputs: What feeds each input.
         feeds: The map steps whose batches this op sends out, or the subflow whose items.
+        is_terminal: Whether it is a step that nothing depends on.
     """
 
     name: str
@@ -60,6 +61,7 @@ class OpNode:
     sources: tuple[Source, ...] = ()
     inputs: Mapping[str, Feed] = field(default_factory=dict)
     feeds: tuple[MapStep | SubflowStep, ...] = ()
+    is_terminal: bool = False
 
 
 @dataclass(frozen=True)

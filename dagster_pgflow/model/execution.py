@@ -69,6 +69,18 @@ class StatisticsRow:
     steps_done_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    """A row of `pgflow.worker_registry`: a process that worked for the run."""
+
+    worker_id: str
+    host: str
+    pid: int | None
+    first_seen: datetime
+    last_heartbeat: datetime
+    load: int
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """The rows of one run in the tables of execution, in a fixed order."""
@@ -77,4 +89,5 @@ class Execution:
     snapshots: tuple[SnapshotRow, ...] = ()
     pending: tuple[PendingTokenRow, ...] = ()
     loops: tuple[LoopRow, ...] = ()
+    workers: tuple[WorkerRow, ...] = ()
     statistics: StatisticsRow | None = None

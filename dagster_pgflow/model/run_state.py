@@ -159,6 +159,7 @@ class AttemptRow:
     duration_ms: int | None
     worker_id: str | None
     error: str | None
+    iteration: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

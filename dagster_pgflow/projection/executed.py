@@ -14,6 +14,7 @@ from dagster_pgflow.model.execution import (
 from dagster_pgflow.model.run_state import LogEvent, RunState
 from dagster_pgflow.projection.layout import Layout
 from dagster_pgflow.projection.loops import loops_of
+from dagster_pgflow.projection.workers import workers_of
 
 EVENTS_PER_SNAPSHOT: Final = 100
 _ENDED: Final = ("completed", "failed", "skipped", "cancelled")
@@ -38,6 +39,7 @@ def executed(layout: Layout, events: Sequence[LogEvent], state: RunState) -> Exe
         snapshots=tuple(_snapshots(events, applied)),
         pending=tuple(_pending(layout, events)),
         loops=tuple(loops_of(events)),
+        workers=tuple(workers_of(events)),
         statistics=_statistics(layout, events, state),
     )
 

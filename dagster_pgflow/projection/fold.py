@@ -103,7 +103,9 @@ class _Fold:
             self._tasks[path][index] for path in self._steps for index in sorted(self._tasks[path])
         ]
         attempts = [
-            row for task in tasks for row in self._attempts.of((task.step_path, task.task_index))
+            replace(row, iteration=self._layout.iteration_of(task.step_path))
+            for task in tasks
+            for row in self._attempts.of((task.step_path, task.task_index))
         ]
         return RunState(
             self._run,

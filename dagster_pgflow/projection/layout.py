@@ -194,6 +194,15 @@ class Layout:
         others = (scope for scope in self.scopes.values() if scope.iteration is None)
         return {scope.subrun_path: scope for scope in others}
 
+    def iteration_of(self, step: str) -> int | None:
+        """Return the pass of the innermost loop around a step, if there is one."""
+        around: str | None = self.steps[step].scope
+        while around is not None:
+            if self.scopes[around].iteration is not None:
+                return self.scopes[around].iteration
+            around = self.scopes[around].parent
+        return None
+
     def subrun_around(self, scope: str) -> str:
         """Return the innermost scope around a scope that is no pass of a loop, or the scope."""
         around = self.scopes[scope]

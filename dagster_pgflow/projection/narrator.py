@@ -171,7 +171,7 @@ class Narrator:
         for index in tried(outlook, self._indexes(path, key), attempt):
             # What was not tried at first was taken over from another run, and is not tried later.
             if attempt == 1 or self._unfolding.attempts_of((path, index)):
-                self._unfolding.open_task((path, index), attempt)
+                self._unfolding.open_task((path, index), attempt, sighting.pid)
 
     def _report(self, path: str, sighting: Sighting) -> None:
         """Tell of an execution of a Dagster step that another one follows."""

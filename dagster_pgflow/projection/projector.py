@@ -29,6 +29,7 @@ from dagster_pgflow.projection.layout import Layout, PinnedTree, contains_child_
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.told_in_dagster import tell_path
 from dagster_pgflow.runtime.values import Batch
 
 RUNS_PER_PAGE: Final = 100
@@ -145,6 +146,7 @@ class Projector:
         log: logging.Logger | None = None,
         rewrite: bool = False,
     ) -> None:
+        self._instance = instance
         self._runs = DagsterRuns(instance)
         self._sources = sources
         self._tables = sources.tables
@@ -212,7 +214,9 @@ class Projector:
             is_final=is_over and cursor.end_seen,
             pause=SETTLE_S if is_over else REST * (time.monotonic() - began),
         )
-        self._tables.save(cursor, state, events, following, rewrite=self._rewrite)
+        saved = self._tables.save(cursor, state, events, following, rewrite=self._rewrite)
+        if saved and following.is_final and not self._rewrite:
+            tell_path(self._instance, record.dagster_run, events)
         return True
 
     def _identified(self, facts: RunFacts, record: dg.RunRecord) -> RunFacts:

@@ -88,6 +88,7 @@ class Sighting:
         error: What went wrong.
         delay: Seconds before the next attempt.
         op: The Dagster step of the run itself that it belongs to, when it happened in a run inside.
+        pid: The number of the process that starts.
     """
 
     position: int
@@ -98,6 +99,7 @@ class Sighting:
     error: str | None = None
     delay: float | None = None
     op: str = ""
+    pid: int | None = None
 
     @property
     def is_reused(self) -> bool:
@@ -242,6 +244,8 @@ def _sighting(
     bare: Sighting, event: dg.DagsterEvent, outcomes: dict[str, Mapping[str, Any]]
 ) -> Sighting:
     match bare.kind:
+        case "started":
+            return replace(bare, pid=event.pid)
         case "succeeded":
             return replace(bare, outcome=outcomes.pop(bare.step_key, None))
         case "retrying":

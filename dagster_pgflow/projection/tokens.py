@@ -1,10 +1,11 @@
 """Tokens: one lies on each way that a run has taken and not yet come to the end of.
 
-A token is emitted on every edge that the run takes, from one step to the next, into a subflow and
-out of it again. A step holds the tokens that arrived until it has ended, then sends on its own and
-consumes those. So there is always one left as long as anything is to be done, and none afterwards:
-a step whose way goes no further, because it is a final one, or failed, or leads nowhere this time,
-sends its token to the end of its scope, where the run or the subflow step consumes it.
+A token is emitted on every edge that the run takes, from one step to the next, into a subflow or a
+pass of a loop, and out of it again. A step holds the tokens that arrived until it has ended, then
+sends on its own and consumes those. So there is always one left as long as anything is to be done,
+and none afterwards: a step whose way goes no further, because it is a final one, or failed, or
+leads nowhere this time, sends its token to the end of its scope, where the run, or the step that is
+the scope, consumes it.
 
 All that follows from the other events of a run, so the same events always have the same tokens.
 """

@@ -142,8 +142,8 @@ class Unfolding:
         if following is not None:
             self._scope_openers[following] = told
 
-    def open_task(self, task: Task, attempt: int) -> None:
-        """Write that an attempt of a task has started."""
+    def open_task(self, task: Task, attempt: int, pid: int | None = None) -> None:
+        """Write that an attempt of a task has started, and in which process."""
         if task in self._ended_tasks:
             return
         self._attempts[task] = attempt
@@ -152,7 +152,7 @@ class Unfolding:
         cause = self._task_openers.get(task) or self._cause_in(path)
         self._task_openers[task] = self._writer.write(
             "task.started",
-            {"task_index": index, "attempt": attempt},
+            {"task_index": index, "attempt": attempt, **({} if pid is None else {"pid": pid})},
             parent=cause,
             correlation=path,
         )

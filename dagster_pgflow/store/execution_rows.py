@@ -8,6 +8,7 @@ from dagster_pgflow.model.execution import (
     LoopRow,
     PendingTokenRow,
     SnapshotRow,
+    WorkerRow,
 )
 from dagster_pgflow.store.columns import columns
 from dagster_pgflow.store.database import Transaction
@@ -30,6 +31,7 @@ def write_execution(transaction: Transaction, run_id: str, execution: Execution,
         ("write_counter_snapshots", SnapshotRow, execution.snapshots),
         ("write_pending_tokens", PendingTokenRow, execution.pending),
         ("write_loops", LoopRow, execution.loops),
+        ("write_workers", WorkerRow, execution.workers),
     ):
         transaction.execute(query, run_id=run_id, **columns(kind, rows))
     if execution.statistics is not None:

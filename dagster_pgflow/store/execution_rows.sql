@@ -81,6 +81,32 @@ set current_iteration = excluded.current_iteration,
   completed_at = excluded.completed_at
 where loop is distinct from excluded;
 
+-- name: write_workers
+-- Write the processes that worked for a run and have changed, and drop those that do not belong.
+with given as (
+  select *
+  from unnest(
+    cast(:worker_id as text[]), cast(:host as text[]), cast(:pid as bigint[]),
+    cast(:first_seen as timestamptz[]), cast(:last_heartbeat as timestamptz[]),
+    cast(:load as integer[])
+  ) as given (worker_id, host, pid, first_seen, last_heartbeat, load)
+), dropped as (
+  delete from pgflow.worker_registry
+  where run_id = cast(:run_id as uuid) and worker_id not in (select worker_id from given)
+)
+insert into pgflow.worker_registry as worker (
+  run_id, worker_id, host, pid, first_seen, last_heartbeat, load
+)
+select cast(:run_id as uuid), worker_id, host, pid, first_seen, last_heartbeat, load
+from given
+on conflict on constraint worker_registry_pkey do update
+set host = excluded.host,
+  pid = excluded.pid,
+  first_seen = excluded.first_seen,
+  last_heartbeat = excluded.last_heartbeat,
+  load = excluded.load
+where worker is distinct from excluded;
+
 -- name: write_statistics
 -- Write the statistics of a run, if anything of them has changed.
 insert into pgflow.run_statistics as statistics (

@@ -108,10 +108,10 @@ with given as (
     cast(:step_slug as text[]), cast(:flow_slug as text[]), cast(:subrun_path as text[]),
     cast(:status as text[]), cast(:started_at as timestamptz[]),
     cast(:completed_at as timestamptz[]), cast(:duration_ms as bigint[]),
-    cast(:worker_id as text[]), cast(:error as text[])
+    cast(:worker_id as text[]), cast(:error as text[]), cast(:iteration as integer[])
   ) as unnested (
     step_path, task_index, attempt, step_slug, flow_slug, subrun_path, status, started_at,
-    completed_at, duration_ms, worker_id, error
+    completed_at, duration_ms, worker_id, error, iteration
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
@@ -127,11 +127,11 @@ with given as (
 )
 insert into pgflow.node_executions as execution (
   run_id, step_path, task_index, attempt, step_slug, flow_slug, subrun_id, status, started_at,
-  completed_at, duration_ms, worker_id, error
+  completed_at, duration_ms, worker_id, error, iteration
 )
 select
   cast(:run_id as uuid), step_path, task_index, attempt, step_slug, flow_slug, subrun_id, status,
-  started_at, completed_at, duration_ms, worker_id, error
+  started_at, completed_at, duration_ms, worker_id, error, iteration
 from given
 on conflict on constraint node_executions_pkey do update
 set step_slug = excluded.step_slug,
@@ -142,5 +142,6 @@ set step_slug = excluded.step_slug,
   completed_at = excluded.completed_at,
   duration_ms = excluded.duration_ms,
   worker_id = excluded.worker_id,
-  error = excluded.error
+  error = excluded.error,
+  iteration = excluded.iteration
 where execution is distinct from excluded;

@@ -199,7 +199,14 @@ def test_the_sql_page_has_every_column_of_a_run_table(sql: Session, table: str) 
 
 @pytest.mark.parametrize(
     "table",
-    ["applied_keys", "run_counter_snapshots", "pending_tokens", "loop_state", "run_statistics"],
+    [
+        "applied_keys",
+        "run_counter_snapshots",
+        "pending_tokens",
+        "loop_state",
+        "run_statistics",
+        "worker_registry",
+    ],
 )
 def test_the_execution_page_has_every_column_of_its_tables(sql: Session, table: str) -> None:
     section = page("execution.md").partition(f"### `{table}`")[2].partition("\n#")[0]

@@ -17,6 +17,7 @@ from dagster_pgflow.model.execution import (
     PendingTokenRow,
     SnapshotRow,
     StatisticsRow,
+    WorkerRow,
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import (
@@ -54,6 +55,7 @@ TABLES = {
     "run_counter_snapshots": "run_id, sequence_num",
     "pending_tokens": "run_id, node, from_node",
     "loop_state": "run_id, loop_path",
+    "worker_registry": "run_id, worker_id",
     "run_statistics": "run_id",
     "runs": "id",
     "subruns": "parent_run_id, run_index",
@@ -202,6 +204,7 @@ class World:
                 rows(SnapshotRow, "run_counter_snapshots"),
                 rows(PendingTokenRow, "pending_tokens"),
                 rows(LoopRow, "loop_state"),
+                rows(WorkerRow, "worker_registry"),
                 statistics[0] if statistics else None,
             )
         )
@@ -260,6 +263,7 @@ def sorted_execution(execution: Execution) -> Execution:
         tuple(sorted(execution.snapshots, key=lambda row: row.sequence_num)),
         tuple(sorted(execution.pending, key=lambda row: (row.node, row.from_node))),
         tuple(sorted(execution.loops, key=lambda row: row.loop_path)),
+        tuple(sorted(execution.workers, key=lambda row: row.worker_id)),
         execution.statistics,
     )
 

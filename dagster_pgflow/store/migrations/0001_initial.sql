@@ -495,6 +495,7 @@ create table pgflow.node_executions (
   duration_ms bigint,
   worker_id text,
   error text,
+  iteration integer,
   constraint node_executions_pkey primary key (run_id, step_path, task_index, attempt),
   constraint node_executions_run_id_step_path_task_index_fkey
     foreign key (run_id, step_path, task_index)
@@ -503,6 +504,7 @@ create table pgflow.node_executions (
     references pgflow.subruns (subrun_id) on delete cascade,
   constraint status_is_valid check (status in ('started', 'completed', 'failed', 'cancelled')),
   constraint attempts_count_from_one check (attempt > 0),
+  constraint passes_count_from_one check (iteration > 0),
   constraint duration_is_nonnegative check (duration_ms >= 0),
   constraint an_attempt_that_is_over_has_an_end
     check ((status = 'started') = (completed_at is null)),
@@ -518,6 +520,8 @@ create index node_executions_failed
 comment on table pgflow.node_executions is 'One row an attempt of a task';
 comment on column pgflow.node_executions.completed_at is
   'When the attempt ended, however it ended';
+comment on column pgflow.node_executions.iteration is
+  'The pass of the innermost loop around the step, from 1; null outside of loops';
 
 -- 0340_event_log.sql
 create table pgflow.event_log (
@@ -635,6 +639,30 @@ comment on column pgflow.run_statistics.completion_checks_everywhere is
   'How often it would have been asked if after every step';
 comment on column pgflow.run_statistics.steps_done_at is
   'When the last token arrived at the end of the run; Dagster ends it a little later';
+
+-- 0346_worker_registry.sql
+create table pgflow.worker_registry (
+  run_id uuid not null,
+  worker_id text not null,
+  host text not null,
+  pid bigint,
+  first_seen timestamptz not null,
+  last_heartbeat timestamptz not null,
+  load integer not null,
+  constraint worker_registry_pkey primary key (run_id, worker_id),
+  constraint worker_registry_run_id_fkey foreign key (run_id)
+    references pgflow.runs (run_id) on delete cascade,
+  constraint load_is_nonnegative check (load >= 0)
+);
+
+create index worker_registry_by_worker on pgflow.worker_registry (worker_id);
+create index worker_registry_by_heartbeat on pgflow.worker_registry (last_heartbeat);
+
+comment on table pgflow.worker_registry is
+  'The processes that were seen executing tasks: one row for each run that a process worked for';
+comment on column pgflow.worker_registry.last_heartbeat is
+  'When something that it did was last heard of';
+comment on column pgflow.worker_registry.load is 'How many tasks it has under way';
 
 -- 0350_step_outputs.sql
 create table pgflow.step_outputs (

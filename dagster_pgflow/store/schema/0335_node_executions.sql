@@ -12,6 +12,7 @@ create table pgflow.node_executions (
   duration_ms bigint,
   worker_id text,
   error text,
+  iteration integer,
   constraint node_executions_pkey primary key (run_id, step_path, task_index, attempt),
   constraint node_executions_run_id_step_path_task_index_fkey
     foreign key (run_id, step_path, task_index)
@@ -20,6 +21,7 @@ create table pgflow.node_executions (
     references pgflow.subruns (subrun_id) on delete cascade,
   constraint status_is_valid check (status in ('started', 'completed', 'failed', 'cancelled')),
   constraint attempts_count_from_one check (attempt > 0),
+  constraint passes_count_from_one check (iteration > 0),
   constraint duration_is_nonnegative check (duration_ms >= 0),
   constraint an_attempt_that_is_over_has_an_end
     check ((status = 'started') = (completed_at is null)),
@@ -35,3 +37,5 @@ create index node_executions_failed
 comment on table pgflow.node_executions is 'One row an attempt of a task';
 comment on column pgflow.node_executions.completed_at is
   'When the attempt ended, however it ended';
+comment on column pgflow.node_executions.iteration is
+  'The pass of the innermost loop around the step, from 1; null outside of loops';

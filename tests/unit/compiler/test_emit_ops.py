@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import PGFLOW_KEY, TAG_FLOW, TAG_HELPER, TAG_STEP
+from dagster_pgflow.names import PGFLOW_KEY, TAG_FLOW, TAG_HELPER, TAG_STEP, TAG_TERMINAL
 from tests.execution.harness import Handlers, job_of
 
 
@@ -58,6 +58,13 @@ def test_tags_name_the_flow_and_the_step_and_kinds_their_kind() -> None:
         TAG_FLOW: "f", TAG_STEP: "config", "dagster/kind/single": "",
     }  # fmt: skip
     assert op_of(flow, "m").tags["dagster/kind/map"] == ""
+
+
+def test_a_step_that_nothing_depends_on_is_tagged_as_terminal() -> None:
+    flow = Flow("f").step("a", "price").map("m", "price", depends_on="a")
+    flow = flow.step("b", "price", depends_on="a").step("c", "price", depends_on="m")
+    terminal = {name for name in ("a", "m", "b", "c") if TAG_TERMINAL in op_of(flow, name).tags}
+    assert terminal == {"b", "c"}
 
 
 def test_a_helper_says_what_it_helps() -> None:

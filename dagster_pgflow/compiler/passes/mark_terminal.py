@@ -1,0 +1,23 @@
+"""The steps that nothing depends on are found once, here, and shown as such.
+
+Only one of them can be the last step of a run, so whoever wants to know whether a run is through
+looks only when one of them has ended.
+"""
+
+from dataclasses import replace
+
+from dagster_pgflow.compiler.plan import OpNode, Plan, Surroundings
+from dagster_pgflow.model.graph import leaves
+
+
+def mark_terminal(plan: Plan, _around: Surroundings) -> Plan:
+    """Mark the ops of the final steps; those of a subflow that is one are marked in its flow."""
+    terminal = {step.slug for step in leaves(plan.flow)}
+    return plan.with_nodes(
+        [
+            replace(node, is_terminal=True)
+            if isinstance(node, OpNode) and node.role == "step" and node.step.slug in terminal
+            else node
+            for node in plan.nodes
+        ]
+    )
