@@ -85,12 +85,15 @@ def assemble(
         outputs = {dep: (outputs | dict(outside))[dep] for dep in receiver.step.depends_on}
     ways = {dep: _other_way(receiver, dep, output) for dep, output in outputs.items()}
     others = {dep: way for dep, way in ways.items() if way is not None}
-    given = dict(_received(receiver, outputs))
+    # What a join waits for is not the way that leads elsewhere, such as a subflow's success.
+    came = {dep: output for dep, output in outputs.items() if dep not in others}
+    given = dict(_received(receiver, came))
     least = _least(receiver.step)
     if least is not None:
-        return given if len(given) >= least else _too_few(receiver, outputs, others.values())
-    taken = [dep for dep in outputs if dep not in others]
-    lost = [way for dep, way in others.items() if not _joins(receiver, dep, taken, way)]
+        completed = [output for output in came.values() if not isinstance(output, Skipped)]
+        is_enough = len(completed) >= least
+        return given if is_enough else _too_few(receiver, outputs, others.values())
+    lost = [way for dep, way in others.items() if not _joins(receiver, dep, list(came), way)]
     if lost:
         behind = dict.fromkeys(path for way in lost for path in way.behind)
         return Skipped(lost[0].reason, receiver.path, untaken=tuple(behind))
