@@ -169,7 +169,7 @@ def test_maps_subflows_and_branches_may_be_repeated() -> None:
         "pick": lambda given: given["list"],
         "double": lambda element: element * 2,
         "sum": lambda given: sum(given["double"]),
-        "latest": lambda given: given.get("again", given),
+        "latest": lambda given: given["again"] if isinstance(given, dict) else given,
         "next": lambda given: [*given["grow"], 0],
     }
     result = run(flow, [1, 2], others=[child], handlers=handlers)
