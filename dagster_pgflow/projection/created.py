@@ -53,8 +53,15 @@ def created_subrun(layout: Layout, scope: Scope, at: datetime) -> SubrunRow:
     )
 
 
-def created_step(layout: Layout, place: StepPlace, at: datetime) -> StepRow:
-    """Return the row of a step that has not begun."""
+def created_step(layout: Layout, place: StepPlace, at: datetime, *, remaining_deps: int) -> StepRow:
+    """Return the row of a step that has not begun.
+
+    Args:
+        layout: Where everything stands.
+        place: Where the step does.
+        at: When it is there.
+        remaining_deps: How many of the steps that it needs have not ended.
+    """
     return StepRow(
         step_path=place.path,
         step_slug=place.step.slug,
@@ -65,7 +72,7 @@ def created_step(layout: Layout, place: StepPlace, at: datetime) -> StepRow:
         skip_reason=None,
         initial_tasks=None if place.is_map or place.has_items else 1,
         remaining_tasks=None,
-        remaining_deps=len(place.deps),
+        remaining_deps=remaining_deps,
         output=None,
         error_message=None,
         created_at=at,

@@ -66,8 +66,9 @@ class _Fold:
         self._outputs = outputs
         self._dependents: dict[str, list[str]] = defaultdict(list)
         for place in layout.steps.values():
-            for dep in place.deps:
+            for dep in place.needs:
                 self._dependents[dep].append(place.path)
+        self._settled: set[str] = set()
         self._run = queued_run(layout, queued)
         self._subruns: dict[str, SubrunRow] = {}
         self._steps: dict[str, StepRow] = {}
@@ -82,7 +83,8 @@ class _Fold:
             if scope.path != RUN_SCOPE and scope.iteration is None:
                 self._subruns[scope.path] = created_subrun(self._layout, scope, at)
         for place in self._layout.steps_within[within]:
-            self._steps[place.path] = created_step(self._layout, place, at)
+            left = sum(dep not in self._settled for dep in place.needs)
+            self._steps[place.path] = created_step(self._layout, place, at, remaining_deps=left)
 
     def apply(self, event: LogEvent) -> None:
         thing, _, happened = event.event_type.partition(".")
@@ -227,7 +229,9 @@ class _Fold:
         )
 
     def _settle_dependents(self, path: str) -> None:
-        for dependent in self._dependents[path]:
+        self._settled.add(path)
+        # A pass that the loop has not come to is not there yet.
+        for dependent in filter(self._steps.__contains__, self._dependents[path]):
             row = self._steps[dependent]
             self._steps[dependent] = replace(row, remaining_deps=row.remaining_deps - 1)
         if self._layout.steps[path].scope == RUN_SCOPE:

@@ -1,7 +1,7 @@
 """Finds out where everything in a run stands: walks through the flows, from the top one down."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from graphlib import CycleError
 
@@ -197,12 +197,14 @@ class GrowingLayout:
         self, flow: Flow, step: StepToRun, shape: _Shape, around: _Surroundings
     ) -> StepPlace:
         effort = effort_of(flow.options, step.options)
+        deps = tuple(joined(around.path, dep) for dep in shape.deps[step.slug])
         return StepPlace(
             path=joined(around.path, step.slug),
             step=step,
             flow_slug=whole_of(flow).slug,
             scope=around.path,
-            deps=tuple(joined(around.path, dep) for dep in shape.deps[step.slug]),
+            deps=deps,
+            needs=(*deps, *self._needs_outside(step, around)),
             batched_as=shape.heads.get(step.slug),
             max_attempts=max(effort.max_attempts, 1),
             is_delayed=effort.start_delay > 0,
@@ -211,6 +213,14 @@ class GrowingLayout:
             in_item_graph=around.index is not None,
             child_run=around.child_run,
         )
+
+    def _needs_outside(self, step: StepToRun, around: _Surroundings) -> Iterator[str]:
+        """Yield the paths of the dependencies that lie outside of the loop around a step."""
+        here = self.scopes[around.path]
+        while here.iteration is not None and here.parent is not None:
+            here = self.scopes[here.parent]
+            paths = (joined(here.path, dep) for dep in dict.fromkeys(step.depends_on))
+            yield from (path for path in paths if path in self.steps)
 
     def _has_output_op(self, step: StepToRun) -> bool:
         if not isinstance(step, SubflowStep):

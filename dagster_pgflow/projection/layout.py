@@ -56,7 +56,8 @@ class StepPlace:
         step: Its definition.
         flow_slug: The flow that it belongs to.
         scope: The path of the scope that it belongs to.
-        deps: The paths of the steps that it depends on.
+        deps: The paths of the steps of its scope that it depends on.
+        needs: The same, and those that lie outside of the loop around it.
         batched_as: For a map step, the one whose batches it has: itself, or the head of its
             pipeline.
         max_attempts: How often each of its tasks is tried at most.
@@ -73,6 +74,7 @@ class StepPlace:
     flow_slug: str
     scope: str
     deps: tuple[str, ...]
+    needs: tuple[str, ...]
     batched_as: MapStep | None
     max_attempts: int
     is_delayed: bool

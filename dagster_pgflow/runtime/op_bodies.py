@@ -33,7 +33,7 @@ from dagster_pgflow.runtime.op_execution import (
     reason_of,
 )
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
-from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, ways_of
+from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, lost_pass, ways_of
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, Role, TooEarly
 from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
@@ -199,7 +199,7 @@ def body_of(role: Role, work: OpWork) -> Body:
                 raise _failure(execution, error) from error
             # Items that are not sent out need no news: whoever waits for them asks this op too.
             sent = [(step, [value]) for step in work.feeds if isinstance(step, MapStep)]
-            yield _failed_result(execution, value, error)
+            yield _failed_result(execution, role, value, error)
         else:
             yield _result(execution, value, sent)
         for name, opened in ways_of(execution, role, value).items():
@@ -313,11 +313,14 @@ def _failure(execution: Execution, error: PgflowError) -> dg.Failure:
     )
 
 
-def _failed_result(execution: Execution, value: Skipped, error: PgflowError) -> dg.Output[Any]:
+def _failed_result(
+    execution: Execution, role: Role, value: Skipped, error: PgflowError
+) -> dg.Output[Any]:
     """Return the output of an op that failed where the flow around its subflow goes on."""
     execution.context.log.error('Subflow "%s" fails: %s', ".".join(value.step), error)
     metadata = _failure_metadata(execution, error, {"failed_subflow": ".".join(value.step)})
-    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
+    sent = lost_pass(execution, value) if role == "begin" else value
+    return dg.Output(sent.to_wire(), RESULT_OUTPUT, metadata=metadata)
 
 
 def _failure_metadata(

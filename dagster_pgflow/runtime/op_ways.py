@@ -36,6 +36,16 @@ def begin_loop(execution: Execution) -> Any:
     return _first_pass(execution).to_wire()
 
 
+def lost_pass(execution: Execution, skipped: Skipped) -> Pass:
+    """Return the first pass of a loop that cannot begin; no step in it runs.
+
+    Args:
+        execution: The execution.
+        skipped: What failed instead.
+    """
+    return Pass(skipped, {source.key: skipped for source in execution.work.sources})
+
+
 def end_loop(execution: Execution) -> Any:
     """Hand on what the last pass of a loop returned, on the ways that it decided for."""
     [arrived] = execution.inputs[PASSES_INPUT]

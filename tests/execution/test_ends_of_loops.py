@@ -198,3 +198,21 @@ def test_values_of_any_size_travel_through_passes() -> None:
     )
     result = run(flow, {}, handlers={"big": lambda _: big})
     assert result.outputs["end"]["l"]["big"] == big
+
+
+def test_a_loop_that_a_subflow_begins_with_does_not_run_when_its_input_does_not_fit() -> None:
+    child = (
+        Flow("child", input_schema={"type": "object", "required": ["topic"]})
+        .step("a", "note")
+        .step("title", "echo")
+        .step("b", "echo", depends_on=["a", "title"])
+        .loop("l", back_to="a", condition="true", max_iterations=2, depends_on="b")
+    )
+    flow = Flow("f").subflow("sub", child, on_failure="repair")
+    flow = flow.step("repair", "echo", depends_on="sub")
+    called: list[Any] = []
+    result = run(flow, {}, others=[child], handlers={"note": called.append})
+    assert result.success
+    told = result.outputs["repair"]["sub"]
+    assert "does not fit its input schema" in told["error"]
+    assert called == []

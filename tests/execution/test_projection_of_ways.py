@@ -179,3 +179,29 @@ def test_a_loop_that_the_run_does_not_come_by(world: World) -> None:
     }
     assert world.one("runs")["output"] is None
     assert_log_is_sound(world, dagster_run_id)
+
+
+def test_steps_of_a_first_pass_that_never_begins_wait_for_what_lies_outside(world: World) -> None:
+    def fail(_: Any) -> None:
+        raise ValueError("no topic")
+
+    flow = (
+        Flow("f", max_attempts=1)
+        .step("topic", "fail")
+        .step("style", "echo")
+        .step("draft", "echo", depends_on=["topic", "style"])
+        .step("check", "echo", depends_on=["draft", "style"])
+        .loop("good", back_to="draft", condition="true", max_iterations=2, depends_on="check")
+    )
+    world.define(flow)
+    world.run("f", {**HANDLERS, "fail": fail}, {})
+    world.settle()
+    left = world.by_path("remaining_deps")
+    assert left == {
+        "topic": 0,
+        "style": 0,
+        "good": 1,
+        "good[1].draft": 1,
+        "good[1].check": 1,
+        "good[1].good": 1,
+    }
