@@ -62,9 +62,11 @@ class Body(Part):
 
     Attributes:
         deciding: The loop: the last step, which decides after each pass.
+        handed: The steps of it that receive something from outside, or from the loop.
     """
 
     deciding: LoopStep
+    handed: frozenset[str]
 
 
 class FlowsToRun(Mapping[str, Flow]):
@@ -127,12 +129,18 @@ class _Parts:
         for slug in self._bodies:
             loop = self._steps[slug]
             assert isinstance(loop, LoopStep)  # noqa: S101
+            steps = self._within(slug)
+            own = {step.slug for step in steps}
             yield Body.model_construct(
                 slug=f"{self._flow.slug}.{slug}",
                 description=loop.description,
                 options=self._flow.options,
-                steps=cast("tuple[Step, ...]", self._within(slug)),
+                steps=cast("tuple[Step, ...]", steps),
                 deciding=loop,
+                handed=frozenset(
+                    {loop.back_to, slug}
+                    | {step.slug for step in steps if not own.issuperset(step.depends_on)}
+                ),
                 whole=self._flow,
             )
 
@@ -160,11 +168,12 @@ class _Parts:
     def _repeated(self, slug: str) -> RepeatedStep:
         loop, body = self._steps[slug], self._bodies[slug]
         assert isinstance(loop, LoopStep)  # noqa: S101
+        own = set(body)
         deps = dict.fromkeys(dep for inner in body for dep in self._steps[inner].depends_on)
         return RepeatedStep.model_construct(
             slug=slug,
             description=loop.description,
-            depends_on=tuple(dep for dep in deps if dep not in body),
+            depends_on=tuple(dep for dep in deps if dep not in own),
             loop=loop,
             flow=f"{self._flow.slug}.{slug}",
             body=body,

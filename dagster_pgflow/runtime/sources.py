@@ -220,12 +220,7 @@ def asks_for_pass(flow: Flow, step: StepBase) -> bool:
         flow: The flow that the step belongs to, or the body of a loop.
         step: The step.
     """
-    if not isinstance(flow, Body):
-        return False
-    own = {inner.slug for inner in flow.steps}
-    return step.slug in (flow.deciding.back_to, flow.deciding.slug) or not own.issuperset(
-        step.depends_on
-    )
+    return isinstance(flow, Body) and step.slug in flow.handed
 
 
 def mentions_flow_input(step: SubflowStep) -> bool:

@@ -39,7 +39,7 @@ def _of_step(
     elif failure_step.slug == step.slug:
         message = f"{stated}; name another step, which depends on it."
         yield Problem("failure-step-is-itself", path, message)
-    elif stands_behind(step.slug, failure_step.slug, deps):
+    elif not _follows(failure_step, step) and stands_behind(step.slug, failure_step.slug, deps):
         message = f"{stated}, but stands behind that step itself; name a step that comes after it."
         yield Problem("failure-step-before", path, message)
     elif step.slug not in failure_step.depends_on:
@@ -48,3 +48,8 @@ def _of_step(
     elif isinstance(failure_step, MapStep):
         message = f"{stated}, which is a map step; let a single or a subflow step do it."
         yield Problem("failure-step-is-a-map", path, message)
+
+
+def _follows(failure_step: Step, step: SubflowStep) -> bool:
+    """Say at a glance that it stands behind; should it stand before too, another rule tells."""
+    return step.slug in failure_step.depends_on and failure_step.slug not in step.depends_on
