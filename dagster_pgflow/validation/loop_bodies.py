@@ -18,13 +18,18 @@ Around = Mapping[str, Sequence[str]]
 
 def loops_repeat_whole_parts(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Check what leads out of each loop, and how loops lie to each other."""
-    if not any(isinstance(step, LoopStep) for step in flow.steps) or find_cycle(known_deps(flow)):
-        return  # Another rule tells of cycles.
+    if not any(isinstance(step, LoopStep) for step in flow.steps):
+        return
     bodies = bodies_of(flow)
-    yield from _torn_failures(flow.steps, bodies)
     around = _around(bodies)
-    yield from _ways_out(flow.steps, bodies, around)
-    yield from _overlaps(bodies, around)
+    problems = [
+        *_torn_failures(flow.steps, bodies),
+        *_ways_out(flow.steps, bodies, around),
+        *_overlaps(bodies, around),
+    ]
+    # What seems wrong within a cycle may not be; another rule tells of that.
+    if problems and not find_cycle(known_deps(flow)):
+        yield from problems
 
 
 def bodies_of(flow: Flow) -> Bodies:

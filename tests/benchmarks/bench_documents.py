@@ -1,5 +1,6 @@
 """How long it takes to compile a workflow document, by the number of its nodes."""
 
+import time
 from typing import Any
 
 import dagster as dg
@@ -9,21 +10,32 @@ from dagster_pgflow.compiler.compile import plan_of
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.compiler.plan import Surroundings
 from dagster_pgflow.expressions.cel import expression
+from dagster_pgflow.model.loops import taken_apart
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from tests.benchmarks.measure import median_seconds, show
+from tests.benchmarks.measure import Work, compare, median_seconds, show
+from tests.benchmarks.plain_dagster import document_job
 
 NODE_COUNTS = (10, 100, 1000)
 EXPECTED_MS = {10: 1, 100: 5, 1000: 50}
-RUNS = 7
+RUNS = {10: 100, 100: 30, 1000: 9}
+JOBS = {10: 30, 100: 9, 1000: 3}
 RESOURCES = {PGFLOW_KEY: None, IO_MANAGER_KEY: dg.mem_io_manager}
 
 
 def bench_documents() -> None:
     """Prints one line for each number of nodes."""
     show(
-        "Compiling a workflow document, a fifth of it branches and loops; medians",
-        ["nodes", "document to flow", "with new conditions", "expected", "plan", "Dagster job"],
+        "Compiling a workflow document, a fifth of it branches and loops; processor time, medians",
+        [
+            "nodes",
+            "document to flow",
+            "with new conditions",
+            "expected",
+            "plan",
+            "Dagster job",
+            "by hand",
+        ],
         [_row(count) for count in NODE_COUNTS],
     )
 
@@ -31,15 +43,25 @@ def bench_documents() -> None:
 def _row(count: int) -> list[str]:
     document = document_of(count)
     flow = read_workflow(document)
-    around = Surroundings({flow.slug: flow}, HandlerRegistry())
-    runs = RUNS if count < 1000 else 3
+
+    def ms(work: Work) -> str:
+        return _ms(median_seconds(work, RUNS[count], time.process_time))
+
+    job = compare(
+        "job",
+        lambda: _snapshot(flow),
+        lambda: document_job(count).get_job_snapshot(),
+        JOBS[count],
+        time.process_time,
+    )
     return [
         str(count),
-        _ms(median_seconds(lambda: read_workflow(document), RUNS)),
-        _ms(median_seconds(lambda: _read_anew(document), RUNS)),
+        ms(lambda: read_workflow(document)),
+        ms(lambda: _read_anew(document)),
         f"{EXPECTED_MS[count]} ms",
-        _ms(median_seconds(lambda: plan_of(flow, around), RUNS)),
-        _ms(median_seconds(lambda: _snapshot(flow), runs)),
+        ms(lambda: _plan(flow)),
+        _ms(job.ours),
+        _ms(job.plain),
     ]
 
 
@@ -51,6 +73,13 @@ def _read_anew(document: dict[str, Any]) -> None:
     """Reads a document as a process does that never saw its conditions."""
     expression.cache_clear()
     read_workflow(document)
+
+
+def _plan(flow: Flow) -> None:
+    """Plans a flow and the bodies of its loops."""
+    parts = taken_apart(flow)
+    for part in parts.values():
+        plan_of(part, Surroundings(parts, HandlerRegistry(), as_subflow=True))
 
 
 def _snapshot(flow: Flow) -> None:

@@ -1,6 +1,7 @@
 """The flows of the benchmarks, written by hand in plain Dagster."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -59,3 +60,49 @@ def ten_step_job(name: str) -> dg.JobDefinition:
         end(elements.map(mapped).collect(), result)
 
     return ten_steps.to_job()
+
+
+def document_job(nodes: int) -> dg.JobDefinition:
+    """Returns a job with the ops and edges of `bench_documents.document_of`, helpers included."""
+
+    @dg.graph(name="by_hand")
+    def parts() -> None:
+        before: list[Any] = []
+        for index in range(nodes // 10):
+            before = [_part(f"n{index}", before)]
+
+    return parts.to_job()
+
+
+def _part(name: str, before: list[Any]) -> Any:
+    """Adds a branch whose ways meet again, and a loop of two passes; returns its end."""
+    first, second = _work(f"{name}_first"), _work(f"{name}_second")
+    again = _work(f"{name}_again", "go_on", "leave")
+
+    @dg.graph(name=f"{name}_pass", out={"go_on": dg.GraphOut(), "leave": dg.GraphOut()})
+    def one_pass(given: Any) -> dict[str, Any]:
+        _result, go_on, leave = again(second(first(given)))
+        return {"go_on": go_on, "leave": leave}
+
+    _result, yes, no = _work(f"{name}_decide", "yes", "no")(_work(f"{name}_begin")(*before))
+    ends = [_work(f"{name}_yes")(yes), _work(f"{name}_no")(no)]
+    entered = _work(f"{name}_enter")(_work(f"{name}_meet", lists=True)(ends))
+    go_on, left = one_pass.alias(f"{name}_pass_1")(entered)
+    _, left_late = one_pass.alias(f"{name}_pass_2")(go_on)
+    _result, done, late = _work(f"{name}_end", "done", "late", lists=True)([left, left_late])
+    _work(f"{name}_late")(late)
+    return _work(f"{name}_done")(done)
+
+
+def _work(name: str, *ways: str, lists: bool = False) -> dg.OpDefinition:
+    """Returns an op that hands on what it receives, and takes one of several ways."""
+
+    @dg.op(
+        name=name,
+        ins={"given": dg.In(list if lists else dg.Any)},
+        out={"result": dg.Out(), **{way: dg.Out(is_required=False) for way in ways}},
+    )
+    def work(given: object) -> Iterator[dg.Output[object]]:
+        yield dg.Output(given, "result")
+
+    return work

@@ -227,7 +227,7 @@ def _nodes(given: list[Any], problems: Problems) -> dict[str, PlacedNode]:
 
 def _node(index: int, raw: Any, problems: Problems) -> PlacedNode:
     place: Place = ("nodes", index)
-    id = stand_in = f"({path_of(place)})"
+    id = stand_in = f"(nodes[{index}])"
     if not isinstance(raw, dict):
         read(Node, raw, place, problems)
         return PlacedNode(id, index, Node(id=id, type="function"), is_known=False)
@@ -235,18 +235,18 @@ def _node(index: int, raw: Any, problems: Problems) -> PlacedNode:
     kind, given = raw.get("type"), raw.get("id")
     is_known = isinstance(kind, str) and kind in NODE_TYPES
     if not is_known:
-        _unknown_type(raw, path_of((*place, "type")), problems)
+        _unknown_type(raw, f"nodes[{index}].type", problems)
         mended["type"] = "function"
     if isinstance(given, str):
-        _judge_id(given, path_of((*place, "id")), problems)
+        _judge_id(given, index, problems)
         id = given
     elif "id" in raw:
         mended["id"] = stand_in
         message = f"The id of a node is text; got {shown(given)}."
-        problems.note("wrong-value", path_of((*place, "id")), message)
+        problems.note("wrong-value", f"nodes[{index}].id", message)
     else:
         mended["id"] = stand_in
-        problems.note("missing-field", path_of((*place, "id")), "A node needs an id; add it.")
+        problems.note("missing-field", f"nodes[{index}].id", "A node needs an id; add it.")
     node = read(Node, mended, place, problems) or Node(id=id, type=mended["type"])
     return PlacedNode(id, index, node, is_known, raw.get("loop"), raw.get("branch"))
 
@@ -262,9 +262,10 @@ def _unknown_type(raw: dict[str, Any], path: str, problems: Problems) -> None:
     problems.note("unknown-type", path, message)
 
 
-def _judge_id(id: str, path: str, problems: Problems) -> None:
+def _judge_id(id: str, index: int, problems: Problems) -> None:
     if is_valid_slug(id):
         return
+    path = f"nodes[{index}].id"
     meant = slugified(id)
     advice = f'; call it "{meant}", here and in the edges' if meant else ""
     problems.note("invalid-id", path, f"{shown(id)} is no valid id: {SLUG_RULE}{advice}.")

@@ -1,6 +1,8 @@
 """The shape of a flow."""
 
-from graphlib import CycleError
+import random
+import string
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
@@ -9,6 +11,7 @@ from dagster_pgflow.model.graph import (
     by_slug,
     contains_maps,
     dependents,
+    deps_first,
     find_cycle,
     in_order,
     known_deps,
@@ -128,3 +131,15 @@ def test_a_hundred_layers_of_flows_are_searched_once_each() -> None:
     ]
     flows = {flow.slug: flow for flow in [*layers, Flow("layer100").step("x")]}
     assert not contains_maps(layers[0], flows)
+
+
+def test_the_order_of_steps_is_that_of_graphlib() -> None:
+    chance = random.Random(7)
+    for size in range(40):
+        names = chance.sample(string.ascii_lowercase, size % 12 + 1)
+        deps = {
+            name: chance.choices(names[:index], k=chance.randrange(4)) if index else []
+            for index, name in enumerate(names)
+        }
+        shuffled = dict(chance.sample(sorted(deps.items()), len(deps)))
+        assert deps_first(shuffled) == [*TopologicalSorter(shuffled).static_order()]
