@@ -65,7 +65,7 @@ class StatisticsRow:
     total_time_ms: int | None
     terminal_nodes: int
     completion_checks: int
-    completion_checks_everywhere: int
+    completion_checks_saved: int
     steps_done_at: datetime | None
 
 

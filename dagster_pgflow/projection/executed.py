@@ -12,12 +12,11 @@ from dagster_pgflow.model.execution import (
     StatisticsRow,
 )
 from dagster_pgflow.model.run_state import LogEvent, RunState
-from dagster_pgflow.projection.layout import Layout
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout
 from dagster_pgflow.projection.loops import loops_of
 from dagster_pgflow.projection.workers import workers_of
 
 EVENTS_PER_SNAPSHOT: Final = 100
-_ENDED: Final = ("completed", "failed", "skipped", "cancelled")
 
 
 def in_order(events: Iterable[LogEvent]) -> list[LogEvent]:
@@ -124,8 +123,8 @@ def _pending(layout: Layout, events: Sequence[LogEvent]) -> Iterator[PendingToke
 def _statistics(layout: Layout, events: Sequence[LogEvent], state: RunState) -> StatisticsRow:
     deltas = [delta_of(event) for event in events]
     happened = [event.event_type for event in events]
-    terminal = {leaf for scope in layout.scopes.values() for leaf in scope.leaves}
-    ended = [row.step_path for row in state.steps if row.status in _ENDED]
+    left = [e for e in events if e.event_type == "token.consumed" and e.correlation_id is not None]
+    asked = [event for event in left if "last" in event.event_data]
     return StatisticsRow(
         tokens_emitted=sum(delta for delta in deltas if delta > 0),
         tokens_consumed=-sum(delta for delta in deltas if delta < 0),
@@ -134,10 +133,10 @@ def _statistics(layout: Layout, events: Sequence[LogEvent], state: RunState) -> 
         nodes_skipped=happened.count("step.skipped"),
         retries=len(state.attempts) - len({(a.step_path, a.task_index) for a in state.attempts}),
         total_time_ms=_total_time_ms(state),
-        terminal_nodes=len(terminal),
-        completion_checks=len(terminal.intersection(ended)),
-        completion_checks_everywhere=len(ended),
-        steps_done_at=next((e.timestamp for e in events if "last" in e.event_data), None),
+        terminal_nodes=len(layout.scopes[RUN_SCOPE].leaves),
+        completion_checks=len(asked),
+        completion_checks_saved=len(left) - len(asked),
+        steps_done_at=next((e.timestamp for e in asked if e.event_data["last"]), None),
     )
 
 

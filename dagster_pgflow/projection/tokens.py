@@ -7,6 +7,10 @@ and none afterwards: a step whose way goes no further, because it is a final one
 leads nowhere this time, sends its token to the end of its scope, where the run, or the step that is
 the scope, consumes it.
 
+Whether all steps of a run are done is only asked where a token leaves the steps: at the terminal
+steps of its flow, which are known before it begins, and where a way breaks off. What was found is
+part of the event, so the questions can be counted.
+
 All that follows from the other events of a run, so the same events always have the same tokens.
 """
 
@@ -52,6 +56,7 @@ class Tokens:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._terminal = frozenset(layout.scopes[RUN_SCOPE].leaves)
         self._dependents: dict[str, list[str]] = defaultdict(list)
         for place in layout.steps.values():
             for dep in place.deps:
@@ -122,13 +127,18 @@ class Tokens:
         if path not in self._held:
             return
         said = {"attempt": self._attempts.get(path, 0), "status": status}
+        if path in self._terminal:
+            yield self._emit(path, None, said)
+            yield from self._consume(path, may_be_last=True)
+            return
         ahead = [node for node in self._targets(place, status, told) if node not in self._ended]
         for node in ahead:
             yield self._emit(path, node, said)
         end: Node = None if place.scope == RUN_SCOPE else self._layout.scopes[place.scope].step
         if not ahead and end not in self._ended:
             yield self._emit(path, end, said)
-        yield from self._consume(path, ends_way=not ahead)
+        breaks_off = not ahead and (end is None or end in self._ended)
+        yield from self._consume(path, may_be_last=breaks_off)
 
     def _targets(self, place: StepPlace, status: str, told: Mapping[str, Any]) -> list[str]:
         """Return the steps that the way leads to behind a step that has ended."""
@@ -168,12 +178,12 @@ class Tokens:
         data = {"from_node": from_node, "to_node": to_node, **said}
         return Consequence("token.emitted", data, from_node)
 
-    def _consume(self, node: Node, *, ends_way: bool = False) -> Iterator[Consequence]:
+    def _consume(self, node: Node, *, may_be_last: bool = False) -> Iterator[Consequence]:
         """Take the tokens away that lie at a node.
 
         Args:
             node: The node.
-            ends_way: Whether its way goes no further: only then may it have been the last step.
+            may_be_last: Whether to ask if all steps are done now.
         """
         held = self._held.pop(node, [])
         if not held:
@@ -182,8 +192,8 @@ class Tokens:
         data: dict[str, Any] = {"to_node": node, "from_nodes": held, "tokens": len(held)}
         if node is not None:
             data["attempt"] = self._attempts.get(node, 0)
-        if ends_way and self._counter == len(self._held.get(None, ())):
-            data["last"] = True
+        if may_be_last:
+            data["last"] = self._counter == len(self._held.get(None, ()))
         yield Consequence("token.consumed", data, node)
 
 

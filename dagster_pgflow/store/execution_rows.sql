@@ -111,12 +111,12 @@ where worker is distinct from excluded;
 -- Write the statistics of a run, if anything of them has changed.
 insert into pgflow.run_statistics as statistics (
   run_id, tokens_emitted, tokens_consumed, nodes_executed, nodes_failed, nodes_skipped, retries,
-  total_time_ms, terminal_nodes, completion_checks, completion_checks_everywhere, steps_done_at
+  total_time_ms, terminal_nodes, completion_checks, completion_checks_saved, steps_done_at
 )
 values (
   cast(:run_id as uuid), :tokens_emitted, :tokens_consumed, :nodes_executed, :nodes_failed,
   :nodes_skipped, :retries, :total_time_ms, :terminal_nodes, :completion_checks,
-  :completion_checks_everywhere, :steps_done_at
+  :completion_checks_saved, :steps_done_at
 )
 on conflict on constraint run_statistics_pkey do update
 set tokens_emitted = excluded.tokens_emitted,
@@ -128,7 +128,7 @@ set tokens_emitted = excluded.tokens_emitted,
   total_time_ms = excluded.total_time_ms,
   terminal_nodes = excluded.terminal_nodes,
   completion_checks = excluded.completion_checks,
-  completion_checks_everywhere = excluded.completion_checks_everywhere,
+  completion_checks_saved = excluded.completion_checks_saved,
   steps_done_at = excluded.steps_done_at
 where statistics is distinct from excluded;
 

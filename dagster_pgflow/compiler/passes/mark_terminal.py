@@ -1,7 +1,8 @@
 """The steps that nothing depends on are found once, here, and shown as such.
 
-Only one of them can be the last step of a run, so whoever wants to know whether a run is through
-looks only when one of them has ended.
+Only one of them can be the last step of a run that takes all of its ways, so the projection asks
+whether a run is through when one of them has ended, and not behind each step (see
+`projection.tokens`).
 """
 
 from dataclasses import replace

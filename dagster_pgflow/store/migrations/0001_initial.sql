@@ -625,7 +625,7 @@ create table pgflow.run_statistics (
   total_time_ms bigint,
   terminal_nodes integer not null,
   completion_checks integer not null,
-  completion_checks_everywhere integer not null,
+  completion_checks_saved integer not null,
   steps_done_at timestamptz,
   constraint run_statistics_pkey primary key (run_id),
   constraint run_statistics_run_id_fkey foreign key (run_id)
@@ -633,10 +633,12 @@ create table pgflow.run_statistics (
 );
 
 comment on table pgflow.run_statistics is 'What each run took, and how much of everything it had';
+comment on column pgflow.run_statistics.terminal_nodes is
+  'Steps of the flow that nothing depends on: known before the run begins';
 comment on column pgflow.run_statistics.completion_checks is
-  'How often a step ended that may be the last one, so that it is asked whether all is done';
-comment on column pgflow.run_statistics.completion_checks_everywhere is
-  'How often it would have been asked if after every step';
+  'How often a terminal step ended, or a way broke off, so that it was asked whether all is done';
+comment on column pgflow.run_statistics.completion_checks_saved is
+  'How often another step ended, and it was not asked';
 comment on column pgflow.run_statistics.steps_done_at is
   'When the last token arrived at the end of the run; Dagster ends it a little later';
 

@@ -39,6 +39,16 @@ def waiting(story: Story) -> list[tuple[str, str]]:
     return [(row.node, row.from_node) for row in story.state().execution.pending]
 
 
+def asked(story: Story) -> list[tuple[str, bool]]:
+    """Returns at which steps it was asked whether all steps are done, and the answers."""
+    assert_tokens_add_up(story.events(), story.state())
+    return [
+        (event.event_data["to_node"], event.event_data["last"])
+        for event in story.events()
+        if "last" in event.event_data
+    ]
+
+
 CHAIN = Flow("f").step("a").step("b", depends_on="a").step("c", depends_on="b")
 DIAMOND = Flow("f").step("a").step("b", depends_on="a").step("c", depends_on="a")
 DIAMOND = DIAMOND.step("d", depends_on=["b", "c"])
@@ -175,7 +185,26 @@ def test_the_last_token_says_that_all_steps_are_done() -> None:
     statistics = story.state().execution.statistics
     assert statistics is not None
     assert statistics.steps_done_at == story.sightings[-1].at
-    assert (statistics.completion_checks, statistics.completion_checks_everywhere) == (1, 4)
+    assert (statistics.completion_checks, statistics.completion_checks_saved) == (1, 3)
+
+
+def test_whether_all_is_done_is_asked_at_terminal_steps_and_nowhere_else() -> None:
+    flow = Flow("wide").step("a").subflow("s", "inner", depends_on="a").step("b", depends_on="a")
+    flow = flow.step("c", depends_on="b")
+    story = Story([flow, INNER]).does("a").does("b").does("s.x").does("c")
+    assert asked(story) == [("c", False)]
+    story = story.does("s.y")
+    assert asked(story) == [("c", False), ("s", True)]
+    statistics = story.state().execution.statistics
+    assert statistics is not None
+    assert (statistics.terminal_nodes, statistics.completion_checks) == (2, 2)
+    assert statistics.completion_checks_saved == 4
+
+
+def test_whether_all_is_done_is_asked_where_a_way_breaks_off() -> None:
+    story = Story([CHAIN]).then("run_started").then("started", "a")
+    story = story.then("failed", "a", error="boom")
+    assert asked(story) == [("a", True)]
 
 
 def test_the_key_of_a_change_says_in_which_attempt() -> None:

@@ -1,7 +1,8 @@
 """Checks of the tokens of a run against everything else that its log says."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dagster_pgflow.model.run_state import LogEvent, RunState
 from dagster_pgflow.projection.executed import delta_of
@@ -36,7 +37,25 @@ def assert_every_token_is_consumed_once(events: Sequence[LogEvent], *, is_over: 
             for from_node in told["from_nodes"]:
                 lying[from_node, told["to_node"]] -= 1
                 assert lying[from_node, told["to_node"]] == 0, told
+            assert_it_is_asked_where_tokens_leave(told, lying)
     assert not (is_over and lying.total())
+
+
+def assert_it_is_asked_where_tokens_leave(
+    told: Mapping[str, Any], lying: Counter[tuple[str | None, str | None]]
+) -> None:
+    """Checks that it is asked if all is done where no step goes on, there only, and rightly."""
+    node = told["to_node"]
+    inside = f"{node}.", f"{node}["
+    led_to = {
+        to_node
+        for (from_node, to_node), count in lying.items()
+        if count and from_node == node and not str(to_node).startswith(inside)
+    }
+    may_be_last = node is not None and led_to <= {None}
+    assert ("last" in told) == may_be_last, told
+    if may_be_last:
+        assert told["last"] == all(to is None for (_, to), count in lying.items() if count), told
 
 
 def assert_statistics_equal_a_recount(events: Sequence[LogEvent], state: RunState) -> None:
@@ -54,8 +73,11 @@ def assert_statistics_equal_a_recount(events: Sequence[LogEvent], state: RunStat
     assert (told.nodes_failed, told.nodes_skipped) == (by_status["failed"], by_status["skipped"])
     tasks = {(row.step_path, row.task_index) for row in state.attempts}
     assert told.retries == len(state.attempts) - len(tasks)
-    assert told.completion_checks_everywhere == sum(row.status in ENDED for row in state.steps)
-    assert told.completion_checks <= min(told.terminal_nodes, told.completion_checks_everywhere)
+    left = [event for event in consumed if event.event_data["to_node"] is not None]
+    checks = [event.event_data["last"] for event in left if "last" in event.event_data]
+    assert told.completion_checks == len(checks)
+    assert told.completion_checks_saved == len(left) - len(checks)
+    assert (told.steps_done_at is not None) == (True in checks)
 
 
 def assert_no_step_begins_without_tokens(events: Sequence[LogEvent], state: RunState) -> None:
