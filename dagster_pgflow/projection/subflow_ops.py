@@ -93,10 +93,16 @@ class SubflowOps:
         failed = outcome.get("failed_step", place)
         known = failed in self._layout.steps or failed in self._layout.scopes
         self._unfolding.fail(failed if known else place, error, caught_by)
+        if known and not f"{failed}.".startswith(f"{place}."):
+            # It was a flow around the step that failed, so that this one never began.
+            if caught_by is not None:
+                self._cancel(path)
+            return
         if place in self._layout.scopes:
             self._unfolding.fail(place, error, caught_by)
             if caught_by is not None:
-                self._unfolding.cancel_inside(caught_by)
+                # What lies beside it, in a run around this one, may be at work.
+                self._unfolding.cancel_inside(place)
 
     def _skip(self, path: str, reason: Any, origin: str) -> None:
         for inner in self._steps_inside(path):

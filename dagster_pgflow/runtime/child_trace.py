@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dagster_pgflow.model.loops import RepeatedStep
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import is_helper
+from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.runtime.values import Batch, from_wire
 
 _ITEM = re.compile(r"\[\d+\]$")
@@ -14,7 +17,7 @@ Outcomes = Mapping[str, Mapping[str, Any]]
 """What ops reported last, by Dagster step key."""
 
 
-def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
+def trace_of(path: Sequence[str], outcomes: Outcomes, flows: Flows) -> list[dict[str, Any]]:
     """Return `{step, status, duration_ms, output or error}` of the steps of a subflow, by time.
 
     A step of a flow further inside is named by its path. Steps that never ran are not told of.
@@ -24,10 +27,11 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
     Args:
         path: The path of the subflow step.
         outcomes: What the ops of the run reported.
+        flows: Every flow that the one of the run contains.
     """
     begin = ".".join(path)
     steps: dict[str, _Told] = {}
-    for key, outcome in outcomes.items():
+    for key, outcome in _of_steps(outcomes, flows):
         place = _place(outcome)
         name = place.removeprefix(begin)
         # A helper is told of when it fails, because then nothing else says that its step does.
@@ -38,6 +42,36 @@ def trace_of(path: Sequence[str], outcomes: Outcomes) -> list[dict[str, Any]]:
     ran = [told for told in steps.values() if told.status != "cancelled"]
     ran = [told for told in ran if not told.item or told.item in failed]
     return [told.entry() for told in sorted(ran, key=lambda told: (told.began_at, told.ended_at))]
+
+
+def _of_steps(outcomes: Outcomes, flows: Flows) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield what the ops of steps reported, and what those would have that never were.
+
+    The op that has a flow run as a run of its own is not that of one of its steps. It tells of its
+    own failure, and for the steps of a flow that does not run.
+    """
+    for key, outcome in outcomes.items():
+        slug, status = outcome.get("runs_flow"), outcome["status"]
+        if slug is None or status == "failed":
+            yield key, outcome
+        elif status == "skipped":
+            for place in _steps_inside(outcome["step"], slug, flows):
+                yield f"{key}/{place}", {**outcome, "step": place}
+
+
+def _steps_inside(path: str, slug: str, flows: Flows) -> Iterator[str]:
+    """Yield the paths of the steps of a flow and of those that it contains, as far as is known."""
+    for step in flows[slug].steps:
+        place = f"{path}.{step.slug}"
+        match step:
+            case SubflowStep(over=None):
+                yield from _steps_inside(place, step.flow, flows)
+            case SubflowStep():
+                continue
+            case RepeatedStep():
+                yield from _steps_inside(f"{place}[1]", step.flow, flows)
+            case _:
+                yield place
 
 
 def _place(outcome: Mapping[str, Any]) -> str:

@@ -201,7 +201,7 @@ def body_of(role: Role, work: OpWork) -> Body:
             sent = [(step, [value]) for step in work.feeds if isinstance(step, MapStep)]
             yield _failed_result(execution, role, value, error)
         else:
-            yield _result(execution, value, sent)
+            yield _result(execution, role, value, sent)
         for name, opened in ways_of(execution, role, value).items():
             yield dg.Output(_wire(opened), name)
         for step, batches in sent:
@@ -254,6 +254,7 @@ def _wire(value: Any) -> Any:
 
 def _result(
     execution: Execution,
+    role: Role,
     value: Any,
     sent: Sequence[tuple[MapStep | SubflowStep, Sequence[Batch | Skipped]]],
 ) -> dg.Output[Any]:
@@ -278,6 +279,8 @@ def _result(
     if execution.caught_items:
         report["failed_items"] = execution.caught_items
     report["step"] = ".".join(execution.path)
+    if role == "step" and isinstance(execution.work.step, SubflowStep):
+        report["runs_flow"] = execution.work.step.flow
     report |= execution.choice.to_json() if execution.choice else {}
     metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
     metadata[OUTCOME_KEY] = dg.MetadataValue.json(report)

@@ -13,12 +13,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.errors import (
-    ChildRunFailed,
-    ConditionNotMet,
-    PgflowError,
-    StoreError,
-)
+from dagster_pgflow.errors import ChildRunFailed, ConditionNotMet, PgflowError, StoreError
 from dagster_pgflow.model.loops import Body, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, SubflowStep
@@ -397,4 +392,5 @@ class Execution:
 
     def _trace(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
         """Tell what the steps of a subflow did."""
-        return trace_of(path, outcomes_in(self.context.instance, self.context.run))
+        outcomes = outcomes_in(self.context.instance, self.context.run)
+        return trace_of(path, outcomes, self.work.flows)

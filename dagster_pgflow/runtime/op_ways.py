@@ -43,7 +43,10 @@ def lost_pass(execution: Execution, skipped: Skipped) -> Pass:
         execution: The execution.
         skipped: What failed instead.
     """
-    return Pass(skipped, {source.key: skipped for source in execution.work.sources})
+    outside = [source.key for source in execution.work.sources]
+    if isinstance(execution.work.flow, Body):
+        outside += execution.this_pass.outside
+    return Pass(skipped, dict.fromkeys(outside, skipped))
 
 
 def end_loop(execution: Execution) -> Any:
@@ -78,11 +81,21 @@ def _first_pass(execution: Execution) -> Pass:
     found = outputs_by_dep(execution.receiver, work.sources, execution.values)
     if not isinstance(work.flow, Body):
         refuse_bad_input(execution.frame, execution.inputs.get(FLOW_INPUT), work.flows)
+    failed = next((value for value in found.values() if _is_failure_around(execution, value)), None)
+    if failed is not None:
+        return lost_pass(execution, failed)
+    if not isinstance(work.flow, Body):
         return Pass(execution.flow_input, found)
     around = execution.this_pass
     begins_both = work.flow.deciding.back_to == work.step.loop.back_to
     before = around.before if begins_both else {}
     return Pass(execution.flow_input, {**around.outside, **found}, before)
+
+
+def _is_failure_around(execution: Execution, value: Any) -> bool:
+    """Say whether what arrived is the failure of a subflow that the loop lies in."""
+    failed = isinstance(value, Skipped) and value.error is not None
+    return failed and value.encloses(execution.frame.path)
 
 
 def _way_out_of_pass(execution: Execution, loop: LoopStep, value: Any) -> dict[str, Any]:

@@ -31,9 +31,20 @@ CONDITIONAL = (
     Flow("conditional").step("x", "echo", if_={"go": True}).step("y", "echo", depends_on="x")
 )
 DEEP = Flow("deep").subflow("down", "middle").step("beside", "echo")
-FLOWS = {flow.slug: flow for flow in (LISTS, ENDS_IN_MAP, PICKY, SHAPED, CONDITIONAL, DEEP)} | {
-    flow.slug: flow for flow in (PAYMENT, LEAF, MIDDLE, CHILD)
-}
+BATCH = (
+    Flow("batch")
+    .subflow("each", "child", over="$input.a")
+    .step("behind", "echo", depends_on="each")
+)
+BEGINS = PICKY.model_copy(update={"slug": "begins", "steps": ()}).subflow("first", "child")
+MIXED = (
+    Flow("mixed")
+    .subflow("ran", "ends_in_map", over="$input.a")
+    .subflow("did_not", "lists", run_if="flow_input == null")
+    .step("bad", "fail", depends_on=["ran", "did_not"])
+)
+OTHERS = (LISTS, ENDS_IN_MAP, PICKY, SHAPED, CONDITIONAL, DEEP, BATCH, BEGINS, MIXED)
+FLOWS = {flow.slug: flow for flow in (*OTHERS, PAYMENT, LEAF, MIDDLE, CHILD)}
 
 
 def one(child: str, **settings: Any) -> Flow:
@@ -75,6 +86,12 @@ CASES: dict[str, tuple[Flow, Any]] = {
         .subflow("u", "deep", depends_on="mend"),
         1,
     ),
+    "a bad input of a flow that begins with a subflow, routed": (
+        routed("begins", input=PICKED),
+        {"n": "x"},
+    ),
+    "items beside one that fails, routed by the flow around": (routed("batch"), [13, 4]),
+    "a trace of what ran and what did not": (routed("mixed"), [[1, 2], [3]]),
     "items": (listing([1, 2, 3]), None),
     "items of an input": (
         Flow("top").subflow("s", "child", over="$input.rows", input={"n": "$item.n"}),

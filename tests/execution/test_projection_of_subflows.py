@@ -165,13 +165,26 @@ def test_the_trace_of_a_subrun_is_the_one_that_the_failure_step_is_told(world: W
 def test_a_step_that_failed_by_its_mapping_is_in_the_trace(world: World) -> None:
     world.define(
         Flow("leaf").step("x", "echo"),
-        Flow("middle").subflow("inner", "leaf", output="$nodes.x.ghost"),
+        # No pass of a loop begins when what it waits for outside has failed.
+        Flow("middle")
+        .step("again", "echo")
+        .subflow("inner", "leaf", output="$nodes.x.ghost")
+        .step("more", "echo", depends_on="again")
+        .loop("k", back_to="more", condition="false", max_iterations=2, depends_on="more")
+        .loop(
+            "l",
+            back_to="again",
+            condition="false",
+            max_iterations=2,
+            depends_on=["k", "inner"],
+        ),
         Flow("top")
         .subflow("mid", "middle", on_failure="mend")
         .step("mend", "echo", depends_on="mid"),
     )
     dagster_run_id = world.run("top", HANDLERS)
     world.settle()
+    assert world.by_path("status")["mid.l[1].again"] == "cancelled"
     told = trace(world, "1")
     assert [(entry["step"], entry["status"]) for entry in told] == [
         ("inner.x", "completed"),

@@ -90,6 +90,11 @@ class Drawn:
         """Return the step at a path, with or without the indexes of items."""
         return self.steps_by_path[INDEX.sub("", path)]
 
+    def is_child_run(self, path: str) -> bool:
+        """Say whether what runs at a path is a Dagster run of its own."""
+        step = self.step_at(path)
+        return isinstance(step, SubflowStep) and step.mode == "run"
+
     def needs_at(self, path: str, known: Collection[str]) -> list[str]:
         """Return the paths of the steps that must have ended before the one at a path.
 

@@ -28,6 +28,7 @@ CANDIDATES = 5
 TREES = 3
 MOST_OPS = 120
 MOST_OPS_OF_TREE = 50
+MOST_CHILD_RUNS = 8
 TASK_THINGS = (
     "together",
     "ended apart",
@@ -67,7 +68,11 @@ def eventfulness_of_tree(drawn: Drawn) -> int:
     """Say how much happens to the subflows of a tree."""
     told = told_of(drawn)
     ops = sum(max(len(end.batches), 1) for end in told.steps.values())
-    return len(things_in_tree(drawn, told)) if ops <= MOST_OPS_OF_TREE else -ops
+    runs = sum(drawn.is_child_run(path) for path in told.subruns)
+    if ops > MOST_OPS_OF_TREE or runs > MOST_CHILD_RUNS:
+        return -ops - runs
+    things = things_in_tree(drawn, told)
+    return len(things) + 2 * sum(thing[0] == "apart" and "r" in str(thing[1]) for thing in things)
 
 
 def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
@@ -81,17 +86,27 @@ def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
         found |= set(_things_decided(path, step, end, deps))
         ways = frozenset((dep.status, dep.routed, bool(dep.untaken)) for dep in deps)
         found.add((step.type, end.status, end.routed, min(depth, 2), path != name))
+        found.add(("apart", _runs_around(drawn, path), step.type, end.status, end.routed))
         if any(dep.routed or dep.untaken for dep in deps):
             found.add(("behind", step.type, end.status, end.skip_reason, ways))
         if isinstance(step, SubflowStep):
             mapped = step.input is not None, step.output is not None, step.over is not None
             alone = fails_by_itself(path, told.steps)
             found.add(("subflow", *mapped, end.status, end.routed, alone))
+            found.add(("mode", step.mode, *mapped, end.status, end.routed))
         if end.routed:
             entries = end.output["child_trace"]
             found.add(("told", frozenset(entry["status"] for entry in entries), len(entries) > 2))
             found |= {("told inside", "." in entry["step"]) for entry in entries}
     return found
+
+
+def _runs_around(drawn: Drawn, path: str) -> str:
+    """Say in which mode the flows run that lie around a step, and which lie in passes or items."""
+    *around, _ = path.split(".")
+    places = [".".join(around[: index + 1]) for index in range(len(around))]
+    kinds = ["r" if drawn.is_child_run(place) else "-" for place in places]
+    return "".join(kind + "*" * ("[" in place) for kind, place in zip(kinds, around, strict=True))
 
 
 def _things_decided(path: str, step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thing]:

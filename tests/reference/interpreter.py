@@ -33,7 +33,8 @@ Where the rules are silent, this is what they are taken to mean:
   no failure of the flow inside, so its failure step does not go on from it.
 - Where a flow goes on from a failure, all that does not depend on the failed step still does its
   work before it does, as it does before a run fails. One failed item leaves the others alone.
-- A map inside an item is one op: its tasks are one batch, and it is never overtaken.
+- A map inside an item is one op: its tasks are one batch, and it is never overtaken. Not so where a
+  step of mode `run` lies between the two, or goes over the list: a run of its own has batches.
 - A loop begins when all has ended that its body depends on outside. If one of these failed, nothing
   in it runs. Where the run does not come by, its first pass is skipped.
 - A loop whose last step is skipped in a pass is skipped itself, for the same reason.
@@ -296,7 +297,7 @@ class _Interpreter:
             return FAILED, set()
         if step.over is not None:
             self.lists[path] = len(given)
-        in_items = scope.in_items or step.over is not None
+        in_items = step.mode == "inline" and (scope.in_items or step.over is not None)
         ends = {
             place: self._flow(Scope(child, value, place, in_items))
             for place, value in given.items()

@@ -179,6 +179,7 @@ def subflow_called(
     assert around.known is not None
     child = around.known[draw(st.sampled_from([*around.flows, around.flows[-1]]))]
     fields: dict[str, Any] = {"slug": slug, "flow": child.slug, "depends_on": tuple(deps)}
+    fields["mode"] = draw(st.sampled_from(["inline", "run"]))
     asked = draw(conditions(deps, around)) if draw(st.integers(0, 2)) == 0 else {}
     mapped: dict[str, Any] = {}
     if draw(st.integers(0, 4)) < 2:

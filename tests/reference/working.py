@@ -45,7 +45,7 @@ class Scope:
         flow: The flow.
         input: Its input.
         path: The path of the subflow step or the pass.
-        in_items: Whether a subflow around it has items.
+        in_items: Whether a subflow around it in the same Dagster run has items.
         loop: The loop, in a pass of it.
         iteration: Which pass it is.
         before: What loops around it returned in the pass before, by slug.

@@ -3206,10 +3206,10 @@ as $$
     from inside
     join pgflow.subruns as nested on nested.parent_subrun_id = inside.subrun_id
   ), around as (
-    select length(own.step_path) - length(own.step_slug) as length
+    -- The steps of the passes of a loop belong to the subrun too, further inside.
+    select min(length(own.step_path) - length(own.step_slug)) as length
     from pgflow.step_states as own
     where own.subrun_id = child_trace.subrun_id
-    limit 1
   )
   select
     substr(ended.step_path, around.length + 1),
