@@ -2,7 +2,7 @@
 
 A run holds every step of every flow inside, once for each pass of the loops around it. A few flows
 which contain each other twice each, or a few loops in loops, would make a job of millions of steps,
-and end the code server of all other flows.
+and end the code server of all other flows. A flow that is a run of its own is one step there.
 """
 
 from collections import Counter
@@ -53,7 +53,8 @@ def _size_of_one(flow: Flow, sizes: Mapping[str, tuple[int, int]]) -> tuple[int,
     count, levels = 0, 0
     for step in flow.steps:
         inner_steps, inner_levels = sizes[step.flow] if isinstance(step, SubflowStep) else (1, 0)
-        count += inner_steps * times[step.slug]
+        is_alone = isinstance(step, SubflowStep) and step.is_child_run
+        count += (1 if is_alone else inner_steps) * times[step.slug]
         levels = max(levels, inner_levels)
     return count, 1 + levels
 

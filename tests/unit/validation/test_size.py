@@ -44,6 +44,19 @@ def test_the_steps_of_subflows_count_as_often_as_they_run() -> None:
     assert places(flow_fits_in_one_run, twice.step("c"), known) == [("too-many-steps", "steps")]
 
 
+def test_a_flow_that_is_a_run_of_its_own_is_one_step() -> None:
+    known = {"whole": of_steps("whole", MOST_STEPS)}
+    apart = (
+        Flow("f")
+        .subflow("a", "whole", mode="run")
+        .subflow("b", "whole", over="$input.x", mode="run")
+    )
+    assert places(flow_fits_in_one_run, apart, known) == []
+    within = apart.subflow("c", "whole")
+    [(_, _, message)] = findings(flow_fits_in_one_run, within, known)
+    assert f"has {MOST_STEPS + 2} steps" in message
+
+
 def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
     known = {"hundred": of_steps("hundred", 100)}
     inner = Flow("f").subflow("draft", "hundred")
