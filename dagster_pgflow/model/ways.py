@@ -1,7 +1,9 @@
 """The ways on which a run goes on behind a step: which steps lie on one, and which on another.
 
 Behind a branch, a loop or a subflow with a failure step the run takes some ways and not others.
-A step that exclusive ways lead to runs with what those bring that were taken.
+A step that several of them lead to runs with what those bring that were taken. They need not always
+exclude each other: one rule of a branch may take two of them, and another only one. Then the step
+behind both goes with the run, as its rules have it, and does not stay behind for the other way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +34,8 @@ def is_joined(
 ) -> bool:
     """Say whether a step runs without a dependency that the run did not come by.
 
-    It does when another dependency that did arrive lies on an exclusive way: on one on which the
-    missing one does not lie, nor the other way around.
+    It does when another dependency that did arrive lies on another way: each of the two on one on
+    which the other does not.
 
     Args:
         steps: The steps of the flow by slug.

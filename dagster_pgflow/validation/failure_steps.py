@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import JoinStep, MapStep, Step, SubflowStep
 from dagster_pgflow.validation.dependencies import stands_behind
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -48,6 +48,10 @@ def _of_step(
     elif isinstance(failure_step, MapStep):
         message = f"{stated}, which is a map step; let a single or a subflow step do it."
         yield Problem("failure-step-is-a-map", path, message)
+    elif isinstance(failure_step, JoinStep):
+        # It would wait for so many that completed, and never count what failed.
+        message = f"{stated}, which is a join; let a single or a subflow step do it."
+        yield Problem("failure-step-is-a-join", path, message)
 
 
 def _follows(failure_step: Step, step: SubflowStep) -> bool:

@@ -164,7 +164,10 @@ def test_the_trace_of_a_subrun_is_the_one_that_the_failure_step_is_told(world: W
 
 def test_a_step_that_failed_by_its_mapping_is_in_the_trace(world: World) -> None:
     world.define(
-        Flow("leaf").step("x", "echo"),
+        Flow("deep").step("bad", "fail"),
+        Flow("leaf")
+        .subflow("caught", "deep", on_failure="x")
+        .step("x", "echo", depends_on="caught"),
         # No pass of a loop begins when what it waits for outside has failed.
         Flow("middle")
         .step("again", "echo")
@@ -187,6 +190,7 @@ def test_a_step_that_failed_by_its_mapping_is_in_the_trace(world: World) -> None
     assert world.by_path("status")["mid.l[1].again"] == "cancelled"
     told = trace(world, "1")
     assert [(entry["step"], entry["status"]) for entry in told] == [
+        ("inner.caught.bad", "failed"),
         ("inner.x", "completed"),
         ("inner", "failed"),
     ]

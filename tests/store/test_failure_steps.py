@@ -65,6 +65,11 @@ def test_neither_can_a_flow_that_contains_it(sql: Session) -> None:
             'goes on when "s" fails, but is a map step; let a single or subflow step do it.',
         ),
         (
+            "select pgflow.add_step('f', 'mend', '{a,s}', step_type => 'join', wait => 'any')",
+            "failure_step_is_no_join",
+            'goes on when "s" fails, but is a join; let a single or subflow step do it.',
+        ),
+        (
             subflow("t", "on_failure => 't'"),
             "failure_step_is_another_step",
             'Step "t" of flow "f" cannot go on with itself when it fails; name another step',
@@ -109,6 +114,14 @@ def test_any_other_failure_step_is_refused_with_a_sentence_and_leaves_nothing(
             "update pgflow.steps set step_type = 'map' where step_slug = 'mend'",
             "is a map step; let a single or subflow step do it",
             "is-a-map",
+        ),
+        (
+            """
+            insert into pgflow.deps (flow_slug, dep_slug, step_slug) values ('f', 'a', 'mend');
+            update pgflow.steps set step_type = 'join' where step_slug = 'mend'
+            """,
+            "is a join; let a single or subflow step do it",
+            "is-a-join",
         ),
         ("update pgflow.steps set on_failure = 'z' where step_slug = 's'", "not exist", "unknown"),
     ],

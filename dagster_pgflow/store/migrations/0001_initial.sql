@@ -2191,6 +2191,11 @@ begin
     mistake := format(
       'goes on when "%s" fails, but is a map step; let a single or subflow step do it', routed_by
     );
+  elsif routed_by is not null and step.step_type = 'join' then
+    broken_constraint := 'failure_step_is_no_join';
+    mistake := format(
+      'goes on when "%s" fails, but is a join; let a single or subflow step do it', routed_by
+    );
   elsif step.on_failure is null then
     return;
   elsif step.step_type <> 'subflow' then
@@ -3052,6 +3057,7 @@ begin
     case
       when failure_step.step_slug is null then 'does not exist; add it'
       when failure_step.step_type = 'map' then 'is a map step; let a single or subflow step do it'
+      when failure_step.step_type = 'join' then 'is a join; let a single or subflow step do it'
       else 'does not depend on it; add that dependency'
     end
   ) into mistake
@@ -3060,7 +3066,7 @@ begin
   left join pgflow.steps as failure_step
     on failure_step.flow_slug = step.flow_slug and failure_step.step_slug = step.on_failure
   where failure_step.step_slug is null
-    or failure_step.step_type = 'map'
+    or failure_step.step_type in ('map', 'join')
     or not exists (
       select from pgflow.deps as dep
       where dep.flow_slug = step.flow_slug
@@ -3236,7 +3242,8 @@ as $$
       ended.step_type <> 'loop'
       or ended.step_path ~ concat('(^|\.)', ended.step_slug, '\[\d+\]\.', ended.step_slug, '$')
     )
-    -- A subflow step speaks for itself only when it failed and nothing inside it did.
+    -- A subflow step speaks for itself only when it failed and nothing inside it did that was not
+    -- caught there.
     and (
       ended.step_type <> 'subflow'
       or ended.status = 'failed' and not exists (
@@ -3244,8 +3251,19 @@ as $$
         from pgflow.subruns as nested
         join pgflow.step_states as cause on cause.subrun_id = nested.subrun_id
         where nested.parent_subrun_id = inside.subrun_id
-          and nested.parent_step_slug = ended.step_slug
+          and (
+            starts_with(cause.step_path, concat(ended.step_path, '.'))
+            or starts_with(cause.step_path, concat(ended.step_path, '['))
+          )
           and cause.status = 'failed'
+          and not exists (
+            select
+            from pgflow.event_log as failure
+            where failure.run_id = cause.run_id
+              and failure.event_type = 'step.failed'
+              and failure.correlation_id = cause.step_path
+              and failure.event_data ->> 'on_failure' is not null
+          )
       )
     )
   order by tried.began_at, tried.ended_at, ended.skipped_at, ended.step_path collate "C";

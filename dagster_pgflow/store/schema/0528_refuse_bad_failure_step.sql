@@ -24,6 +24,11 @@ begin
     mistake := format(
       'goes on when "%s" fails, but is a map step; let a single or subflow step do it', routed_by
     );
+  elsif routed_by is not null and step.step_type = 'join' then
+    broken_constraint := 'failure_step_is_no_join';
+    mistake := format(
+      'goes on when "%s" fails, but is a join; let a single or subflow step do it', routed_by
+    );
   elsif step.on_failure is null then
     return;
   elsif step.step_type <> 'subflow' then

@@ -20,6 +20,7 @@ begin
     case
       when failure_step.step_slug is null then 'does not exist; add it'
       when failure_step.step_type = 'map' then 'is a map step; let a single or subflow step do it'
+      when failure_step.step_type = 'join' then 'is a join; let a single or subflow step do it'
       else 'does not depend on it; add that dependency'
     end
   ) into mistake
@@ -28,7 +29,7 @@ begin
   left join pgflow.steps as failure_step
     on failure_step.flow_slug = step.flow_slug and failure_step.step_slug = step.on_failure
   where failure_step.step_slug is null
-    or failure_step.step_type = 'map'
+    or failure_step.step_type in ('map', 'join')
     or not exists (
       select from pgflow.deps as dep
       where dep.flow_slug = step.flow_slug

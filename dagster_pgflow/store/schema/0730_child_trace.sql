@@ -45,7 +45,8 @@ as $$
       ended.step_type <> 'loop'
       or ended.step_path ~ concat('(^|\.)', ended.step_slug, '\[\d+\]\.', ended.step_slug, '$')
     )
-    -- A subflow step speaks for itself only when it failed and nothing inside it did.
+    -- A subflow step speaks for itself only when it failed and nothing inside it did that was not
+    -- caught there.
     and (
       ended.step_type <> 'subflow'
       or ended.status = 'failed' and not exists (
@@ -53,8 +54,19 @@ as $$
         from pgflow.subruns as nested
         join pgflow.step_states as cause on cause.subrun_id = nested.subrun_id
         where nested.parent_subrun_id = inside.subrun_id
-          and nested.parent_step_slug = ended.step_slug
+          and (
+            starts_with(cause.step_path, concat(ended.step_path, '.'))
+            or starts_with(cause.step_path, concat(ended.step_path, '['))
+          )
           and cause.status = 'failed'
+          and not exists (
+            select
+            from pgflow.event_log as failure
+            where failure.run_id = cause.run_id
+              and failure.event_type = 'step.failed'
+              and failure.correlation_id = cause.step_path
+              and failure.event_data ->> 'on_failure' is not null
+          )
       )
     )
   order by tried.began_at, tried.ended_at, ended.skipped_at, ended.step_path collate "C";

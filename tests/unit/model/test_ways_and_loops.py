@@ -8,6 +8,7 @@ from dagster_pgflow import Flow, Fragment
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.graph import bodies_of, body_of, by_slug
 from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, SingleStep, Step
+from dagster_pgflow.model.ways import is_joined
 from dagster_pgflow.validation.validate import parse_flow
 
 ROUTED = (
@@ -55,6 +56,15 @@ def test_targets_are_what_only_one_way_leads_to() -> None:
     route, loop = by_slug(ROUTED)["route"], by_slug(REFINED)["good_enough"]
     assert route.targets == ("pay", "review", "note", "refuse")
     assert loop.targets == ("warn",)
+
+
+def test_a_step_behind_two_ways_goes_with_a_run_that_takes_one_of_them() -> None:
+    rules = [("output.sum > 100", ["charge", "check"]), ("true", "charge")]
+    flow = Flow("order").branch("route", rules=rules).step("charge", depends_on="route")
+    flow = flow.step("check", depends_on="route").step("other", depends_on="charge")
+    steps = by_slug(flow.step("ship", depends_on=["charge", "check", "other"]))
+    assert is_joined(steps, "ship", "check", ["charge"], "route")
+    assert not is_joined(steps, "ship", "other", ["charge"], "route")
 
 
 def test_the_body_of_a_loop_is_what_lies_on_the_way() -> None:

@@ -41,7 +41,11 @@ def flows(draw: st.DrawFn) -> Flow:
         before = st.sampled_from(SLUGS[max(place - 4, 0) : place])
         least = 2 if slug == SLUGS[-1] else 1
         deps[slug] = draw(st.lists(before, min_size=least, max_size=3, unique=True))
-    return Flow("f", steps=tuple(draw(step_called(slug, deps)) for slug in SLUGS))
+    steps = [draw(step_called(slug, deps)) for slug in SLUGS]
+    if any(isinstance(step, SubflowStep) and step.on_failure == SLUGS[-1] for step in steps):
+        # A failure step is no join.
+        steps[-1] = SingleStep(slug=SLUGS[-1], depends_on=tuple(deps[SLUGS[-1]]))
+    return Flow("f", steps=tuple(steps))
 
 
 @st.composite

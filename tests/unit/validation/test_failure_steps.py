@@ -29,6 +29,11 @@ def test_a_failure_step_may_be_a_subflow_with_a_failure_step_of_its_own() -> Non
         ),
         (START.map("mend", depends_on="pay"), "is-a-map", "which is a map step; let a single"),
         (
+            START.join("mend", wait="any", depends_on=["before", "pay"]),
+            "is-a-join",
+            "which is a join; let a single or a subflow step do it.",
+        ),
+        (
             Flow("f").subflow("pay", "payment", on_failure="pay"),
             "is-itself",
             "name another step, which depends on it.",

@@ -91,9 +91,9 @@ def test_a_valid_flow_is_let_through() -> None:
 
 @pytest.mark.parametrize("flow", [wide_diamond(100), chain(1000)], ids=["diamond", "chain"])
 def test_large_flows_are_checked_in_a_moment(flow: Flow) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert validate(flow, {}) == ()
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_flows_within_flows_are_checked_in_a_moment() -> None:
@@ -102,16 +102,16 @@ def test_flows_within_flows_are_checked_in_a_moment() -> None:
         for n in range(100)
     ]
     known = {flow.slug: flow for flow in [*layers, Flow("layer100").step("x")]}
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = [problem.code for problem in validate(layers[0], known)]
     assert found == ["too-many-steps", "too-many-levels"]
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_a_thousand_steps_that_run_one_large_flow_are_checked_in_a_moment() -> None:
     steps = tuple(Flow("x").subflow(f"s{n}", "chain").steps[0] for n in range(1000))
     flow = Flow("wide").model_copy(update={"steps": steps})
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = [problem.code for problem in validate(flow, {"chain": chain(1000)})]
     assert found == ["too-many-steps"]
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
