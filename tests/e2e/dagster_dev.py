@@ -26,6 +26,11 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+concurrency:
+  runs:
+    tag_concurrency_limits:
+      - key: one_at_a_time
+        limit: 1
 """
 
 LAUNCH = """
