@@ -17,8 +17,9 @@ def command() -> None:
     """Make the run tables anew.
 
     Every row is made from Dagster's event log, as the sensors would have made it, with the same
-    ids; runs go on meanwhile. Runs that Dagster has deleted are made from pgflow's own event
-    log. It needs DAGSTER_HOME, the folder with the dagster.yaml of the deployment.
+    ids; runs go on meanwhile. Runs that Dagster has deleted, or a child run of which it has, are
+    made from pgflow's own event log. It needs DAGSTER_HOME, the folder with the dagster.yaml of
+    the deployment.
     """
     # Here, because Dagster takes seconds to import.
     from dagster_pgflow.cli.dagster_instance import opened_instance  # noqa: PLC0415

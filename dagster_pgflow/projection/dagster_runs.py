@@ -54,12 +54,14 @@ class RunAsSeen:
         position: Where in Dagster's event logs the reading ended.
         outputs_of: The Dagster runs whose outputs it uses: itself, those inside it, and those it
             re-executes.
+        lacks_runs: Whether a run inside it is not there any more.
     """
 
     facts: RunFacts
     sightings: Sequence[Sighting]
     position: str
     outputs_of: Sequence[OutputsOf]
+    lacks_runs: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,13 @@ class _Whole:
         sightings: What Dagster saw of them.
         outputs_of: Those inside it.
         positions: Where the reading ended of those inside it that are not over.
+        lacks_runs: Whether one of those inside it is not there any more.
     """
 
     sightings: Sequence[Sighting]
     outputs_of: list[OutputsOf] = field(default_factory=list)
     positions: dict[str, str] = field(default_factory=dict)
+    lacks_runs: bool = False
 
 
 class DagsterRuns:
@@ -154,6 +158,7 @@ class DagsterRuns:
             [*taken_over, *whole.sightings],
             position,
             [OutputsOf(UUID(run_id)), *whole.outputs_of, *outputs_of],
+            whole.lacks_runs,
         )
 
     def _whole(self, own: Sequence[Sighting]) -> _Whole:
@@ -169,6 +174,7 @@ class DagsterRuns:
         inside: dict[int, Sequence[Sighting]] = {}
         outputs_of: list[OutputsOf] = []
         positions: dict[str, str] = {}
+        lacks_runs = len(records) < len({child.run_id for child in told.values()})
         for place, child in told.items():
             record = records.get(child.run_id)
             if record is None:
@@ -179,10 +185,11 @@ class DagsterRuns:
             if child.is_reused:
                 part = reused_sightings(part, frozenset())
             inside[place] = part
+            lacks_runs = lacks_runs or whole.lacks_runs
             outputs_of += [OutputsOf(child.run_id, child.path), *whole.outputs_of]
             if record.dagster_run.status in _UNFINISHED:
                 positions |= {str(child.run_id): position, **whole.positions}
-        return _Whole(interleaved(own, told, inside), outputs_of, positions)
+        return _Whole(interleaved(own, told, inside), outputs_of, positions, lacks_runs)
 
     def _pinned_tags(self, run: dg.DagsterRun) -> Mapping[str, str]:
         """Return the tags of the job that the run executes.

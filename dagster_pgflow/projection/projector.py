@@ -29,6 +29,7 @@ from dagster_pgflow.projection.layout import Layout, PinnedTree, contains_child_
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.tokens import RUN_ENDS
 from dagster_pgflow.projection.told_in_dagster import tell_path
 from dagster_pgflow.runtime.values import Batch
 
@@ -113,7 +114,8 @@ def rebuild(
 ) -> Tally:
     """Make all rows of all runs again, from the first event.
 
-    Rows keep their numbers. Runs that Dagster has no more are folded from our own event log.
+    Rows keep their numbers. Runs that Dagster has no more are folded from our own event log, and so
+    are those of which it lacks a run inside.
 
     Args:
         instance: The Dagster instance.
@@ -199,6 +201,8 @@ class Projector:
         if goes_on and cursor.position and not self._runs.has_news(run_id, cursor.position):
             return False
         seen = self._runs.read(record, lambda: self._tables.postpone([run_id], LONG_S))
+        if seen.lacks_runs and self._settle_from_own_log(cursor):
+            return True
         facts = self._identified(seen.facts, record)
         tree, layout = self._pins(facts.flow_slug, facts.watermark)
         if not goes_on and contains_child_runs(tree) and self._runs.end_children(record):
@@ -254,11 +258,29 @@ class Projector:
 
     def _settle_lost_run(self, cursor: RunCursor) -> None:
         """End a run that is gone from Dagster; one that had ended keeps its end."""
-        run_id = self._tables.run_id_of(cursor.dagster_run_id)
-        events = self._tables.events(run_id) if run_id else ()
-        if not events:
+        events = self._own_events(cursor)
+        if events:
+            self._settle(cursor, events)
+        else:
             self._tables.lose(cursor, LOST)
-            return
+
+    def _settle_from_own_log(self, cursor: RunCursor) -> bool:
+        """Keep what is known of a run that has ended, of which a part is gone from Dagster.
+
+        Returns:
+            Whether all of it is known.
+        """
+        events = self._own_events(cursor)
+        if not events or events[-1].event_type not in RUN_ENDS:
+            return False
+        self._settle(cursor, events)
+        return True
+
+    def _own_events(self, cursor: RunCursor) -> Sequence[LogEvent]:
+        run_id = self._tables.run_id_of(cursor.dagster_run_id)
+        return self._tables.events(run_id) if run_id else ()
+
+    def _settle(self, cursor: RunCursor, events: Sequence[LogEvent]) -> None:
         told = events[0].event_data
         tree, layout = self._pins(told["flow_slug"], told["watermark"])
         if layout.has_lists:

@@ -9,7 +9,7 @@ from tests.polling import poll
 
 Finished = Callable[..., dict[str, Any]]
 
-LONGEST_S = 60
+LONGEST_S = 120
 """Runs that wait for each other would wait for ever."""
 
 RUNS = """

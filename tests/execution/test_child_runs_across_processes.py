@@ -78,6 +78,8 @@ def test_a_cancelled_run_takes_the_runs_inside_with_it_at_work_and_between_two_a
     assert top_run(world).status is dg.DagsterRunStatus.CANCELED
     world.settle()
     assert world.one("runs")["status"] == "cancelled"
+    subruns = world.sql.column("select status from pgflow.subruns where dagster_run_id is not null")
+    assert subruns == ["cancelled", "cancelled"]
     assert world.by_path("status") == {
         "a": "completed",
         "s": "cancelled",

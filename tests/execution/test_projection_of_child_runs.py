@@ -3,10 +3,19 @@
 from typing import Any
 from uuid import UUID
 
+import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.names import (
+    TAG_FLOW,
+    TAG_LABEL,
+    TAG_PARENT_RUN,
+    TAG_PARENT_STEP,
+    TAG_TOP_RUN,
+)
+from dagster_pgflow.projection.projector import rebuild
 from tests.execution.harness import gives
 from tests.execution.projecting import World, assert_log_is_sound, world
 from tests.execution.small_flows import CHILD, HANDLERS, LEAF, MIDDLE, PAYMENT, listing
@@ -196,3 +205,61 @@ def test_rows_are_those_of_the_same_flow_inside_the_run(world: World, name: str)
             assert row == wanted
     assert world.sql.value("select count(*) from pgflow.runs") == 2
     assert_log_is_sound(world, run)
+
+
+def linked_in(world: World, run_id: str) -> dict[str, set[str]]:
+    """Returns the runs that the metadata of a run's events link to, by the names of the links."""
+    linked: dict[str, set[str]] = {}
+    for entry in world.instance.all_logs(run_id):
+        event = entry.dagster_event
+        told = event and event.event_specific_data
+        for name, value in (getattr(told, "metadata", None) or {}).items():
+            if isinstance(value, dg.DagsterRunMetadataValue):
+                linked.setdefault(name, set()).add(value.run_id)
+    return linked
+
+
+def test_runs_inside_are_linked_with_the_run_around_and_outlive_their_end_in_dagster(
+    world: World,
+) -> None:
+    flow = (
+        Flow("top")
+        .step("list", **gives([1, 2]))
+        .subflow("process_payment", "outer", depends_on="list", over="list", mode="run")
+    )
+    world.define(CHILD, Flow("outer").subflow("pay", "child", mode="run"), flow)
+    top = str(world.run("top", HANDLERS))
+    world.settle()
+    inside = {
+        run.tags[TAG_PARENT_STEP]: run
+        for run in world.instance.get_runs()
+        if TAG_PARENT_STEP in run.tags
+    }
+    item, pay = inside["process_payment[1]"], inside["process_payment[1].pay"]
+    assert len(inside) == 4
+    assert {run.tags[TAG_TOP_RUN] for run in inside.values()} == {top}
+    assert (item.tags[TAG_PARENT_RUN], pay.tags[TAG_PARENT_RUN]) == (top, item.run_id)
+    assert (item.tags[TAG_FLOW], pay.tags[TAG_FLOW]) == ("outer", "child")
+    assert item.tags[TAG_LABEL] == "Item 1 of step process_payment"
+    assert pay.tags[TAG_LABEL] == "Step process_payment[1].pay"
+    around = world.instance.get_run_by_id(top)
+    assert around is not None
+    assert not {TAG_PARENT_RUN, TAG_PARENT_STEP, TAG_TOP_RUN} & around.tags.keys()
+    # Both logs say which the other run is.
+    items = {inside["process_payment[0]"].run_id, item.run_id}
+    assert linked_in(world, top)["child run"] == items
+    assert linked_in(world, item.run_id) == {"parent run": {top}, "child run": {pay.run_id}}
+    assert linked_in(world, pay.run_id) == {"parent run": {item.run_id}}
+    told = {
+        event.event_data["label"]: event.event_data["dagster_run_id"]
+        for event in world.tables.events(UUID(top))
+        if event.event_type == "subrun.started"
+    }
+    assert told["Subrun #3 of step process_payment"] == item.run_id
+    # What pgflow knows of a run that has ended stays, when Dagster forgets parts of it.
+    before = world.snapshot()
+    world.instance.delete_run(pay.run_id)
+    world.sql("update pgflow.subruns set status = 'created', output = null")
+    rebuild(world.instance, world.sources)
+    assert world.snapshot() == before
+    assert world.by_path("status")["process_payment[1].pay.note"] == "completed"
