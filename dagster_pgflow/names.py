@@ -33,6 +33,8 @@ TAG_PARENT_RUN: Final = "dagster-pgflow/parent_run_id"
 TAG_TOP_RUN: Final = "dagster-pgflow/top_run_id"
 TAG_PARENT_STEP: Final = "dagster-pgflow/parent_step"
 TAG_LABEL: Final = "dagster-pgflow/label"
+# On a run that is one pass of a loop: the loop.
+TAG_LOOP: Final = "dagster-pgflow/loop"
 # Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
 TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
@@ -143,6 +145,15 @@ def body_graph_name(flow_slug: str, loop_slug: str) -> str:
     'essay__refine__00'
     """
     return f"{op_name(flow_slug, loop_slug)}__00"
+
+
+def pass_job_name(flow_slug: str, loop_slug: str) -> str:
+    """Return the name of the job that runs one pass of a loop.
+
+    >>> pass_job_name("essay", "refine")
+    'essay__refine__pass'
+    """
+    return f"{op_name(flow_slug, loop_slug)}__pass"
 
 
 def pass_node(loop_slug: str, number: int) -> str:

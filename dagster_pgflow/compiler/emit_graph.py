@@ -71,6 +71,16 @@ class GraphEmitter:
             return self._graph(flow, name, as_subflow=True, in_items=in_items)
         return self.job_graph(flow.slug)
 
+    def pass_graph(self, body: Flow, loop_slug: str) -> dg.GraphDefinition:
+        """Return the graph of a pass of a loop.
+
+        Args:
+            body: What the loop repeats.
+            loop_slug: The loop.
+        """
+        name = body_graph_name(whole_of(body).slug, loop_slug)
+        return self._graph(body, name, as_subflow=True)
+
     def _graph(
         self, flow: Flow, name: str, *, as_subflow: bool, in_items: bool = False
     ) -> dg.GraphDefinition:
@@ -120,8 +130,7 @@ class GraphEmitter:
         self, flow: Flow, node: Node, *, in_items: bool
     ) -> dg.OpDefinition | dg.GraphDefinition:
         if isinstance(node, PassNode):
-            name = body_graph_name(whole_of(flow).slug, node.step.slug)
-            return self._graph(self._flows[node.step.flow], name, as_subflow=True)
+            return self.pass_graph(self._flows[node.step.flow], node.step.slug)
         if isinstance(node, GraphNode):
             each = in_items or node.step.over is not None
             return self.subflow_graph(self._flows[node.step.flow], in_items=each)

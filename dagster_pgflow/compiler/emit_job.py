@@ -13,8 +13,15 @@ from dagster_pgflow.compiler.launchpad import example_input
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import FlowsToRun
-from dagster_pgflow.names import FLOW_INPUT, TAG_FLOW, job_name, op_name
+from dagster_pgflow.model.loops import FlowsToRun, whole_of
+from dagster_pgflow.names import (
+    FLOW_INPUT,
+    TAG_FLOW,
+    TAG_LOOP,
+    job_name,
+    op_name,
+    pass_job_name,
+)
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
 from dagster_pgflow.runtime.sources import Flows
@@ -42,7 +49,7 @@ class JobEmitter:
         handlers: Its handlers.
         settings: What the jobs have in common.
         tags_of: Returns the tags that say which version of a flow its job runs, for the jobs that
-            steps of other jobs run.
+            steps of other jobs run. A pass of a loop has those of its flow.
     """
 
     def __init__(
@@ -57,9 +64,9 @@ class JobEmitter:
         self._settings = settings
         self._json_type = make_json_type()
         keys = frozenset(settings.resources)
-        to_run = FlowsToRun(flows)
-        ops = OpEmitter(to_run, handlers, self._json_type, keys, self._child_job)
-        self._graphs = GraphEmitter(to_run, handlers, ops)
+        self._to_run = FlowsToRun(flows)
+        ops = OpEmitter(self._to_run, handlers, self._json_type, keys, self._child_job)
+        self._graphs = GraphEmitter(self._to_run, handlers, ops)
         self._tags_of = tags_of
         self._jobs: dict[str, dg.JobDefinition] = {}
         self._child_jobs: dict[str, ChildJob] = {}
@@ -78,12 +85,25 @@ class JobEmitter:
             self._jobs[flow_slug] = self._emit(self._flows[flow_slug], tags)
         return self._jobs[flow_slug]
 
-    def _child_job(self, flow_slug: str) -> ChildJob:
-        """Return the job of a flow as steps of other jobs run it."""
-        if flow_slug not in self._child_jobs:
-            job = self.job(flow_slug, self._tags_of(flow_slug))
-            self._child_jobs[flow_slug] = child_job_of(job)
-        return self._child_jobs[flow_slug]
+    def _child_job(self, name: str) -> ChildJob:
+        """Return the job of a flow, or of a pass of a loop, as steps of other jobs run it."""
+        if name not in self._child_jobs:
+            flow_slug, _, loop_slug = name.partition(".")
+            tags = self._tags_of(flow_slug)
+            job = self._pass_job(name, loop_slug, tags) if loop_slug else self.job(flow_slug, tags)
+            self._child_jobs[name] = child_job_of(job)
+        return self._child_jobs[name]
+
+    def _pass_job(self, name: str, loop_slug: str, tags: Mapping[str, str]) -> dg.JobDefinition:
+        body = self._to_run[name]
+        flow = whole_of(body)
+        return self._graphs.pass_graph(body, loop_slug).to_job(
+            name=pass_job_name(flow.slug, loop_slug),
+            description=f"One pass of loop `{loop_slug}` of flow `{flow.slug}`.",
+            resource_defs=dict(self._settings.resources),
+            tags={**flow.tags, **tags, TAG_LOOP: loop_slug},
+            executor_def=self._settings.executor,
+        )
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
         found = problems_of(flow, self._flows, self._handlers)

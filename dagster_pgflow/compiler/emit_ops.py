@@ -46,6 +46,7 @@ HELP = {
     "output": "Puts together what subflow `{slug}` returns.",
     "begin": "Puts together what the passes of loop `{slug}` receive from outside.",
     "end": "Hands on what the last pass of loop `{slug}` returned.",
+    "passes": "Runs the passes of loop `{slug}`, each as a run of its own.",
 }
 WAYS_OUT = {
     AGAIN_OUTPUT: "Leads to the next pass of the loop.",
@@ -61,7 +62,7 @@ class OpEmitter:
         handlers: The handlers of the code location.
         json_type: The type of inputs and outputs.
         resource_keys: The resources that handlers may use.
-        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
+        child_job: Returns the job of a flow, or of a pass of a loop, that is a run of its own.
     """
 
     def __init__(
@@ -199,7 +200,8 @@ def _condition_lines(step: StepToRun) -> list[str]:
 
 def _ways(node: OpNode) -> tuple[str, ...]:
     """Return the steps to which an op opens a way or not."""
-    decides = node.role == "end" or (node.role == "step" and isinstance(node.step, BranchStep))
+    is_branch = node.role == "step" and isinstance(node.step, BranchStep)
+    decides = node.role in ("end", "passes") or is_branch
     return node.step.targets if decides else ()
 
 

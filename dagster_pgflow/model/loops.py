@@ -93,6 +93,22 @@ class FlowsToRun(Mapping[str, Flow]):
         return len(self._flows)
 
 
+def flow_around(body: Body, flows: Mapping[str, Flow]) -> tuple[Flow, RepeatedStep]:
+    """Return what a loop stands in, its flow or the body of another loop, and the loop there.
+
+    Args:
+        body: What the loop repeats.
+        flows: Flows as they run.
+    """
+    whole = whole_of(body)
+    loops = (step.slug for step in whole.steps if isinstance(step, LoopStep))
+    for name in (whole.slug, *(f"{whole.slug}.{slug}" for slug in loops)):
+        for step in flows[name].steps:
+            if isinstance(step, RepeatedStep) and step.flow == body.slug:
+                return flows[name], step
+    raise KeyError(body.slug)
+
+
 def whole_of(flow: Flow) -> Flow:
     """Return a flow as it is written, of which something may be a part."""
     return flow.whole if isinstance(flow, Part) else flow

@@ -243,6 +243,10 @@ class JoinStep(StepBase):
         return {"all": None, "any": 1}.get(self.wait) if isinstance(self.wait, str) else self.wait
 
 
+MOST_PASSES_IN_A_JOB = 100
+"""With more passes than that, each is a Dagster run of its own."""
+
+
 class LoopStep(HandledStep):
     """A step that has the steps before it run again, as long as a condition holds.
 
@@ -275,6 +279,15 @@ class LoopStep(HandledStep):
     def decisions(self) -> dict[str, str]:
         """What it asks after each pass."""
         return {"condition": self.condition}
+
+    def runs_passes(self, *, in_items: bool) -> bool:
+        """Say whether each pass is a Dagster run of its own, and no graph of the job.
+
+        Args:
+            in_items: Whether its flow, or one around it, runs once for each item of a list: there
+                Dagster cannot bring the passes together again.
+        """
+        return in_items or self.max_iterations > MOST_PASSES_IN_A_JOB
 
     @property
     def ways(self) -> dict[str, tuple[str, ...]]:

@@ -124,7 +124,7 @@ class GrowingLayout:
             if isinstance(step, RepeatedStep):
                 inside = _inside(slug, step.slug, around, step.slug)
                 self._loops[inside.path] = (step, inside)
-                self._add_scope(step.flow, inside.of_pass(1, around.within))
+                self._add_pass(step, inside, 1, around.within)
             if isinstance(step, SubflowStep):
                 path = joined(around.path, step.slug)
                 inside = _inside(slug, dagster_name(step.slug), around, step.slug)
@@ -151,7 +151,14 @@ class GrowingLayout:
         known = pass_path(path, number) in self.scopes
         if path in self._loops and not known and number <= self._loops[path][0].loop.max_iterations:
             step, inside = self._loops[path]
-            self._add_scope(step.flow, inside.of_pass(number, pass_path(path, number)))
+            self._add_pass(step, inside, number, pass_path(path, number))
+
+    def _add_pass(
+        self, step: RepeatedStep, inside: _Surroundings, number: int, within: str | None
+    ) -> None:
+        one = inside.of_pass(number, within)
+        is_run = step.loop.runs_passes(in_items=inside.index is not None)
+        self._add_scope(step.flow, one.as_child_run() if is_run else one)
 
     def _scope(self, flow: Flow, around: _Surroundings, shape: _Shape) -> Scope:
         index, parent = 0, ""

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import RepeatedStep, StepToRun
-from dagster_pgflow.model.step import MapStep, SubflowStep
+from dagster_pgflow.model.step import LoopStep, MapStep, SubflowStep
 
 RUN_SCOPE: Final = ""
 """The path of the run as a scope; a subrun's is that of its subflow step, and its index if any."""
@@ -107,6 +107,12 @@ class StepPlace:
     def is_loop(self) -> bool:
         """Whether the step is as many scopes as passes are needed."""
         return isinstance(self.step, RepeatedStep)
+
+    @property
+    def runs_passes(self) -> bool:
+        """Whether it is a loop whose passes are Dagster runs of their own."""
+        step = self.step
+        return isinstance(step, RepeatedStep) and step.loop.runs_passes(in_items=self.in_item_graph)
 
     @property
     def runs_child(self) -> bool:
@@ -240,11 +246,13 @@ def pass_path(loop: str, number: int) -> str:
 
 
 def contains_child_runs(tree: PinnedTree) -> bool:
-    """Say whether any flow of a tree runs another one as a Dagster run of its own."""
+    """Say whether any step in a tree of flows may have Dagster runs of its own."""
+    steps = [step for pinned in tree.values() for step in pinned.flow.steps]
+    in_items = any(isinstance(step, SubflowStep) and step.over is not None for step in steps)
     return any(
-        isinstance(step, SubflowStep) and step.is_child_run
-        for pinned in tree.values()
-        for step in pinned.flow.steps
+        (isinstance(step, SubflowStep) and step.is_child_run)
+        or (isinstance(step, LoopStep) and step.runs_passes(in_items=in_items))
+        for step in steps
     )
 
 

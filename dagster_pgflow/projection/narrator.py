@@ -9,7 +9,15 @@ from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
 from dagster_pgflow.projection.announcements import announced_in
 from dagster_pgflow.projection.layout import Layout, Task, node_and_index, pass_path
-from dagster_pgflow.projection.outlook import Outcome, error_of, told_by, tried
+from dagster_pgflow.projection.outlook import (
+    Outcome,
+    dead_ends_in,
+    error_of,
+    picked,
+    skip_of,
+    told_by,
+    tried,
+)
 from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.subflow_ops import SubflowOps
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
@@ -124,11 +132,15 @@ class Narrator:
         outcome = sighting.outcome or {}
         if not self._is_announced(path) or sighting.kind == "started":
             return
-        if sighting.kind == "failed" or outcome.get("status") == "failed":
+        if sighting.kind == "child_run":
+            self._subflow_ops.begin(outcome, is_reused=sighting.is_reused)
+        elif sighting.kind == "failed" or outcome.get("status") == "failed":
             caught_by = self._caught_by(path, outcome)
             if sighting.kind == "failed":
                 caught_by = self._subflow_ops.caught_around(path, outcome)
             self._unfolding.fail(self._failed_in(path, outcome), error_of(sighting), caught_by)
+            if caught_by is not None and self._layout.steps[path].runs_passes:
+                self._unfolding.cancel_inside(path)
         elif outcome:
             self._announce(path, outcome)
             self._help(path, sighting, outcome)
@@ -144,12 +156,16 @@ class Narrator:
             reused = {"reused": True} if sighting.kind == "reused" else {}
             self._unfolding.open_step(path)
             if place.is_loop:
-                told = _picked(outcome, "iteration", "ended_by", "taken")
+                told = picked(outcome, "iteration", "ended_by", "taken")
                 self._unfolding.note("loop.completed", path, told)
             self._unfolding.complete_step(path, told_by(sighting, outcome, "output") | reused)
         elif status == "skipped" and (place.has_items or place.is_loop):
+            if place.runs_passes:
+                self._subflow_ops.skip(path, outcome["skip_reason"], outcome["skipped_step"])
             self._unfolding.skip_step(path, outcome["skip_reason"], outcome["skipped_step"])
         elif status == "cancelled" and node.endswith(OUTPUT_SUFFIX):
+            if place.runs_passes:
+                self._subflow_ops.cancel(path)
             error = self._unfolding.error_of_items(path)
             if outcome["failed_subflow"] == path and error is not None:
                 self._unfolding.fail(path, error, caught_by=path)
@@ -207,7 +223,7 @@ class Narrator:
             # Only the op itself knows how long its list is.
             self._announce(path, outcome)
         self._tell_tasks(path, sighting, outcome)
-        skip = _skip_of(outcome, path)
+        skip = skip_of(outcome, path)
         is_cancelled = outcome["status"] == "cancelled"
         if place.is_map:
             progress = self._maps.setdefault(path, _MapProgress(0, 0))
@@ -231,7 +247,7 @@ class Narrator:
     def _tell_branch(self, path: str, outcome: Outcome) -> None:
         """Tell which ways the run takes behind a branch."""
         if isinstance(self._layout.steps[path].step, BranchStep) and "taken" in outcome:
-            told = _picked(outcome, "taken", "rule", "warnings")
+            told = picked(outcome, "taken", "rule", "warnings")
             self._unfolding.note("branch.taken", path, told)
 
     def _tell_pass(self, path: str, outcome: Outcome) -> None:
@@ -242,7 +258,7 @@ class Narrator:
         following = pass_path(scope.step, scope.iteration + 1) if outcome["again"] else None
         if following is not None:
             self._announced.add(following)
-        told = _picked(outcome, "iteration", "again", "warnings")
+        told = picked(outcome, "iteration", "again", "warnings")
         self._unfolding.iterate(scope.step, told, following)
 
     def _fail(self, path: str, sighting: Sighting, caught_by: str | None = None) -> None:
@@ -380,20 +396,3 @@ class Narrator:
             self._unfolding.open_step(task[0])
             self._unfolding.open_task(task, attempt)
         return attempt
-
-
-def _picked(outcome: Outcome, *names: str) -> dict[str, Any]:
-    return {name: outcome[name] for name in names if name in outcome}
-
-
-def _skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
-    if outcome["status"] != "skipped":
-        return None
-    return outcome["skip_reason"], outcome.get("skipped_step", path)
-
-
-def dead_ends_in(outcome: Outcome | None, path: str | None) -> set[str]:
-    """Return the steps behind which a way ends, as an op that skipped its step reports it."""
-    if not outcome or not outcome.get("ends_way"):
-        return set()
-    return {outcome["skipped_step"]} | ({path} if path else set())

@@ -7,6 +7,7 @@ report of that step tells.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.projection.sightings import Sighting
 
 Outcome = Mapping[str, Any]
@@ -62,3 +63,22 @@ def error_of(sighting: Sighting) -> str:
 def told_by(sighting: Sighting, outcome: Outcome, name: str) -> dict[str, Any]:
     """Return what a helper op put together, or else where that is stored."""
     return {name: outcome["output"]} if "output" in outcome else {"output_of": sighting.step_key}
+
+
+def picked(outcome: Outcome, *names: str) -> dict[str, Any]:
+    """Return what an outcome says under some names, as far as it does."""
+    return {name: outcome[name] for name in names if name in outcome}
+
+
+def skip_of(outcome: Outcome, path: str) -> tuple[SkipReason, str] | None:
+    """Return why a step was skipped, and the step where that began, if it was."""
+    if outcome["status"] != "skipped":
+        return None
+    return outcome["skip_reason"], outcome.get("skipped_step", path)
+
+
+def dead_ends_in(outcome: Outcome | None, path: str | None) -> set[str]:
+    """Return the steps behind which a way ends, as an op that skipped its step reports it."""
+    if not outcome or not outcome.get("ends_way"):
+        return set()
+    return {outcome["skipped_step"]} | ({path} if path else set())

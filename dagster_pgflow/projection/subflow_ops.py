@@ -31,7 +31,7 @@ class SubflowOps:
         outcome = sighting.outcome or {}
         match sighting.kind:
             case "child_run":
-                self._begin(outcome, is_reused=sighting.is_reused)
+                self.begin(outcome, is_reused=sighting.is_reused)
             case "succeeded" | "reused" if outcome.get("status") == "failed":
                 self._fail(path, outcome, outcome["error"], outcome.get("failed_subflow"))
             case "succeeded" | "reused":
@@ -40,7 +40,7 @@ class SubflowOps:
                 caught_by = self.caught_around(path, outcome)
                 self._fail(path, outcome, error_of(sighting), caught_by)
             case "skipped":
-                self._skip(path, "dependency_skipped", path)
+                self.skip(path, "dependency_skipped", path)
 
     def caught_around(self, path: str, outcome: Outcome | None) -> str | None:
         """Return the subflow that fails, while its flow goes on, when a run inside another fails.
@@ -61,7 +61,8 @@ class SubflowOps:
             scope = self._layout.scopes[scope.parent]
         return None
 
-    def _begin(self, outcome: Outcome, *, is_reused: bool) -> None:
+    def begin(self, outcome: Outcome, *, is_reused: bool) -> None:
+        """Tell that a run of its own begins, or that one of before is taken over."""
         scope = outcome["path"]
         if scope not in self._layout.scopes:
             return
@@ -80,9 +81,9 @@ class SubflowOps:
             return
         match outcome.get("status", "completed"):
             case "skipped":
-                self._skip(path, outcome["skip_reason"], outcome["skipped_step"])
+                self.skip(path, outcome["skip_reason"], outcome["skipped_step"])
             case "cancelled":
-                self._cancel(path)
+                self.cancel(path)
             case _:
                 reused = {"reused": True} if sighting.kind == "reused" else {}
                 self._unfolding.open_step(path)
@@ -104,11 +105,13 @@ class SubflowOps:
                 # What lies beside it, in a run around this one, may be at work.
                 self._unfolding.cancel_inside(place)
 
-    def _skip(self, path: str, reason: Any, origin: str) -> None:
+    def skip(self, path: str, reason: Any, origin: str) -> None:
+        """Tell that all inside a step is skipped."""
         for inner in self._steps_inside(path):
             self._unfolding.skip_step(inner.path, reason, origin)
 
-    def _cancel(self, path: str) -> None:
+    def cancel(self, path: str) -> None:
+        """Tell that all inside a step is cancelled."""
         for inner in self._steps_inside(path):
             self._unfolding.cancel_step(inner.path)
 

@@ -100,7 +100,7 @@ class Unfolding:
         )
 
     def receive(self, path: str, data: Mapping[str, Any]) -> None:
-        """Remember what an op says of a scope before that begins: what its flow is given."""
+        """Remember what an op says of a scope before it begins: its run, what its flow is given."""
         self._inputs[path] = data
 
     def open_scope(self, path: str) -> None:
@@ -137,7 +137,10 @@ class Unfolding:
         """
         pass_over = pass_path(loop, data["iteration"])
         told = self._writer.write(
-            "loop.iterated", data, parent=self._opener_of(pass_over), correlation=loop
+            "loop.iterated",
+            {**data, **self._inputs.get(pass_over, {})},
+            parent=self._opener_of(pass_over),
+            correlation=loop,
         )
         if following is not None:
             self._scope_openers[following] = told

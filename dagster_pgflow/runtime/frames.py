@@ -20,7 +20,7 @@ from dagster_pgflow.errors import (
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.loops import Body, RepeatedStep, whole_of
+from dagster_pgflow.model.loops import Body, RepeatedStep, flow_around, whole_of
 from dagster_pgflow.model.step import StepBase, SubflowStep
 from dagster_pgflow.names import dagster_name, pass_of
 from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
@@ -86,23 +86,33 @@ class Frame:
         return self.around[0].path_to(slug)
 
 
+def outermost(top: Flow, path: tuple[str, ...], flows: Flows) -> Frame:
+    """Return the frame of what a job runs.
+
+    A pass of a loop, which needs what lies outside of it, comes with the flow around.
+
+    Args:
+        top: The flow of the job, or the body of a loop.
+        path: Its path, where a step of another run executes it; else nothing.
+        flows: Every flow that the top one contains.
+    """
+    if not isinstance(top, Body):
+        return Frame(top, path)
+    flow, loop = flow_around(top, flows)
+    return Frame(top, path, (outermost(flow, path[:-1], flows), loop))
+
+
 def frame_at(
-    top: Flow,
-    node_names: Sequence[str],
-    flows: Flows,
-    mapping_key: str | None = None,
-    begin: tuple[str, ...] = (),
+    frame: Frame, node_names: Sequence[str], flows: Flows, mapping_key: str | None = None
 ) -> Frame:
     """Return the innermost flow around an op.
 
     Args:
-        top: The flow of the job.
+        frame: The outermost one in its job.
         node_names: The names of the nodes around the op, subflows and passes, outermost first.
-        flows: Every flow that the top one contains.
+        flows: Every flow that the outermost one contains.
         mapping_key: Dagster's word for the item, where one of the subflows runs once for each.
-        begin: The path of the job's flow, where a step of another run executes that.
     """
-    frame = Frame(top, begin)
     for name in node_names:
         step, index = _at_node(frame.flow, name, mapping_key)
         path = (*frame.path, step.slug if index is None else f"{step.slug}[{index}]")

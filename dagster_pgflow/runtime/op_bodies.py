@@ -32,6 +32,7 @@ from dagster_pgflow.runtime.op_execution import (
     Execution,
     reason_of,
 )
+from dagster_pgflow.runtime.op_pass_runs import run_passes
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
 from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, lost_pass, ways_of
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, Role, TooEarly
@@ -175,6 +176,7 @@ HELP: Mapping[Role, Work] = {
     "output": shape_output,
     "begin": begin_loop,
     "end": end_loop,
+    "passes": run_passes,
 }
 
 

@@ -4,36 +4,19 @@ The op does what otherwise the ops do that Dagster has before, in and behind a n
 puts the input together, has the flow run, and puts together what that returned.
 """
 
-import json
-from hashlib import sha256
 from typing import Any
 
-import dagster as dg
-
-from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.errors import ChildRunFailed
-from dagster_pgflow.names import (
-    BATCH_INPUT,
-    FLOW_INPUT,
-    TAG_LABEL,
-    TAG_PARENT_RUN,
-    TAG_PARENT_STEP,
-    TAG_RUN_ID,
-    TAG_TOP_RUN,
-)
+from dagster_pgflow.names import BATCH_INPUT
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import output_of_subflow
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.op_execution import Execution
-from dagster_pgflow.runtime.op_outcomes import failed_outcome, message_of
-from dagster_pgflow.runtime.op_run_inside import Kept, RunInside, execute, new_run
-from dagster_pgflow.runtime.outcome import is_routable
+from dagster_pgflow.runtime.op_run_inside import Kept
+from dagster_pgflow.runtime.op_runs_inside import digest, run_inside, tell_again
 from dagster_pgflow.runtime.sources import FinalOp, Source, final_ops
 from dagster_pgflow.runtime.values import Skipped, from_wire
-
-PASSED_ON = ("resources", "loggers")
-"""The parts of a run's config that hold for the runs inside it too."""
 
 
 def run_child(execution: Execution) -> Any:
@@ -61,13 +44,14 @@ def run_children(execution: Execution) -> Any:
     batch = from_wire(execution.inputs[BATCH_INPUT])
     if isinstance(batch, Skipped):
         return batch
-    done = execution.recall_items()
+    done = execution.recall_runs()
     outputs: list[Any] = []
     failures: list[ChildRunFailed] = []
     for index, received in enumerate(batch.values):
         before = done.get(str(index), {})
-        if before.get("received") == _digest(received):
-            _tell_again(execution, index, before["child_run"])
+        if before.get("received") == digest(received):
+            execution.turn_to(index)
+            tell_again(execution, before["child_run"])
             outputs.append(before["output"])
             continue
         try:
@@ -85,17 +69,12 @@ def run_children(execution: Execution) -> Any:
             done[str(index)] = {
                 "output": output,
                 "child_run": execution.child_runs[-1],
-                "received": _digest(received),
+                "received": digest(received),
             }
-            execution.remember_items(done)
+            execution.remember_runs(done)
     if failures:
         raise failures[0]
     return outputs
-
-
-def _digest(received: Any) -> str:
-    """Return what tells inputs apart: a re-execution may send out other items than before."""
-    return sha256(json.dumps(received, sort_keys=True).encode()).hexdigest()
 
 
 def _run(execution: Execution, received: Any, index: int | None = None) -> Any:
@@ -104,90 +83,14 @@ def _run(execution: Execution, received: Any, index: int | None = None) -> Any:
     Raises:
         ChildRunFailed: It failed, or was cancelled alone.
     """
-    work, context = execution.work, execution.context
+    work, slug = execution.work, execution.subflow.flow
     execution.turn_to(index)
-    child = work.child_job(execution.subflow.flow)
-    finals = final_ops(work.flows[execution.subflow.flow], work.flows)
+    finals = final_ops(work.flows[slug], work.flows)
     kept = Kept({final.node for final in finals})
-    config = {name: part for name, part in context.run.run_config.items() if name in PASSED_ON}
-    run, plan = new_run(
-        context.instance,
-        child.job,
-        context.run,
-        {**config, "inputs": {FLOW_INPUT: received}},
-        _tags(execution, index),
-    )
-    _link(execution, run, received, index)
-    inside = execute(context.instance, child.inside, run, plan, kept)
-    if inside.was_interrupted:
-        raise dg.DagsterExecutionInterruptedError
-    if inside.status is not dg.DagsterRunStatus.SUCCESS:
-        raise _failure(execution, run.run_id, inside)
+    run_inside(execution, slug, received, kept, outcome.received(received))
     sources = {Source(execution.place[-1], final.path): final for final in finals}
     values = {source: _value(final, kept) for source, final in sources.items()}
     return output_of_subflow(execution.place, tuple(sources), values)
-
-
-def _tags(execution: Execution, index: int | None) -> dict[str, str]:
-    run = execution.context.run
-    return {
-        TAG_RUN_ID: execution.run_id,
-        TAG_PARENT_RUN: run.run_id,
-        TAG_TOP_RUN: run.tags[TAG_TOP_RUN] if execution.is_in_child_run else run.run_id,
-        TAG_PARENT_STEP: ".".join(execution.place),
-        TAG_LABEL: _label(execution, index),
-    }
-
-
-def _label(execution: Execution, index: int | None) -> str:
-    step = f"step {'.'.join(execution.path)}"
-    return step.capitalize() if index is None else f"Item {index} of {step}"
-
-
-def _link(execution: Execution, run: dg.DagsterRun, received: Any, index: int | None) -> None:
-    """Say in the logs of both runs which the other one is."""
-    context = execution.context
-    execution.child_runs.append(run.run_id)
-    label = _label(execution, index)
-    execution.tell(
-        f'{label} runs flow "{execution.subflow.flow}" as run {run.run_id}.',
-        outcome.child_run(run.run_id, ".".join(execution.place), received),
-        {"child run": dg.MetadataValue.dagster_run(run.run_id)},
-    )
-    context.instance.report_engine_event(
-        f"This run is {label[0].lower()}{label[1:]} of run {context.run_id}.",
-        run,
-        EngineEventData(metadata={"parent run": dg.MetadataValue.dagster_run(context.run_id)}),
-    )
-
-
-def _tell_again(execution: Execution, index: int, child_run: str) -> None:
-    """Say which run of before the output of an item comes from."""
-    execution.turn_to(index)
-    execution.tell(
-        f"{_label(execution, index)} was done by run {child_run} and is not done again.",
-        outcome.child_run(child_run, ".".join(execution.place), reused=True),
-        {"child run": dg.MetadataValue.dagster_run(child_run)},
-    )
-
-
-def _failure(execution: Execution, run_id: str, inside: RunInside) -> ChildRunFailed:
-    place = ".".join(execution.place)
-    if inside.failure is None:
-        cancelled = inside.status is not dg.DagsterRunStatus.FAILURE
-        reason = "it was cancelled." if cancelled else inside.error or "nobody knows why."
-        message = f'Run {run_id} of step "{place}" did not end well: {reason}'
-        return ChildRunFailed(message, message, place, is_routable=cancelled)
-    told = failed_outcome(inside.failure)
-    reason = told.get("error") or message_of(inside.failure)
-    failed = told.get("failed_step", place)
-    named = f'Step "{failed}"' if told else f'Op "{inside.failure.step_key}" of step "{place}"'
-    return ChildRunFailed(
-        f"{named} failed in run {run_id}: {reason}",
-        reason,
-        failed,
-        is_routable=bool(told) and is_routable(told),
-    )
 
 
 def _value(final: FinalOp, kept: Kept) -> Any:

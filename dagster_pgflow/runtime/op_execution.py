@@ -22,6 +22,7 @@ from dagster_pgflow.names import (
     OUTCOME_KEY,
     PGFLOW_KEY,
     TAG_FLOW,
+    TAG_LOOP,
     TAG_RUN_ID,
     child_run_path,
 )
@@ -37,6 +38,7 @@ from dagster_pgflow.runtime.frames import (
     flow_input,
     frame_at,
     items_of,
+    outermost,
     refuse_bad_input,
 )
 from dagster_pgflow.runtime.handlers import Handler
@@ -72,16 +74,13 @@ class Execution:
         self.context = context
         self.inputs = inputs
         *around, self.node = context.op_handle.path
-        top = work.flows[context.run.tags[TAG_FLOW]]
-        begun_at = child_run_path(context.run_id, context.run.tags)
+        tags = context.run.tags
+        begun_at = child_run_path(context.run_id, tags)
         self.is_in_child_run = begun_at is not None
-        self.frame: Frame = frame_at(
-            top,
-            around,
-            work.flows,
-            context.get_mapping_key(),
-            tuple(begun_at.split(".")) if begun_at else (),
-        )
+        name = ".".join(tags[tag] for tag in (TAG_FLOW, TAG_LOOP) if tag in tags)
+        begin = tuple(begun_at.split(".")) if begun_at else ()
+        first = outermost(work.flows[name], begin, work.flows)
+        self.frame: Frame = frame_at(first, around, work.flows, context.get_mapping_key())
         self.path = self.frame.path_of(work.step)
         self.place = self.path
         self.child_runs: list[str] = []
@@ -294,11 +293,11 @@ class Execution:
             return self.tasks.resume(kept)
         return self.tasks.reuse(self._kept_before())
 
-    def remember_items(self, done: Mapping[str, Any]) -> None:
-        """Keep what the flow returned for the items of a list that are done."""
+    def remember_runs(self, done: Mapping[str, Any]) -> None:
+        """Keep what is known of the runs that it has started and that are done."""
         self._memory.remember(self.context.run_id, self._step_key, dict(done))
 
-    def recall_items(self) -> dict[str, Any]:
+    def recall_runs(self) -> dict[str, Any]:
         """Return what was kept of them: in this run, or in one that it goes on with."""
         return self._memory.recall(self.context.run_id, self._step_key) or self._kept_before()
 

@@ -52,25 +52,30 @@ class RunInside:
 
 
 class Kept(dict[Any, Any]):
-    """The results of some ops of a run; those of all others are let go.
+    """Some outputs of some ops of a run; all others are let go.
 
     Args:
         nodes: The ops, by the path of their nodes.
+        outputs: The names of the outputs.
     """
 
-    def __init__(self, nodes: Collection[str]) -> None:
+    def __init__(self, nodes: Collection[str], outputs: Collection[str] = (RESULT_OUTPUT,)) -> None:
         super().__init__()
         self._nodes = frozenset(nodes)
+        self._outputs = frozenset(outputs)
 
     def __setitem__(self, handle: Any, value: Any) -> None:
-        if handle.output_name == RESULT_OUTPUT and _node(handle.step_key) in self._nodes:
+        if handle.output_name in self._outputs and _node(handle.step_key) in self._nodes:
             super().__setitem__(handle, value)
 
-    def of(self, node: str) -> list[Any]:
-        """Return the results of one op: many, where it ran for each batch of a list."""
-        keys = sorted(handle.step_key for handle in self if _node(handle.step_key) == node)
-        by_key = {handle.step_key: value for handle, value in self.items()}
-        return [by_key[key] for key in keys]
+    def of(self, node: str, output: str = RESULT_OUTPUT) -> list[Any]:
+        """Return an output of one op: many, where it ran for each batch of a list."""
+        found = {
+            handle.step_key: value
+            for handle, value in self.items()
+            if _node(handle.step_key) == node and handle.output_name == output
+        }
+        return [found[key] for key in sorted(found)]
 
 
 def _node(step_key: str) -> str:

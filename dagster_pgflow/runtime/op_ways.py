@@ -33,7 +33,7 @@ def decide(execution: Execution) -> Any:
 
 def begin_loop(execution: Execution) -> Any:
     """Put together what the first pass of a loop receives."""
-    return _first_pass(execution).to_wire()
+    return first_pass(execution).to_wire()
 
 
 def lost_pass(execution: Execution, skipped: Skipped) -> Pass:
@@ -41,7 +41,7 @@ def lost_pass(execution: Execution, skipped: Skipped) -> Pass:
 
     Args:
         execution: The execution.
-        skipped: What failed instead.
+        skipped: The subflow around that failed.
     """
     outside = [source.key for source in execution.work.sources]
     if isinstance(execution.work.flow, Body):
@@ -68,17 +68,21 @@ def ways_of(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]:
     step = execution.work.step
     if isinstance(step, LoopStep):
         return _way_out_of_pass(execution, step, value)
-    if role != "end" and not isinstance(step, BranchStep):
+    if role not in ("end", "passes") and not isinstance(step, BranchStep):
         return {}
     taken = execution.choice.taken if execution.choice else ()
     ways = ways_out(step, execution.path, value, taken)
     return {way_output(slug): sent for slug, sent in ways.items()}
 
 
-def _first_pass(execution: Execution) -> Pass:
+def first_pass(execution: Execution) -> Pass:
+    """Return what the first pass of a loop receives."""
     work = execution.work
     assert isinstance(work.step, RepeatedStep)  # noqa: S101
     found = outputs_by_dep(execution.receiver, work.sources, execution.values)
+    for output in found.values():
+        if isinstance(output, Skipped) and output.encloses(execution.frame.path):
+            return lost_pass(execution, output)
     if not isinstance(work.flow, Body):
         refuse_bad_input(execution.frame, execution.inputs.get(FLOW_INPUT), work.flows)
     failed = next((value for value in found.values() if _is_failure_around(execution, value)), None)

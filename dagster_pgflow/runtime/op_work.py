@@ -12,7 +12,7 @@ from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.sources import Flows, Source, input_names
 
-Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end"]
+Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end", "passes"]
 """What an op does: a step of a flow, or help where Dagster leaves no other way."""
 
 Inputs = Mapping[str, Any]
@@ -42,7 +42,7 @@ class OpWork:
         flows: Every flow of the code location by slug.
         handlers: Its handlers.
         in_items: Whether the flow, or one around it, runs once for each item of a list.
-        child_job: Returns the job of a flow that a subflow step runs as a run of its own.
+        child_job: Returns the job of a flow, or of a pass of a loop, that is a run of its own.
     """
 
     flow: Flow

@@ -127,21 +127,22 @@ def failed(error: str, step: str, tasks: Sequence[TaskReport], worker: str) -> d
     }
 
 
-def child_run(
-    run_id: str, path: str, received: Any = None, *, reused: bool = False
-) -> dict[str, Any]:
-    """Return what an op says that has a flow run as a Dagster run of its own.
+def child_run(run_id: str, path: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an op says that has something run as a Dagster run of its own.
 
     Args:
         run_id: That run.
-        path: The path of the subflow step, with the index of the item if any.
-        received: The input of the flow.
-        reused: Whether the run was over before: this one goes on with what it returned.
+        path: The path of the subflow step, with the index of the item if any, or of the loop with
+            the number of the pass.
+        told: What else there is to say: `reused` says that the run was over before, and this one
+            goes on with what it returned.
     """
-    told: dict[str, Any] = {"status": "child_run", "child_run": run_id, "path": path, "tasks": []}
-    if reused:
-        return told | {"reused": True}
-    return told | ({"input": received} if json_size(received) <= INLINE_BYTES else {})
+    return {"status": "child_run", "child_run": run_id, "path": path, "tasks": [], **told}
+
+
+def received(given: Any) -> dict[str, Any]:
+    """Return what there is to say of the input of a flow; a large one is not repeated."""
+    return {"input": given} if json_size(given) <= INLINE_BYTES else {}
 
 
 def is_routable(failure: Mapping[str, Any]) -> bool:

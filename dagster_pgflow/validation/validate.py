@@ -15,7 +15,6 @@ from dagster_pgflow.validation.joins import joins_bring_paths_together
 from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import loops_go_back
-from dagster_pgflow.validation.mapped_loops import lists_hold_no_loops
 from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
 from dagster_pgflow.validation.options import options_are_in_range
@@ -49,7 +48,6 @@ RULES: tuple[Rule, ...] = (
     node_types_are_known_and_configured,
     failures_lead_to_a_step,
     subflows_run_over_lists,
-    lists_hold_no_loops,
     subflows_get_what_they_take,
     subflows_return_what_there_is,
     flow_fits_in_one_run,

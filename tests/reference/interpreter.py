@@ -169,7 +169,15 @@ class _Interpreter:
         before = scope.before
         for iteration in count(1):
             place = f"{path}[{iteration}]"
-            inside = replace(scope, path=place, loop=loop, iteration=iteration, before=before)
+            inside = replace(
+                # Where each pass is a run of its own, its maps are those of a run.
+                scope,
+                path=place,
+                loop=loop,
+                iteration=iteration,
+                before=before,
+                in_items=False,
+            )
             ends = dict(outside)
             self._run_part(inside, body, ends)
             if any(ends[step.slug].ends_all_behind for step in body if step.slug in ends):

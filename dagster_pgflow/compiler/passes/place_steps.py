@@ -51,7 +51,7 @@ def place_steps(plan: Plan, around: Surroundings) -> Plan:
     nodes: list[Node] = []
     for step in in_order(plan.flow):
         if isinstance(step, RepeatedStep):
-            nodes += _passes(step, steps, around)
+            nodes += _loop(step, steps, around)
             continue
         nodes.append(_node(step, steps, around))
         if isinstance(step, SubflowStep) and shapes_output(step, around.flows):
@@ -70,15 +70,23 @@ def _node(step: Step, steps: Mapping[str, Step], around: Surroundings) -> Node:
     return OpNode(name, "step", step, sources, inputs or {FLOW_INPUT: FromFlowInput()})
 
 
-def _passes(step: RepeatedStep, steps: Mapping[str, Step], around: Surroundings) -> Iterator[Node]:
-    """Yield the nodes of a loop: what it begins with, each pass, and the end of the last one."""
-    sources = sources_of(steps, step, around.flows)
+def _loop(step: RepeatedStep, steps: Mapping[str, Step], around: Surroundings) -> Iterator[Node]:
+    """Yield the nodes of a loop: what it begins with, each pass, and the end of the last one.
+
+    Where passes are runs of their own, one op does all of that.
+    """
+    sources = sources_of(steps, step, around.flows, in_items=around.in_items)
     names = input_names(sources)
     wires: dict[str, Feed] = {
         names[source]: _wire(source, steps[source.dep], step, around) for source in sources
     }
+    wires[FLOW_INPUT] = FromFlowInput()
+    end = output_node(step, around.flows)
+    if step.loop.runs_passes(in_items=around.in_items):
+        yield OpNode(end, "passes", step, sources, wires)
+        return
     fed = Wire(f"{step.slug}{INPUT_SUFFIX}", RESULT_OUTPUT)
-    yield OpNode(fed.node, "begin", step, sources, wires | {FLOW_INPUT: FromFlowInput()})
+    yield OpNode(fed.node, "begin", step, sources, wires)
     ends: list[Wire] = []
     for number in range(1, step.loop.max_iterations + 1):
         one = PassNode(pass_node(step.slug, number), step, fed)
@@ -86,7 +94,7 @@ def _passes(step: RepeatedStep, steps: Mapping[str, Step], around: Surroundings)
         fed = Wire(one.name, AGAIN_OUTPUT)
         ends.append(Wire(one.name, DONE_OUTPUT))
     inputs: dict[str, Feed] = {PASSES_INPUT: FanIn(tuple(ends))}
-    yield OpNode(output_node(step, around.flows), "end", step, (), inputs)
+    yield OpNode(end, "end", step, (), inputs)
 
 
 def _output_node(step: SubflowStep, around: Surroundings) -> OpNode:

@@ -5,7 +5,6 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import MOST_ITERATIONS, loops_go_back
-from dagster_pgflow.validation.mapped_loops import lists_hold_no_loops
 from dagster_pgflow.validation.validate import validate
 from tests.unit.validation.findings import findings, places
 
@@ -165,28 +164,6 @@ def test_maps_and_lists_may_be_repeated() -> None:
     flow = PLAN.map("each", depends_on="judge").map("then", depends_on="each", pipelined=True)
     flow = flow.subflow("all", "g", depends_on="draft", over="draft")
     assert validate(looped(flow, "refine", "draft", ["then", "all"]), {"g": Flow("g")}) == ()
-
-
-def test_no_loop_runs_for_items() -> None:
-    known = {"f": REFINED, "between": Flow("between").subflow("x", "f")}
-    over = Flow("top").subflow("each", "between", over="$input.rows")
-    assert findings(lists_hold_no_loops, over, known) == [
-        (
-            "loop-inside-over",
-            "steps.each.flow",
-            (
-                'Step "each" runs flow "between" once for each item, and step "refine" of flow "f"'
-                ' is a loop, which Dagster cannot build for items; say mode "run" for one of the'
-                " steps around it, so that it stands in a run of its own."
-            ),
-        )
-    ]
-    assert findings(lists_hold_no_loops, Flow("top").subflow("one", "between"), known) == []
-    assert findings(lists_hold_no_loops, over, {}) == []
-    alone = Flow("top").subflow("each", "between", over="$input.rows", mode="run")
-    assert findings(lists_hold_no_loops, alone, known) == []
-    inside = {**known, "between": Flow("between").subflow("x", "f", mode="run")}
-    assert findings(lists_hold_no_loops, over, inside) == []
 
 
 def taking(*required: str, **schema: Any) -> dict[str, Flow]:
