@@ -25,7 +25,13 @@ from dagster_pgflow.projection.discovery import discover
 from dagster_pgflow.projection.events import cut_short, narrate
 from dagster_pgflow.projection.fold import fold
 from dagster_pgflow.projection.laying_out import layout_of
-from dagster_pgflow.projection.layout import Layout, PinnedTree, contains_child_runs, key_inside
+from dagster_pgflow.projection.layout import (
+    Layout,
+    PinnedTree,
+    contains_child_runs,
+    key_inside,
+    pass_path,
+)
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
@@ -313,12 +319,14 @@ def _batch_of(finished: Mapping[str, Any]) -> Batch:
 
 def runs_inside(layout: Layout, events: Sequence[LogEvent]) -> list[OutputsOf]:
     """Return the runs inside a run, as its event log tells of them."""
-    told = (event for event in events if event.event_type == "subrun.started")
-    return [
-        OutputsOf(
-            UUID(event.event_data["dagster_run_id"]),
-            layout.subruns[str(event.correlation_id)].path,
-        )
-        for event in told
-        if "dagster_run_id" in event.event_data
-    ]
+    found: list[OutputsOf] = []
+    for event in events:
+        told, path = event.event_data, str(event.correlation_id)
+        if event.event_type == "subrun.started" and "dagster_run_id" in told:
+            scope = layout.subruns[path].path
+        elif event.event_type == "loop.pass_started":
+            scope = pass_path(path, told["iteration"])
+        else:
+            continue
+        found.append(OutputsOf(UUID(told["dagster_run_id"]), scope))
+    return found

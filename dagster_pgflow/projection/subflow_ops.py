@@ -66,8 +66,15 @@ class SubflowOps:
         scope = outcome["path"]
         if scope not in self._layout.scopes:
             return
-        told = {"input": outcome["input"]} if "input" in outcome else {}
-        self._unfolding.receive(scope, {"dagster_run_id": outcome["child_run"], **told})
+        told = {"dagster_run_id": outcome["child_run"]}
+        iteration = self._layout.scopes[scope].iteration
+        if iteration is not None:
+            told |= {"iteration": iteration} | ({"reused": True} if is_reused else {})
+            self._unfolding.open_scope(scope)
+            self._unfolding.note("loop.pass_started", self._layout.scopes[scope].step, told)
+            return
+        told |= {"input": outcome["input"]} if "input" in outcome else {}
+        self._unfolding.receive(scope, told)
         if not is_reused:
             self._unfolding.open_scope(scope)
 

@@ -138,7 +138,7 @@ class Unfolding:
         pass_over = pass_path(loop, data["iteration"])
         told = self._writer.write(
             "loop.iterated",
-            {**data, **self._inputs.get(pass_over, {})},
+            data,
             parent=self._opener_of(pass_over),
             correlation=loop,
         )

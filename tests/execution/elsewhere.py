@@ -16,11 +16,16 @@ URL = "PGFLOW_TEST_DATABASE"
 FLOW = "PGFLOW_TEST_FLOW"
 EXECUTOR = "PGFLOW_TEST_EXECUTOR"
 
+IMPORTED_ONCE = ["dagster_pgflow.load_defs", "dagster_postgres", "psycopg2"]
+"""What a process of a step need not import for itself: that takes much longer than the step."""
+
 
 def flow_job() -> dg.JobDefinition:
     """Returns the job that the environment names."""
     processes = os.environ.get(EXECUTOR) == "multiprocess"
-    executor = dg.multiprocess_executor if processes else dg.in_process_executor
+    start = {"start_method": {"forkserver": {"preload_modules": IMPORTED_ONCE}}}
+    apart = dg.multiprocess_executor.configured(start)
+    executor = apart if processes else dg.in_process_executor
     settings = {"handlers": [HANDLERS], "database_url": os.environ[URL], "executor": executor}
     return Location(settings).job(os.environ[FLOW])  # type: ignore[arg-type]
 

@@ -41,10 +41,9 @@ def test_they_show_what_the_functions_wrote(sql: Session) -> None:
     assert sql("select workflow_slug, max_attempts, timeout from pgflow.workflows") == [
         ("f", 3, 60)
     ]
-    assert sql("select step_slug, step_index, deps_count from pgflow.workflow_steps") == [
-        ("a", 0, 0),
-        ("b", 1, 1),
-    ]
+    assert sql(
+        "select step_slug, step_index, deps_count from pgflow.workflow_steps order by step_index"
+    ) == [("a", 0, 0), ("b", 1, 1)]
     assert sql(
         "select workflow_slug, dep_slug, step_slug from pgflow.workflow_step_dependencies_def"
     ) == [("f", "a", "b")]
