@@ -67,6 +67,8 @@ def _passes(flow: Flow) -> Counter[str]:
         if isinstance(step, LoopStep):
             # Beyond what another rule allows, numbers need not be exact.
             passes = min(max(step.max_iterations, 1), MOST_STEPS)
+            if step.runs_passes(in_items=False):
+                passes = 1
             for slug in bodies.get(step.slug, ()):
                 times[slug] *= passes
     return times

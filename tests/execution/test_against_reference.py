@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import dagster as dg
+import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
@@ -41,6 +42,12 @@ LONGEST_RUN_S = 300
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 Test = Callable[..., None]
+
+
+@pytest.fixture(autouse=True)
+def passes_of_longer_loops_are_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the loops of a few more passes run as those of more than a hundred do."""
+    monkeypatch.setattr("dagster_pgflow.model.step.MOST_PASSES_IN_A_JOB", 2)
 
 
 def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
 from dagster_pgflow.store.database import Database
 from tests.execution import elsewhere
 from tests.execution.projecting import World, sorted_state
@@ -174,14 +175,21 @@ def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path
     assert_log_adds_up(world)
 
 
+@pytest.mark.parametrize("max_iterations", [4, MOST_PASSES_IN_A_JOB + 1])
 def test_a_re_execution_goes_on_in_the_pass_of_a_loop_that_failed(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, max_iterations: int
 ) -> None:
     world.define(
         Flow("f", max_attempts=1)
         .step("a", handler="quick")
         .step("b", handler="counting", depends_on="a")
-        .loop("l", back_to="b", condition="output < 3", max_iterations=4, depends_on="b")
+        .loop(
+            "l",
+            back_to="b",
+            condition="output < 3",
+            max_iterations=max_iterations,
+            depends_on="b",
+        )
         .step("c", handler="quick", depends_on="l")
     )
     run_elsewhere("f")

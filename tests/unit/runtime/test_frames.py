@@ -7,11 +7,13 @@ import pytest
 from dagster_pgflow.errors import ConditionNotMet, InvalidInput
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.loops import FlowsToRun
 from dagster_pgflow.runtime.frames import (
     Frame,
     check,
     flow_input,
     frame_at,
+    outermost,
     refuse_bad_input,
 )
 from dagster_pgflow.runtime.values import Batch, Skipped
@@ -34,7 +36,7 @@ FLOWS = {"leaf": LEAF, "middle": MIDDLE, "top": TOP}
 
 
 def frame(*nodes: str) -> Frame:
-    return frame_at(TOP, nodes, FLOWS)
+    return frame_at(Frame(TOP), nodes, FLOWS)
 
 
 def reaches(arrived: Any, *nodes: str) -> Any:
@@ -110,14 +112,32 @@ def test_a_bad_input_is_refused_where_the_flow_begins() -> None:
 def test_an_input_is_checked_against_the_flow_around_as_well() -> None:
     strict = TOP.model_copy(update={"input_schema": {"required": ["z"]}})
     with pytest.raises(InvalidInput, match=r'input of flow "top".*\'z\' is a required'):
-        refuse_bad_input(frame_at(strict, ["class_", "inner"], FLOWS), {"n": 2}, FLOWS)
+        refuse_bad_input(frame_at(Frame(strict), ["class_", "inner"], FLOWS), {"n": 2}, FLOWS)
 
 
 def test_behind_a_step_the_input_of_the_flow_around_is_checked_no_more() -> None:
     strict = TOP.model_copy(update={"input_schema": {"required": ["z"]}})
     loose = FLOWS | {"leaf": Flow("leaf").step("x")}
-    refuse_bad_input(frame_at(strict, ["after_a"], loose), {"n": 1}, loose)
+    refuse_bad_input(frame_at(Frame(strict), ["after_a"], loose), {"n": 1}, loose)
 
 
 def test_a_skipped_flow_has_no_input_to_refuse() -> None:
     refuse_bad_input(frame("class_", "inner"), {}, FLOWS)
+
+
+def test_a_pass_that_is_a_job_of_its_own_knows_what_lies_around_it() -> None:
+    flow = (
+        Flow("f")
+        .step("before")
+        .step("a", depends_on="before")
+        .step("b", depends_on=["a", "before"])
+        .loop("inner", back_to="b", condition="true", max_iterations=2, depends_on="b")
+        .loop("outer", back_to="a", condition="true", max_iterations=2, depends_on="inner")
+    )
+    flows = FlowsToRun({"f": flow})
+    found = outermost(flows["f.inner"], ("sub[3]", "outer[2]", "inner[1]"), flows)
+    assert found.iteration == 1
+    assert found.path_to("b") == ("sub[3]", "outer[2]", "inner[1]", "b")
+    assert found.path_to("a") == ("sub[3]", "outer[2]", "a")
+    assert found.path_to("before") == ("sub[3]", "before")
+    assert outermost(flows["f"], ("sub[3]",), flows) == Frame(flows["f"], ("sub[3]",))

@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
 from dagster_pgflow.validation.size import MOST_LEVELS, MOST_STEPS, flow_fits_in_one_run
 from dagster_pgflow.validation.validate import validate
 from tests.unit.validation.findings import findings, places
@@ -55,6 +56,20 @@ def test_a_flow_that_is_a_run_of_its_own_is_one_step() -> None:
     within = apart.subflow("c", "whole")
     [(_, _, message)] = findings(flow_fits_in_one_run, within, known)
     assert f"has {MOST_STEPS + 2} steps" in message
+
+
+def test_the_steps_of_a_loop_count_once_where_passes_are_runs_of_their_own() -> None:
+    known = {"hundred": of_steps("hundred", 100)}
+
+    def repeated(most: int) -> Flow:
+        body = Flow("f").subflow("draft", "hundred")
+        return body.loop(
+            "judge", back_to="draft", condition="true", max_iterations=most, depends_on="draft"
+        )
+
+    too_many = [("too-many-steps", "steps")]
+    assert places(flow_fits_in_one_run, repeated(MOST_PASSES_IN_A_JOB), known) == too_many
+    assert places(flow_fits_in_one_run, repeated(MOST_PASSES_IN_A_JOB + 1), known) == []
 
 
 def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
