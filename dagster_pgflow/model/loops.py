@@ -22,12 +22,14 @@ class RepeatedStep(StepBase):
         loop: The loop as it is written.
         flow: What its body is called among the flows.
         body: The steps of the body.
+        is_root: Whether a step of the body depends on nothing, so that the flow begins with it.
     """
 
     type: Literal["loop"] = "loop"
     loop: LoopStep
     flow: str
     body: tuple[str, ...]
+    is_root: bool
 
     def ways_from(self, step: StepBase) -> tuple[str, ...]:
         """Return the steps of the body that the run need not go on with behind a step outside."""
@@ -193,4 +195,5 @@ class _Parts:
             loop=loop,
             flow=f"{self._flow.slug}.{slug}",
             body=body,
+            is_root=any(not self._steps[inner].depends_on for inner in body),
         )

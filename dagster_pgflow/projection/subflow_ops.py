@@ -104,7 +104,7 @@ class SubflowOps:
         if known and not f"{failed}.".startswith(f"{place}."):
             # It was a flow around the step that failed, so that this one never began.
             if caught_by is not None:
-                self._cancel(path)
+                self.cancel(path)
             return
         if place in self._layout.scopes:
             self._unfolding.fail(place, error, caught_by)

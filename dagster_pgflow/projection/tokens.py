@@ -109,7 +109,7 @@ class Tokens:
         if around is not None and around not in self._held:
             return
         self._entered.add(scope_path)
-        entries = [path for path in scope.steps if not self._layout.steps[path].deps]
+        entries = [path for path in scope.steps if is_root(self._layout.steps[path])]
         for entry in entries:
             if entry not in self._ended:
                 yield self._emit(around, entry, {})
@@ -195,6 +195,11 @@ class Tokens:
         if may_be_last:
             data["last"] = self._counter == len(self._held.get(None, ()))
         yield Consequence("token.consumed", data, node)
+
+
+def is_root(place: StepPlace) -> bool:
+    """Say whether a flow, or a pass of a loop, begins with a step, whatever else leads to it."""
+    return not place.deps or (isinstance(place.step, RepeatedStep) and place.step.is_root)
 
 
 def routed(step: StepToRun) -> frozenset[str]:

@@ -80,9 +80,6 @@ def first_pass(execution: Execution) -> Pass:
     work = execution.work
     assert isinstance(work.step, RepeatedStep)  # noqa: S101
     found = outputs_by_dep(execution.receiver, work.sources, execution.values)
-    for output in found.values():
-        if isinstance(output, Skipped) and output.encloses(execution.frame.path):
-            return lost_pass(execution, output)
     if not isinstance(work.flow, Body):
         refuse_bad_input(execution.frame, execution.inputs.get(FLOW_INPUT), work.flows)
     failed = next((value for value in found.values() if _is_failure_around(execution, value)), None)

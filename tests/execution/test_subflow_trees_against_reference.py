@@ -16,7 +16,11 @@ from dagster_pgflow.names import TAG_TOP_RUN
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
 from tests.execution.projecting import World, assert_log_adds_up_to_rows
-from tests.execution.test_against_reference import Test, execute
+from tests.execution.test_against_reference import (
+    Test,
+    execute,
+    passes_of_longer_loops_are_runs,
+)
 from tests.postgres import Session
 from tests.reference.drawing import CONTAINED, TOP, Drawn
 from tests.reference.eventful import eventful_trees, told_of
@@ -25,6 +29,8 @@ from tests.reference.interpreter import Told
 from tests.reference.reports import Reports, assert_reports_tell, assert_told_why
 from tests.reference.tables import assert_equal, assert_rows_tell, text_of
 from tests.reference.traces import calm
+
+__all__ = ["passes_of_longer_loops_are_runs"]
 
 DEEP = settings().max_examples > 100
 FLOWS = settings().max_examples if DEEP else 15
