@@ -100,6 +100,8 @@ class Expression:
 
     def asks_for(self, name: str) -> bool:
         """Say whether the answer depends on a variable, such as `ctx.iteration`."""
+        if _root(name) not in self._long_text:
+            return False  # The library needs not be asked, which takes longer than an answer.
         try:
             _environment(frozenset(_variables()) - {name}).compile(self._long_text)
         except RuntimeError:

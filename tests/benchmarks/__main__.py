@@ -1,11 +1,12 @@
 """Runs the benchmarks, all or those that are named: `python -m tests.benchmarks map`."""
 
+import argparse
 import logging
-import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
@@ -18,36 +19,55 @@ from tests.benchmarks.bench_projection import bench_projection
 from tests.benchmarks.bench_subflows import bench_subflows
 from tests.postgres import Server, running_server, sqlalchemy_url
 
+ALONE: Final[Mapping[str, Callable[[], None]]] = {
+    "documents": bench_documents,
+    "expressions": bench_expressions,
+}
+WITH_POSTGRES: Final[Mapping[str, Callable[[Server], None]]] = {"loading": bench_loading}
+WITH_DAGSTER: Final[Mapping[str, Callable[[Server, dg.DagsterInstance], None]]] = {
+    "map": bench_map,
+    "subflows": bench_subflows,
+    "large_map": bench_large_map,
+    "projection": bench_projection,
+}
+NAMES: Final = (*ALONE, *WITH_POSTGRES, *WITH_DAGSTER)
 
-def main(names: list[str]) -> None:
-    """Runs them on a PostgreSQL of their own."""
+
+def main(names: Sequence[str]) -> None:
+    """Runs some benchmarks, on a PostgreSQL of their own where they need one.
+
+    Args:
+        names: What they are called.
+    """
     logging.disable(logging.CRITICAL)
-    if not names or "documents" in names:
-        bench_documents()
-    if not names or "expressions" in names:
-        bench_expressions()
-    if names and {"documents", "expressions"}.issuperset(names):
-        return  # They need no database.
+    for name in names:
+        if name in ALONE:
+            ALONE[name]()
+    if ALONE.keys() >= set(names):
+        return
     with (
         tempfile.TemporaryDirectory(prefix="pgflow-bench-") as folder,
         running_server(Path(folder) / "data") as address,
     ):
         server = Server(address)
-        if not names or "loading" in names:
-            bench_loading(server)
-        if not names or "map" in names:
-            with _instance(server) as instance:
-                bench_map(server, instance)
-        if not names or "subflows" in names:
-            with _instance(server) as instance:
-                bench_subflows(server, instance)
-        if not names or "large_map" in names:
-            with _instance(server) as instance:
-                bench_large_map(server, instance)
-        if not names or "projection" in names:
-            with _instance(server) as instance:
-                bench_projection(server, instance)
+        for name in names:
+            if name in WITH_POSTGRES:
+                WITH_POSTGRES[name](server)
+            elif name in WITH_DAGSTER:
+                with _instance(server) as instance:
+                    WITH_DAGSTER[name](server, instance)
         server.close()
+
+
+def names_in(arguments: Sequence[str] | None = None) -> Sequence[str]:
+    """Returns the benchmarks that a command line names, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="*", help=f"any of: {', '.join(NAMES)}; without one, all")
+    given: list[str] = parser.parse_args(arguments).name
+    unknown = [name for name in given if name not in NAMES]
+    if unknown:
+        parser.error(f"There is no benchmark {unknown[0]!r}; use any of: {', '.join(NAMES)}.")
+    return given or NAMES
 
 
 @contextmanager
@@ -63,4 +83,4 @@ def _instance(server: Server) -> Iterator[dg.DagsterInstance]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(names_in())

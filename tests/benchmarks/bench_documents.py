@@ -76,7 +76,8 @@ def _read_anew(document: dict[str, Any]) -> None:
 
 
 def _plan(flow: Flow) -> None:
-    """Plans a flow and the bodies of its loops."""
+    """Plans a flow and the bodies of its loops, in a process that never saw its conditions."""
+    expression.cache_clear()
     parts = taken_apart(flow)
     for part in parts.values():
         plan_of(part, Surroundings(parts, HandlerRegistry(), as_subflow=True))

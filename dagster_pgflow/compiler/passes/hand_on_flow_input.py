@@ -69,4 +69,4 @@ def _loop_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
 
 def _condition_asks(step: StepToRun) -> bool:
     asked = [*step.expressions.values(), *step.decisions.values()]
-    return any("flow_input" in expression(text).roots for text in asked)
+    return any(expression(text).asks_for("flow_input") for text in asked)
