@@ -1,5 +1,6 @@
 # One command each; every target makes the environment that it needs.
 # PYTHON chooses the interpreter: make test PYTHON=python3.13
+# WORKERS says how many processes run the tests: make test WORKERS=4
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -9,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
 STAMP := $(VENV)/installed-$(shell pwd | cksum | cut -d ' ' -f 1)
+WORKERS ?= 2
 SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 
 help:  ## list the targets
@@ -18,7 +20,7 @@ demo: $(STAMP)  ## embedded Postgres, example flows, Dagster with its web UI; Ct
 	@exec $(BIN)/dagster-pgflow demo
 
 test: lint  ## every check, then every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 lint: $(STAMP)  ## ruff, formatting, types, import contracts
 	@$(BIN)/ruff check $(SOURCES)

@@ -1,5 +1,6 @@
 """Fixtures that every kind of test shares: databases of a real PostgreSQL."""
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,29 @@ from tests.postgres import Server, Session, running_server
 
 # For a long search by hand: pytest --hypothesis-profile=deep
 settings.register_profile("deep", max_examples=1000)
+
+
+TESTS = Path(__file__).parent
+
+
+def pytest_configure() -> None:
+    """Lets the processes that tests start be ended as Ctrl-C does it.
+
+    They inherit that signal, and where nobody sits before pytest it is ignored.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps together what shares a fixture, where several processes run the tests.
+
+    That is a file, and all tests of the one `dagster dev`.
+    """
+    for item in items:
+        is_end_to_end = item.path.is_relative_to(TESTS / "e2e")
+        item.add_marker(pytest.mark.xdist_group("e2e" if is_end_to_end else str(item.path)))
 
 
 @pytest.fixture(scope="session")
