@@ -1,7 +1,15 @@
-"""The one `dagster dev` of these tests: the product's workspace, a second store, a stranger."""
+"""The one `dagster dev` of these tests: the product's workspace, a second store, a stranger.
 
+Most of the time of a run is waiting: for sensors, for processes to start. So each test says what
+it begins with, all of that begins at once in the Dagster that runs, and the tests look at it one
+by one.
+"""
+
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +20,10 @@ from tests.polling import poll
 from tests.postgres import Server, Session, sqlalchemy_url
 
 ROOT = Path(__file__).parents[2]
-RUN_S = 90
+RUN_S = 300
+CALL_S = 300
+APART = "a process for each step"
+"""The parameter of a test that uses the second store."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +34,76 @@ class Deployment:
         dagster: The running Dagster.
         sql: The store of the product's own code location.
         parallel_sql: The store of the location that runs each step in a process.
+        folder: An empty folder that steps can see.
+        begun: What the tests began with, by what began it and in which store.
     """
 
     dagster: DagsterDev
     sql: Session
     parallel_sql: Session
+    folder: Path
+    begun: dict[tuple[Any, Session], Any] = field(default_factory=dict)
+
+    def store_of(self, test: pytest.Item) -> Session:
+        """Returns the store that a test has as its parameter; without one the product's."""
+        callspec = getattr(test, "callspec", None)
+        return self.parallel_sql if callspec and APART in callspec.params.values() else self.sql
+
+    def begin(self, test: pytest.Item) -> Any:
+        """Begins what a test begins with, unless that has begun, and returns what came of it."""
+        mark = test.get_closest_marker("begins")
+        if mark is None:
+            return None
+        [begin] = mark.args
+        key = (begin, self.store_of(test))
+        if key not in self.begun:
+            self.begun[key] = begin(self, key[1])
+        return self.begun[key]
+
+    def call(self, sql: Session, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Calls the program as a user of a store does."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("dagster-pgflow")), *words],
+            env={
+                **os.environ,
+                "DAGSTER_HOME": str(self.dagster.home),
+                "PGFLOW_DATABASE_URL": sql.connection.dsn,
+            },
+            capture_output=True,
+            text=True,
+            timeout=CALL_S,
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the marks known; one of them is that of a plugin which need not be there."""
+    config.addinivalue_line("markers", "begins(begin): what a test begins with, with the others")
+    config.addinivalue_line("markers", "xdist_group(name): tests that one process runs")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of the one Dagster in one process, where several run tests."""
+    for item in items:
+        if "deployment" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("deployment"))
+
+
+def begins_with(begin: Callable[[Deployment, Session], Any]) -> pytest.MarkDecorator:
+    """Says what a test begins with; it finds what that returned in `begun`.
+
+    Args:
+        begin: Is called with the deployment and the store of the test; once for all tests of a
+            store that begin with it.
+    """
+    return pytest.mark.begins.with_args(begin)
 
 
 @pytest.fixture(scope="package")
-def deployment(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A Dagster that runs; each test brings flows of its own."""
+def deployment(
+    server: Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Deployment]:
+    """A Dagster that runs, and all that the tests begin with; each brings flows of its own."""
     with (
         server.database() as url,
         server.database() as parallel_url,
@@ -45,33 +116,31 @@ def deployment(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iter
         ) as dagster,
     ):
         sql, parallel_sql = Session(url), Session(parallel_url)
-        _start_minutely(sql)
-        yield Deployment(dagster, sql, parallel_sql)
+        deployment = Deployment(dagster, sql, parallel_sql, tmp_path_factory.mktemp("steps"))
+        for test in request.session.items:
+            deployment.begin(test)
+        yield deployment
         sql.close()
         parallel_sql.close()
+
+
+@pytest.fixture
+def begun(deployment: Deployment, request: pytest.FixtureRequest) -> Any:
+    """What this test began with."""
+    return deployment.begin(request.node)
 
 
 @pytest.fixture
 def finished() -> Callable[..., dict[str, Any]]:
     """Waits until a run has ended, and returns its row."""
 
-    def wait(sql: Session, run_id: Any, within: float = RUN_S) -> dict[str, Any]:
+    def wait(sql: Session, run_id: Any) -> dict[str, Any]:
         def ended() -> dict[str, Any] | None:
             [run] = sql.records("select * from pgflow.runs where run_id = %s", str(run_id))
             return run if run["status"] in ("completed", "failed", "cancelled") else None
 
-        row = poll(ended, timeout=within)
+        row = poll(ended, timeout=RUN_S, every=0.2)
         assert row is not None
         return row
 
     return wait
-
-
-def _start_minutely(sql: Session) -> None:
-    """Gives one flow a schedule at once, so that no test waits a whole minute for it."""
-    sql("select pgflow.create_flow('minutely')")
-    sql("select pgflow.add_step('minutely', 'fetch', handler => 'ai_workflow.fetch')")
-    sql(
-        "insert into pgflow.schedules (flow_slug, schedule_slug, cron, input)"
-        """ values ('minutely', 'each_minute', '* * * * *', '{"count": 2}')"""
-    )

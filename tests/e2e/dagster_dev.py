@@ -15,13 +15,26 @@ from typing import Any
 
 from tests.polling import poll
 
-START_S = 90
-STOP_S = 20
+START_S = 240
+STOP_S = 40
 
 DAGSTER_YAML = """
 storage:
   postgres:
     postgres_url: {url}
+# Dagster looks more often than it does by default, and launches runs side by side: each launch
+# waits for a process to start. So tests wait less.
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
+    dequeue_num_workers: 3
+    max_concurrent_runs: 6
+sensors:
+  use_threads: true
+  num_workers: 4
 telemetry:
   enabled: false
 nux:
@@ -153,6 +166,8 @@ def running_dagster_dev(
                 **os.environ,
                 **environment,
                 "DAGSTER_HOME": str(home),
+                # A machine that is busy with other tests takes long to start a process.
+                "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
                 "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
             },
             stdout=log,

@@ -3,22 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, begins_with
 from tests.polling import poll
+from tests.postgres import Session
 
 Finished = Callable[..., dict[str, Any]]
 
 FETCH = "handler => 'ai_workflow.fetch'"
 
 
-def test_runs_of_a_foreign_location_do_not_appear_in_our_tables(
-    deployment: Deployment, finished: Finished
-) -> None:
-    sql, dagster = deployment.sql, deployment.dagster
-    foreign = dagster.launch("foreign_job", "foreign", "__repository__", {})
-    poll(lambda: dagster.run_status(foreign) == "SUCCESS", timeout=60)
+def begin_a_foreign_run(deployment: Deployment, sql: Session) -> Any:
     sql("select pgflow.create_flow('ours')")
     sql(f"select pgflow.add_step('ours', 'fetch', {FETCH})")
+    return deployment.dagster.launch("foreign_job", "foreign", "__repository__", {})
+
+
+@begins_with(begin_a_foreign_run)
+def test_runs_of_a_foreign_location_do_not_appear_in_our_tables(
+    deployment: Deployment, begun: Any, finished: Finished
+) -> None:
+    sql, dagster, foreign = deployment.sql, deployment.dagster, begun
+    poll(lambda: dagster.run_status(foreign) == "SUCCESS", timeout=120)
     # A run of ours that ends later shows that the projection has passed the foreign one.
     run_id = sql.value("select run_id from pgflow.start_flow('ours')")
     assert finished(sql, run_id)["status"] == "completed"
@@ -28,15 +33,19 @@ def test_runs_of_a_foreign_location_do_not_appear_in_our_tables(
         assert foreign not in dagster_runs
 
 
-def test_two_stores_in_one_dagster_keep_their_runs_apart(
-    deployment: Deployment, finished: Finished
-) -> None:
+def begin_a_flow_of_one_name_in_both_stores(deployment: Deployment, _: Session) -> Any:
     for sql in (deployment.sql, deployment.parallel_sql):
         sql("select pgflow.create_flow('twin')")
         sql(f"select pgflow.add_step('twin', 'fetch', {FETCH})")
-    mine = deployment.sql.value("select run_id from pgflow.start_flow('twin')")
-    other = deployment.parallel_sql.value("select run_id from pgflow.start_flow('twin')")
+    start = "select run_id from pgflow.start_flow('twin')"
+    return deployment.sql.value(start), deployment.parallel_sql.value(start)
 
+
+@begins_with(begin_a_flow_of_one_name_in_both_stores)
+def test_two_stores_in_one_dagster_keep_their_runs_apart(
+    deployment: Deployment, begun: Any, finished: Finished
+) -> None:
+    mine, other = begun
     assert finished(deployment.sql, mine)["status"] == "completed"
     assert finished(deployment.parallel_sql, other)["status"] == "completed"
 
@@ -45,15 +54,19 @@ def test_two_stores_in_one_dagster_keep_their_runs_apart(
     assert deployment.parallel_sql.column(query) == [other]
 
 
-def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: Finished) -> None:
-    sql, dagster = deployment.sql, deployment.dagster
+def begin_a_flow_that_nothing_starts(_: Deployment, sql: Session) -> None:
     sql("select pgflow.create_flow('by_hand')")
     sql(f"select pgflow.add_step('by_hand', 'fetch', {FETCH})")
-    poll(lambda: "by_hand" in dagster.jobs().get("pgflow", ()), timeout=60)
+
+
+@begins_with(begin_a_flow_that_nothing_starts)
+def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: Finished) -> None:
+    sql, dagster = deployment.sql, deployment.dagster
+    poll(lambda: "by_hand" in dagster.jobs().get("pgflow", ()), timeout=120)
 
     run_id = dagster.launch("by_hand", "pgflow", "pgflow", {"inputs": {"flow_input": {"count": 2}}})
 
-    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=60)
+    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=120)
     run = finished(sql, run_id)
     assert (run["status"], run["input"], run["output"]) == (
         "completed",
@@ -62,6 +75,16 @@ def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: 
     )
 
 
+def begin_a_schedule(_: Deployment, sql: Session) -> None:
+    sql("select pgflow.create_flow('minutely')")
+    sql(f"select pgflow.add_step('minutely', 'fetch', {FETCH})")
+    sql(
+        "insert into pgflow.schedules (flow_slug, schedule_slug, cron, input)"
+        """ values ('minutely', 'each_minute', '* * * * *', '{"count": 2}')"""
+    )
+
+
+@begins_with(begin_a_schedule)
 def test_a_cron_row_starts_runs(deployment: Deployment, finished: Finished) -> None:
     sql = deployment.sql
     poll(lambda: sql("select 1 from pgflow.runs where flow_slug = 'minutely'"), timeout=120)

@@ -1,34 +1,38 @@
 """A run executes the definition that it started with, whatever is edited meanwhile."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, begins_with
 from tests.polling import poll
+from tests.postgres import Session
 
 Finished = Callable[..., dict[str, Any]]
 
 
-def test_a_run_under_way_finishes_on_its_own_version(
-    deployment: Deployment, finished: Finished, tmp_path: Path
-) -> None:
+def begin_a_run_that_waits_at_a_gate(deployment: Deployment, _: Session) -> Any:
     # Each step runs in a process of its own, which loads the definitions anew.
-    sql, dagster = deployment.parallel_sql, deployment.dagster
-    gate = tmp_path / "gate"
+    sql, gate = deployment.parallel_sql, deployment.folder / "gate of edited"
     sql("select pgflow.create_flow('edited')")
-    sql("select pgflow.add_step('edited', 'wait', handler => 'wait_for_file', timeout => 200)")
+    sql("select pgflow.add_step('edited', 'wait', handler => 'wait_for_file', timeout => 400)")
     sql("select pgflow.add_step('edited', 'last', array['wait'], handler => 'process_id')")
     start = f"""select run_id from pgflow.start_flow('edited', '{{"file": "{gate}"}}')"""
-    first = sql.value(start)
+    return start, sql.value(start), gate
+
+
+@begins_with(begin_a_run_that_waits_at_a_gate)
+def test_a_run_under_way_finishes_on_its_own_version(
+    deployment: Deployment, begun: Any, finished: Finished
+) -> None:
+    sql, dagster, (start, first, gate) = deployment.parallel_sql, deployment.dagster, begun
     waiting = (
         "select 1 from pgflow.step_states"
         " where run_id = %s and step_slug = 'wait' and status = 'started'"
     )
-    poll(lambda: sql(waiting, first), timeout=60)
+    poll(lambda: sql(waiting, first), timeout=180)
 
     sql("select pgflow.add_step('edited', 'added', array['last'], handler => 'process_id')")
-    poll(lambda: len(dagster.steps("edited", "parallel", "parallel")) == 3, timeout=60)
+    poll(lambda: len(dagster.steps("edited", "parallel", "parallel")) == 3, timeout=120)
     gate.touch()
     second = sql.value(start)
 

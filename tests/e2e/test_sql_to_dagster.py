@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.examples import FOLDER
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import APART, Deployment, begins_with
 from tests.postgres import Session
 
 Finished = Callable[..., dict[str, Any]]
@@ -14,23 +14,28 @@ Finished = Callable[..., dict[str, Any]]
 AI_WORKFLOW = (FOLDER / "ai_workflow.sql").read_text()
 
 
-@pytest.fixture(params=["in process", "a process for each step"])
+@pytest.fixture(params=["in process", APART])
 def sql(deployment: Deployment, request: pytest.FixtureRequest) -> Session:
     """The store whose code location runs steps in one way or the other."""
-    return deployment.sql if request.param == "in process" else deployment.parallel_sql
+    return deployment.store_of(request.node)
 
 
-def test_a_flow_made_and_started_by_sql_alone_runs_and_leaves_its_rows(
-    sql: Session, finished: Finished, deployment: Deployment
-) -> None:
+def begin_a_map(deployment: Deployment, sql: Session) -> Any:
     # A process for each of 100 elements takes minutes; 6 show the same.
     count = 100 if sql is deployment.sql else 6
     sql(AI_WORKFLOW)
     run_id = sql.value(
         f"""select run_id from pgflow.start_flow('ai_workflow', '{{"count": {count}}}')"""
     )
+    return run_id, count
 
-    run = finished(sql, run_id, within=180)
+
+@begins_with(begin_a_map)
+def test_a_flow_made_and_started_by_sql_alone_runs_and_leaves_its_rows(
+    sql: Session, begun: Any, finished: Finished
+) -> None:
+    run_id, count = begun
+    run = finished(sql, run_id)
 
     doubled_sum = count * (count + 1)
     assert (run["status"], run["error_message"]) == ("completed", None)
@@ -69,7 +74,7 @@ def test_a_flow_made_and_started_by_sql_alone_runs_and_leaves_its_rows(
     assert saved == count
 
 
-def test_a_subflow_made_by_sql_alone_leaves_its_subrun(sql: Session, finished: Finished) -> None:
+def begin_a_subflow(_: Deployment, sql: Session) -> Any:
     sql("select pgflow.create_flow('inner_flow')")
     sql("select pgflow.add_step('inner_flow', 'fetch', handler => 'ai_workflow.fetch')")
     sql(
@@ -81,8 +86,14 @@ def test_a_subflow_made_by_sql_alone_leaves_its_subrun(sql: Session, finished: F
         "select pgflow.add_step('outer_flow', 'inner', step_type => 'subflow',"
         " subflow_slug => 'inner_flow')"
     )
-    run_id = sql.value("""select run_id from pgflow.start_flow('outer_flow', '{"count": 3}')""")
+    return sql.value("""select run_id from pgflow.start_flow('outer_flow', '{"count": 3}')""")
 
+
+@begins_with(begin_a_subflow)
+def test_a_subflow_made_by_sql_alone_leaves_its_subrun(
+    sql: Session, begun: Any, finished: Finished
+) -> None:
+    run_id = begun
     run = finished(sql, run_id)
 
     assert run["output"] == {"inner": {"process": [2, 4, 6]}}
@@ -109,14 +120,18 @@ def test_a_subflow_made_by_sql_alone_leaves_its_subrun(sql: Session, finished: F
     assert subrun_tasks == 4
 
 
-def test_a_failing_run_says_why_and_leaves_nothing_started(
-    sql: Session, finished: Finished
-) -> None:
+def begin_a_flow_that_nobody_handles(_: Deployment, sql: Session) -> Any:
     sql("select pgflow.create_flow('lost', max_attempts => 1)")
     sql("select pgflow.add_step('lost', 'fetch', handler => 'no_such_handler')")
     sql("select pgflow.add_step('lost', 'after', array['fetch'], handler => 'ai_workflow.save')")
-    run_id = sql.value("select run_id from pgflow.start_flow('lost')")
+    return sql.value("select run_id from pgflow.start_flow('lost')")
 
+
+@begins_with(begin_a_flow_that_nobody_handles)
+def test_a_failing_run_says_why_and_leaves_nothing_started(
+    sql: Session, begun: Any, finished: Finished
+) -> None:
+    run_id = begun
     run = finished(sql, run_id)
 
     assert run["status"] == "failed"
@@ -128,8 +143,7 @@ def test_a_failing_run_says_why_and_leaves_nothing_started(
     assert states == [("after", "cancelled"), ("fetch", "failed")]
 
 
-def test_the_same_run_id_twice_starts_one_run(deployment: Deployment, finished: Finished) -> None:
-    sql = deployment.sql
+def begin_a_run_with_an_id(_: Deployment, sql: Session) -> Any:
     sql("select pgflow.create_flow('once')")
     sql("select pgflow.add_step('once', 'fetch', handler => 'ai_workflow.fetch')")
     start = (
@@ -137,7 +151,14 @@ def test_the_same_run_id_twice_starts_one_run(deployment: Deployment, finished: 
         " '6ad40b2c-8a5a-4a67-9f0b-0a8d0f3a9d11')"
     )
 
-    run_id = sql.value(start)
+    return start, sql.value(start)
+
+
+@begins_with(begin_a_run_with_an_id)
+def test_the_same_run_id_twice_starts_one_run(
+    deployment: Deployment, begun: Any, finished: Finished
+) -> None:
+    sql, (start, run_id) = deployment.sql, begun
     assert finished(sql, run_id)["status"] == "completed"
     assert sql.value(start) == run_id
 

@@ -55,6 +55,16 @@ class DemoHome:
         """
         settings = {
             "storage": {"postgres": {"postgres_url": storage_url}},
+            # Each launch waits for a process to start; one after the other they take a minute.
+            "run_coordinator": {
+                "module": "dagster",
+                "class": "QueuedRunCoordinator",
+                "config": {
+                    "dequeue_interval_seconds": 1,
+                    "dequeue_use_threads": True,
+                    "dequeue_num_workers": 3,
+                },
+            },
             "telemetry": {"enabled": False},
             "nux": {"enabled": False},
         }

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_pgflow import StepContext, build_repository, handler
 from dagster_pgflow.examples import handlers
 
-PATIENCE_S = 120
+PATIENCE_S = 360
 
 
 @handler("wait_for_file")
@@ -33,6 +33,12 @@ def process_id(_given: Any) -> int:
 parallel = build_repository(
     name="parallel",
     handlers=[handlers, wait_for_file, process_id],
-    executor=dg.multiprocess_executor.configured({"max_concurrent": 2}),
+    executor=dg.multiprocess_executor.configured(
+        {
+            "max_concurrent": 2,
+            # Their processes need not import for themselves what takes longer than a step.
+            "start_method": {"forkserver": {"preload_modules": ["dagster_pgflow.load_defs"]}},
+        }
+    ),
     database_url=os.environ["PGFLOW_PARALLEL_URL"],
 )
