@@ -55,7 +55,7 @@ IO_MANAGER_KEY: Final = "pgflow_io_manager"
 FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"
-ITEMS_INPUT: Final = "items"
+ITEMS_INPUT: Final = "sent_items"
 PASSES_INPUT: Final = "passes"
 RESULT_OUTPUT: Final = "result"
 AGAIN_OUTPUT: Final = "again"
@@ -78,7 +78,9 @@ _DAGSTER_WORDS: Final = frozenset(
 )
 # Dagster takes a graph of this name for the job itself, and never ends.
 _JOBS: Final = frozenset({"root"})
-_OWN_INPUTS: Final = frozenset({FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, PASSES_INPUT})
+_OWN_INPUTS: Final = frozenset(
+    {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, PASSES_INPUT}
+)
 _RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _JOBS | _OWN_INPUTS
 
 

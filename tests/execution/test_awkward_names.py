@@ -6,10 +6,17 @@ import pytest
 from dagster._core.definitions.utils import DISALLOWED_NAMES
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import BATCH_INPUT, COLLECTED_INPUT, FLOW_INPUT
+from dagster_pgflow.names import (
+    BATCH_INPUT,
+    COLLECTED_INPUT,
+    FLOW_INPUT,
+    ITEMS_INPUT,
+    PASSES_INPUT,
+)
 from tests.execution.harness import gives, run
 
-WORDS = sorted({*keyword.kwlist, *DISALLOWED_NAMES, FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT})
+OWN = {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, PASSES_INPUT}
+WORDS = sorted({*keyword.kwlist, *DISALLOWED_NAMES, *OWN})
 
 
 def test_steps_may_be_called_as_pythons_and_dagsters_words() -> None:

@@ -19,6 +19,24 @@ __all__ = ["world"]
 
 FLOW = Flow("f").step("a").map("b", depends_on="a").step("c", depends_on="b")
 HANDLERS = {"a": lambda _: [1, 2], "b": lambda value: value, "c": lambda value: value}
+EVERYTHING = (
+    Flow("g")
+    .step("numbers")
+    .map("each", handler="y", depends_on="numbers")
+    .branch("way", rules=[("size(output) > 1", "many")], default_path="few", depends_on="numbers")
+    .step("many", handler="y", depends_on="way")
+    .step("few", handler="y", depends_on="way")
+    .subflow("s", "inner", depends_on="many")
+    .subflow("items", "inner", over="numbers", depends_on="numbers", mode="run")
+    .loop(
+        "again",
+        back_to="y",
+        condition="ctx.iteration < 2",
+        max_iterations=3,
+        depends_on="y",
+    )
+    .step("y", depends_on=["s", "few"])
+)
 IDENTITY = {"id", "subrun_id", "parent_run_id", "parent_subrun_id"}
 
 
@@ -225,15 +243,17 @@ def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
     def fail(value: Any) -> None:
         raise NonRetryable("no")
 
-    world.define(Flow("inner").step("x"), Flow("g").subflow("s", "inner").step("y"))
+    world.define(Flow("inner").step("x"), EVERYTHING)
     refused = world.requests.start("g", {})
     world.requests.refuse(refused, "not today")
     waiting = world.requests.start("g", {"w": 1})
     run_id = world.requests.start("g", {})
-    world.run("g", {"x": lambda _: 1, "y": lambda _: 2}, run_id=run_id)
-    world.run("g", {"x": lambda _: 1, "y": fail})
+    handlers = {"numbers": lambda _: [1, 2], "x": lambda _: 1}
+    world.run("g", {**handlers, "y": lambda _: 2}, run_id=run_id)
+    world.run("g", {**handlers, "y": fail})
     world.settle()
     before = without_numbers(world.snapshot())
+    assert [table for table, rows in before.items() if not rows] == ["pending_tokens"]
     assert {row["run_id"] for row in before["runs"]} >= {str(refused), str(waiting), str(run_id)}
     world.sql("truncate pgflow.runs, pgflow.event_log, pgflow.run_cursors cascade")
     world.sql("truncate pgflow.projection_cursors")
@@ -241,6 +261,28 @@ def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
     after = without_numbers(world.snapshot())
     for table, rows in before.items():
         assert sorted(after[table], key=str) == sorted(rows, key=str)
+
+
+def test_what_is_deleted_leaves_no_row_behind(world: World) -> None:
+    world.define(Flow("inner").step("x"), EVERYTHING)
+    handlers = {"numbers": lambda _: [1, 2], "x": lambda _: 1, "y": lambda _: 2}
+    world.run("g", handlers)
+    world.run("inner", handlers)
+    world.settle()
+    before = world.snapshot()
+    assert {row["status"] for row in before["runs"]} == {"completed"}
+    [kept] = [row["run_id"] for row in before["runs"] if row["flow_slug"] == "inner"]
+    world.builder.delete_flow("g", with_runs=True)
+    after = world.snapshot()
+    assert after.pop("subruns") == []
+    assert after == {
+        table: [row for row in rows if row["run_id"] == kept]
+        for table, rows in before.items()
+        if table != "subruns"
+    }
+    assert set(world.sql.column("select dagster_run_id::text from pgflow.step_outputs")) == {kept}
+    world.look_again()
+    assert [row["run_id"] for row in world.snapshot()["runs"]] == [kept]
 
 
 def test_a_pass_out_of_time_goes_on_at_the_next(world: World) -> None:

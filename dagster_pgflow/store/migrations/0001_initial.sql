@@ -2418,7 +2418,7 @@ as $$
     delete from pgflow.runs as run
     where run.flow_slug = delete_runs_of.flow_slug
       and run.status in ('completed', 'failed', 'cancelled')
-    returning run.run_id, run.dagster_run_id
+    returning run.id, run.run_id, run.dagster_run_id
   ),
   events as (
     delete from pgflow.event_log as event
@@ -2430,10 +2430,18 @@ as $$
     using deleted
     where request.run_id = deleted.run_id
   ),
+  -- Subflow steps of mode run have runs of their own in Dagster.
+  dagster_runs as (
+    select deleted.dagster_run_id from deleted
+    union
+    select subrun.dagster_run_id
+    from deleted
+    join pgflow.subruns as subrun on subrun.parent_run_id = deleted.id
+  ),
   outputs as (
     delete from pgflow.step_outputs as output
-    using deleted
-    where output.dagster_run_id = deleted.dagster_run_id
+    using dagster_runs
+    where output.dagster_run_id = dagster_runs.dagster_run_id
   ),
   -- The cursors stay: without them the sensors would find the runs anew. A sensor that is reading
   -- one of them now sees by the number of looks that it is late.
