@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,11 +74,15 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    demo = Demo(tmp_path)
-    yield demo
-    for process in demo.processes():
-        process.kill()
+def demo() -> Iterator[Demo]:
+    # Not below pytest's own folder: each pytest that starts closes that one to other accounts,
+    # and started by root the server runs as one of those.
+    with tempfile.TemporaryDirectory(prefix="pgflow-demo-") as folder:
+        demo = Demo(Path(folder))
+        yield demo
+        for process in demo.processes():
+            process.kill()
+            process.wait(END_S)
 
 
 def test_the_demo_shows_all_of_it_and_a_second_one_finds_what_the_first_left(demo: Demo) -> None:

@@ -281,7 +281,7 @@ def test_what_is_deleted_leaves_no_row_behind(world: World) -> None:
         if table != "subruns"
     }
     assert set(world.sql.column("select dagster_run_id::text from pgflow.step_outputs")) == {kept}
-    world.look_again()
+    world.project()
     assert [row["run_id"] for row in world.snapshot()["runs"]] == [kept]
 
 
