@@ -93,7 +93,16 @@ def _note(step: StepReport, subrun: SubrunReport | None) -> str:
         return step.skip_reason.replace("_", " ")
     if step.next_at is not None:
         return f"goes on at {time_of_day(step.next_at)}"
+    if step.iteration is not None and step.error_message is None:
+        return _passes(step)
     if subrun is None:
         return ""
     note = f"subrun {subrun.subrun_path} of flow {subrun.subflow_slug}"
     return f"{note}, run {subrun.dagster_run_id}" if subrun.dagster_run_id else note
+
+
+def _passes(loop: StepReport) -> str:
+    """Return how often a loop went round, and why it ended."""
+    if loop.ended_by is None:
+        return f"pass {loop.iteration} of {loop.max_iterations}"
+    return f"{loop.iteration} of {loop.max_iterations} passes, {loop.ended_by}"

@@ -22,7 +22,12 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.model.run_state import RunStatus
 from dagster_pgflow.store.history import FlowHistory
-from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
+from dagster_pgflow.store.run_status import (
+    RunCounts,
+    RunReport,
+    RunStatusReader,
+    RunSummary,
+)
 
 ATTEMPTS_SHOWN = 20
 
@@ -128,9 +133,30 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(f"Error:  {run.error_message}")
     elif run.status == "completed":
         out.print(f"Output: {short(run.output, 300)}")
+    if report.counts is not None:
+        out.print(f"Steps:  {counted(report.counts)}")
     if report.steps:
         out.print(run_tree(report))
     if report.failed_attempts:
         out.print("Failed attempts:")
         for attempt in report.failed_attempts[-ATTEMPTS_SHOWN:]:
             out.print(f"  {time_of_day(attempt.failed_at)}  {attempt_line(attempt)}")
+
+
+def counted(counts: RunCounts) -> str:
+    """Return what a run has cost so far, in words; what there is none of is left out.
+
+    >>> counted(RunCounts(12, 1, 0, 2, 0))
+    '12 executed, 1 failed, 2 retries, 0 tokens left'
+    """
+    few = [
+        f"{counts.steps_failed} failed" if counts.steps_failed else "",
+        f"{counts.steps_skipped} skipped" if counts.steps_skipped else "",
+        _number(counts.retries, "retry", "retries") if counts.retries else "",
+    ]
+    tokens = f"{_number(counts.tokens_left or 0, 'token', 'tokens')} left"
+    return ", ".join([f"{counts.steps_executed} executed", *filter(None, few), tokens])
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.model.execution import LoopEnd
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
 from dagster_pgflow.store.database import Database
 
@@ -60,6 +61,9 @@ class StepReport:
         next_at: When it goes on: with its first attempt after a start delay, or with the earliest
             attempt of its tasks that wait; none when nothing waits for a time.
         subrun_path: The subrun that it belongs to, unless it is a step of the run's own flow.
+        iteration: Of a loop that has begun: which pass it is in or ended with, from 1.
+        max_iterations: Of such a loop: how many passes there may be.
+        ended_by: Of a loop that completed: for which path and why.
         place: Where in its flow it is written, from 1; 0 when the flow does not say.
     """
 
@@ -80,6 +84,9 @@ class StepReport:
     output: Any
     error_message: str | None
     subrun_path: str | None
+    iteration: int | None
+    max_iterations: int | None
+    ended_by: LoopEnd | None
     place: int
     started_at: datetime | None
     ended_at: datetime | None
@@ -137,17 +144,36 @@ class FailedAttempt:
 
 
 @dataclass(frozen=True)
+class RunCounts:
+    """What a run has cost so far.
+
+    Attributes:
+        steps_executed: Steps that completed and whose handler this run tried.
+        retries: Attempts of tasks behind the first one.
+        tokens_left: Ways that the run has taken and not yet come to the end of; 0 when it is over.
+    """
+
+    steps_executed: int
+    steps_failed: int
+    steps_skipped: int
+    retries: int
+    tokens_left: int | None
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A run with its steps and subruns.
 
     Attributes:
         failed_attempts: The latest ones, the oldest of them first.
+        counts: None before Dagster has the run.
     """
 
     run: RunSummary
     steps: tuple[StepReport, ...]
     subruns: tuple[SubrunReport, ...]
     failed_attempts: tuple[FailedAttempt, ...] = ()
+    counts: RunCounts | None = None
 
 
 class RunStatusReader:
@@ -202,6 +228,7 @@ class RunStatusReader:
             run = RunSummary(**row)
             steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
             subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
+            counts = transaction.fetch_one("fetch_run_counts", run_id=str(run.run_id))
             failed = transaction.fetch_all(
                 "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
             )
@@ -210,6 +237,7 @@ class RunStatusReader:
             _in_order_of_flow([StepReport(**step) for step in steps]),
             tuple(SubrunReport(**subrun) for subrun in subruns),
             tuple(FailedAttempt(**attempt) for attempt in failed),
+            None if counts is None else RunCounts(**counts),
         )
 
     def seconds_since_sensors(self) -> float | None:

@@ -112,6 +112,7 @@ select
     when 'started' then tasks.next_at
   end as next_at,
   step.output, step.error_message, step.started_at, subrun.subrun_path,
+  loop.current_iteration as iteration, loop.max_iterations, loop.ended_by,
   coalesce(written.place, 0) as place,
   coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at
 from pgflow.step_states as step
@@ -123,6 +124,8 @@ left join items
   on items.parent_step_slug = step.step_slug
   and items.parent_subrun_id is not distinct from step.subrun_id
 left join failures on failures.step_path = step.step_path
+left join pgflow.loop_state as loop
+  on loop.run_id = step.run_id and loop.loop_path = step.step_path
 where step.run_id = cast(:run_id as uuid)
 order by
   coalesce(step.started_at, step.skipped_at, step.completed_at, step.failed_at) nulls last,
@@ -164,6 +167,15 @@ join pgflow.step_tasks as task using (run_id, step_path, task_index)
 join pgflow.step_states as step using (run_id, step_path)
 left join told using (step_path, task_index, attempt)
 order by latest.completed_at, latest.step_path collate "C", latest.task_index;
+
+-- name: fetch_run_counts
+-- What a run has cost so far; no row before Dagster has it.
+select
+  counted.nodes_executed as steps_executed, counted.nodes_failed as steps_failed,
+  counted.nodes_skipped as steps_skipped, counted.retries,
+  pgflow.get_run_counter(counted.run_id) as tokens_left
+from pgflow.run_statistics as counted
+where counted.run_id = cast(:run_id as uuid);
 
 -- name: fetch_subrun_reports
 -- The subruns of a run.

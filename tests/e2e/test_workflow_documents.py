@@ -231,6 +231,9 @@ def test_a_loop_that_is_done(deployment: Deployment, begun: Started, finished: F
         {"taken": ["print"], "ended_by": "break", "iteration": 2},
     ]
     assert loop.statistics() == (11, 11, 7, 0, 1, 0)
+    shown = deployment.call(deployment.sql, "status", begun.run_ids["loop that is done"]).stdout
+    assert "Steps:  7 executed, 1 skipped, 0 tokens left" in shown
+    assert "2 of 3 passes, break" in shown
 
 
 def test_a_loop_that_gives_up(deployment: Deployment, begun: Started, finished: Finished) -> None:

@@ -119,6 +119,38 @@ def test_a_run_that_goes_on_with_another_says_so(flows: Cli, sql: Session) -> No
     assert f"Retry of run {OTHER}" in flows("status", RUN).stdout
 
 
+def test_a_run_counts_what_it_has_done_and_how_often_its_loops_went_round(
+    flows: Cli, sql: Session
+) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    assert "executed" not in flows("status", RUN).stdout
+    sql(
+        f"""
+        insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, step_type, status)
+        values ('{RUN}', 'again', 'again', 'f', 'loop', 'started');
+        insert into pgflow.loop_state (
+          run_id, loop_path, current_iteration, max_iterations, status, started_at
+        ) values ('{RUN}', 'again', 2, 4, 'started', now());
+        insert into pgflow.run_statistics values ('{RUN}', 9, 8, 5, 1, 0, 1, 70, 1, 1, 5);
+        insert into pgflow.run_counter_snapshots values ('{RUN}', 20, 1, now());
+        """
+    )
+    under_way = flows("status", RUN).stdout
+    assert "Steps:  5 executed, 1 failed, 1 retry, 1 token left" in under_way
+    assert "pass 2 of 4" in under_way
+    sql("update pgflow.run_statistics set nodes_failed = 0, nodes_skipped = 3, retries = 2")
+    sql("update pgflow.run_counter_snapshots set counter = 0")
+    sql(
+        "update pgflow.loop_state set status = 'completed', ended_by = 'timeout',"
+        " current_iteration = 4, completed_at = now()"
+    )
+    over = flows("status", RUN).stdout
+    assert "Steps:  5 executed, 3 skipped, 2 retries, 0 tokens left" in over
+    assert "4 of 4 passes, timeout" in over
+    report = json.loads(flows("status", RUN, "--json").stdout)
+    assert (report["counts"]["tokens_left"], report["steps"][0]["iteration"]) == (0, 4)
+
+
 ORDER = json.dumps(
     {
         "order_id": "1",
