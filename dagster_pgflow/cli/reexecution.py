@@ -16,7 +16,8 @@ from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
 from dagster_pgflow.names import TAG_WATERMARK
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
+"""A code location may take a fifth of its time to load, so what is new may wait five loads long."""
 POLL_S = 1.0
 REPEATABLE = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 

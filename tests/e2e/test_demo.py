@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -81,8 +82,9 @@ def demo() -> Iterator[Demo]:
         demo = Demo(Path(folder))
         yield demo
         for process in demo.processes():
-            process.kill()
-            process.wait(END_S)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+                process.wait(END_S)
 
 
 def test_the_demo_shows_all_of_it_and_a_second_one_finds_what_the_first_left(demo: Demo) -> None:
