@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE
 from tests.e2e.dagster_dev import DagsterDev, running_dagster_dev
 from tests.polling import poll
 from tests.postgres import Server, Session, sqlalchemy_url
@@ -22,6 +23,8 @@ from tests.postgres import Server, Session, sqlalchemy_url
 ROOT = Path(__file__).parents[2]
 RUN_S = 300
 CALL_S = 300
+STUCK_S = 5
+"""When the sensor asks about a silent run. It ends none whose timeouts allow more silence."""
 APART = "a process for each step"
 """The parameter of a test that uses the second store."""
 
@@ -112,7 +115,12 @@ def deployment(
             workspaces=[ROOT / "workspace.yaml", ROOT / "tests/e2e/workspace.yaml"],
             home=tmp_path_factory.mktemp("dagster") / "home",
             storage_url=sqlalchemy_url(storage_dsn),
-            environment={"PGFLOW_DATABASE_URL": url, "PGFLOW_PARALLEL_URL": parallel_url},
+            environment={
+                "PGFLOW_DATABASE_URL": url,
+                "PGFLOW_PARALLEL_URL": parallel_url,
+                STUCK_AFTER_VARIABLE: str(STUCK_S),
+                LOST_AFTER_VARIABLE: str(STUCK_S),
+            },
         ) as dagster,
     ):
         sql, parallel_sql = Session(url), Session(parallel_url)

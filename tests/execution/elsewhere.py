@@ -1,6 +1,7 @@
 """Jobs for other processes: what a run needs to find its job again, and handlers with switches."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -87,7 +88,12 @@ def endless(value: Any) -> None:
         time.sleep(0.05)
 
 
-FUNCTIONS = (quick, listed, rows, repairable, counting, noted, failing, endless)
+def killed(value: Any) -> None:
+    """Ends its process as the operating system does that has no memory left."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+FUNCTIONS = (quick, listed, rows, repairable, counting, noted, failing, endless, killed)
 HANDLERS = {function.__name__: function for function in FUNCTIONS}
 
 if __name__ == "__main__":
