@@ -8,7 +8,7 @@ from dagster_pgflow.model.graph import bodies_of, by_slug
 from dagster_pgflow.model.step import LoopStep, MapStep, Step
 from dagster_pgflow.validation.rule import KnownFlows
 
-MOST_ITERATIONS = 10_000
+MOST_ITERATIONS = 1_000
 
 
 def loops_go_back(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:

@@ -197,7 +197,7 @@ create table pgflow.steps (
   constraint only_loop_steps_lead_out_of_a_loop
     check (step_type = 'loop' or (break_path = '{}' and timeout_path = '{}')),
   constraint condition_is_not_empty check (condition <> ''),
-  constraint max_iterations_is_in_range check (max_iterations between 1 and 10000),
+  constraint max_iterations_is_in_range check (max_iterations between 1 and 1000),
   constraint loop_step_has_no_condition check (
     step_type <> 'loop'
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0

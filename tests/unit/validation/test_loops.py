@@ -65,7 +65,7 @@ def test_the_number_of_passes_is_in_range(passes: int) -> None:
         (
             "iterations-out-of-range",
             "steps.refine.max_iterations",
-            f"max_iterations is {passes}; it must be from 1 to 10000.",
+            f"max_iterations is {passes}; it must be from 1 to 1000.",
         )
     ]
 
