@@ -84,7 +84,8 @@ def _part(name: str, before: list[Any]) -> Any:
         _result, go_on, leave = again(second(first(given)))
         return {"go_on": go_on, "leave": leave}
 
-    _result, yes, no = _work(f"{name}_decide", "yes", "no")(_work(f"{name}_begin")(*before))
+    begin = _work(f"{name}_begin", first=not before)
+    _result, yes, no = _work(f"{name}_decide", "yes", "no")(begin(*before))
     ends = [_work(f"{name}_yes")(yes), _work(f"{name}_no")(no)]
     entered = _work(f"{name}_enter")(_work(f"{name}_meet", lists=True)(ends))
     go_on, left = one_pass.alias(f"{name}_pass_1")(entered)
@@ -94,15 +95,15 @@ def _part(name: str, before: list[Any]) -> Any:
     return _work(f"{name}_done")(done)
 
 
-def _work(name: str, *ways: str, lists: bool = False) -> dg.OpDefinition:
+def _work(name: str, *ways: str, lists: bool = False, first: bool = False) -> dg.OpDefinition:
     """Returns an op that hands on what it receives, and takes one of several ways."""
 
     @dg.op(
         name=name,
-        ins={"given": dg.In(list if lists else dg.Any)},
+        ins={} if first else {"given": dg.In(list if lists else dg.Any)},
         out={"result": dg.Out(), **{way: dg.Out(is_required=False) for way in ways}},
     )
-    def work(given: object) -> Iterator[dg.Output[object]]:
+    def work(**given: object) -> Iterator[dg.Output[object]]:
         yield dg.Output(given, "result")
 
     return work
