@@ -1,12 +1,16 @@
 """Conditions in CEL can be compiled, and ask only for what is there."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from dagster_pgflow.errors import InvalidExpression, Problem
 from dagster_pgflow.expressions.cel import ROOTS, expression
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import Step
 from dagster_pgflow.validation.rule import KnownFlows
+
+ALL: Final = frozenset(ROOTS)
+WITHOUT_OUTPUT: Final = ALL - {"output"}
 
 
 def expressions_are_conditions(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
@@ -15,8 +19,11 @@ def expressions_are_conditions(flow: Flow, _known: KnownFlows) -> Iterator[Probl
     Before, `output` is that of its only dependency; afterwards it is its own.
     """
     for step in flow.steps:
-        yield from _mistakes(step, step.expressions, _roots_before(step))
-        yield from _mistakes(step, step.decisions, frozenset(ROOTS))
+        asked = step.expressions
+        if asked:
+            has_one_dependency = len(set(step.depends_on)) == 1
+            yield from _mistakes(step, asked, ALL if has_one_dependency else WITHOUT_OUTPUT)
+        yield from _mistakes(step, step.decisions, ALL)
 
 
 def _mistakes(step: Step, asked: Mapping[str, str], roots: frozenset[str]) -> Iterator[Problem]:
@@ -25,8 +32,3 @@ def _mistakes(step: Step, asked: Mapping[str, str], roots: frozenset[str]) -> It
             expression(text, roots)
         except InvalidExpression as invalid:
             yield Problem("invalid-expression", f"steps.{step.slug}.{name}", str(invalid))
-
-
-def _roots_before(step: Step) -> frozenset[str]:
-    has_one_dependency = len(set(step.depends_on)) == 1
-    return frozenset(ROOTS) if has_one_dependency else frozenset(ROOTS) - {"output"}

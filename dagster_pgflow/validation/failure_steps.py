@@ -12,6 +12,8 @@ from dagster_pgflow.validation.rule import KnownFlows
 
 def failures_lead_to_a_step(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Check the failure step of each subflow step that has one."""
+    if not any(isinstance(step, SubflowStep) for step in flow.steps):
+        return
     steps, deps = by_slug(flow), known_deps(flow)
     taken: dict[str, str] = {}
     for step in flow.steps:

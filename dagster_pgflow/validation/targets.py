@@ -12,7 +12,7 @@ from dagster_pgflow.validation.rule import KnownFlows
 
 def ways_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Check each step that a rule, or a path, names."""
-    steps, deps = by_slug(flow), known_deps(flow)
+    steps = by_slug(flow)
     failing = {
         step.on_failure: step.slug
         for step in flow.steps
@@ -21,7 +21,7 @@ def ways_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     for step in flow.steps:
         for field, slugs in step.ways.items():
             for slug in dict.fromkeys(slugs):
-                found = _mistake(step, slug, steps, deps) or _of_failure(slug, failing)
+                found = _mistake(step, slug, steps, flow) or _of_failure(slug, failing)
                 if found is not None:
                     code, advice = found
                     message = f'{step.type.capitalize()} "{step.slug}" leads to "{slug}", {advice}.'
@@ -29,7 +29,7 @@ def ways_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
 
 
 def _mistake(
-    step: Step, slug: str, steps: Mapping[str, Step], deps: Mapping[str, tuple[str, ...]]
+    step: Step, slug: str, steps: Mapping[str, Step], flow: Flow
 ) -> tuple[str, str] | None:
     """Return a code, and what is wrong with a step that a way leads to."""
     target = steps.get(slug)
@@ -39,7 +39,7 @@ def _mistake(
         return "target-is-itself", "itself; name a step that depends on it"
     if step.slug in target.depends_on and slug not in step.depends_on:
         return None  # Should it stand before this step all the same, another rule tells.
-    if stands_behind(step.slug, slug, deps):
+    if stands_behind(step.slug, slug, known_deps(flow)):
         return "target-before", "and stands behind that step itself; name one that comes after it"
     return (
         "target-not-behind",
