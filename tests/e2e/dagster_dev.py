@@ -32,6 +32,9 @@ run_coordinator:
     dequeue_use_threads: true
     dequeue_num_workers: 3
     max_concurrent_runs: 6
+    tag_concurrency_limits:
+      - key: one_at_a_time
+        limit: 1
 sensors:
   use_threads: true
   num_workers: 4
@@ -39,11 +42,6 @@ telemetry:
   enabled: false
 nux:
   enabled: false
-concurrency:
-  runs:
-    tag_concurrency_limits:
-      - key: one_at_a_time
-        limit: 1
 """
 
 LAUNCH = """
@@ -176,16 +174,19 @@ def running_dagster_dev(
         )
         try:
             dagster = DagsterDev(f"http://127.0.0.1:{port}", home)
-            poll(dagster.answers, timeout=START_S)
+            poll(lambda: dagster.answers() or process.poll() is not None, timeout=START_S)
+            assert process.poll() is None, (home / "dagster.log").read_text()
             yield dagster
         finally:
             _end_group(process)
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    os.killpg(process.pid, signal.SIGINT)
     try:
+        os.killpg(process.pid, signal.SIGINT)
         process.wait(STOP_S)
+    except ProcessLookupError:
+        process.wait()
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

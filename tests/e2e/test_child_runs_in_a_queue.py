@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, begins_with
 from tests.e2e.dagster_dev import DagsterDev
-from tests.polling import poll
+from tests.postgres import Session
 
 Finished = Callable[..., dict[str, Any]]
-
-LONGEST_S = 120
-"""Runs that wait for each other would wait for ever."""
 
 RUNS = """
 query($tag: String!, $value: String!) {
@@ -32,10 +29,7 @@ def runs_tagged(dagster: DagsterDev, tag: str, value: str) -> list[dict[str, Any
     return sorted(runs, key=lambda run: run["startTime"])
 
 
-def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
-    deployment: Deployment, finished: Finished
-) -> None:
-    sql, dagster = deployment.sql, deployment.dagster
+def begin_runs_with_runs_inside(_: Deployment, sql: Session) -> list[str]:
     # dagster.yaml lets one run with this tag be in progress at a time, and all three flows have it.
     sql(
         "select pgflow.create_flow('alone_inmost'), pgflow.create_flow('alone_inner'),"
@@ -50,14 +44,19 @@ def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
         """update pgflow.flows set tags = '{"one_at_a_time": "yes"}'"""
         " where flow_slug like 'alone%'"
     )
-    poll(lambda: "alone" in dagster.jobs().get("pgflow", ()), timeout=LONGEST_S)
-    config = {"inputs": {"flow_input": {"count": 2}}}
-    tops = [dagster.launch("alone", "pgflow", "pgflow", config) for _ in range(2)]
+    start = "select run_id::text from pgflow.start_flow('alone', '{\"count\": 2}')"
+    return [sql.value(start) for _ in range(2)]
 
-    def all_ended() -> bool:
-        return all(dagster.run_status(run) in ("SUCCESS", "FAILURE") for run in tops)
 
-    poll(all_ended, timeout=LONGEST_S)
+@begins_with(begin_runs_with_runs_inside)
+def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
+    deployment: Deployment, begun: list[str], finished: Finished
+) -> None:
+    sql, dagster = deployment.sql, deployment.dagster
+    # Runs that wait for each other would wait for ever.
+    rows = [finished(sql, run_id) for run_id in begun]
+    assert [row["output"] for row in rows] == [{"down": {"down": {"fetch": [1, 2]}}}] * 2
+    tops = [row["dagster_run_id"] for row in rows]
     for top in tops:
         inside = runs_tagged(dagster, "dagster-pgflow/top_run_id", top)
         assert [run["tags"]["dagster-pgflow/parent_step"] for run in inside] == [
@@ -72,5 +71,3 @@ def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
     )
     assert {first["status"], second["status"]} == {"SUCCESS"}
     assert first["endTime"] <= second["startTime"]
-    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", second["runId"]), timeout=30)
-    assert finished(sql, second["runId"])["output"] == {"down": {"down": {"fetch": [1, 2]}}}
