@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from tests.benchmarks.bench_child_runs import bench_child_runs
 from tests.benchmarks.bench_documents import bench_documents
 from tests.benchmarks.bench_expressions import bench_expressions
 from tests.benchmarks.bench_large_map import bench_large_map
@@ -27,6 +28,7 @@ WITH_POSTGRES: Final[Mapping[str, Callable[[Server], None]]] = {"loading": bench
 WITH_DAGSTER: Final[Mapping[str, Callable[[Server, dg.DagsterInstance], None]]] = {
     "map": bench_map,
     "subflows": bench_subflows,
+    "child_runs": bench_child_runs,
     "large_map": bench_large_map,
     "projection": bench_projection,
 }
