@@ -6,6 +6,7 @@ waits for a place that it occupies itself.
 
 import signal
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
@@ -26,12 +27,20 @@ from dagster_pgflow.compat import (
 from dagster_pgflow.names import RESULT_OUTPUT, TAG_CHILD_RUN
 
 _STOPPED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
+_RUN_ENDS: Final = {
+    dg.DagsterEventType.RUN_SUCCESS: dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterEventType.RUN_FAILURE: dg.DagsterRunStatus.FAILURE,
+    dg.DagsterEventType.RUN_CANCELED: dg.DagsterRunStatus.CANCELED,
+}
 _STEP_ENDS: Final = (
     dg.DagsterEventType.STEP_SUCCESS,
     dg.DagsterEventType.STEP_FAILURE,
     dg.DagsterEventType.STEP_SKIPPED,
     dg.DagsterEventType.STEP_UP_FOR_RETRY,
 )
+
+LOOK_EVERY_S: Final = 1.0
+"""How often a run looks whether somebody cancelled it alone: each look asks the database twice."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class _InsideAnother(dg.Executor):
     """Dagster's in-process executor, which takes the end of the process for a cancellation.
 
     The run around it was cancelled, or its process is going down: whichever it is, nobody goes on
-    with this run. And it looks after each step whether somebody cancelled it alone.
+    with this run. And it looks between steps whether somebody cancelled it alone.
     """
 
     def __init__(self, inner: dg.Executor) -> None:
@@ -121,12 +130,16 @@ class _InsideAnother(dg.Executor):
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         instance, run = plan_context.instance, plan_context.dagster_run
+        looked_at = time.monotonic()
         try:
             for event in self._inner.execute(plan_context, execution_plan):
                 yield event
                 if event.event_type not in _STEP_ENDS:
                     continue
-                _stop_if_asked(instance, run.run_id)
+                is_due = time.monotonic() - looked_at > LOOK_EVERY_S
+                is_stopped = is_due and _is_stopped(instance, run.run_id)
+                _end_if(asked=is_stopped or check_captured_interrupt())
+                looked_at = time.monotonic() if is_due else looked_at
                 if event.event_type is dg.DagsterEventType.STEP_UP_FOR_RETRY:
                     _end_waits_at_once()
         except dg.DagsterExecutionInterruptedError:
@@ -204,6 +217,7 @@ def execute(
     """
     failure: dg.DagsterEvent | None = None
     error: str | None = None
+    status: dg.DagsterRunStatus | None = None
     was_interrupted = False
     execution = ExecuteRunWithPlanIterable(
         execution_plan=plan,
@@ -225,12 +239,11 @@ def execute(
             failure = failure or event
         elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
             error = event.message
+        status = _RUN_ENDS.get(event.event_type, status)
         was_interrupted = was_interrupted or check_captured_interrupt()
     context: Any = execution.job_context
-    was_interrupted = was_interrupted or (context and context.executor.was_interrupted)
-    found = instance.get_run_by_id(run.run_id)
     return RunInside(
-        status=dg.DagsterRunStatus.CANCELED if found is None else found.status,
+        status=status or _status_of(instance, run.run_id),
         failure=failure,
         error=error,
         was_interrupted=was_interrupted
@@ -238,8 +251,14 @@ def execute(
     )
 
 
-def _stop_if_asked(instance: dg.DagsterInstance, run_id: str) -> None:
-    if check_captured_interrupt() or _is_stopped(instance, run_id):
+def _status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    """Return how a run stands; one that somebody deleted is cancelled."""
+    run = instance.get_run_by_id(run_id)
+    return dg.DagsterRunStatus.CANCELED if run is None else run.status
+
+
+def _end_if(*, asked: bool) -> None:
+    if asked:
         raise dg.DagsterExecutionInterruptedError
 
 
