@@ -1,6 +1,7 @@
 """What a loop repeats is closed: one way in, one way out, and no half of another loop."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
@@ -89,12 +90,8 @@ def _failure_steps(steps: Sequence[Step]) -> dict[tuple[str, str], None]:
 
 def _overlaps(bodies: Bodies, around: Around) -> Iterator[Problem]:
     place = {loop: index for index, loop in enumerate(bodies)}
-    sharing = {
-        (loop, larger)
-        for loops in around.values()
-        for index, loop in enumerate(loops)
-        for larger in loops[:index]
-    }
+    # Where each lies within the next larger one, it lies within all larger ones.
+    sharing = {(loop, larger) for loops in around.values() for larger, loop in pairwise(loops)}
     for loop, larger in sorted(sharing, key=lambda pair: (place[pair[0]], place[pair[1]])):
         if bodies[loop] <= bodies[larger]:
             continue
