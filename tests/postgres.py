@@ -175,7 +175,7 @@ class Session:
         """Runs a statement and returns its rows."""
         with self.connection.cursor() as cursor:
             cursor.execute(statement, parameters or None)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
 
     def value(self, statement: str, *parameters: Any) -> Any:
         """Runs a statement that returns one value."""

@@ -224,10 +224,19 @@ class Projector:
             is_final=is_over and cursor.end_seen,
             pause=SETTLE_S if is_over else REST * (time.monotonic() - began),
         )
-        saved = self._tables.save(cursor, state, events, following, rewrite=self._rewrite)
+        saved = self._tables.save(
+            cursor, state, events, following, rewrite=self._writes_anew(cursor)
+        )
         if saved and following.is_final and not self._rewrite:
             tell_path(self._instance, record.dagster_run, events)
         return True
+
+    def _writes_anew(self, cursor: RunCursor) -> bool:
+        """Say whether to write what seems to be as it was.
+
+        Whoever comes first to a run that a rebuild has opened again does the rebuild's work.
+        """
+        return self._rewrite or cursor.position is None
 
     def _identified(self, facts: RunFacts, record: dg.RunRecord) -> RunFacts:
         """Settle under which id a run is known, when it was asked for, and what it repeats."""
@@ -295,7 +304,7 @@ class Projector:
         runs = [OutputsOf(cursor.dagster_run_id), *runs_inside(layout, events)]
         state = fold(layout, ended, self._outputs(ended, runs))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)
-        self._tables.save(cursor, state, ended, following, rewrite=self._rewrite)
+        self._tables.save(cursor, state, ended, following, rewrite=self._writes_anew(cursor))
 
     def _note_failure(
         self, cursor: RunCursor, record: dg.RunRecord | None, error: Exception, tally: Tally

@@ -89,9 +89,9 @@ where dagster_run_id = cast(:dagster_run_id as uuid) and status in ('queued', 's
 delete from pgflow.run_cursors where dagster_run_id = cast(:dagster_run_id as uuid);
 
 -- name: reopen_runs
--- Have every run looked at again, from its first event.
+-- Have every run looked at again, from its first event; whoever looks at one now is late.
 update pgflow.run_cursors
-set position = null, is_final = false, due_at = clock_timestamp();
+set position = null, is_final = false, due_at = clock_timestamp(), looks = looks + 1;
 
 -- name: restore_requested_runs
 -- Bring back the runs of requests that nothing else tells of.

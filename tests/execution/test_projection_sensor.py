@@ -7,7 +7,6 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
@@ -19,32 +18,6 @@ __all__ = ["world"]
 
 FLOW = Flow("f").step("a").map("b", depends_on="a").step("c", depends_on="b")
 HANDLERS = {"a": lambda _: [1, 2], "b": lambda value: value, "c": lambda value: value}
-EVERYTHING = (
-    Flow("g")
-    .step("numbers")
-    .map("each", handler="y", depends_on="numbers")
-    .branch("way", rules=[("size(output) > 1", "many")], default_path="few", depends_on="numbers")
-    .step("many", handler="y", depends_on="way")
-    .step("few", handler="y", depends_on="way")
-    .subflow("s", "inner", depends_on="many")
-    .subflow("items", "inner", over="numbers", depends_on="numbers", mode="run")
-    .loop(
-        "again",
-        back_to="y",
-        condition="ctx.iteration < 2",
-        max_iterations=3,
-        depends_on="y",
-    )
-    .step("y", depends_on=["s", "few"])
-)
-IDENTITY = {"id", "subrun_id", "parent_run_id", "parent_subrun_id"}
-
-
-def without_numbers(snapshot: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
-    return {
-        table: [{k: v for k, v in row.items() if k not in IDENTITY} for row in rows]
-        for table, rows in snapshot.items()
-    }
 
 
 def test_the_sensor_writes_runs_and_says_so(world: World) -> None:
@@ -217,72 +190,6 @@ def test_a_run_that_is_deleted_after_its_end_keeps_its_rows(world: World) -> Non
     assert world.snapshot() == before
     rebuild(world.instance, world.sources)
     assert world.snapshot() == before
-
-
-def test_rebuild_repairs_rows_and_keeps_their_numbers(world: World) -> None:
-    world.define(Flow("inner").step("x"), Flow("g").subflow("s", "inner").step("y"))
-    world.run("g", {"x": lambda _: 1, "y": lambda _: 2})
-    world.settle()
-    before = world.snapshot()
-    world.sql("update pgflow.runs set status = 'queued', output = null")
-    world.sql("update pgflow.subruns set status = 'failed'")
-    world.sql("delete from pgflow.step_states where step_slug = 'x'")
-    world.sql("update pgflow.step_tasks set output = '5'")
-    world.sql("update pgflow.event_log set event_data = '{}' where sequence_num = 3")
-    world.sql("delete from pgflow.event_log where sequence_num = 5")
-    world.sql(
-        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug)"
-        " select run_id, 'z', 'z', 'g' from pgflow.runs"
-    )
-    tally = rebuild(world.instance, world.sources)
-    assert (tally.written, tally.problems) == (1, [])
-    assert world.snapshot() == before
-
-
-def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
-    def fail(value: Any) -> None:
-        raise NonRetryable("no")
-
-    world.define(Flow("inner").step("x"), EVERYTHING)
-    refused = world.requests.start("g", {})
-    world.requests.refuse(refused, "not today")
-    waiting = world.requests.start("g", {"w": 1})
-    run_id = world.requests.start("g", {})
-    handlers = {"numbers": lambda _: [1, 2], "x": lambda _: 1}
-    world.run("g", {**handlers, "y": lambda _: 2}, run_id=run_id)
-    world.run("g", {**handlers, "y": fail})
-    world.settle()
-    before = without_numbers(world.snapshot())
-    assert [table for table, rows in before.items() if not rows] == ["pending_tokens"]
-    assert {row["run_id"] for row in before["runs"]} >= {str(refused), str(waiting), str(run_id)}
-    world.sql("truncate pgflow.runs, pgflow.event_log, pgflow.run_cursors cascade")
-    world.sql("truncate pgflow.projection_cursors")
-    rebuild(world.instance, world.sources)
-    after = without_numbers(world.snapshot())
-    for table, rows in before.items():
-        assert sorted(after[table], key=str) == sorted(rows, key=str)
-
-
-def test_what_is_deleted_leaves_no_row_behind(world: World) -> None:
-    world.define(Flow("inner").step("x"), EVERYTHING)
-    handlers = {"numbers": lambda _: [1, 2], "x": lambda _: 1, "y": lambda _: 2}
-    world.run("g", handlers)
-    world.run("inner", handlers)
-    world.settle()
-    before = world.snapshot()
-    assert {row["status"] for row in before["runs"]} == {"completed"}
-    [kept] = [row["run_id"] for row in before["runs"] if row["flow_slug"] == "inner"]
-    world.builder.delete_flow("g", with_runs=True)
-    after = world.snapshot()
-    assert after.pop("subruns") == []
-    assert after == {
-        table: [row for row in rows if row["run_id"] == kept]
-        for table, rows in before.items()
-        if table != "subruns"
-    }
-    assert set(world.sql.column("select dagster_run_id::text from pgflow.step_outputs")) == {kept}
-    world.project()
-    assert [row["run_id"] for row in world.snapshot()["runs"]] == [kept]
 
 
 def test_a_pass_out_of_time_goes_on_at_the_next(world: World) -> None:
