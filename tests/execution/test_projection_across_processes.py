@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import dagster as dg
 import pytest
@@ -16,10 +15,9 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
 from dagster_pgflow.store.database import Database
 from tests.execution import elsewhere
-from tests.execution.projecting import World, sorted_state
+from tests.execution.projecting import World, assert_states_add_up
 from tests.polling import poll
 from tests.postgres import Server, Session
-from tests.unit.projection.telling import assert_attempts_add_up
 
 
 @pytest.fixture
@@ -58,17 +56,6 @@ def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
     )
 
 
-def assert_log_adds_up(world: World) -> None:
-    for run_id in world.sql.column("select run_id from pgflow.runs"):
-        one = UUID(str(run_id))
-        stored = sorted_state(world.stored_state(one))
-        assert sorted_state(world.folded_state(one)) == stored
-        assert_attempts_add_up(stored)
-    before = world.snapshot()
-    world.look_again()
-    assert world.snapshot() == before
-
-
 def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) -> None:
     world.define(
         Flow("inner").step("x", handler="endless").step("y", handler="quick", depends_on="x"),
@@ -93,7 +80,7 @@ def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) 
     }
     assert world.tasks("s.x", "status") == ["cancelled"]
     assert world.one("subruns")["status"] == "cancelled"
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_killed_worker_is_told_as_soon_as_dagster_knows(world: World, tmp_path: Path) -> None:
@@ -112,7 +99,7 @@ def test_a_killed_worker_is_told_as_soon_as_dagster_knows(world: World, tmp_path
     assert row["status"] == "failed"
     assert "The worker is gone." in row["error_message"]
     assert world.by_path("status") == {"x": "cancelled"}
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_each_step_in_a_process_of_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +110,7 @@ def test_each_step_in_a_process_of_its_own(world: World, monkeypatch: pytest.Mon
     assert world.one("runs")["output"] == {"m": [1, 2, 3]}
     assert set(world.tasks("m", "status")) == {"completed"}
     assert len(set(world.tasks("m", "last_worker_id"))) == 3
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_re_execution_takes_over_what_was_done(world: World, tmp_path: Path) -> None:
@@ -148,7 +135,7 @@ def test_a_re_execution_takes_over_what_was_done(world: World, tmp_path: Path) -
         ("c", "completed", {"b": "repaired"}),
     ]
     assert reused(world) == ["task.completed a", "step.completed a"]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path) -> None:
@@ -172,7 +159,7 @@ def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path
         ("s", "completed", {"x": {"a": [1, 2, 3]}}),
         ("s.x", "completed", {"a": [1, 2, 3]}),
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 @pytest.mark.parametrize("max_iterations", [4, MOST_PASSES_IN_A_JOB + 1])
@@ -208,7 +195,7 @@ def test_a_re_execution_goes_on_in_the_pass_of_a_loop_that_failed(
             for slug in ("b", "l")
         ),
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_path: Path) -> None:
@@ -239,7 +226,7 @@ def test_a_re_execution_runs_only_what_is_missing_of_a_map(world: World, tmp_pat
     assert taken_over == [
         (slug, index, "completed", int(index == 1)) for slug in batches for index in range(3)
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_what_was_done_is_not_done_again_after_a_re_execution_that_crashed(
@@ -303,7 +290,7 @@ def test_what_a_re_execution_takes_over_is_done_whatever_becomes_of_the_rest(
         second,
     )
     assert outputs == [10, None, 30]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
@@ -331,7 +318,7 @@ def test_every_attempt_of_a_batch_is_told(
     )
     assert None not in workers
     assert len(workers) == (2 if executor == "multiprocess" else 1)
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 @pytest.mark.parametrize("fate", ["cancelled", "failed", "deleted"])
