@@ -10,9 +10,8 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_PARENT_RUN, TAG_PARENT_STEP, TAG_TOP_RUN
 from tests.execution import elsewhere
-from tests.execution.projecting import World
+from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.test_projection_across_processes import (
-    assert_log_adds_up,
     run_elsewhere,
     start_elsewhere,
     world,
@@ -87,7 +86,7 @@ def test_a_cancelled_run_takes_the_runs_inside_with_it_at_work_and_between_two_a
         "s.t.x": "cancelled",
         "s.y": "cancelled",
     }
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_when_the_process_is_killed_the_runs_inside_are_ended_with_the_run(
@@ -106,7 +105,7 @@ def test_when_the_process_is_killed_the_runs_inside_are_ended_with_the_run(
     assert statuses(world) == {"s": "CANCELED", "s.t": "CANCELED"}
     assert world.one("runs")["status"] == "failed"
     assert set(world.by_path("status").values()) == {"completed", "cancelled"}
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_somebody_may_cancel_one_run_inside_which_then_fails_its_step(
@@ -199,7 +198,7 @@ def test_a_retry_runs_only_the_missing_items_of_a_list_in_a_list(
             {"each": [{"y": {"x": 40}}]},
         ]
     }
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def assert_items_are_runs(world: World, row: dict[str, object], taken_over: list[int]) -> None:
@@ -216,4 +215,4 @@ def assert_items_are_runs(world: World, row: dict[str, object], taken_over: list
         own = run.tags[TAG_TOP_RUN] == str(row["dagster_run_id"])
         assert own == (index not in taken_over)
         assert UUID(run.run_id) == UUID(str(child))
-    assert_log_adds_up(world)
+    assert_states_add_up(world)

@@ -8,9 +8,8 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.projector import rebuild
 from tests.execution import elsewhere
-from tests.execution.projecting import World
+from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.test_projection_across_processes import (
-    assert_log_adds_up,
     re_execute,
     run_elsewhere,
     start_elsewhere,
@@ -56,7 +55,7 @@ def test_items_run_at_once_each_step_in_a_process_of_its_own(
         (1, "completed", 2),
         (2, "completed", 3),
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_failed_item_among_items_that_run_at_once_is_routed(
@@ -84,7 +83,7 @@ def test_a_failed_item_among_items_that_run_at_once_is_routed(
         "failed",
         "cancelled",
     )
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_re_execution_takes_over_the_items_that_were_done(world: World, tmp_path: Path) -> None:
@@ -109,7 +108,7 @@ def test_a_re_execution_takes_over_the_items_that_were_done(world: World, tmp_pa
         20,
         30,
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_re_execution_takes_over_a_subflow_that_failed_and_was_routed(
@@ -138,7 +137,7 @@ def test_a_re_execution_takes_over_a_subflow_that_failed_and_was_routed(
         ("s.x", "failed"),
         ("s.y", "cancelled"),
     ]
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_cancelled_run_cancels_its_subruns(world: World, tmp_path: Path) -> None:
@@ -163,7 +162,7 @@ def test_a_cancelled_run_cancels_its_subruns(world: World, tmp_path: Path) -> No
     told = world.by_path("status")
     assert told.pop("a") == "completed"
     assert set(told.values()) == {"cancelled"}
-    assert_log_adds_up(world)
+    assert_states_add_up(world)
 
 
 def test_a_run_that_is_gone_from_dagster_is_folded_from_its_own_log(
