@@ -19,9 +19,6 @@ from tests.postgres import Server, Session, running_server
 settings.register_profile("deep", max_examples=1000)
 
 
-TESTS = Path(__file__).parent
-
-
 def pytest_configure() -> None:
     """Lets the processes that tests start be ended as Ctrl-C does it.
 
@@ -38,8 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     That is a file, and all tests of the one `dagster dev`.
     """
     for item in items:
-        is_end_to_end = item.path.is_relative_to(TESTS / "e2e")
-        item.add_marker(pytest.mark.xdist_group("e2e" if is_end_to_end else str(item.path)))
+        of_dagster_dev = "deployment" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("deployment" if of_dagster_dev else str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -79,17 +79,8 @@ class Deployment:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marks known; one of them is that of a plugin which need not be there."""
+    """Makes the mark known with which a test says what it begins with."""
     config.addinivalue_line("markers", "begins(begin): what a test begins with, with the others")
-    config.addinivalue_line("markers", "xdist_group(name): tests that one process runs")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests of the one Dagster in one process, where several run tests."""
-    for item in items:
-        if "deployment" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("deployment"))
 
 
 def begins_with(begin: Callable[[Deployment, Session], Any]) -> pytest.MarkDecorator:
