@@ -140,6 +140,10 @@ def test_each_pass_is_a_run_that_is_linked_with_the_one_around(world: World) -> 
         for number, run in enumerate(runs, 1)
     ]
     assert len(world.job("wait", HANDLERS).nodes) == 1
+    kept = world.sql.column("select distinct dagster_run_id::text from pgflow.step_outputs")
+    assert set(kept) == {dagster_run_id, *(run.run_id for run in runs)}
+    world.sql("select pgflow.delete_flow('wait', with_runs => true)")
+    assert world.sql.column("select dagster_run_id from pgflow.step_outputs") == []
 
 
 def test_a_failure_in_a_pass_is_caught_by_the_subflow_around(world: World) -> None:

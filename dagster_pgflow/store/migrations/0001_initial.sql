@@ -2430,13 +2430,18 @@ as $$
     using deleted
     where request.run_id = deleted.run_id
   ),
-  -- Subflow steps of mode run have runs of their own in Dagster.
+  -- Subflow steps of mode run have runs of their own in Dagster, and so may passes of loops.
   dagster_runs as (
     select deleted.dagster_run_id from deleted
     union
     select subrun.dagster_run_id
     from deleted
     join pgflow.subruns as subrun on subrun.parent_run_id = deleted.id
+    union
+    select (event.event_data ->> 'dagster_run_id')::uuid
+    from deleted
+    join pgflow.event_log as event using (run_id)
+    where event.event_type = 'loop.pass_started'
   ),
   outputs as (
     delete from pgflow.step_outputs as output
