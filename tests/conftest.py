@@ -19,6 +19,9 @@ from tests.postgres import Server, Session, running_server
 settings.register_profile("deep", max_examples=1000)
 
 
+TESTS = Path(__file__).parent
+
+
 def pytest_configure() -> None:
     """Lets the processes that tests start be ended as Ctrl-C does it.
 
@@ -28,15 +31,14 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keeps together what shares a fixture, where several processes run the tests.
 
     That is a file, and all tests of the one `dagster dev`.
     """
-    for item in items:
-        of_dagster_dev = "deployment" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("deployment" if of_dagster_dev else str(item.path)))
+    file = item.path.relative_to(TESTS).with_suffix("").as_posix()
+    of_dagster_dev = "deployment" in getattr(item, "fixturenames", ())
+    item.add_marker(pytest.mark.xdist_group("dagster_dev" if of_dagster_dev else file))
 
 
 @pytest.fixture(scope="session")
