@@ -20,7 +20,7 @@ demo: $(STAMP)  ## embedded Postgres, example flows, Dagster with its web UI; Ct
 	@exec $(BIN)/dagster-pgflow demo
 
 test: lint  ## every check, then every test
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
 
 lint: $(STAMP)  ## ruff, formatting, types, import contracts
 	@$(BIN)/ruff check $(SOURCES)
