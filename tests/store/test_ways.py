@@ -376,9 +376,10 @@ def test_python_refuses_what_sql_cannot_know(builder: FlowBuilder) -> None:
         builder.add_step("f", "t", step_type="branch", rules=[{"when": "nope.x", "then": ["u"]}])
     with pytest.raises(InvalidFlow, match=re.escape("steps.t.condition")):
         builder.add_step("f", "t", step_type="loop", back_to="t", condition="1 +", max_iterations=2)
-    with pytest.raises(StoreRefused, match="max_iterations_is_in_range"):
+    too_many = 'Step "t" of flow "f" has max_iterations 1001; it must be from 1 to 1000.'
+    with pytest.raises(StoreRefused, match=too_many):
         builder.add_step(
-            "f", "t", step_type="loop", back_to="t", condition="true", max_iterations=101
+            "f", "t", step_type="loop", back_to="t", condition="true", max_iterations=1001
         )
 
 

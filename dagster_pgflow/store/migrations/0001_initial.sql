@@ -1564,6 +1564,9 @@ begin
   elsif given < 3 then
     broken_constraint := 'only_loop_steps_go_back';
     mistake := 'is a loop, which needs back_to, condition and max_iterations; give it all three';
+  elsif step.max_iterations not between 1 and 1000 then
+    broken_constraint := 'max_iterations_is_in_range';
+    mistake := format('has max_iterations %s; it must be from 1 to 1000', step.max_iterations);
   elsif num_nonnulls(
     step.required_input_pattern, step.forbidden_input_pattern, step.run_if, step.run_unless
   ) > 0 then
