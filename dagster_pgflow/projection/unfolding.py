@@ -203,7 +203,11 @@ class Unfolding:
         self._writer.write(event_type, data, parent=self._cause_in(path), correlation=path)
 
     def complete_step(self, path: str, data: Mapping[str, Any]) -> None:
-        """Write that a step has completed, and what follows from it."""
+        """Write that a step has completed, and what follows from it.
+
+        What lies around it has begun before, also where it was done in a run before this one.
+        """
+        self.open_scope(self._layout.steps[path].scope)
         if path in self._layout.scopes:
             self._end_scope(path, "completed", {}, data)
         else:
