@@ -279,7 +279,7 @@ def assert_log_is_sound(world: World, dagster_run_id: UUID) -> None:
 
 
 def assert_states_add_up(world: World) -> None:
-    """Checks that the logs of all runs are whole, add up to the rows, and come out the same again."""
+    """Checks that all logs are whole, add up to the rows, and come out the same again."""
     for run_id in world.sql.column("select run_id from pgflow.runs"):
         assert_log_adds_up_to_rows(world, UUID(str(run_id)))
     before = world.snapshot()
