@@ -163,6 +163,19 @@ def pass_node(loop_slug: str, number: int) -> str:
     return f"{loop_slug}__pass_{number}"
 
 
+def pass_path(loop: str, number: int) -> str:
+    """Return the path of a pass of a loop.
+
+    Args:
+        loop: The path of the loop.
+        number: The pass, from 1.
+
+    >>> pass_path("essay.refine", 2)
+    'essay.refine[2]'
+    """
+    return f"{loop}[{number}]"
+
+
 def pass_of(node_name: str) -> tuple[str, int] | None:
     """Return the loop and the number of the pass that a node is, if it is one.
 

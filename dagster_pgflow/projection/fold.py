@@ -24,10 +24,11 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
     TaskStatus,
 )
+from dagster_pgflow.names import pass_path
 from dagster_pgflow.projection.attempts import Attempts
 from dagster_pgflow.projection.created import created_step, created_subrun, queued_run, queued_task
 from dagster_pgflow.projection.executed import executed, in_order
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task, pass_path
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
 from dagster_pgflow.projection.received import received
 from dagster_pgflow.projection.sightings import moment
 from dagster_pgflow.runtime.values import Batch, error_element, from_wire

@@ -10,7 +10,7 @@ from dagster_pgflow.model.graph import by_slug, in_order, known_deps, leaves, pi
 from dagster_pgflow.model.loops import FlowsToRun, RepeatedStep, StepToRun, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import MapStep, Step, SubflowStep
-from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name, pass_node
+from dagster_pgflow.names import HELPER_SUFFIXES, dagster_name, pass_node, pass_path
 from dagster_pgflow.projection.layout import (
     RUN_SCOPE,
     Items,
@@ -21,7 +21,6 @@ from dagster_pgflow.projection.layout import (
     joined,
     key_inside,
     node_at,
-    pass_path,
 )
 from dagster_pgflow.runtime.sources import shapes_output
 

@@ -235,16 +235,6 @@ class Layout:
         return found
 
 
-def pass_path(loop: str, number: int) -> str:
-    """Return the path of a pass of a loop.
-
-    Args:
-        loop: The path of the loop.
-        number: The pass, from 1.
-    """
-    return f"{loop}[{number}]"
-
-
 def contains_child_runs(tree: PinnedTree) -> bool:
     """Say whether any step in a tree of flows may have Dagster runs of its own."""
     steps = [step for pinned in tree.values() for step in pinned.flow.steps]

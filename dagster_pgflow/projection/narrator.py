@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.model.step import BranchStep
-from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX
+from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX, pass_path
 from dagster_pgflow.projection.announcements import announced_in
-from dagster_pgflow.projection.layout import Layout, Task, node_and_index, pass_path
+from dagster_pgflow.projection.layout import Layout, Task, node_and_index
 from dagster_pgflow.projection.outlook import (
     Outcome,
     dead_ends_in,

@@ -18,7 +18,7 @@ import dagster as dg
 from dagster_pgflow.errors import StoreError, StoreRefused
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
-from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
+from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT, pass_path
 from dagster_pgflow.projection.announcements import layout_seen, layout_told
 from dagster_pgflow.projection.dagster_runs import DagsterRuns, OutputsOf
 from dagster_pgflow.projection.discovery import discover
@@ -30,7 +30,6 @@ from dagster_pgflow.projection.layout import (
     PinnedTree,
     contains_child_runs,
     key_inside,
-    pass_path,
 )
 from dagster_pgflow.projection.narrator import finished_in
 from dagster_pgflow.projection.sightings import RunFacts

@@ -23,7 +23,8 @@ from typing import Any, Final
 from dagster_pgflow.model.loops import RepeatedStep, StepToRun
 from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.model.step import BranchStep, SubflowStep
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, StepPlace, pass_path
+from dagster_pgflow.names import pass_path
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, StepPlace
 
 Node = str | None
 """A step path; `None` is the run itself: what first steps come from, and last ones lead to."""

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
+from dagster_pgflow.names import pass_path
 from dagster_pgflow.projection.event_writer import EventWriter
-from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task, pass_path
+from dagster_pgflow.projection.layout import RUN_SCOPE, Layout, Scope, Task
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 _ENDINGS: Final = ("completed", "failed", "skipped", "cancelled")

@@ -55,7 +55,7 @@ def _of_steps(outcomes: Outcomes, flows: Flows) -> Iterator[tuple[str, Mapping[s
         if slug is None or status == "failed":
             yield key, outcome
         elif status == "skipped":
-            for place in _steps_inside(outcome["step"], slug, flows):
+            for place in _steps_inside(outcome["runs_at"], slug, flows):
                 yield f"{key}/{place}", {**outcome, "step": place}
 
 

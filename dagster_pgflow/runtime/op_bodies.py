@@ -13,6 +13,7 @@ import dagster as dg
 from dagster_pgflow.errors import PgflowError, StepError, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
+from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.model.step import BranchStep, LoopStep, MapStep, Step, SubflowStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
@@ -21,6 +22,7 @@ from dagster_pgflow.names import (
     OUTCOME_KEY,
     RESULT_OUTPUT,
     fan_out_output,
+    pass_path,
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
@@ -281,12 +283,21 @@ def _result(
     if execution.caught_items:
         report["failed_items"] = execution.caught_items
     report["step"] = ".".join(execution.path)
-    if role == "step" and isinstance(execution.work.step, SubflowStep):
-        report["runs_flow"] = execution.work.step.flow
+    report |= _flow_that_is_run(execution, role)
     report |= execution.choice.to_json() if execution.choice else {}
     metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
     metadata[OUTCOME_KEY] = dg.MetadataValue.json(report)
     return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
+
+
+def _flow_that_is_run(execution: Execution, role: Role) -> dict[str, str]:
+    """Return which flow an op has run as a run of its own, and the path that this begins with."""
+    step, path = execution.work.step, ".".join(execution.path)
+    if role == "step" and isinstance(step, SubflowStep):
+        return {"runs_flow": step.flow, "runs_at": path}
+    if role == "passes" and isinstance(step, RepeatedStep):
+        return {"runs_flow": step.flow, "runs_at": pass_path(path, 1)}
+    return {}
 
 
 def _whole_list(execution: Execution) -> dict[str, Any]:

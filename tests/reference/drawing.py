@@ -95,6 +95,11 @@ class Drawn:
         step = self.step_at(path)
         return isinstance(step, SubflowStep) and step.mode == "run"
 
+    def runs_passes(self, path: str) -> bool:
+        """Say whether a path is that of a loop whose passes are Dagster runs of their own."""
+        step = self.step_at(path)
+        return isinstance(step, LoopStep) and step.runs_passes(in_items=False)
+
     def needs_at(self, path: str, known: Collection[str]) -> list[str]:
         """Return the paths of the steps that must have ended before the one at a path.
 
