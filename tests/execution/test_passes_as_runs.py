@@ -223,3 +223,28 @@ def test_a_loop_of_many_passes_lies_in_one_of_few_and_the_other_way_round(world:
         found.append(world.sql(f"select {rows} where flow_slug = '{slug}' order by step_path"))
     assert ("out", "completed", "3") in found[0]
     assert all(rows == found[0] for rows in found)
+
+
+def test_the_trace_of_a_failed_subflow_tells_of_a_loop_that_did_not_run(world: World) -> None:
+    def fail(_: Any) -> None:
+        raise ValueError("no ink")
+
+    traces = []
+    for slug, most in (("few", FEW), ("many", MANY)):
+        child = Flow(f"{slug}_child").step("a", "echo")
+        child = child.loop("l", back_to="a", condition="true", max_iterations=most, depends_on="a")
+        outer = (
+            Flow(f"{slug}_outer", max_attempts=1)
+            .subflow("idle", child.slug, run_if="false")
+            .step("break", "fail")
+        )
+        top = Flow(slug).subflow("o", outer.slug, on_failure="repair")
+        world.define(child, outer, top.step("repair", "echo", depends_on="o"))
+        world.run(slug, {**HANDLERS, "fail": fail}, {})
+        world.settle()
+        told = world.one("step_states", f"flow_slug = '{slug}' and step_slug = 'repair'")
+        trace = told["output"]["o"]["child_trace"]
+        traces.append(sorted((entry["step"], entry["status"]) for entry in trace))
+    few, many = traces
+    assert ("idle.l[1].a", "skipped") in few
+    assert many == few
