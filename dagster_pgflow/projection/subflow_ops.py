@@ -1,7 +1,8 @@
-"""Tells of subflow steps whose flow is a Dagster run of its own, as far as their ops do.
+"""Tells of what is a Dagster run of its own, as far as the op around it does.
 
-What happened in such a run its own ops tell, as if it were a graph in the graph. The op of the
-step says when that run began, what the step returned, and why nothing ran at all.
+That is the flow of a subflow step, or a pass of a loop. What happened in such a run its own ops
+tell, as if it were a graph in the graph. The op around says when that run began, what the step
+returned, and why nothing ran at all.
 """
 
 from collections.abc import Iterator

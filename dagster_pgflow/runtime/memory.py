@@ -1,7 +1,10 @@
 """What a step remembers from one attempt to the next."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
+
+KEEP_EVERY_S: Final = 5.0
+"""How much work of an op may be lost with its process."""
 
 
 class TaskMemory(ABC):

@@ -29,6 +29,7 @@ from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
+from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
 from dagster_pgflow.runtime.op_execution import (
     Execution,
@@ -42,9 +43,6 @@ from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
 from dagster_pgflow.runtime.values import Batch, Skipped, error_element, from_wire
-
-KEEP_EVERY_S = 5.0
-"""How much work of a batch may be lost with its process."""
 
 Body = Callable[[dg.OpExecutionContext, Inputs], Iterator[Any]]
 

@@ -5,19 +5,17 @@ So run the loops that would make too many graphs in a job, and those in a graph 
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.names import AGAIN_OUTPUT, DONE_OUTPUT, dagster_name
+from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_run_inside import Kept
 from dagster_pgflow.runtime.op_runs_inside import digest, run_inside, tell_again
 from dagster_pgflow.runtime.op_ways import first_pass
 from dagster_pgflow.runtime.passes import PassEnd
 from dagster_pgflow.runtime.values import Skipped
-
-KEEP_EVERY_S: Final = 5.0
-"""How much work may be lost with the process."""
 
 
 @dataclass

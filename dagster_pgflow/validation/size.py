@@ -65,10 +65,8 @@ def _passes(flow: Flow) -> Counter[str]:
     bodies = bodies_of(flow)
     for step in flow.steps:
         if isinstance(step, LoopStep):
-            # Beyond what another rule allows, numbers need not be exact.
-            passes = min(max(step.max_iterations, 1), MOST_STEPS)
-            if step.runs_passes(in_items=False):
-                passes = 1
+            # A pass that is a run of its own has its steps for itself alone.
+            passes = 1 if step.runs_passes(in_items=False) else max(step.max_iterations, 1)
             for slug in bodies.get(step.slug, ()):
                 times[slug] *= passes
     return times
