@@ -1,0 +1,1 @@
+"""JSON from outside: what is too much of it, how it is read, and how it reaches Dagster."""
