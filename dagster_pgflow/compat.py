@@ -31,12 +31,16 @@ from dagster._core.execution.context_creation_job import (
     orchestration_context_event_generator,
 )
 
+# What a code server tells of a job. Whether Dagster can tell it, and read it again, shows only when
+# it is tried, and public code learns it from a code location that does not load.
+from dagster._core.remote_representation.external_data import JobDataSnap
+
 # Whether a code server executes a run. The default run launcher has no check of its workers, but
 # the server that it starts them on knows them; public code has no client of a code server.
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
-from dagster._serdes import deserialize_value
+from dagster._serdes import deserialize_value, serialize_value
 
 # Whether somebody asked the process to stop while Dagster was at something that must not be
 # interrupted. A run inside a run forgets that when it ends.
@@ -53,10 +57,12 @@ __all__ = [
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
     "InMemoryJob",
+    "JobDataSnap",
     "PlanOrchestrationContextManager",
     "check_captured_interrupt",
     "create_execution_plan",
     "deserialize_value",
     "job_execution_iterator",
     "orchestration_context_event_generator",
+    "serialize_value",
 ]

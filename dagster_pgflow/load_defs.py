@@ -1,5 +1,6 @@
 """The composition root: where the store, the compiler, the sensors and Dagster meet."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict, Unpack
@@ -9,6 +10,7 @@ from upath import UPath
 
 from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY, job_name
 from dagster_pgflow.projection.sensor import build_projection_sensor
@@ -27,7 +29,8 @@ from dagster_pgflow.store.silent_runs import SilentRuns
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from dagster_pgflow.triggers.request_sensor import build_request_sensor
 from dagster_pgflow.triggers.schedules import build_schedule, schedule_name
-from dagster_pgflow.validation.schedules import problems_of_schedule
+
+_log = logging.getLogger(__name__)
 
 LOAD_DATA_KEY = "dagster-pgflow/catalog"
 """The key under which a run worker finds the watermark that its code location was loaded at."""
@@ -116,15 +119,16 @@ class Location:
             ),
         }
 
-    def schedules(self) -> dict[str, Any]:
-        """Return what makes each schedule, by name; rows with problems have none."""
-        return {
-            schedule_name(pinned.flow_slug, pinned.schedule): _later(
-                build_schedule, pinned.flow_slug, pinned.schedule
-            )
-            for pinned in self._catalog.schedules(self.watermark)
-            if not any(problems_of_schedule(pinned.schedule))
-        }
+    def schedules(self) -> dict[str, dg.ScheduleDefinition]:
+        """Return each schedule by name; a row that Dagster can make none of has none."""
+        found = {}
+        for slug, flow in self.flows.readable().items():
+            for schedule in flow.schedules:
+                try:
+                    found[schedule_name(slug, schedule)] = build_schedule(slug, schedule)
+                except InvalidFlow as invalid:
+                    _log.warning("Without a schedule. %s", invalid)
+        return found
 
     def _job_settings(self) -> JobSettings:
         settings = self._settings
@@ -186,7 +190,7 @@ def build_definitions(**settings: Unpack[LocationSettings]) -> dg.Definitions:
     )
     return dg.Definitions(
         jobs=location.jobs(),
-        schedules=[make() for make in location.schedules().values()],
+        schedules=list(location.schedules().values()),
         sensors=[make() for make in location.sensors().values()],
     )
 

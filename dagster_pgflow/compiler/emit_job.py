@@ -1,17 +1,20 @@
 """From flows to Dagster jobs, broken ones included."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.compiler.broken_job import broken_graph, problem_of_crash, told
 from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.emit_ops import OpEmitter
 from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.compiler.launchpad import example_input
+from dagster_pgflow.compiler.served import ensure_job_is_told
 from dagster_pgflow.compiler.soundness import problems_of
-from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import FlowsToRun, whole_of
 from dagster_pgflow.names import (
@@ -19,13 +22,14 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_LOOP,
     job_name,
-    op_name,
     pass_job_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
 from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.validation import schedules
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,16 +78,37 @@ class JobEmitter:
     def job(self, flow_slug: str, tags: Mapping[str, str]) -> dg.JobDefinition:
         """Return the job of a flow.
 
-        A flow with problems, which only a change past the SQL functions can make, gets a job
-        too: it fails at once and says what is wrong, and the other flows are not disturbed.
+        A flow that cannot run gets a job too, whatever is the matter with it: one that fails at
+        once and says what is wrong. So it disturbs no other flow.
 
         Args:
             flow_slug: The flow.
             tags: The tags that say which version of which flow the job runs.
+
+        Raises:
+            StoreError: The definition could not be fetched, which says nothing about it.
         """
         if flow_slug not in self._jobs:
-            self._jobs[flow_slug] = self._emit(self._flows[flow_slug], tags)
+            self._jobs[flow_slug] = self._sound_or_broken(flow_slug, tags)
         return self._jobs[flow_slug]
+
+    def _sound_or_broken(self, flow_slug: str, tags: Mapping[str, str]) -> dg.JobDefinition:
+        problems: tuple[Problem, ...]
+        try:
+            flow = self._flows[flow_slug]
+            problems = self._problems_of(flow)
+            if not problems:
+                job = self._emit(flow, tags)
+                ensure_job_is_told(job)
+                return job
+        except InvalidFlow as invalid:
+            problems = invalid.problems
+        except (MemoryError, StoreError):
+            raise
+        except Exception as error:  # noqa: BLE001  a definition must not harm others, whatever it is
+            problems = (problem_of_crash(error),)
+            _log.warning("%s", told(flow_slug, problems))
+        return self._broken(flow_slug, problems, tags)
 
     def _child_job(self, name: str) -> ChildJob:
         """Return the job of a flow, or of a pass of a loop, as steps of other jobs run it."""
@@ -105,50 +130,35 @@ class JobEmitter:
             executor_def=self._settings.executor,
         )
 
-    def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
+    def _problems_of(self, flow: Flow) -> tuple[Problem, ...]:
         found = problems_of(flow, self._flows, self._handlers)
-        problems = tuple(problem for problem in found if problem.code not in schedules.CODES)
-        graph = self._broken(flow, problems) if problems else self._graphs.job_graph(flow.slug)
-        return graph.to_job(
+        return tuple(problem for problem in found if problem.code not in schedules.CODES)
+
+    def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
+        return self._graphs.job_graph(flow.slug).to_job(
             name=job_name(flow.slug),
-            description=_description(flow, problems),
+            description=_description(flow),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: example_input(flow)}},
             tags={**flow.tags, **tags},
             executor_def=self._settings.executor,
         )
 
-    def _broken(self, flow: Flow, problems: tuple[Problem, ...]) -> dg.GraphDefinition:
-        error = str(InvalidFlow(flow.slug, problems))
-
-        def fail(_context: dg.OpExecutionContext, _inputs: Mapping[str, Any]) -> None:
-            raise dg.Failure(description=error, allow_retries=False)
-
-        op = dg.OpDefinition(
-            name=op_name(flow.slug, "problems"),
-            compute_fn=fail,
-            ins={FLOW_INPUT: dg.In(self._json_type)},
-            outs={},
-            description=error,
-        )
-        return dg.GraphDefinition(
-            # Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems".
-            name=f"{job_name(flow.slug)}__0",
-            node_defs=[op],
-            dependencies={dg.NodeInvocation(op.name, "problems"): {}},
-            input_mappings=[
-                dg.InputMapping(
-                    graph_input_name=FLOW_INPUT,
-                    mapped_node_name="problems",
-                    mapped_node_input_name=FLOW_INPUT,
-                )
-            ],
+    def _broken(
+        self, flow_slug: str, problems: tuple[Problem, ...], tags: Mapping[str, str]
+    ) -> dg.JobDefinition:
+        return broken_graph(flow_slug, problems, self._json_type).to_job(
+            name=job_name(flow_slug),
+            description=f"**This flow cannot run.**\n\n{told(flow_slug, problems)}",
+            resource_defs=dict(self._settings.resources),
+            # So that it says what is wrong wherever it is started, and not that there is no input.
+            config={"inputs": {FLOW_INPUT: {}}},
+            tags=tags,
+            executor_def=self._settings.executor,
         )
 
 
-def _description(flow: Flow, problems: tuple[Problem, ...]) -> str:
-    if problems:
-        return f"**This flow cannot run.**\n\n{InvalidFlow(flow.slug, problems)}"
+def _description(flow: Flow) -> str:
     steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
     return "\n\n".join(
         part

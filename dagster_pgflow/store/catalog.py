@@ -3,6 +3,9 @@
 A watermark is a `version_id`. The flows as of watermark W are, for each slug, its newest version
 with `version_id <= W`, unless that version says "deleted". What is read at a watermark never
 changes, whatever is defined later: versions are immutable, and their ids become visible in order.
+
+A definition that cannot be read costs its own flow: it is read alone, as text, and what is wrong
+with it stands beside the slug.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +14,10 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from dagster_pgflow.errors import UnknownFlow
-from dagster_pgflow.model.flow import Flow, Schedule
+from dagster_pgflow.errors import InvalidFlow, Problem, UnknownFlow
+from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.validation.validate import parse_flow
+from dagster_pgflow.store.definition_text import flow_of_text
 
 
 @dataclass(frozen=True)
@@ -31,26 +34,18 @@ class PinnedFlow:
     """A flow and the version that it is.
 
     Attributes:
-        flow: The definition.
+        flow: The definition; without steps when it cannot be read.
         version: Counts the versions of this flow from 1.
         version_id: Counts the versions of all flows.
         subflow_versions: The version of each flow that a step of this one runs.
+        problems: Why the definition cannot be read.
     """
 
     flow: Flow
     version: int
     version_id: int
     subflow_versions: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PinnedSchedule:
-    """A schedule and the version of the flow that has it."""
-
-    flow_slug: str
-    version: int
-    version_id: int
-    schedule: Schedule
+    problems: tuple[Problem, ...] = ()
 
 
 class Catalog:
@@ -95,27 +90,15 @@ class Catalog:
         """Return every flow that was live, by slug: for those who need all of them anyway."""
         return _pinned_flows(self._database.fetch_all("fetch_flows", watermark=watermark))
 
-    def schedules(self, watermark: int) -> tuple[PinnedSchedule, ...]:
-        """Return the schedules of all flows that were live, by flow and slug."""
-        rows = self._database.fetch_all("fetch_schedules", watermark=watermark)
-        return tuple(
-            PinnedSchedule(
-                row["flow_slug"],
-                row["version"],
-                row["version_id"],
-                Schedule.model_validate(row["definition"]),
-            )
-            for row in rows
-        )
-
 
 def _pinned_flows(rows: Sequence[RowMapping]) -> dict[str, PinnedFlow]:
-    return {
-        row["flow_slug"]: PinnedFlow(
-            flow=parse_flow(row["definition"]),
-            version=row["version"],
-            version_id=row["version_id"],
-            subflow_versions=row["subflow_versions"],
-        )
-        for row in rows
-    }
+    return {row["flow_slug"]: _pinned_flow(row) for row in rows}
+
+
+def _pinned_flow(row: RowMapping) -> PinnedFlow:
+    slug, version, version_id = row["flow_slug"], row["version"], row["version_id"]
+    try:
+        flow = flow_of_text(slug, row["definition"])
+    except InvalidFlow as invalid:
+        return PinnedFlow(Flow(slug=slug), version, version_id, problems=invalid.problems)
+    return PinnedFlow(flow, version, version_id, row["subflow_versions"])

@@ -1,6 +1,5 @@
 """Writes definitions: step by step like the SQL functions, or whole flows at once."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.model.step import JsonSchema, Step, SubflowMode, SubflowStep
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.definition_text import flow_of_text, same_definition
 from dagster_pgflow.store.failures import unknown_or_refused
 from dagster_pgflow.store.flows_around import broken_around, tree_at
 from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
@@ -298,8 +298,7 @@ def _store(transaction: Transaction, flow: Flow) -> None:
     to_json_text(flow.model_dump(), meaning)
     document = stored_form(flow)
     stored = transaction.fetch_value("fetch_flow_definition", flow_slug=flow.slug)
-    # As texts, because Python holds 1 and true for equal.
-    if stored is None or _sorted_text(stored) != _sorted_text(document):
+    if stored is None or not same_definition(stored, document):
         transaction.fetch_value("replace_flow", definition=to_json_text(document, meaning))
 
 
@@ -307,15 +306,11 @@ def _publish(transaction: Transaction, flow_slug: str) -> int:
     return int(transaction.fetch_value("publish_flow", flow_slug=flow_slug))
 
 
-def _sorted_text(document: Any) -> str:
-    return json.dumps(document, sort_keys=True)
-
-
 def _fetch_flow(transaction: Transaction, flow_slug: str) -> Flow:
     definition = transaction.fetch_value("fetch_flow_definition", flow_slug=flow_slug)
     if definition is None:
         raise UnknownFlow(flow_slug)
-    return parse_flow(definition)
+    return flow_of_text(flow_slug, definition)
 
 
 def _fetch_version(transaction: Transaction, flow_slug: str, version: int) -> Flow:
@@ -324,7 +319,7 @@ def _fetch_version(transaction: Transaction, flow_slug: str, version: int) -> Fl
         raise UnknownFlow(flow_slug)
     if found["definition"] is None:
         raise UnknownVersion(flow_slug, version, found["newest"])
-    return parse_flow(found["definition"])
+    return flow_of_text(flow_slug, found["definition"])
 
 
 def _parse_step(

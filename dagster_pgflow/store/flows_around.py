@@ -5,8 +5,9 @@ from collections.abc import Container, Iterator
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Transaction
+from dagster_pgflow.store.definition_text import flow_of_text
 from dagster_pgflow.validation.subflows import contained_flows
-from dagster_pgflow.validation.validate import parse_flow, validate
+from dagster_pgflow.validation.validate import validate
 
 NEWEST = 2**63 - 1
 """A watermark above all versions."""
@@ -15,7 +16,7 @@ NEWEST = 2**63 - 1
 def tree_at(transaction: Transaction, flow_slug: str, watermark: int = NEWEST) -> dict[str, Flow]:
     """Return a flow and all that it contains as of a watermark, by slug; nothing without it."""
     rows = transaction.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
-    return {row["flow_slug"]: parse_flow(row["definition"]) for row in rows}
+    return {row["flow_slug"]: flow_of_text(row["flow_slug"], row["definition"]) for row in rows}
 
 
 def broken_around(

@@ -7,7 +7,7 @@ from datetime import datetime
 from dagster_pgflow.errors import UnknownFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.validation.validate import parse_flow
+from dagster_pgflow.store.definition_text import flow_of_text
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class FlowHistory:
                 row["version"],
                 row["version_id"],
                 row["created_at"],
-                None if row["definition"] is None else parse_flow(row["definition"]),
+                None if row["definition"] is None else flow_of_text(flow_slug, row["definition"]),
                 row["subflow_versions"],
             )
             for row in rows

@@ -1,7 +1,7 @@
 -- name: fetch_flow_history
 -- The versions of a flow, the newest first; a definition of null says that it was deleted.
 select flow_version.version, flow_version.version_id, flow_version.created_at,
-  flow_version.definition, flow_version.subflow_versions
+  cast(flow_version.definition as text) as definition, flow_version.subflow_versions
 from pgflow.flow_versions as flow_version
 where flow_version.flow_slug = :flow_slug
 order by flow_version.version desc

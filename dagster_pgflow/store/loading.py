@@ -10,12 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreUnreachable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.definition_text import flow_of_text
 from dagster_pgflow.store.failures import mistake_in_sql, translated
 from dagster_pgflow.store.flows import known_flows, replace_flow
 from dagster_pgflow.store.flows_around import broken_around
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 from dagster_pgflow.validation.lint.lint import lint
-from dagster_pgflow.validation.validate import parse_flow, validate
+from dagster_pgflow.validation.validate import validate
 
 
 @dataclass(frozen=True)
@@ -258,11 +259,11 @@ def _note_changes(
 
 
 def _judge_stored(
-    transaction: Transaction, source: Source, slug: str, definition: Any, loading: Loading
+    transaction: Transaction, source: Source, slug: str, definition: str, loading: Loading
 ) -> None:
     """Check a flow that SQL made: its constraints know less than the rules do."""
     try:
-        flow = parse_flow(definition)
+        flow = flow_of_text(slug, definition)
     except InvalidFlow as invalid:
         loading.findings += _findings(source, slug, invalid.problems)
     else:

@@ -5,7 +5,7 @@ from pgflow.unpublished_flows as unpublished;
 
 -- name: fetch_versions_after
 -- The newest of the versions above a watermark, for each flow.
-select newest.flow_slug, newest.version, newest.definition
+select newest.flow_slug, newest.version, cast(newest.definition as text) as definition
 from pgflow.flow_versions as newest
 where newest.version_id > :watermark
   and not exists (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_VERSION, TAG_WATERMARK
@@ -27,12 +28,15 @@ class PinnedFlows(Mapping[str, Flow]):
         self._store_id = str(catalog.store_id())
 
     def __getitem__(self, slug: str) -> Flow:
-        """Return a flow, reading it if need be."""
-        if slug not in self._heads:
-            raise KeyError(slug)
-        if slug not in self._loaded:
-            self._loaded |= self._catalog.tree(slug, self.watermark)
-        return self._loaded[slug].flow
+        """Return a flow, reading it if need be.
+
+        Raises:
+            InvalidFlow: Its definition cannot be read.
+        """
+        found = self._pinned(slug)
+        if found.problems:
+            raise InvalidFlow(slug, found.problems)
+        return found.flow
 
     def __iter__(self) -> Iterator[str]:
         """Yield the slugs."""
@@ -50,6 +54,11 @@ class PinnedFlows(Mapping[str, Flow]):
         """Read every definition in one query, for a code server, which needs them all."""
         self._loaded |= self._catalog.flows(self.watermark)
 
+    def readable(self) -> dict[str, Flow]:
+        """Return the flows whose definitions can be read."""
+        found = {slug: self._pinned(slug) for slug in self}
+        return {slug: pinned.flow for slug, pinned in found.items() if not pinned.problems}
+
     def tags(self, slug: str) -> dict[str, str]:
         """Return the tags that tell from a run which definitions it executes.
 
@@ -65,14 +74,21 @@ class PinnedFlows(Mapping[str, Flow]):
             TAG_STORE: self._store_id,
         }
 
+    def _pinned(self, slug: str) -> PinnedFlow:
+        if slug not in self._heads:
+            raise KeyError(slug)
+        if slug not in self._loaded:
+            self._loaded |= self._catalog.tree(slug, self.watermark)
+        return self._loaded[slug]
+
     def _tree(self, slug: str) -> set[str]:
-        """Return the slugs of a flow and of all that it contains."""
+        """Return the slugs of a flow and of all that it contains, as far as they can be read."""
         found: set[str] = set()
         waiting = [slug]
         while waiting:
             current = waiting.pop()
             found.add(current)
-            steps = self[current].steps
+            steps = self._pinned(current).flow.steps
             inner = {step.flow for step in steps if isinstance(step, SubflowStep)}
             waiting += [flow for flow in inner - found if flow in self]
         return found

@@ -22,20 +22,14 @@ select max(version) from pgflow.migrations;
 
 -- name: fetch_flow_definition
 -- A flow as it stands now, as JSON; null when there is none.
-select pgflow.flow_definition(:flow_slug);
-
--- name: fetch_current_definition
--- A flow as it stands now, with the number of its version.
-select newest.definition, newest.version
-from pgflow.newest_version(cast(:flow_slug as text)) as newest
-where newest.definition is not null;
+select cast(pgflow.flow_definition(:flow_slug) as text);
 
 -- name: fetch_flow_version
 -- One version of a flow, null where there is none, and the number of the newest.
 select
   max(flow_version.version) as newest,
   (
-    select wanted.definition
+    select cast(wanted.definition as text)
     from pgflow.flow_versions as wanted
     where wanted.flow_slug = :flow_slug and wanted.version = cast(:version as bigint)
   ) as definition
@@ -168,7 +162,7 @@ with recursive contained as (
   from contained
   cross join lateral (
     select distinct step.definition ->> 'flow' as slug
-    from jsonb_array_elements(contained.definition -> 'steps') as step (definition)
+    from jsonb_path_query(contained.definition, 'lax $.steps[*]') as step (definition)
     where step.definition ->> 'type' = 'subflow'
   ) as wanted
   cross join lateral (
@@ -180,11 +174,12 @@ with recursive contained as (
   ) as head
   where head.definition is not null
 )
-select flow_slug, version, version_id, definition, subflow_versions from contained;
+select flow_slug, version, version_id, cast(definition as text) as definition, subflow_versions
+from contained;
 
 -- name: fetch_flows
 -- Every flow that was live at a watermark.
-select flow_slug, version, version_id, definition, subflow_versions
+select flow_slug, version, version_id, cast(definition as text) as definition, subflow_versions
 from (
   select distinct on (flow_slug) flow_slug, version, version_id, definition, subflow_versions
   from pgflow.flow_versions
@@ -193,19 +188,6 @@ from (
 ) as newest
 where definition is not null
 order by flow_slug collate "C";
-
--- name: fetch_schedules
--- The schedules of the flows that were live at a watermark.
-select newest.flow_slug, newest.version, newest.version_id, schedule.definition
-from (
-  select distinct on (flow_slug) flow_slug, version, version_id, definition
-  from pgflow.flow_versions
-  where version_id <= :watermark
-  order by flow_slug, version_id desc
-) as newest
-cross join lateral jsonb_array_elements(newest.definition -> 'schedules')
-  with ordinality as schedule (definition, position)
-order by newest.flow_slug collate "C", schedule.position;
 
 -- name: start_flow
 -- Request a run and return its id.

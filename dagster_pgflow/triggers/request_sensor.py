@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.runtime.inputs import breach
@@ -76,7 +77,10 @@ def _refusal(flows: Mapping[str, Flow], request: RunRequested) -> str | None:
     slug = request.flow_slug
     if slug not in flows:
         return f'Flow "{slug}" was deleted before this run could start.'
-    reason = breach(flows[slug].input_schema, request.input)
+    try:
+        reason = breach(flows[slug].input_schema, request.input)
+    except InvalidFlow as invalid:
+        return str(invalid)
     if reason is None:
         return None
     return f'The input does not fit the input schema of flow "{slug}": {reason}'

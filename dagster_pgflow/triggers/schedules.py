@@ -2,9 +2,11 @@
 
 import dagster as dg
 
+from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Schedule
 from dagster_pgflow.names import TAG_SCHEDULE, job_name, op_name
 from dagster_pgflow.triggers.run_request import flow_run_request
+from dagster_pgflow.validation.schedules import problems_of_schedule
 
 
 def schedule_name(flow_slug: str, schedule: Schedule) -> str:
@@ -13,8 +15,24 @@ def schedule_name(flow_slug: str, schedule: Schedule) -> str:
 
 
 def build_schedule(flow_slug: str, schedule: Schedule) -> dg.ScheduleDefinition:
-    """Return the Dagster schedule of a cron row."""
+    """Return the Dagster schedule of a cron row.
 
+    Raises:
+        InvalidFlow: Dagster can have no such schedule.
+    """
+    problems = tuple(problems_of_schedule(schedule))
+    if problems:
+        raise InvalidFlow(flow_slug, problems)
+    try:
+        # What Dagster tells of a schedule are short texts: one that can be made can be told of.
+        return _built(flow_slug, schedule)
+    except dg.DagsterError as error:
+        message = f"Dagster refuses this schedule, so that it never fires: {error}"
+        problem = Problem("refused-schedule", f"schedules.{schedule.slug}", message)
+        raise InvalidFlow(flow_slug, [problem]) from error
+
+
+def _built(flow_slug: str, schedule: Schedule) -> dg.ScheduleDefinition:
     def request(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return flow_run_request(flow_slug, schedule.input, tags={TAG_SCHEDULE: schedule.slug})
 

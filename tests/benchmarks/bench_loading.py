@@ -59,7 +59,7 @@ def _load_plain(count: int) -> None:
 def _snapshots(repository: dg.RepositoryDefinition) -> None:
     """Makes what a code server hands to the webserver and the daemon."""
     for job in repository.get_all_jobs():
-        job.get_job_snapshot()
+        job.get_job_snapshot_id()
 
 
 def _load_in_run_worker(url: str, watermark: int) -> None:

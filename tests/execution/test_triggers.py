@@ -143,9 +143,8 @@ def test_a_cron_row_becomes_a_schedule_with_its_input(
     )
 
     location = Location({"database_url": database_url})
-    [(name, make)] = location.schedules().items()
-    schedule = make()
-    [request] = schedule.evaluate_tick(dg.build_schedule_context(instance)).run_requests
+    [(name, schedule)] = location.schedules().items()
+    [request] = schedule.evaluate_tick(dg.build_schedule_context(instance)).run_requests or ()
 
     assert name == schedule.name == "f__nightly"
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 2 * * *", "Europe/Berlin")

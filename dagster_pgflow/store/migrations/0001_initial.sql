@@ -50,6 +50,39 @@ $$;
 comment on function pgflow.is_valid_slug(text) is
   'Whether a text can name a flow, a step or a schedule: 1 to 128 letters, digits and underscores, no digit first, not "run"';
 
+-- 0110_cron_comes_some_day.sql
+-- Only speaks against days of months that are written as numbers: all else, Python looks at.
+create function pgflow.cron_comes_some_day(cron text) returns boolean
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  with written (fields) as (
+    select regexp_split_to_array(btrim(lower(cron_comes_some_day.cron)), '\s+')
+  )
+  select coalesce((
+    select min(day.number::integer) <= max(
+      (array[31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])[coalesce(
+        array_position(
+          array['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'],
+          month.name
+        ),
+        substring(month.name from '^\d+$')::integer
+      )]
+    )
+    from written
+    cross join lateral unnest(string_to_array(fields[3], ',')) as day (number)
+    cross join lateral unnest(string_to_array(fields[4], ',')) as month (name)
+    where fields[5] in ('*', '?')
+      and fields[3] ~ '^\d{1,2}(,\d{1,2})*$'
+      and fields[4] ~ '^(\d{1,2}|[a-z]{3})(,(\d{1,2}|[a-z]{3}))*$'
+  ), true)
+$$;
+
+comment on function pgflow.cron_comes_some_day(text) is
+  'False for days that no month has, such as the 31st of February; true where this is not certain';
+
 -- 0200_flows.sql
 create table pgflow.flows (
   flow_slug text not null,
@@ -292,6 +325,7 @@ create table pgflow.schedules (
     references pgflow.flows (flow_slug) on delete cascade,
   constraint schedule_slug_is_valid check (pgflow.is_valid_slug(schedule_slug)),
   constraint cron_has_five_fields check (cron ~ '^\s*\S+(\s+\S+){4}\s*$'),
+  constraint cron_comes_some_day check (pgflow.cron_comes_some_day(cron)),
   constraint timezone_is_named check (timezone <> '')
 );
 
@@ -310,7 +344,18 @@ create table pgflow.flow_versions (
   subflow_versions jsonb not null default '{}',
   constraint flow_versions_pkey primary key (version_id),
   constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
-  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
+  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null)),
+  constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
+  constraint definition_is_that_of_the_flow check (
+    coalesce(definition ->> 'slug' = flow_slug, definition is null)
+  ),
+  constraint subflow_versions_are_versions check (
+    jsonb_typeof(subflow_versions) = 'object'
+    and not jsonb_path_exists(
+      subflow_versions, 'strict $.* ? (@.type() != "number" || @ < 1 || @ > 2147483647)',
+      '{}', true
+    )
+  )
 );
 
 create unique index flow_versions_by_flow on pgflow.flow_versions (flow_slug, version_id desc);

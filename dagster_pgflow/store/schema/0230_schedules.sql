@@ -11,6 +11,7 @@ create table pgflow.schedules (
     references pgflow.flows (flow_slug) on delete cascade,
   constraint schedule_slug_is_valid check (pgflow.is_valid_slug(schedule_slug)),
   constraint cron_has_five_fields check (cron ~ '^\s*\S+(\s+\S+){4}\s*$'),
+  constraint cron_comes_some_day check (pgflow.cron_comes_some_day(cron)),
   constraint timezone_is_named check (timezone <> '')
 );
 

@@ -8,7 +8,18 @@ create table pgflow.flow_versions (
   subflow_versions jsonb not null default '{}',
   constraint flow_versions_pkey primary key (version_id),
   constraint flow_versions_flow_slug_version_key unique (flow_slug, version),
-  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null))
+  constraint a_definition_has_a_hash check ((definition is null) = (content_hash is null)),
+  constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
+  constraint definition_is_that_of_the_flow check (
+    coalesce(definition ->> 'slug' = flow_slug, definition is null)
+  ),
+  constraint subflow_versions_are_versions check (
+    jsonb_typeof(subflow_versions) = 'object'
+    and not jsonb_path_exists(
+      subflow_versions, 'strict $.* ? (@.type() != "number" || @ < 1 || @ > 2147483647)',
+      '{}', true
+    )
+  )
 );
 
 create unique index flow_versions_by_flow on pgflow.flow_versions (flow_slug, version_id desc);

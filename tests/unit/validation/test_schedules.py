@@ -24,6 +24,24 @@ def test_anything_else_is_a_problem(cron: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30 feb *", "0 0 31 4,6 *", "0 0 30-31 2 ?"])
+def test_a_date_that_there_is_not_is_a_problem(cron: str) -> None:
+    found = findings(schedules_can_fire, Flow("f").schedule("s", cron))
+    assert [code for code, _, _ in found] == ["cron-never-comes"]
+
+
+@pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 31 2 mon", "0 0 31 2,3 *", "0 0 l * *"])
+def test_a_date_that_comes_some_day_is_none(cron: str) -> None:
+    assert findings(schedules_can_fire, Flow("f").schedule("s", cron)) == []
+
+
+@pytest.mark.parametrize("cron", ["0 0 1W * *", "H * * * *", "R * * * *", "r(1-3) 0 * * *"])
+def test_what_croniter_knows_and_dagster_does_not_is_a_problem(cron: str) -> None:
+    assert places(schedules_can_fire, Flow("f").schedule("s", cron)) == [
+        ("invalid-cron", "schedules.s.cron")
+    ]
+
+
 @pytest.mark.parametrize("timezone", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "a\0b"])
 def test_a_time_zone_that_does_not_exist_is_a_problem(timezone: str) -> None:
     flow = Flow("f").schedule("s", "0 2 * * *", timezone=timezone)
