@@ -34,12 +34,17 @@
 Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into exit codes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
+MOST_TOLD: Final = 1_000
+"""Of the problems of a definition: who has more mends these first."""
+
 _SHOWN_LENGTH: Final = 200
+_LONG_WORD: Final = re.compile(rf"(\S{{{_SHOWN_LENGTH // 2}}})\S{{{_SHOWN_LENGTH // 2},}}")
 
 
 class PgflowError(Exception):
@@ -61,7 +66,21 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message} [{self.code}]"
+        return in_short_words(f"{self.path}: {self.message} [{self.code}]")
+
+
+def in_short_words(sentence: str) -> str:
+    """Return a sentence that people can read, whatever names it quotes.
+
+    >>> len(in_short_words("There is no flow " + 100_000 * "a"))
+    118
+    """
+    return _LONG_WORD.sub(r"\1…", sentence)
+
+
+def more_problems() -> Problem:
+    """Return what stands at the end of `MOST_TOLD` problems."""
+    return Problem("more-problems", "$", "There are more problems; mend these first.")
 
 
 class InvalidFlow(PgflowError):

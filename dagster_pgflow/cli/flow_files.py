@@ -1,6 +1,5 @@
 """The files that `load` and `validate` take, as sources for the store."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +7,9 @@ import click
 
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_flow_text, read_text
-from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_standard_input
+from dagster_pgflow.dsl.reading.files import text_of_file
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError, Problem
 from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.store.loading import (
@@ -93,18 +93,9 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _standard_input() -> str:
-    try:
-        return sys.stdin.read().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"Standard input is no UTF-8 text (byte {error.start})."
-        ) from error
-
-
 def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:
     if path == STANDARD_INPUT:
-        given = read_flow_text(_standard_input(), STANDARD_INPUT_NAME)
+        given = read_standard_input(STANDARD_INPUT_NAME)
         return Source(STANDARD_INPUT_NAME, flows=given.flows), given.problems
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, SQL_SUFFIX):
@@ -116,6 +107,6 @@ def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:
         file = read_flow_file(path)
         return Source(str(path), flows=file.flows), file.problems
     try:
-        return Source(str(path), sql=read_text(path)), ()
+        return Source(str(path), sql=text_of_file(path)), ()
     except Unreadable as reason:
         return Source(str(path)), (Problem("unreadable-file", reason.place, str(reason)),)

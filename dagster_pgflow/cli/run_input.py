@@ -1,13 +1,17 @@
 """A flow input as people give it on the command line."""
 
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from dagster_pgflow.dsl.plain_text import read_json
-from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.files import text_of_file, text_of_standard_input
+from dagster_pgflow.dsl.reading.json_text import read_json
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
+from dagster_pgflow.errors import ConfigurationError
+
+MOST_BYTES: Final = 100_000_000
+"""Of an input: what Dagster's processes can tell each other at once."""
 
 
 def read_input(ctx: click.Context, param: click.Parameter, text: str) -> Any:
@@ -21,12 +25,14 @@ def read_input(ctx: click.Context, param: click.Parameter, text: str) -> Any:
     origin = "the text"
     try:
         if text == "-":
-            text, origin = sys.stdin.read(), "standard input"
+            origin = "standard input"
+            text = text_of_standard_input(MOST_BYTES)
         elif text.startswith("@"):
-            text, origin = Path(text[1:]).read_text(encoding="utf-8-sig"), text[1:]
-        return read_json(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"{text[1:]} cannot be read: {error}", ctx, param) from error
+            origin = text[1:]
+            text = text_of_file(Path(origin), MOST_BYTES)
+        return read_json(text, is_counted=False)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
     except Unreadable as reason:
         message = f"{origin}, {reason.place}: {reason}"
         raise click.BadParameter(message, ctx, param) from reason

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagster_pgflow.dsl.plain_text import read_json, read_yaml
 from dagster_pgflow.dsl.python_file import flows_of_python_file
-from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.files import text_of_file, text_of_standard_input
+from dagster_pgflow.dsl.reading.json_text import read_json
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.yaml_text import read_yaml
 from dagster_pgflow.dsl.workflow_json import is_workflow, read_workflow
-from dagster_pgflow.errors import ConfigurationError, InvalidFlow, Problem
+from dagster_pgflow.errors import MOST_TOLD, ConfigurationError, InvalidFlow, Problem, more_problems
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.salvage import flow_of_document
 
@@ -50,7 +52,7 @@ def read_flow_file(path: Path) -> FlowFile:
             f"{path} is no flow file; its name must end in one of: {', '.join(SUFFIXES)}."
         )
     try:
-        text = read_text(path)
+        text = text_of_file(path)
         if suffix == ".py":
             return FlowFile(path, flows_of_python_file(path))
         documents = [read_json(text)] if suffix == ".json" else read_yaml(text)
@@ -59,16 +61,18 @@ def read_flow_file(path: Path) -> FlowFile:
     return _flows_in(path, documents, name=path.stem)
 
 
-def read_flow_text(text: str, name: str) -> FlowFile:
-    """Read the flows of a text that may be JSON or YAML.
+def read_standard_input(name: str) -> FlowFile:
+    """Read the flows that come from standard input, as JSON or as YAML.
 
     Args:
-        text: What a JSON or YAML file would hold.
         name: How to call it.
+
+    Raises:
+        ConfigurationError: It is closed.
     """
     path = Path(name)
     try:
-        return _flows_in(path, _documents(text))
+        return _flows_in(path, _documents(text_of_standard_input()))
     except Unreadable as reason:
         return _unreadable(path, reason)
 
@@ -88,26 +92,14 @@ def _unreadable(path: Path, reason: Unreadable) -> FlowFile:
     return FlowFile(path, problems=(Problem("unreadable-file", reason.place, str(reason)),))
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises:
-        ConfigurationError: It cannot be opened.
-        Unreadable: It is no text.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable("$", f"The file is no UTF-8 text (byte {error.start}).") from error
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
-
-
 def _flows_in(path: Path, documents: list[Any], name: str | None = None) -> FlowFile:
     flows: list[Flow] = []
     problems: list[Problem] = []
     entries = list(_entries(documents))
     for place, entry in entries:
+        if len(problems) >= MOST_TOLD:
+            problems = [*problems[:MOST_TOLD], more_problems()]
+            break
         try:
             flows.append(_flow_in(entry, name if len(entries) == 1 else None))
         except InvalidFlow as invalid:

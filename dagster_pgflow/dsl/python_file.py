@@ -7,7 +7,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.model.flow import Flow
 
 

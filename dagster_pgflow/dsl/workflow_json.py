@@ -9,17 +9,25 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dagster_pgflow.dsl.plain_text import read_json, read_yaml
-from dagster_pgflow.dsl.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.json_text import read_json
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
+from dagster_pgflow.dsl.reading.yaml_text import read_yaml
 from dagster_pgflow.dsl.workflow.links import links_of
-from dagster_pgflow.dsl.workflow.parts import Parts, PlacedEdge, Problems, parts_of, shown
+from dagster_pgflow.dsl.workflow.parts import (
+    Parts,
+    PlacedEdge,
+    Problems,
+    TooManyProblems,
+    parts_of,
+    shown,
+)
 from dagster_pgflow.dsl.workflow.places import problems_of_flow
 from dagster_pgflow.dsl.workflow.shape import Metadata
 from dagster_pgflow.dsl.workflow.steps import step_of
 from dagster_pgflow.dsl.workflow.tags import tags_of
 from dagster_pgflow.dsl.workflow.ways import Ways, ways_of
 from dagster_pgflow.dsl.workflow.work import DEFAULT_BASE_DELAY
-from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.errors import InvalidFlow, Problem, more_problems
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.names import slugified
@@ -55,11 +63,17 @@ def read_workflow(document: str | Mapping[str, Any], *, slug: str | None = None)
         message = f"A workflow is an object with nodes and edges; got {shown(document)}."
         raise InvalidFlow(slug or "?", [Problem("not-an-object", "$", message)], KIND)
     problems = Problems()
-    flow = _read(document, slug, problems)
+    try:
+        flow = _read(document, slug, problems)
+    except TooManyProblems:
+        raise InvalidFlow(slug or "?", [*_in_order(problems), more_problems()], KIND) from None
     if problems.found:
-        found = sorted(dict.fromkeys(problems.found), key=_position)
-        raise InvalidFlow(flow.slug, found, KIND)
+        raise InvalidFlow(flow.slug, _in_order(problems), KIND)
     return flow
+
+
+def _in_order(problems: Problems) -> list[Problem]:
+    return sorted(dict.fromkeys(problems.found), key=_position)
 
 
 def _position(problem: Problem) -> tuple[int, int]:
@@ -93,7 +107,8 @@ def _read(document: Mapping[str, Any], slug: str | None, problems: Problems) -> 
         tags=tags_of(parts.metadata, problems),
         steps=tuple(placed.step for placed in steps),
     )
-    problems.found += list(problems_of_flow(flow, steps, problems))
+    for problem in problems_of_flow(flow, steps, problems):
+        problems.add(problem)
     return flow
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.errors import MOST_TOLD, InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.shape import Place, meant_field
 from dagster_pgflow.validation.validate import parse_flow, validate
@@ -31,6 +31,8 @@ def flow_of_document(document: Any) -> Flow:
     try:
         return parse_flow(document)
     except InvalidFlow as invalid:
+        if len(invalid.problems) > MOST_TOLD:
+            raise
         found = (*invalid.problems, *_problems_of_the_rest(document))
         raise InvalidFlow(invalid.flow_slug, found) from None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dagster_pgflow.errors import Problem
+from dagster_pgflow.errors import MOST_TOLD, Problem, more_problems
 from dagster_pgflow.model.arguments import MEANT
 from dagster_pgflow.model.flow import Flow, Schedule
 from dagster_pgflow.model.options import FlowOptions, StepOptions
@@ -65,7 +65,9 @@ Place = tuple[str | int, ...]
 
 def problems_of_shape(error: ValidationError) -> list[Problem]:
     """Return what pydantic says about a flow's document, in our words."""
-    return [_problem(details) for details in error.errors(include_url=False)]
+    found = error.errors(include_url=False)
+    problems = [_problem(details) for details in found[:MOST_TOLD]]
+    return [*problems, more_problems()] if len(found) > MOST_TOLD else problems
 
 
 def meant_field(place: Place) -> str | None:

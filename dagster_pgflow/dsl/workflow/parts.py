@@ -18,7 +18,7 @@ from dagster_pgflow.dsl.workflow.shape import (
     Retry,
     Workflow,
 )
-from dagster_pgflow.errors import Problem
+from dagster_pgflow.errors import MOST_TOLD, Problem
 from dagster_pgflow.names import SLUG_RULE, is_valid_slug, slugified
 
 M = TypeVar("M", bound=BaseModel)
@@ -47,8 +47,15 @@ MEANT: Final = {
 }
 """What else our fields are called, where the letters do not tell."""
 
+MOST_COMPARED: Final = 1_000
+"""In larger documents it takes too long to look for the node that may be meant."""
+
 APART: Final = ("loop", "branch")
 """The fields of a node that are read on their own, rule by rule."""
+
+
+class TooManyProblems(Exception):
+    """Raised where one problem more than is told would be noted."""
 
 
 @dataclass
@@ -66,7 +73,17 @@ class Problems:
 
     def note(self, code: str, path: str, message: str) -> None:
         """Add one."""
-        self.found.append(Problem(code, path, message))
+        self.add(Problem(code, path, message))
+
+    def add(self, problem: Problem) -> None:
+        """Add one.
+
+        Raises:
+            TooManyProblems: There are as many as anybody wants to be told.
+        """
+        if len(self.found) >= MOST_TOLD:
+            raise TooManyProblems
+        self.found.append(problem)
 
 
 @dataclass(frozen=True)
@@ -184,7 +201,7 @@ def read(
     except ValidationError as error:
         wrong = error.errors(include_url=False)
     for details in wrong:
-        problems.found.append(_problem(model, details, place))
+        problems.add(_problem(model, details, place))
     if not isinstance(given, dict):
         return None
     return _salvaged(model, given, [details["loc"] for details in wrong], stand_ins)
@@ -291,7 +308,7 @@ def _edges(
 
 def unknown_node(id: str, path: str, nodes: Mapping[str, PlacedNode], problems: Problems) -> None:
     """Note that something leads to a node that there is not."""
-    near = get_close_matches(id, nodes, 1)
+    near = get_close_matches(id, nodes, 1) if len(nodes) <= MOST_COMPARED else ()
     advice = f'"{near[0]}" may be meant' if near else "add it, or name another"
     problems.note("unknown-node", path, f"There is no node {shown(id)}; {advice}.")
 

@@ -140,7 +140,7 @@ def test_json_and_yaml_come_from_standard_input_too(cli: Cli, text: str) -> None
     [
         (BAD, "standard input: slug: "),
         ('{"slug": ', "standard input: line 1, column 10: This is no JSON"),
-        ("slug: [", "standard input: line 1, column 8: This is no YAML"),
+        ("slug: a: b", "standard input: line 1, column 8: This is no YAML"),
         ("", "standard input: $: The file holds no flow"),
     ],
 )

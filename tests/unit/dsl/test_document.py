@@ -59,9 +59,14 @@ def test_a_list_in_one_of_several_documents_says_where(tmp_path: Path) -> None:
     ("name", "text", "place", "sentence"),
     [
         ("a.json", '{"slug": \n "a",}', "line 2", "This is no JSON"),
-        ("a.json", '{"slug": "a", "slug": "b"}', "$", 'The key "slug" stands twice'),
-        ("a.json", '{"slug": NaN}', "$", "NaN is no JSON value"),
-        ("a.yaml", "slug: a\nsteps: [", "line 2", "This is no YAML"),
+        (
+            "a.json",
+            '{"slug": "a", "slug": "b"}',
+            "line 1, column 15",
+            'The key "slug" stands twice',
+        ),
+        ("a.json", '{"slug": NaN}', "line 1, column 10", "NaN is no JSON value"),
+        ("a.yaml", "slug: a\nsteps: [\n", "line 3", "This is no YAML"),
         ("a.yaml", "slug: a\nslug: b\n", "line 2", 'The key "slug" stands twice'),
         ("a.yaml", "slug: a\ntags: {1: x}\n", "line 2", "The key 1 is no text"),
         ("a.yaml", "slug: !!python/object:os.system {}", "line 1", "This is no YAML"),

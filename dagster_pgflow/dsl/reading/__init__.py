@@ -1,0 +1,1 @@
+"""Text from outside becomes values, within limits: a small text stays small work."""
