@@ -13,9 +13,11 @@ from psycopg2 import sql
 
 from dagster_pgflow.embedded import EmbeddedPostgres
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.store.migrator import migrate
+from dagster_pgflow.store.migrator import make_roles, migrate
 
 SERVER_VARIABLE = "PGFLOW_TEST_DSN"
+ROLE_PREFIX = f"pgflow_test_{uuid.uuid4().hex[:12]}"
+"""Roles belong to a whole server, which others may use at the same time."""
 
 SHAPE = """
     select
@@ -83,6 +85,7 @@ class Server:
         self._template: str | None = None
         self._shape: object = None
         self._free: list[str] = []
+        self._roles: tuple[str, ...] = ()
 
     def url(self, database: str) -> str:
         """Returns the address of a database, as key=value pairs."""
@@ -112,6 +115,8 @@ class Server:
         for name in (*self._free, self._template):
             if name is not None:
                 self._drop(name)
+        for role in self._roles:
+            self._run("drop role if exists {}", role)
 
     def _migrated_template(self) -> str:
         if self._template is None:
@@ -119,6 +124,7 @@ class Server:
             self._create(name, "template0")
             database = Database(self.url(name))
             migrate(database)
+            self._roles = make_roles(database, ROLE_PREFIX)
             database.close()
             session = Session(self.url(name))
             self._shape = session(SHAPE)
@@ -207,6 +213,17 @@ class Session:
     def close(self) -> None:
         """Ends the session."""
         self.connection.close()
+
+
+def role_name(role: str) -> str:
+    """Returns the name of one of the roles of the schema, such as that of `starter`."""
+    return f"{ROLE_PREFIX}_{role}"
+
+
+def as_role(url: str, role: str) -> str:
+    """Returns the address of a migrated database for somebody with the rights of a role."""
+    dsn: str = psycopg2.extensions.make_dsn(url, options=f"-c role={role_name(role)}")
+    return dsn
 
 
 def sqlalchemy_url(dsn: str) -> str:

@@ -7,35 +7,27 @@ select
   current_user as user_name;
 
 -- name: fetch_missing_rights
--- What the user of this connection may not do in the schema, though this package does.
-select wanted.privilege || ' on ' || wanted.name as missing
+-- What the user of this connection lacks of the rights of a worker.
+select distinct wanted.privilege || ' on ' || wanted.name as missing
 from (
   select
-    'pgflow.' || relation.relname as name,
+    'pgflow.' || rights.name as name,
     privilege.name as privilege,
     has_table_privilege(relation.oid, privilege.name) as granted
-  from pg_catalog.pg_class as relation
-  cross join unnest(array['select', 'insert', 'update', 'delete']) as privilege (name)
-  where relation.relnamespace = to_regnamespace('pgflow')
-    and relation.relkind in ('r', 'p')
-    and not (
-      relation.relname in ('flow_versions', 'migrations', 'store')
-      and privilege.name in ('update', 'delete')
-    )
-    and not (relation.relname in ('migrations', 'store') and privilege.name = 'insert')
-    and not (
-      relation.relname in ('projection_cursors', 'run_requests', 'runs', 'step_outputs')
-      and privilege.name = 'delete'
-    )
+  from pgflow.role_rights() as rights
+  join pg_catalog.pg_class as relation
+    on relation.relnamespace = to_regnamespace('pgflow') and relation.relname = rights.name
+  cross join unnest(string_to_array(rights.privileges, ', ')) as privilege (name)
+  where rights.role = 'worker' and rights.kind = 'table'
   union all
   select
     cast(cast(routine.oid as regprocedure) as text),
     'execute',
     has_function_privilege(routine.oid, 'execute')
-  from pg_catalog.pg_proc as routine
-  where routine.pronamespace = to_regnamespace('pgflow')
-  union all
-  select 'schema pgflow', 'usage', has_schema_privilege(to_regnamespace('pgflow'), 'usage')
+  from pgflow.role_rights() as rights
+  join pg_catalog.pg_proc as routine
+    on routine.pronamespace = to_regnamespace('pgflow') and routine.proname = rights.name
+  where rights.role = 'worker' and rights.kind = 'function'
 ) as wanted
 where not wanted.granted
 order by 1;

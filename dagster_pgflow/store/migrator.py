@@ -8,6 +8,9 @@ from dagster_pgflow.errors import SchemaTooNew, StoreRefused
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.schema_version import Migration, applied_version, packaged_migrations
 
+ROLE_PREFIX = "pgflow"
+"""What the names of the roles begin with, unless somebody says otherwise."""
+
 
 def migrate(database: Database) -> tuple[Migration, ...]:
     """Apply what is pending and return it, oldest first; nothing when all is there.
@@ -26,6 +29,22 @@ def migrate(database: Database) -> tuple[Migration, ...]:
     return missing
 
 
+def make_roles(database: Database, prefix: str) -> tuple[str, ...]:
+    """Make the roles of the schema, or bring their rights up to date, and return their names.
+
+    Args:
+        database: A store with its schema.
+        prefix: What their names begin with; they are shared by all databases of the server.
+
+    Raises:
+        StoreRefused: The prefix cannot begin the name of a role.
+        StoreAccessDenied: The user may make no roles.
+    """
+    with database.transaction() as transaction:
+        transaction.fetch_value("lock_migrations")
+        return tuple(row["role_name"] for row in transaction.fetch_all("make_roles", prefix=prefix))
+
+
 def pending(database: Database) -> tuple[Migration, ...]:
     """Return the migrations that the database lacks, oldest first.
 
@@ -37,11 +56,14 @@ def pending(database: Database) -> tuple[Migration, ...]:
         return _pending(transaction, database)
 
 
-def print_sql(migrations: tuple[Migration, ...] | None = None) -> str:
+def print_sql(
+    migrations: tuple[Migration, ...] | None = None, *, role_prefix: str | None = None
+) -> str:
     """Return what `migrate` would run as one script for psql, for people who apply it themselves.
 
     Args:
         migrations: Those to print, such as what `pending` returned; all without.
+        role_prefix: What the names of the roles begin with; without it, none are made.
     """
     chosen = packaged_migrations() if migrations is None else migrations
     blocks = [
@@ -52,6 +74,9 @@ def print_sql(migrations: tuple[Migration, ...] | None = None) -> str:
         for migration in chosen
     ]
     lock = "select pg_advisory_xact_lock(hashtextextended('pgflow.migrations', 0));\n"
+    if role_prefix is not None:
+        quoted = role_prefix.replace("'", "''")
+        blocks.append(f"select pgflow.make_roles('{quoted}');\n")
     return "\n".join(["begin;\n", lock, *blocks, "commit;\n"])
 
 

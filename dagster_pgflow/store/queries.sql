@@ -16,6 +16,10 @@ where relation.relnamespace = to_regnamespace('pgflow');
 -- Note that a migration is applied.
 insert into pgflow.migrations (version, name) values (:version, :name);
 
+-- name: make_roles
+-- Make the roles of the schema, and return their names.
+select role_name from pgflow.make_roles(cast(:prefix as text)) as role_name;
+
 -- name: fetch_applied_version
 -- The newest migration that the database has; null when it has none.
 select max(version) from pgflow.migrations;

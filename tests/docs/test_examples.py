@@ -102,7 +102,7 @@ class Reader:
             for found in names.values()
             if isinstance(found, Handler)
         }
-        for asked in self.world.requests.pending(50):
+        for asked in self.world.waiting.pending(50):
             self.world.run(asked.flow_slug, handlers, asked.input, run_id=asked.run_id)
         self.world.settle()
 
@@ -121,8 +121,10 @@ class Reader:
         assert result.exit_code == 0, f"{block.place}: {words}\n{result.output}"
 
     def leave(self) -> None:
-        """Forgets the modules of the page, and the role that it makes for the whole server."""
-        for role in self.sql.column("select rolname from pg_roles where rolname = 'flow_starter'"):
+        """Forgets the modules of the page, and the roles that it makes for the whole server."""
+        for role in self.sql.column(
+            "select rolname from pg_roles where rolname ~ '^(pgflow_[a-z]+|shop_[a-z]+|web_shop)$'"
+        ):
             self.sql(f"drop owned by {role}; drop role {role}")
         for name in self.modules:
             sys.modules.pop(name, None)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 from uuid import UUID, uuid4
@@ -41,7 +42,7 @@ from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
-from tests.postgres import Session
+from tests.postgres import Session, as_role
 from tests.unit.projection.telling import assert_attempts_add_up
 from tests.unit.projection.tokens_add_up import (
     assert_no_step_begins_without_tokens,
@@ -67,14 +68,21 @@ TABLES = {
 
 
 class World:
-    """Flows of one store and runs of one Dagster instance."""
+    """Flows of one store and runs of one Dagster instance.
 
-    def __init__(self, database: Database, sql: Session, instance: dg.DagsterInstance) -> None:
+    Everybody has the rights of the own role and no more: authors, starters, and the code location.
+    """
+
+    def __init__(
+        self, opened: Callable[[str], Database], sql: Session, instance: dg.DagsterInstance
+    ) -> None:
+        database = opened("worker")
         self.database = database
         self.sql = sql
         self.instance = instance
-        self.builder = FlowBuilder(database)
-        self.requests = Requests(database)
+        self.builder = FlowBuilder(opened("author"))
+        self.requests = Requests(opened("starter"))
+        self.waiting = Requests(database)
         self.tables = RunTables(database)
         self.sources = Sources(Catalog(database), OutputStore(database), self.tables)
 
@@ -305,8 +313,25 @@ def assert_log_adds_up_to_rows(world: World, run_id: UUID) -> None:
     assert_no_step_begins_without_tokens(events, folded)
 
 
+@contextmanager
+def opened_world(database: Database, sql: Session, instance: dg.DagsterInstance) -> Iterator[World]:
+    """A world whose connections are closed after it."""
+    databases: list[Database] = []
+
+    def opened(role: str) -> Database:
+        databases.append(Database(as_role(database.address.dsn, role)))
+        return databases[-1]
+
+    yield World(opened, sql, instance)
+    for one in databases:
+        one.close()
+
+
 @pytest.fixture
 def world(database: Database, sql: Session) -> Iterator[World]:
     """A store of this test's own, and a Dagster instance in memory."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield World(database, sql, instance)
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        opened_world(database, sql, instance) as world,
+    ):
+        yield world

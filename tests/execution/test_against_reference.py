@@ -25,7 +25,7 @@ from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
-from tests.execution.projecting import World, assert_log_adds_up_to_rows
+from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
 from tests.postgres import Session
 from tests.reference.clock import without_waiting
 from tests.reference.drawing import TOP, Drawn
@@ -53,8 +53,10 @@ def passes_of_longer_loops_are_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
     told = told_of(drawn)
     notes = Notes()
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(database, sql, instance)
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        opened_world(database, sql, instance) as world,
+    ):
         world.define(*drawn.flows)
         run_id = execute(world, notes, drawn.input)
         run = instance.get_run_by_id(str(run_id))

@@ -94,5 +94,5 @@ def test_what_is_asked_of_a_run_is_answered_by_its_tokens(world: World) -> None:
     assert world.sql(counter, str(requested), str(requested)) == [(None, False)]
     nobody = "00000000-0000-0000-0000-000000000000"
     assert world.sql(counter, nobody, nobody) == [(None, None)]
-    world.requests.refuse(requested, "no")
+    world.waiting.refuse(requested, "no")
     assert world.sql(counter, str(requested), str(requested)) == [(0, True)]

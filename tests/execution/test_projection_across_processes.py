@@ -15,9 +15,9 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
 from dagster_pgflow.store.database import Database
 from tests.execution import elsewhere
-from tests.execution.projecting import World, assert_states_add_up
+from tests.execution.projecting import World, assert_states_add_up, opened_world
 from tests.polling import poll
-from tests.postgres import Server, Session
+from tests.postgres import Server, Session, as_role
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     """A store, and a Dagster instance that keeps its runs in PostgreSQL."""
-    monkeypatch.setenv(elsewhere.URL, database.address.dsn)
+    monkeypatch.setenv(elsewhere.URL, as_role(database.address.dsn, "worker"))
     monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with server.database(migrated=False) as storage:
@@ -39,8 +39,8 @@ def world(
         (tmp_path / "dagster.yaml").write_text(
             f"storage:\n  postgres:\n    postgres_url: {url}\ntelemetry:\n  enabled: false\n"
         )
-        with dg.DagsterInstance.get() as instance:
-            yield World(database, sql, instance)
+        with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
+            yield world
 
 
 def run_elsewhere(flow: str) -> None:

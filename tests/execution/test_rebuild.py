@@ -68,7 +68,7 @@ def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
 
     world.define(Flow("inner").step("x"), EVERYTHING)
     refused = world.requests.start("g", {})
-    world.requests.refuse(refused, "not today")
+    world.waiting.refuse(refused, "not today")
     waiting = world.requests.start("g", {"w": 1})
     run_id = world.requests.start("g", {})
     handlers = {"numbers": lambda _: [1, 2], "x": lambda _: 1}

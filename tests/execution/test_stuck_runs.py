@@ -27,10 +27,10 @@ from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.silent_runs import SilentRuns
 from tests.execution import elsewhere
 from tests.execution.known_process import KnownProcess
-from tests.execution.projecting import World, assert_log_adds_up_to_rows
+from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
 from tests.execution.test_projection_across_processes import start_elsewhere
 from tests.polling import poll
-from tests.postgres import Session
+from tests.postgres import Session, as_role
 
 STUCK_S = 0.3
 ORIGIN = RemoteJobOrigin(
@@ -50,11 +50,14 @@ def pid_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def world(database: Database, sql: Session, pid_file: Path) -> Iterator[World]:
     """A store, and a Dagster instance in memory whose run launcher knows a process."""
-    with dg.DagsterInstance.ephemeral() as instance:
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        opened_world(database, sql, instance) as world,
+    ):
         launcher = KnownProcess(str(pid_file))
         launcher.register_instance(instance)
         instance._run_launcher = launcher
-        yield World(database, sql, instance)
+        yield world
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def world_of_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[World]:
     """The same with an instance that other processes can use."""
-    monkeypatch.setenv(elsewhere.URL, database.address.dsn)
+    monkeypatch.setenv(elsewhere.URL, as_role(database.address.dsn, "worker"))
     monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     launcher = "{module: tests.execution.known_process, class: KnownProcess,"
@@ -74,8 +77,8 @@ def world_of_processes(
         f"telemetry: {{enabled: false}}\n"
         f"run_launcher: {launcher} config: {{pid_file: {pid_file}}}}}\n"
     )
-    with dg.DagsterInstance.get() as instance:
-        yield World(database, sql, instance)
+    with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
+        yield world
 
 
 def ask(world: World, patience: Patience = PATIENT) -> Settled:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from dagster_pgflow.names import TAG_TOP_RUN
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
-from tests.execution.projecting import World, assert_log_adds_up_to_rows
+from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
 from tests.execution.test_against_reference import (
     Test,
     execute,
@@ -46,8 +46,10 @@ def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
         return calm(value)
 
     notes = Notes(seen=seen)
-    with dg.DagsterInstance.ephemeral() as instance:
-        world = World(database, sql, instance)
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        opened_world(database, sql, instance) as world,
+    ):
         define_alone(world, drawn)
         run_id = execute(world, notes, drawn.input)
         run = instance.get_run_by_id(str(run_id))

@@ -18,7 +18,7 @@ from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.triggers import catalog_sensor
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from tests.polling import poll
-from tests.postgres import Session
+from tests.postgres import Session, as_role
 
 HANDLERS = {"a": lambda given: given}
 
@@ -33,7 +33,8 @@ class Server:
     """A loaded code location, and the daemon that asks its sensors."""
 
     def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
-        self.location = Location({"database_url": database_url, "handlers": [HANDLERS]})
+        url = as_role(database_url, "worker")
+        self.location = Location({"database_url": url, "handlers": [HANDLERS]})
         self.instance = instance
         self._requests = self.location.sensors()["pgflow_requests"]()
 

@@ -146,14 +146,3 @@ def test_a_description_and_schemas_are_set_with_an_update(sql: Session) -> None:
         "tags": {"team": "shop"},
         "input_schema": {"type": "object", "default": None},
     }
-
-
-def test_every_function_fixes_its_search_path(sql: Session) -> None:
-    loose = sql.column(
-        """
-        select proname::text from pg_proc
-        where pronamespace = 'pgflow'::regnamespace
-          and not coalesce(proconfig, '{}') && array['search_path=""', 'search_path=']
-        """
-    )
-    assert loose == []

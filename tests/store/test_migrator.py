@@ -12,7 +12,7 @@ from dagster_pgflow.store.assemble import INITIAL_MIGRATION, assembled_schema
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.migrator import migrate, pending, print_sql
 from dagster_pgflow.store.schema_version import Migration
-from tests.postgres import Server, Session
+from tests.postgres import ROLE_PREFIX, Server, Session
 
 PROGRAMS = by_major_version()[max(by_major_version())]
 
@@ -92,14 +92,14 @@ def test_the_initial_migration_is_the_schema_files() -> None:
 def test_the_migrations_make_the_same_schema_as_the_files(
     empty_database_url: str, database_url: str
 ) -> None:
-    run_psql(empty_database_url, assembled_schema())
+    run_psql(empty_database_url, f"{assembled_schema()} select pgflow.make_roles('{ROLE_PREFIX}');")
     assert schema_of(empty_database_url) == schema_of(database_url)
 
 
 def test_the_printed_script_does_what_the_migrator_does(
     empty_database_url: str, empty: Database, database_url: str
 ) -> None:
-    run_psql(empty_database_url, print_sql())
+    run_psql(empty_database_url, print_sql(role_prefix=ROLE_PREFIX))
     assert migrate(empty) == ()
     assert schema_of(empty_database_url) == schema_of(database_url)
 

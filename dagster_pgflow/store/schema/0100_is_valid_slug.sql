@@ -3,7 +3,7 @@ create function pgflow.is_valid_slug(slug text) returns boolean
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select slug is not null
     and slug <> 'run'

@@ -3,7 +3,7 @@ create function pgflow.json_field(name text, value jsonb) returns jsonb
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select case when value is null then '{}' else jsonb_build_object(name, value) end
 $$;

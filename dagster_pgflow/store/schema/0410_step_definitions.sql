@@ -1,7 +1,7 @@
 create function pgflow.step_definitions(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select jsonb_agg(
     jsonb_strip_nulls(jsonb_build_object(

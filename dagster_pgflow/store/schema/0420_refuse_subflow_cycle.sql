@@ -1,7 +1,7 @@
 create function pgflow.refuse_subflow_cycle(flow_slug text) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   start constant text := refuse_subflow_cycle.flow_slug;

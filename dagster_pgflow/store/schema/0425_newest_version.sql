@@ -1,7 +1,7 @@
 create function pgflow.newest_version(flow_slug text) returns pgflow.flow_versions
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select flow_version.*
   from pgflow.flow_versions as flow_version

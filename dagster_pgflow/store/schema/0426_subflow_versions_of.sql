@@ -1,7 +1,7 @@
 create function pgflow.subflow_versions_of(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_object_agg(inner_flow.slug, newest.version), '{}')
   from (

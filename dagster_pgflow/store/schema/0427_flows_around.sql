@@ -1,7 +1,7 @@
 create function pgflow.flows_around(flow_slugs text[]) returns text[]
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive around (slug) as (
     select unnest(flow_slugs)

@@ -1,6 +1,6 @@
 create function pgflow.publish_version(flow_slug text) returns void
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 <<this>>
 declare

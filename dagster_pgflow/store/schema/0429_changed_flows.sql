@@ -1,6 +1,6 @@
 create function pgflow.changed_flows(flow_slug text) returns text[]
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   touched text[];

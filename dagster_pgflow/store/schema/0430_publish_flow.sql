@@ -1,6 +1,7 @@
 create function pgflow.publish_flow(flow_slug text) returns pgflow.flow_versions
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   changed text[];

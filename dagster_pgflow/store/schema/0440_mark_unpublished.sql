@@ -1,6 +1,7 @@
 create function pgflow.mark_unpublished() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_op <> 'DELETE' then

@@ -1,6 +1,7 @@
 create function pgflow.publish_unpublished() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   -- The mark is gone when the transaction published the flow itself and left it alone since.

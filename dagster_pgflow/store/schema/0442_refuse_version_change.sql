@@ -1,6 +1,6 @@
 create function pgflow.refuse_version_change() returns trigger
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   raise exception 'Versions of flows are never changed or removed; define the flow anew instead.'

@@ -1,6 +1,7 @@
 create function pgflow.place_step() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' and new.step_index is null then

@@ -1,6 +1,7 @@
 create function pgflow.place_dep() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   step_index constant integer := pgflow.step_index_of(new.flow_slug, new.step_slug);

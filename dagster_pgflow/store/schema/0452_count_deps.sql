@@ -1,6 +1,7 @@
 create function pgflow.count_deps() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   update pgflow.steps as step

@@ -2,7 +2,7 @@ create function pgflow.refuse_unless_slug(slug text, meaning text, broken_constr
 returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if not pgflow.is_valid_slug(slug) then

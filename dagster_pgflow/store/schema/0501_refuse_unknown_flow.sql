@@ -4,7 +4,7 @@ create function pgflow.refuse_unknown_flow(
 ) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   raise exception 'Flow "%" does not exist; create it with pgflow.create_flow, or look for its slug in pgflow.flows.',

@@ -1,7 +1,7 @@
 create function pgflow.ways_of(step pgflow.steps) returns table (field text, target text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select format('rules[%s].then', rule.position - 1), named.slug
   from jsonb_array_elements(step.rules) with ordinality as rule (value, position)

@@ -1,7 +1,7 @@
 create function pgflow.rule_problem(rule jsonb) returns text
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select case
     when jsonb_typeof(rule) <> 'object' or rule - array['when', 'then'] <> '{}' then

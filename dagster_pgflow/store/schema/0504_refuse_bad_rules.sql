@@ -1,7 +1,7 @@
 create function pgflow.refuse_bad_rules(step pgflow.steps) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   example constant text := '[{"when": "output.score > 80", "then": ["vip"]}]';

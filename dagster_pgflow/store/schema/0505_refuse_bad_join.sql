@@ -1,7 +1,7 @@
 create function pgflow.refuse_bad_join(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   deps constant integer := cardinality(deps_slugs);

@@ -2,7 +2,7 @@ create function pgflow.steps_between(flow_slug text, first_slug text, last_slugs
 returns text[]
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive before (slug) as (
     select unnest(last_slugs)

@@ -3,7 +3,7 @@ create function pgflow.body_problem(step pgflow.steps, body text[])
 returns table (broken_constraint text, mistake text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     'loops_lie_within_loops',

@@ -1,7 +1,7 @@
 create function pgflow.refuse_bad_loop(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   given constant integer := num_nonnulls(step.back_to, step.condition, step.max_iterations);

@@ -1,7 +1,7 @@
 create function pgflow.refuse_way_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   mistake text;

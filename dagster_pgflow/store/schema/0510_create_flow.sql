@@ -11,7 +11,8 @@ create function pgflow.create_flow(
   output_schema jsonb default null
 ) returns pgflow.flows
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   flow pgflow.flows;

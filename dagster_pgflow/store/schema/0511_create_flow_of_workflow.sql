@@ -11,7 +11,8 @@ create function pgflow.create_flow(
   created_at timestamptz
 )
 language sql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
   select flow.flow_slug, flow.opt_max_attempts, flow.opt_timeout, flow.created_at
   from pgflow.create_flow(

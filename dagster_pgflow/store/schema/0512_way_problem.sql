@@ -4,7 +4,7 @@ create function pgflow.way_problem(step pgflow.steps)
 returns table (broken_constraint text, mistake text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     case

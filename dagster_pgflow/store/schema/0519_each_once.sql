@@ -2,7 +2,7 @@ create function pgflow.each_once(slugs text[]) returns text[]
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(array_agg(first.slug order by first.position), '{}')
   from (

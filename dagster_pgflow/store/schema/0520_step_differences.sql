@@ -3,7 +3,7 @@ create function pgflow.step_differences(
 ) returns text
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select string_agg(difference.name, ', ' order by difference.name)
   from (

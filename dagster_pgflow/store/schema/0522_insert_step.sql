@@ -1,6 +1,6 @@
 create function pgflow.insert_step(step pgflow.steps, deps_slugs text[]) returns pgflow.steps
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   inserted pgflow.steps;

@@ -1,7 +1,7 @@
 create function pgflow.refuse_unknown_subflow(step pgflow.steps) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if step.subflow_slug is not null and not exists (

@@ -2,7 +2,7 @@
 create function pgflow.refuse_bad_pipeline(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   source pgflow.steps;

@@ -1,7 +1,7 @@
 create function pgflow.references_in(template jsonb) returns setof text
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select wanted.reference
   from jsonb_path_query(template, 'strict $.** ? (@.type() == "string")') as part (value)

@@ -2,7 +2,7 @@ create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
 returns table (broken_constraint text, mistake text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $body$
   with written (field, reference) as (
     select 'over', step.over where step.over ~ '^\$'

@@ -40,7 +40,8 @@ create function pgflow.add_step(
   timeout_path text[] default '{}'
 ) returns pgflow.steps
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   deps constant text[] := pgflow.each_once(add_step.deps_slugs);

@@ -18,7 +18,8 @@ create function pgflow.add_step(
   created_at timestamptz
 )
 language sql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
   select
     step.flow_slug, step.step_slug, step.step_type, step.step_index, step.deps_count,

@@ -1,6 +1,6 @@
 create function pgflow.delete_runs_of(flow_slug text) returns bigint
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with deleted as (
     delete from pgflow.runs as run

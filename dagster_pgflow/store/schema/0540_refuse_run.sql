@@ -1,6 +1,6 @@
 create function pgflow.refuse_run(run_id uuid, reason text) returns boolean
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   update pgflow.run_requests as request

@@ -5,7 +5,8 @@ create function pgflow.delete_flow(
 )
 returns pgflow.flows
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   flow pgflow.flows;

@@ -1,6 +1,6 @@
 create function pgflow.insert_steps(flow_slug text, steps jsonb) returns void
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   insert into pgflow.steps (
     flow_slug, step_slug, step_type, step_index,

@@ -1,6 +1,6 @@
 create function pgflow.insert_schedules(flow_slug text, schedules jsonb) returns void
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   insert into pgflow.schedules (flow_slug, schedule_slug, cron, timezone, input, enabled)
   select

@@ -1,6 +1,7 @@
 create function pgflow.replace_flow(definition jsonb) returns void
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   slug constant text := definition ->> 'slug';

@@ -2,7 +2,7 @@ create function pgflow.schema_rules_within(value jsonb, schema jsonb, place text
 returns table (value jsonb, schema jsonb, place text, problem text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   -- A missing or an unknown key is a problem by itself; the other rows are values to check.
   select null::jsonb, null::jsonb, null::text,

@@ -5,7 +5,7 @@ create function pgflow.schema_problem(
 ) returns text
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_types text;

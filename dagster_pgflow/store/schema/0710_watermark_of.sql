@@ -1,7 +1,7 @@
 create function pgflow.watermark_of(flow_slug text) returns bigint
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive contained (slug) as (
     select watermark_of.flow_slug

@@ -1,7 +1,7 @@
 create function pgflow.run_started_as(run_id uuid, flow_slug text, input jsonb) returns pgflow.runs
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   run pgflow.runs;

@@ -1,7 +1,7 @@
 create function pgflow.refuse_open_failure_step(flow_slug text) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   mistake text;

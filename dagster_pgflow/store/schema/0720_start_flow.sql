@@ -4,7 +4,8 @@ create function pgflow.start_flow(
   run_id uuid default null
 ) returns pgflow.runs
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());

@@ -4,7 +4,7 @@ create function pgflow.child_trace(subrun_id bigint)
 returns table (step text, status text, duration_ms bigint, output jsonb, error text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive inside as (
     select subrun.subrun_id

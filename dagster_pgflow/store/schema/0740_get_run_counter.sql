@@ -2,7 +2,7 @@ create function pgflow.get_run_counter(run_id uuid)
 returns integer
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(
     (

@@ -2,7 +2,7 @@ create function pgflow.is_run_complete(run_id uuid)
 returns boolean
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(pgflow.get_run_counter(run.run_id) = 0, false)
   from pgflow.runs as run

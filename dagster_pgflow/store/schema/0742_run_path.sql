@@ -8,7 +8,7 @@ returns table (
 )
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     event.event_data ->> 'from_node',

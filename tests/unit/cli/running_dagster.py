@@ -14,7 +14,7 @@ import dagster as dg
 
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.store.database import Database
-from tests.execution.projecting import World
+from tests.execution.projecting import World, opened_world
 from tests.polling import poll
 from tests.postgres import Session
 
@@ -131,5 +131,5 @@ class RunningDagster:
 def dagster_in(folder: Path, database: Database, sql: Session) -> Iterator[RunningDagster]:
     """Opens the instance of a home, which the environment names already."""
     (folder / "dagster.yaml").write_text(SETTINGS)
-    with dg.DagsterInstance.get() as instance:
-        yield RunningDagster(folder, World(database, sql, instance))
+    with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
+        yield RunningDagster(folder, world)

@@ -108,7 +108,7 @@ def test_a_run_that_dagster_executes_ends_there(
         dagster_run_id = dagster.launch("f", run_id)
         poll((dagster.folder / "begun").exists, timeout=60)
         # The sensors have not seen it yet, so only Dagster knows.
-        dagster.world.requests.hand_over([run_id])
+        dagster.world.waiting.hand_over([run_id])
         result = cli("cancel", str(run_id))
         assert (result.exit_code, result.stderr) == (0, "")
         assert dagster.ended(dagster_run_id) == "CANCELED"

@@ -53,7 +53,7 @@ def test_a_user_without_rights_fails(
         monkeypatch.setenv("PGFLOW_DATABASE_URL", make_dsn(database_url, options=f"-c role={role}"))
         result = cli("doctor")
         assert result.exit_code == 1
-        assert "delete on pgflow.deps" in result.stdout
+        assert "delete on pgflow.applied_keys" in result.stdout
     finally:
         sql(f"drop owned by {role}; drop role {role}")
 

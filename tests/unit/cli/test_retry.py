@@ -38,7 +38,7 @@ def dagster(
 
 def fail(dagster: RunningDagster) -> str:
     """Runs the flow until it fails, and returns the id of the run."""
-    run_id = Requests(dagster.world.database).start("f", {})
+    run_id = dagster.world.requests.start("f", {})
     assert dagster.ended(dagster.launch("f", run_id)) == "FAILURE"
     return str(run_id)
 
@@ -94,7 +94,7 @@ def test_what_did_not_fail_in_dagster_is_not_repeated(
     cli: Cli, dagster: RunningDagster, sql: Session
 ) -> None:
     dagster.world.define(FLOW)
-    run_id = str(Requests(dagster.world.database).start("f", {}))
+    run_id = str(dagster.world.requests.start("f", {}))
     for status, sentence in {
         "queued": "is queued; only a run that is over can be repeated.",
         "started": "is started; only a run that is over can be repeated.",

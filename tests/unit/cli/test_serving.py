@@ -23,7 +23,7 @@ from dagster_pgflow.cli.checks.serving import Served, check_serving
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.store.database import Database
-from tests.execution.projecting import World
+from tests.execution.projecting import World, opened_world
 from tests.postgres import Session
 
 
@@ -33,8 +33,7 @@ def world(
 ) -> Iterator[World]:
     """A store that one Dagster serves."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with dg.DagsterInstance.get() as instance:
-        world = World(database, sql, instance)
+    with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
         world.define(Flow("f").step("a"))
         begin(world, "shop", "pgflow_requests")
         tick(world, "shop", "pgflow_requests", 5)
