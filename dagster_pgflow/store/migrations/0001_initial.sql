@@ -40,7 +40,7 @@ create function pgflow.is_valid_slug(slug text) returns boolean
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select slug is not null
     and slug <> 'run'
@@ -796,7 +796,7 @@ create function pgflow.json_field(name text, value jsonb) returns jsonb
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select case when value is null then '{}' else jsonb_build_object(name, value) end
 $$;
@@ -807,7 +807,7 @@ create function pgflow.texts_of(list jsonb) returns text[]
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(array_agg(part.text order by part.position), '{}')
   from jsonb_array_elements_text(nullif(list, 'null')) with ordinality as part (text, position)
@@ -817,7 +817,7 @@ $$;
 create function pgflow.step_definitions(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select jsonb_agg(
     jsonb_strip_nulls(jsonb_build_object(
@@ -883,7 +883,7 @@ comment on function pgflow.step_definitions(text) is
 create function pgflow.schedule_definitions(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select jsonb_agg(
     jsonb_strip_nulls(jsonb_build_object(
@@ -906,7 +906,7 @@ comment on function pgflow.schedule_definitions(text) is
 create function pgflow.flow_definition(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     jsonb_strip_nulls(jsonb_build_object(
@@ -936,7 +936,7 @@ comment on function pgflow.flow_definition(text) is
 create function pgflow.refuse_subflow_cycle(flow_slug text) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   start constant text := refuse_subflow_cycle.flow_slug;
@@ -980,7 +980,7 @@ create function pgflow.content_hash(definition jsonb) returns text
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(definition::text, 'UTF8')), 'hex')
 $$;
@@ -992,7 +992,7 @@ comment on function pgflow.content_hash(jsonb) is
 create function pgflow.newest_version(flow_slug text) returns pgflow.flow_versions
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select flow_version.*
   from pgflow.flow_versions as flow_version
@@ -1008,7 +1008,7 @@ comment on function pgflow.newest_version(text) is
 create function pgflow.subflow_versions_of(flow_slug text) returns jsonb
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_object_agg(inner_flow.slug, newest.version), '{}')
   from (
@@ -1027,7 +1027,7 @@ comment on function pgflow.subflow_versions_of(text) is
 create function pgflow.flows_around(flow_slugs text[]) returns text[]
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive around (slug) as (
     select unnest(flow_slugs)
@@ -1045,7 +1045,7 @@ comment on function pgflow.flows_around(text[]) is
 -- 0428_publish_version.sql
 create function pgflow.publish_version(flow_slug text) returns void
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 <<this>>
 declare
@@ -1074,7 +1074,7 @@ comment on function pgflow.publish_version(text) is
 -- 0429_changed_flows.sql
 create function pgflow.changed_flows(flow_slug text) returns text[]
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   touched text[];
@@ -1102,7 +1102,8 @@ comment on function pgflow.changed_flows(text) is
 -- 0430_publish_flow.sql
 create function pgflow.publish_flow(flow_slug text) returns pgflow.flow_versions
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   changed text[];
@@ -1148,7 +1149,8 @@ comment on function pgflow.publish_flow(text) is
 -- 0440_mark_unpublished.sql
 create function pgflow.mark_unpublished() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_op <> 'DELETE' then
@@ -1176,7 +1178,8 @@ for each row execute function pgflow.mark_unpublished();
 -- 0441_publish_unpublished.sql
 create function pgflow.publish_unpublished() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   -- The mark is gone when the transaction published the flow itself and left it alone since.
@@ -1194,7 +1197,7 @@ for each row execute function pgflow.publish_unpublished();
 -- 0442_refuse_version_change.sql
 create function pgflow.refuse_version_change() returns trigger
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   raise exception 'Versions of flows are never changed or removed; define the flow anew instead.'
@@ -1209,7 +1212,7 @@ for each statement execute function pgflow.refuse_version_change();
 create function pgflow.step_index_of(flow_slug text, step_slug text) returns integer
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select step.step_index
   from pgflow.steps as step
@@ -1219,7 +1222,8 @@ $$;
 -- 0450_place_step.sql
 create function pgflow.place_step() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_op = 'INSERT' and new.step_index is null then
@@ -1251,7 +1255,8 @@ for each row execute function pgflow.place_step();
 -- 0451_place_dep.sql
 create function pgflow.place_dep() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   step_index constant integer := pgflow.step_index_of(new.flow_slug, new.step_slug);
@@ -1278,7 +1283,8 @@ for each row execute function pgflow.place_dep();
 -- 0452_count_deps.sql
 create function pgflow.count_deps() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   update pgflow.steps as step
@@ -1321,7 +1327,7 @@ create function pgflow.refuse_unless_slug(slug text, meaning text, broken_constr
 returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if not pgflow.is_valid_slug(slug) then
@@ -1339,7 +1345,7 @@ create function pgflow.refuse_unknown_flow(
 ) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   raise exception 'Flow "%" does not exist; create it with pgflow.create_flow, or look for its slug in pgflow.flows.',
@@ -1356,7 +1362,7 @@ $$;
 create function pgflow.ways_of(step pgflow.steps) returns table (field text, target text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select format('rules[%s].then', rule.position - 1), named.slug
   from jsonb_array_elements(step.rules) with ordinality as rule (value, position)
@@ -1378,7 +1384,7 @@ comment on function pgflow.ways_of(pgflow.steps) is
 create function pgflow.rule_problem(rule jsonb) returns text
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select case
     when jsonb_typeof(rule) <> 'object' or rule - array['when', 'then'] <> '{}' then
@@ -1400,7 +1406,7 @@ comment on function pgflow.rule_problem(jsonb) is
 create function pgflow.refuse_bad_rules(step pgflow.steps) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   example constant text := '[{"when": "output.score > 80", "then": ["vip"]}]';
@@ -1454,7 +1460,7 @@ comment on function pgflow.refuse_bad_rules(pgflow.steps) is
 create function pgflow.refuse_bad_join(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   deps constant integer := cardinality(deps_slugs);
@@ -1502,7 +1508,7 @@ create function pgflow.steps_between(flow_slug text, first_slug text, last_slugs
 returns text[]
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive before (slug) as (
     select unnest(last_slugs)
@@ -1533,7 +1539,7 @@ create function pgflow.body_problem(step pgflow.steps, body text[])
 returns table (broken_constraint text, mistake text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     'loops_lie_within_loops',
@@ -1592,7 +1598,7 @@ comment on function pgflow.body_problem(pgflow.steps, text[]) is
 create function pgflow.refuse_bad_loop(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   given constant integer := num_nonnulls(step.back_to, step.condition, step.max_iterations);
@@ -1663,7 +1669,7 @@ comment on function pgflow.refuse_bad_loop(pgflow.steps, text[]) is
 create function pgflow.refuse_way_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   mistake text;
@@ -1707,7 +1713,8 @@ create function pgflow.create_flow(
   output_schema jsonb default null
 ) returns pgflow.flows
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   flow pgflow.flows;
@@ -1762,7 +1769,8 @@ create function pgflow.create_flow(
   created_at timestamptz
 )
 language sql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
   select flow.flow_slug, flow.opt_max_attempts, flow.opt_timeout, flow.created_at
   from pgflow.create_flow(
@@ -1782,7 +1790,7 @@ create function pgflow.way_problem(step pgflow.steps)
 returns table (broken_constraint text, mistake text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     case
@@ -1827,7 +1835,7 @@ comment on function pgflow.way_problem(pgflow.steps) is
 create function pgflow.refuse_bad_ways(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
@@ -1880,7 +1888,7 @@ create function pgflow.each_once(slugs text[]) returns text[]
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(array_agg(first.slug order by first.position), '{}')
   from (
@@ -1899,7 +1907,7 @@ create function pgflow.step_differences(
 ) returns text
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select string_agg(difference.name, ', ' order by difference.name)
   from (
@@ -1925,7 +1933,7 @@ comment on function pgflow.step_differences(pgflow.steps, pgflow.steps, text[]) 
 create function pgflow.refuse_bad_deps(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   missing text;
@@ -1966,7 +1974,7 @@ $$;
 -- 0522_insert_step.sql
 create function pgflow.insert_step(step pgflow.steps, deps_slugs text[]) returns pgflow.steps
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   inserted pgflow.steps;
@@ -1989,7 +1997,7 @@ $$;
 create function pgflow.refuse_unknown_subflow(step pgflow.steps) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   if step.subflow_slug is not null and not exists (
@@ -2007,7 +2015,7 @@ $$;
 create function pgflow.refuse_bad_pipeline(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   source pgflow.steps;
@@ -2063,7 +2071,7 @@ comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
 create function pgflow.references_in(template jsonb) returns setof text
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select wanted.reference
   from jsonb_path_query(template, 'strict $.** ? (@.type() == "string")') as part (value)
@@ -2085,7 +2093,7 @@ create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
 returns table (broken_constraint text, mistake text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $body$
   with written (field, reference) as (
     select 'over', step.over where step.over ~ '^\$'
@@ -2173,7 +2181,7 @@ comment on function pgflow.reference_problems(pgflow.steps, text[]) is
 create function pgflow.refuse_bad_mapping(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
@@ -2218,7 +2226,7 @@ comment on function pgflow.refuse_bad_mapping(pgflow.steps, text[]) is
 create function pgflow.refuse_bad_failure_step(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
@@ -2326,7 +2334,8 @@ create function pgflow.add_step(
   timeout_path text[] default '{}'
 ) returns pgflow.steps
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   deps constant text[] := pgflow.each_once(add_step.deps_slugs);
@@ -2438,7 +2447,8 @@ create function pgflow.add_step(
   created_at timestamptz
 )
 language sql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
   select
     step.flow_slug, step.step_slug, step.step_type, step.step_index, step.deps_count,
@@ -2460,7 +2470,7 @@ comment on function pgflow.add_step(varchar, varchar, text[], text, integer, int
 -- 0539_delete_runs_of.sql
 create function pgflow.delete_runs_of(flow_slug text) returns bigint
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with deleted as (
     delete from pgflow.runs as run
@@ -2513,7 +2523,7 @@ comment on function pgflow.delete_runs_of(text) is
 -- 0540_refuse_run.sql
 create function pgflow.refuse_run(run_id uuid, reason text) returns boolean
 language plpgsql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 begin
   update pgflow.run_requests as request
@@ -2541,7 +2551,8 @@ create function pgflow.delete_flow(
 )
 returns pgflow.flows
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   flow pgflow.flows;
@@ -2596,7 +2607,7 @@ comment on function pgflow.delete_flow(text, boolean, boolean) is
 -- 0548_insert_steps.sql
 create function pgflow.insert_steps(flow_slug text, steps jsonb) returns void
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   insert into pgflow.steps (
     flow_slug, step_slug, step_type, step_index,
@@ -2660,7 +2671,7 @@ $$;
 -- 0549_insert_schedules.sql
 create function pgflow.insert_schedules(flow_slug text, schedules jsonb) returns void
 language sql
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   insert into pgflow.schedules (flow_slug, schedule_slug, cron, timezone, input, enabled)
   select
@@ -2676,7 +2687,8 @@ $$;
 -- 0550_replace_flow.sql
 create function pgflow.replace_flow(definition jsonb) returns void
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   slug constant text := definition ->> 'slug';
@@ -2885,7 +2897,7 @@ create function pgflow.is_of_json_type(value jsonb, wanted text) returns boolean
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select case wanted
     -- JSON Schema counts 1.0 as an integer.
@@ -2902,7 +2914,7 @@ create function pgflow.schema_rules_within(value jsonb, schema jsonb, place text
 returns table (value jsonb, schema jsonb, place text, problem text)
 language sql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   -- A missing or an unknown key is a problem by itself; the other rows are values to check.
   select null::jsonb, null::jsonb, null::text,
@@ -2973,7 +2985,7 @@ create function pgflow.schema_problem(
 ) returns text
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_types text;
@@ -3050,7 +3062,7 @@ comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text, integer) is
 create function pgflow.watermark_of(flow_slug text) returns bigint
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive contained (slug) as (
     select watermark_of.flow_slug
@@ -3070,7 +3082,7 @@ comment on function pgflow.watermark_of(text) is
 create function pgflow.run_started_as(run_id uuid, flow_slug text, input jsonb) returns pgflow.runs
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   run pgflow.runs;
@@ -3099,7 +3111,7 @@ comment on function pgflow.run_started_as(uuid, text, jsonb) is
 create function pgflow.refuse_open_failure_step(flow_slug text) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   mistake text;
@@ -3150,7 +3162,7 @@ comment on function pgflow.refuse_open_failure_step(text) is
 create function pgflow.refuse_open_way(flow_slug text) returns void
 language plpgsql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   mistake text;
@@ -3202,7 +3214,8 @@ create function pgflow.start_flow(
   run_id uuid default null
 ) returns pgflow.runs
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());
@@ -3262,7 +3275,7 @@ create function pgflow.child_trace(subrun_id bigint)
 returns table (step text, status text, duration_ms bigint, output jsonb, error text)
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with recursive inside as (
     select subrun.subrun_id
@@ -3338,7 +3351,7 @@ create function pgflow.get_run_counter(run_id uuid)
 returns integer
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(
     (
@@ -3363,7 +3376,7 @@ create function pgflow.is_run_complete(run_id uuid)
 returns boolean
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select coalesce(pgflow.get_run_counter(run.run_id) = 0, false)
   from pgflow.runs as run
@@ -3384,7 +3397,7 @@ returns table (
 )
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select
     event.event_data ->> 'from_node',
@@ -3402,3 +3415,126 @@ $$;
 
 comment on function pgflow.run_path(uuid) is
   'The edges that a run took, in order: from null at its begin, to null at its end';
+
+-- 0900_role_rights.sql
+-- What each role may do beyond reading the tables: the one list that make_roles grants and
+-- `dagster-pgflow doctor` asks for.
+create function pgflow.role_rights() returns table (role text, privileges text, kind text, name text)
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $$
+  select duty.role, 'select', 'table', relation.relname
+  from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
+  cross join pg_class as relation
+  where relation.relnamespace = 'pgflow'::regnamespace and relation.relkind in ('r', 'p', 'v')
+  union all
+  select duty.role, 'execute', 'function', reading.name
+  from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
+  cross join (
+    values
+      ('child_trace'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
+      ('is_valid_slug'), ('json_field'), ('newest_version'), ('run_path'), ('schedule_definitions'),
+      ('step_definitions')
+  ) as reading (name)
+  union all
+  values
+    ('starter', 'execute', 'function', 'start_flow'),
+    ('author', 'execute', 'function', 'create_flow'),
+    ('author', 'execute', 'function', 'add_step'),
+    ('author', 'execute', 'function', 'replace_flow'),
+    ('author', 'execute', 'function', 'publish_flow'),
+    ('author', 'execute', 'function', 'delete_flow'),
+    ('author', 'insert, update, delete', 'table', 'flows'),
+    ('author', 'insert, update, delete', 'table', 'steps'),
+    ('author', 'insert, update, delete', 'table', 'deps'),
+    ('author', 'insert, update, delete', 'table', 'schedules'),
+    ('author', 'insert, update, delete', 'table', 'workflows'),
+    ('author', 'insert, update, delete', 'table', 'workflow_steps'),
+    ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
+    ('worker', 'execute', 'function', 'refuse_run'),
+    ('worker', 'update', 'table', 'run_requests'),
+    ('worker', 'insert, update', 'table', 'runs'),
+    ('worker', 'insert, update', 'table', 'run_statistics'),
+    ('worker', 'insert, update', 'table', 'step_outputs'),
+    ('worker', 'insert, update', 'table', 'projection_cursors'),
+    ('worker', 'insert, delete', 'table', 'event_log'),
+    ('worker', 'insert, delete', 'table', 'applied_keys'),
+    ('worker', 'insert, update, delete', 'table', 'run_cursors'),
+    ('worker', 'insert, update, delete', 'table', 'subruns'),
+    ('worker', 'insert, update, delete', 'table', 'step_states'),
+    ('worker', 'insert, update, delete', 'table', 'step_tasks'),
+    ('worker', 'insert, update, delete', 'table', 'node_executions'),
+    ('worker', 'insert, update, delete', 'table', 'run_counter_snapshots'),
+    ('worker', 'insert, update, delete', 'table', 'pending_tokens'),
+    ('worker', 'insert, update, delete', 'table', 'loop_state'),
+    ('worker', 'insert, update, delete', 'table', 'worker_registry')
+$$;
+
+comment on function pgflow.role_rights() is
+  'What reader, starter, answerer, author and worker may do, one row a table or function';
+
+-- 0910_make_roles.sql
+create function pgflow.make_roles(prefix text default 'pgflow') returns setof text
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  duty text;
+  role_name text;
+  entry record;
+begin
+  if prefix collate "C" !~ '^[a-z_][a-z0-9_]{0,49}$' or starts_with(prefix, 'pg_') then
+    raise exception 'The prefix of roles is "%"; write 1 to 50 small letters, digits and underscores, no digit and no "pg_" first.',
+      prefix
+      using errcode = 'invalid_parameter_value';
+  end if;
+  for duty in select distinct rights.role from pgflow.role_rights() as rights order by 1 loop
+    role_name := prefix || '_' || duty;
+    if not exists (select from pg_roles where rolname = role_name) then
+      begin
+        execute format('create role %I nologin', role_name);
+      exception
+        when insufficient_privilege then
+          raise exception 'There is no role "%", and "%" may not make roles (CREATEROLE).',
+            role_name, current_user
+            using errcode = 'insufficient_privilege';
+        when duplicate_object or unique_violation then
+          null; -- Somebody made it meanwhile, for another database.
+      end;
+    end if;
+    -- What an earlier version granted is taken back, so that the list below is all there is.
+    execute format('revoke all on schema pgflow from %I', role_name);
+    execute format('revoke all on all tables in schema pgflow from %I', role_name);
+    execute format('revoke all on all functions in schema pgflow from %I', role_name);
+    execute format('grant usage on schema pgflow to %I', role_name);
+    for entry in
+      select
+        rights.privileges,
+        case rights.kind
+          when 'table' then format('table pgflow.%I', rights.name)
+          else 'function ' || routine.oid::regprocedure
+        end as object
+      from pgflow.role_rights() as rights
+      left join pg_proc as routine
+        on rights.kind = 'function'
+        and routine.pronamespace = 'pgflow'::regnamespace
+        and routine.proname = rights.name
+      where rights.role = duty
+    loop
+      execute format('grant %s on %s to %I', entry.privileges, entry.object, role_name);
+    end loop;
+    return next role_name;
+  end loop;
+end
+$$;
+
+comment on function pgflow.make_roles(text) is
+  'Makes the roles <prefix>_reader, _starter, _answerer, _author and _worker, or brings their rights up to date; returns their names';
+
+-- 0990_nothing_is_public.sql
+-- PostgreSQL lets everybody execute a new function; each migration that makes one ends like this.
+revoke all on all functions in schema pgflow from public;
+
+-- Whoever may enter the schema may know what a right is called that is missing.
+grant execute on function pgflow.role_rights() to public;
