@@ -10,7 +10,7 @@
     ├── ConfigurationError      a setting, URL or data folder that cannot be used
     │   └── EmbeddedPostgresError   the embedded PostgreSQL could not be started or stopped
     ├── StoreError              PostgreSQL said no
-    │   ├── StoreUnreachable        no server answers, or it has no such database
+    │   ├── StoreUnreachable        no server answers or serves us now, or it has no such database
     │   ├── StoreAccessDenied       wrong user or password, or missing rights
     │   ├── SchemaMissing           the pgflow schema is not there
     │   ├── SchemaOutdated          the schema is older than this code
@@ -38,7 +38,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Final, Literal
 
 MOST_TOLD: Final = 1_000
 """Of the problems of a definition: who has more mends these first."""
@@ -171,12 +171,28 @@ class EmbeddedPostgresError(ConfigurationError):
     """The embedded PostgreSQL could not be started, joined or stopped."""
 
 
+Trouble = Literal["away", "busy", "conflict"]
+"""What passes by itself: no server answers, it takes nobody now, another session was faster."""
+
+
 class StoreError(PgflowError):
-    """PostgreSQL could not do what was asked."""
+    """PostgreSQL could not do what was asked.
+
+    Attributes:
+        trouble: What kind of trouble it is, where it may pass by itself.
+        is_in_doubt: Whether it may have been done all the same: the answer to a commit was lost.
+    """
+
+    def __init__(
+        self, message: str, trouble: Trouble | None = None, *, is_in_doubt: bool = False
+    ) -> None:
+        self.trouble = trouble
+        self.is_in_doubt = is_in_doubt
+        super().__init__(message)
 
 
 class StoreUnreachable(StoreError):
-    """No server answers at the address, or it has no such database."""
+    """No server answers at the address, it takes nobody now, or it has no such database."""
 
 
 class StoreAccessDenied(StoreError):

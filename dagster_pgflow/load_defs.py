@@ -18,7 +18,7 @@ from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.projection.stuck_sensor import build_stuck_runs_sensor
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
-from dagster_pgflow.settings import database_url
+from dagster_pgflow.settings import database_patience, database_url
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
@@ -34,6 +34,9 @@ _log = logging.getLogger(__name__)
 
 LOAD_DATA_KEY = "dagster-pgflow/catalog"
 """The key under which a run worker finds the watermark that its code location was loaded at."""
+
+SENSOR_PATIENCE_S = 10.0
+"""How long a code server waits for a database that is away: Dagster gives a sensor a minute."""
 
 
 class LocationSettings(TypedDict, total=False):
@@ -74,7 +77,12 @@ class Location:
         self._begun_at = time.monotonic()
         self._settings = settings
         self.name = settings.get("name", "pgflow")
-        self._database = Database(settings.get("database_url") or database_url())
+        database = Database(settings.get("database_url") or database_url())
+        patience = database_patience()
+        self._database_of_runs = database.patient(patience)
+        self._database = database.patient(
+            patience if watermark is not None else min(patience, SENSOR_PATIENCE_S)
+        )
         self._catalog = Catalog(self._database)
         # Dagster makes every sensor and schedule of a repository that it loads, and the request
         # sensor names every job: a run worker, which needs one job, must not have them.
@@ -133,9 +141,9 @@ class Location:
     def _job_settings(self) -> JobSettings:
         settings = self._settings
         own = {
-            PGFLOW_KEY: PgflowResource(self._database),
+            PGFLOW_KEY: PgflowResource(self._database_of_runs),
             IO_MANAGER_KEY: settings.get("io_manager")
-            or PgflowIOManager(OutputStore(self._database), settings.get("spill_to")),
+            or PgflowIOManager(OutputStore(self._database_of_runs), settings.get("spill_to")),
         }
         return JobSettings(
             resources={**settings.get("resources", {}), **own},

@@ -17,6 +17,9 @@ It is read when it is asked for.
 `PGFLOW_LOST_AFTER`
     Seconds without activity after which a run ends of which nobody can say whether it lives
     (3600), if its steps may not be silent for longer by their own timeouts.
+`PGFLOW_DATABASE_PATIENCE`
+    Seconds for which a run waits for a database that is away, each time that it has something to
+    read or to store (120); 0 means that it does not wait.
 """
 
 import os
@@ -37,6 +40,9 @@ DATABASE_URL_VARIABLE = "PGFLOW_DATABASE_URL"
 DATA_DIR_VARIABLE = "PGFLOW_DATA_DIR"
 STUCK_AFTER_VARIABLE = "PGFLOW_STUCK_AFTER"
 LOST_AFTER_VARIABLE = "PGFLOW_LOST_AFTER"
+DATABASE_PATIENCE_VARIABLE = "PGFLOW_DATABASE_PATIENCE"
+
+DATABASE_PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,15 @@ def patience() -> Patience:
         stuck_after=_seconds(STUCK_AFTER_VARIABLE, Patience.stuck_after),
         lost_after=_seconds(LOST_AFTER_VARIABLE, Patience.lost_after),
     )
+
+
+def database_patience() -> float:
+    """Returns for how many seconds a run waits for a database that is away.
+
+    Raises:
+        ConfigurationError: The variable holds no number of seconds.
+    """
+    return _seconds(DATABASE_PATIENCE_VARIABLE, DATABASE_PATIENCE_S)
 
 
 def dagster_storage_url() -> str | None:

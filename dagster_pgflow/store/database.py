@@ -1,37 +1,26 @@
-"""The door to PostgreSQL: connections, transactions, named queries, and errors in our words.
+"""The door to PostgreSQL: transactions, named queries, errors in our words, and trying again.
 
 One driver for the product: psycopg2 under SQLAlchemy's pool. libpq itself reads the address, so
 everything that libpq knows works: socket folders, `sslmode`, several hosts, service files.
 """
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self, TypeVar
 
-import psycopg2
-import psycopg2.extensions
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Engine,
-    RowMapping,
-    TextClause,
-    create_engine,
-    text,
-)
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy import Connection, CursorResult, RowMapping, TextClause, text
 
-from dagster_pgflow.errors import StoreRefused, StoreUnreachable
+from dagster_pgflow.errors import StoreError, StoreRefused
 from dagster_pgflow.store.address import parse_address
-from dagster_pgflow.store.failures import mistakes_told, translated
+from dagster_pgflow.store.connections import Connections
+from dagster_pgflow.store.failures import mistakes_told
+from dagster_pgflow.store.patience import Patience, Trials
 from dagster_pgflow.store.queries import named_queries
 from dagster_pgflow.store.schema_version import ensure_current_schema
 
-CONNECT_TIMEOUT_S = 10
-RECYCLE_AFTER_S = 600
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -150,16 +139,48 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 2, max_overflow: int = 8) -> None:
         self.address = parse_address(url)
-        self._engine = self._create_engine(pool_size, max_overflow)
-        self._process_id = os.getpid()
+        self._connections = Connections(self.address, pool_size, max_overflow)
+        self._patience = Patience()
         self._schema_is_checked = False
 
     def __repr__(self) -> str:
         return f"Database({self.address.shown!r})"
 
+    def patient(self, seconds: float) -> Self:
+        """Return the same database for work that waits when the server does not answer.
+
+        Args:
+            seconds: How long. What ends by itself soon, such as a conflict with another session,
+                is waited for anyway.
+        """
+        patient = copy(self)
+        patient._patience = Patience(seconds)  # noqa: SLF001  of the same class
+        return patient
+
+    def run(self, work: Callable[[Transaction], Done], *, is_repeatable: bool = True) -> Done:
+        """Do work in a transaction, and again when the trouble is one that passes.
+
+        Args:
+            work: Is called once for each trial; what a trial changed is undone before the next.
+            is_repeatable: Whether doing it twice does no harm. Where it would, nothing is done
+                again after a connection was lost during the commit: it may be done.
+
+        Raises:
+            StoreError: PostgreSQL says no, or the trouble has lasted for too long.
+        """
+        trials = Trials(self._patience, is_repeatable=is_repeatable)
+        while True:
+            try:
+                with self.transaction() as transaction:
+                    return work(transaction)
+            except StoreError as error:
+                trials.wait_or_raise(error)
+
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction; it commits at the end of the block and rolls back on an error.
+
+        It is tried once: a block cannot be done again. `run` takes what can.
 
         Raises:
             StoreError: PostgreSQL cannot be reached or says no; see `errors` for the kinds.
@@ -173,69 +194,25 @@ class Database:
     @contextmanager
     def unchecked_transaction(self) -> Iterator[Transaction]:
         """Open a transaction whatever schema the database has; for the migrator."""
-        self._leave_connections_of_parent_process()
-        try:
-            with self._engine.begin() as connection:
-                yield Transaction(connection)
-        except DBAPIError as error:
-            raise translated(error, self.address) from error
-        except PoolTimeout as error:
-            raise StoreUnreachable(
-                f"All connections of this process to {self.address.shown} are in use; try again."
-            ) from error
+        with self._connections.transaction() as connection:
+            yield Transaction(connection)
 
     def fetch_all(self, query: str, **parameters: Any) -> Sequence[RowMapping]:
-        """Return all rows of a named query, in a transaction of its own."""
-        with self.transaction() as transaction:
-            return transaction.fetch_all(query, **parameters)
+        """Return all rows of a named query, in a transaction of its own that may be repeated."""
+        return self.run(lambda transaction: transaction.fetch_all(query, **parameters))
 
     def fetch_one(self, query: str, **parameters: Any) -> RowMapping | None:
-        """Return the first row of a named query, in a transaction of its own."""
-        with self.transaction() as transaction:
-            return transaction.fetch_one(query, **parameters)
+        """Return the first row of a named query, as `fetch_all` returns all."""
+        return self.run(lambda transaction: transaction.fetch_one(query, **parameters))
 
     def fetch_value(self, query: str, **parameters: Any) -> Any:
-        """Return the first value of a named query, in a transaction of its own."""
-        with self.transaction() as transaction:
-            return transaction.fetch_value(query, **parameters)
+        """Return the first value of a named query, as `fetch_all` returns all."""
+        return self.run(lambda transaction: transaction.fetch_value(query, **parameters))
 
     def execute(self, query: str, **parameters: Any) -> int:
-        """Run a named query that changes rows, in a transaction of its own; return how many."""
-        with self.transaction() as transaction:
-            return transaction.execute(query, **parameters)
+        """Run a named query that may be repeated and changes rows; return how many."""
+        return self.run(lambda transaction: transaction.execute(query, **parameters))
 
     def close(self) -> None:
         """Close all connections; the next query opens new ones."""
-        self._engine.dispose()
-
-    def _create_engine(self, pool_size: int, max_overflow: int) -> Engine:
-        def connect() -> Any:
-            return psycopg2.connect(
-                self.address.dsn,
-                **self._connection_defaults(),
-            )
-
-        return create_engine(
-            "postgresql+psycopg2://",
-            creator=connect,
-            pool_size=pool_size,
-            max_overflow=max_overflow,
-            pool_pre_ping=True,
-            pool_recycle=RECYCLE_AFTER_S,
-            hide_parameters=True,
-        )
-
-    def _connection_defaults(self) -> dict[str, Any]:
-        given = psycopg2.extensions.parse_dsn(self.address.dsn)
-        defaults = {
-            "application_name": "dagster_pgflow",
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            "client_encoding": "utf8",
-        }
-        return {name: value for name, value in defaults.items() if name not in given}
-
-    def _leave_connections_of_parent_process(self) -> None:
-        # A forked process must not speak on its parent's sockets, nor close them.
-        if self._process_id != os.getpid():
-            self._engine.dispose(close=False)
-            self._process_id = os.getpid()
+        self._connections.close()

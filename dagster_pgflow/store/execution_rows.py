@@ -1,6 +1,8 @@
 """Writes the tables of execution of one run: its tokens, its loops and its statistics."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from dagster_pgflow.model.execution import (
     AppliedKeyRow,
@@ -10,11 +12,13 @@ from dagster_pgflow.model.execution import (
     SnapshotRow,
     WorkerRow,
 )
-from dagster_pgflow.store.columns import columns
 from dagster_pgflow.store.database import Transaction
+from dagster_pgflow.store.pieces import drop_from, keep_only, write_rows
 
 
-def write_execution(transaction: Transaction, run_id: str, execution: Execution, kept: int) -> None:
+def write_execution(
+    transaction: Transaction, run_id: str, execution: Execution, kept: int, last: int
+) -> None:
     """Write the rows; what is as it was stays untouched.
 
     Args:
@@ -22,17 +26,19 @@ def write_execution(transaction: Transaction, run_id: str, execution: Execution,
         run_id: The run.
         execution: All its rows.
         kept: How many events at the beginning of its log are as they were.
+        last: How many there were.
     """
-    transaction.execute("delete_applied_keys", run_id=run_id, kept=kept)
+    drop_from(transaction, "delete_applied_keys", kept, last, run_id=run_id)
     new = [row for row in execution.applied if row.sequence_num > kept]
-    if new:
-        transaction.execute("write_applied_keys", run_id=run_id, **columns(AppliedKeyRow, new))
-    for query, kind, rows in (
-        ("write_counter_snapshots", SnapshotRow, execution.snapshots),
-        ("write_pending_tokens", PendingTokenRow, execution.pending),
-        ("write_loops", LoopRow, execution.loops),
-        ("write_workers", WorkerRow, execution.workers),
+    write_rows(transaction, "write_applied_keys", AppliedKeyRow, new, run_id=run_id)
+    rows: Sequence[Any]
+    for name, kind, keys, rows in (
+        ("counter_snapshots", SnapshotRow, ("sequence_num",), execution.snapshots),
+        ("pending_tokens", PendingTokenRow, ("node", "from_node"), execution.pending),
+        ("loops", LoopRow, ("loop_path",), execution.loops),
+        ("workers", WorkerRow, ("worker_id",), execution.workers),
     ):
-        transaction.execute(query, run_id=run_id, **columns(kind, rows))
+        keep_only(transaction, f"drop_{name}", keys, rows, run_id=run_id)
+        write_rows(transaction, f"write_{name}", kind, rows, run_id=run_id)
     if execution.statistics is not None:
         transaction.execute("write_statistics", run_id=run_id, **asdict(execution.statistics))

@@ -11,20 +11,26 @@ on conflict on constraint applied_keys_pkey do nothing;
 -- name: delete_applied_keys
 -- Take back the changes of a run's counter that belong to events which are dropped.
 delete from pgflow.applied_keys
-where run_id = cast(:run_id as uuid) and sequence_num > :kept;
+where run_id = cast(:run_id as uuid) and sequence_num > :kept and sequence_num <= :up_to;
+
+-- name: drop_counter_snapshots
+-- Drop the snapshots of a run's counter that do not belong.
+delete from pgflow.run_counter_snapshots as snapshot
+where snapshot.run_id = cast(:run_id as uuid)
+  and not exists (
+    select
+    from unnest(cast(:sequence_num as integer[])) as given (sequence_num)
+    where given.sequence_num = snapshot.sequence_num
+  );
 
 -- name: write_counter_snapshots
--- Write the snapshots of a run's counter that have changed, and drop those that do not belong.
+-- Write the snapshots of a run's counter that have changed.
 with given as (
   select *
   from unnest(
     cast(:sequence_num as integer[]), cast(:counter as integer[]),
     cast(:taken_at as timestamptz[])
   ) as given (sequence_num, counter, taken_at)
-), dropped as (
-  delete from pgflow.run_counter_snapshots
-  where run_id = cast(:run_id as uuid)
-    and sequence_num not in (select sequence_num from given)
 )
 insert into pgflow.run_counter_snapshots as snapshot (run_id, sequence_num, counter, taken_at)
 select cast(:run_id as uuid), sequence_num, counter, taken_at from given
@@ -32,17 +38,23 @@ on conflict on constraint run_counter_snapshots_pkey do update
 set counter = excluded.counter, taken_at = excluded.taken_at
 where snapshot is distinct from excluded;
 
+-- name: drop_pending_tokens
+-- Drop the tokens of a run that wait no more.
+delete from pgflow.pending_tokens as pending
+where pending.run_id = cast(:run_id as uuid)
+  and not exists (
+    select
+    from unnest(cast(:node as text[]), cast(:from_node as text[])) as given (node, from_node)
+    where given.node = pending.node and given.from_node = pending.from_node
+  );
+
 -- name: write_pending_tokens
--- Write the tokens of a run that wait, and drop those that do no more.
+-- Write the tokens of a run that wait.
 with given as (
   select *
   from unnest(
     cast(:node as text[]), cast(:from_node as text[]), cast(:arrived_at as timestamptz[])
   ) as given (node, from_node, arrived_at)
-), dropped as (
-  delete from pgflow.pending_tokens
-  where run_id = cast(:run_id as uuid)
-    and (node, from_node) not in (select node, from_node from given)
 )
 insert into pgflow.pending_tokens as pending (run_id, node, from_node, arrived_at)
 select cast(:run_id as uuid), node, from_node, arrived_at from given
@@ -50,8 +62,13 @@ on conflict on constraint pending_tokens_pkey do update
 set arrived_at = excluded.arrived_at
 where pending is distinct from excluded;
 
+-- name: drop_loops
+-- Drop the loops of a run that do not belong.
+delete from pgflow.loop_state
+where run_id = cast(:run_id as uuid) and loop_path <> all (cast(:loop_path as text[]));
+
 -- name: write_loops
--- Write the loops of a run that have changed, and drop those that do not belong.
+-- Write the loops of a run that have changed.
 with given as (
   select *
   from unnest(
@@ -61,9 +78,6 @@ with given as (
   ) as given (
     loop_path, current_iteration, max_iterations, status, ended_by, started_at, completed_at
   )
-), dropped as (
-  delete from pgflow.loop_state
-  where run_id = cast(:run_id as uuid) and loop_path not in (select loop_path from given)
 )
 insert into pgflow.loop_state as loop (
   run_id, loop_path, current_iteration, max_iterations, status, ended_by, started_at, completed_at
@@ -81,8 +95,13 @@ set current_iteration = excluded.current_iteration,
   completed_at = excluded.completed_at
 where loop is distinct from excluded;
 
+-- name: drop_workers
+-- Drop the processes of a run that do not belong.
+delete from pgflow.worker_registry
+where run_id = cast(:run_id as uuid) and worker_id <> all (cast(:worker_id as text[]));
+
 -- name: write_workers
--- Write the processes that worked for a run and have changed, and drop those that do not belong.
+-- Write the processes that worked for a run and have changed.
 with given as (
   select *
   from unnest(
@@ -90,9 +109,6 @@ with given as (
     cast(:first_seen as timestamptz[]), cast(:last_heartbeat as timestamptz[]),
     cast(:load as integer[])
   ) as given (worker_id, host, pid, first_seen, last_heartbeat, load)
-), dropped as (
-  delete from pgflow.worker_registry
-  where run_id = cast(:run_id as uuid) and worker_id not in (select worker_id from given)
 )
 insert into pgflow.worker_registry as worker (
   run_id, worker_id, host, pid, first_seen, last_heartbeat, load

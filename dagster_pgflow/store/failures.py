@@ -14,6 +14,7 @@ from dagster_pgflow.errors import (
     StoreError,
     StoreRefused,
     StoreUnreachable,
+    Trouble,
     UnknownFlow,
 )
 from dagster_pgflow.store.address import Address
@@ -24,35 +25,66 @@ INVALID_INPUT = "input_fits_its_schema"
 
 SCHEMA_STATES = ("42P01", "42883", "3F000", "42703")
 
-_KINDS: tuple[tuple[tuple[str, ...], type[PgflowError], str], ...] = (
+_KINDS: tuple[tuple[tuple[str, ...], type[StoreError], Trouble | None, str], ...] = (
     (
         ("42501",),
         StoreAccessDenied,
+        None,
         "The user of {address} lacks a right: {message} Grant it, or use another user.",
     ),
     (
         SCHEMA_STATES,
         SchemaMissing,
+        None,
         "The pgflow schema of {address} is damaged; run `dagster-pgflow doctor`: {message}",
     ),
     (
-        ("57P01", "57P02", "57P03", "53300", "08"),
+        ("57P01", "57P02", "57P05", "08"),
         StoreUnreachable,
+        "away",
         "The database {address} serves nobody now: {message}",
     ),
     (
+        ("57P03",),
+        StoreUnreachable,
+        "busy",
+        "The database {address} serves nobody now: {message}",
+    ),
+    # What was the primary before a failover still answers those who are connected to it.
+    (
+        ("25006",),
+        StoreUnreachable,
+        "away",
+        "The database {address} lets us only read: {message} PGFLOW_DATABASE_URL names a standby?",
+    ),
+    (("53300",), StoreUnreachable, "busy", "{full}"),
+    (
         ("40001", "40P01"),
         StoreRefused,
+        "conflict",
         "Another session changed the same rows: {message} Try again.",
     ),
     (
         ("22", "23", "25", "2B", "42", "44", "54", "55", "P0"),
         StoreRefused,
+        None,
         "{message}",
     ),
-    (("",), StoreError, "The database {address} failed: {message}"),
+    (("",), StoreError, None, "The database {address} failed: {message}"),
 )
-"""SQLSTATEs by their first characters, what they mean to us, and the sentence; first match."""
+"""SQLSTATEs by their first characters, what they mean to us, whether that passes, the sentence.
+
+The first match counts.
+"""
+
+_NO_PLACE = ("too many clients", "too many connections", "connection slots are reserved")
+_NOT_YET = (
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "not yet accepting connections",
+    "not accepting connections",
+)
 
 
 def translated(error: DBAPIError, address: Address) -> PgflowError:
@@ -70,10 +102,31 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
         return _without_state(cause, address, was_connected=error.statement is not None)
     if cause.diag.constraint_name == INVALID_INPUT:
         return InvalidInput(_sentence(cause))
-    kind, sentence = next(
-        (kind, sentence) for states, kind, sentence in _KINDS if state.startswith(states)
+    kind, trouble, sentence = next(
+        (kind, trouble, sentence)
+        for states, kind, trouble, sentence in _KINDS
+        if state.startswith(states)
     )
-    return kind(sentence.format(message=_sentence(cause), address=address.shown))
+    message = _sentence(cause)
+    told = sentence.format(message=message, address=address.shown, full=_full(message, address))
+    return kind(told, trouble)
+
+
+def in_doubt(told: PgflowError, address: Address) -> PgflowError:
+    """Return what an error means that came during a commit.
+
+    Args:
+        told: The error, translated.
+        address: The database, for the sentence.
+    """
+    if not isinstance(told, StoreError) or told.trouble != "away":
+        return told
+    return StoreUnreachable(
+        f"The connection to {address.shown} was lost while a change was committed, and nobody knows"
+        f" whether it was made; look before you try again. {told}",
+        "away",
+        is_in_doubt=True,
+    )
 
 
 def mistake_in_sql(error: DBAPIError) -> StoreRefused | None:
@@ -129,11 +182,11 @@ def _sentence(cause: psycopg2.Error) -> str:
     return f"{message} {extra}" if extra else message
 
 
-def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bool) -> PgflowError:
+def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bool) -> StoreError:
     # libpq gives failed connections no code, only its words.
     words = _words(cause)
     if was_connected:
-        return StoreUnreachable(f"The connection to {address.shown} was lost: {words}.")
+        return StoreUnreachable(f"The connection to {address.shown} was lost: {words}.", "away")
     denial = _denial(words, address)
     if denial is not None:
         return StoreAccessDenied(denial)
@@ -142,9 +195,24 @@ def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bo
             f'There is no database "{address.database}" at {address.shown}; create it'
             f" (`createdb {address.database}`) or correct PGFLOW_DATABASE_URL."
         )
+    if any(sign in words for sign in _NO_PLACE):
+        return StoreUnreachable(_full(f"{words}.", address), "busy")
+    if any(sign in words for sign in _NOT_YET):
+        return StoreUnreachable(
+            f"PostgreSQL at {address.shown} serves nobody now: {words}.", "busy"
+        )
     return StoreUnreachable(
         f"No PostgreSQL answers at {address.shown}: {words}. Start it or correct"
-        " PGFLOW_DATABASE_URL."
+        " PGFLOW_DATABASE_URL.",
+        "away",
+    )
+
+
+def _full(message: str, address: Address) -> str:
+    return (
+        f"PostgreSQL at {address.shown} takes no more connections: {message} End some, raise the"
+        " limit (max_connections of the server, or that of the user or the database), or put a"
+        " connection pooler before it."
     )
 
 

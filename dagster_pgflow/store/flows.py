@@ -121,9 +121,12 @@ class FlowBuilder:
         problems = tuple(schemas_are_json_schemas(wanted, None))
         if problems:
             raise InvalidFlow(flow_slug, problems)
-        with self._database.transaction() as transaction:
+
+        def create(transaction: Transaction) -> Flow:
             transaction.fetch_value("create_flow", **_flow_columns(wanted))
             return _fetch_flow(transaction, flow_slug)
+
+        return self._database.run(create)
 
     def add_step(
         self,
@@ -171,10 +174,11 @@ class FlowBuilder:
             UnknownFlow: There is no such flow.
             UnknownVersion: The flow has no such version.
         """
-        with self._database.transaction() as transaction:
-            if version is None:
-                return _fetch_flow(transaction, flow_slug)
-            return _fetch_version(transaction, flow_slug, version)
+        if version is None:
+            return self._database.run(lambda transaction: _fetch_flow(transaction, flow_slug))
+        return self._database.run(
+            lambda transaction: _fetch_version(transaction, flow_slug, version)
+        )
 
     def delete_flow(self, flow_slug: str, *, force: bool = False, with_runs: bool = False) -> None:
         """Delete a flow; its versions stay, and so do its runs unless told otherwise.
@@ -190,8 +194,11 @@ class FlowBuilder:
             StoreRefused: It is in use.
         """
         try:
-            self._database.fetch_value(
-                "delete_flow", flow_slug=flow_slug, force=force, with_runs=with_runs
+            self._database.run(
+                lambda transaction: transaction.fetch_value(
+                    "delete_flow", flow_slug=flow_slug, force=force, with_runs=with_runs
+                ),
+                is_repeatable=False,
             )
         except StoreRefused as error:
             raise unknown_or_refused(flow_slug, error) from error
@@ -217,7 +224,8 @@ class FlowBuilder:
                 them as it was before; nothing was changed.
         """
         given = _by_slug(flows)
-        with self._database.transaction() as transaction:
+
+        def define(transaction: Transaction) -> dict[str, int]:
             watermark = int(transaction.fetch_value("fetch_watermark"))
             _refuse_problems(given, known_flows(transaction, given))
             # Everybody locks flows in this order, and the log of versions last: no deadlocks.
@@ -226,6 +234,8 @@ class FlowBuilder:
             published = {slug: _publish(transaction, slug) for slug in given}
             _refuse_broken(broken_around(transaction, given, watermark), ", ".join(given))
             return published
+
+        return self._database.run(define)
 
 
 def _flow_columns(flow: Flow) -> dict[str, Any]:

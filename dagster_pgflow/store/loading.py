@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy.exc import DBAPIError
 
-from dagster_pgflow.errors import InvalidFlow, Problem, StoreUnreachable
+from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.definition_text import flow_of_text
@@ -92,7 +92,11 @@ class Loading:
 
 
 class _Undo(Exception):
-    """Rolls the transaction back."""
+    """Rolls the transaction back, and tells what it had come to."""
+
+    def __init__(self, loading: Loading) -> None:
+        self.loading = loading
+        super().__init__()
 
 
 def check(
@@ -138,31 +142,31 @@ def load(
     Raises:
         StoreError: PostgreSQL cannot be reached or the schema does not fit.
     """
-    loading = Loading(more_problems=more_problems)
-    given = _definitions(sources, loading)
+
+    def try_to_load(transaction: Transaction) -> Loading:
+        loading = Loading(more_problems=more_problems)
+        given = _definitions(sources, loading)
+        before = int(transaction.fetch_value("fetch_watermark"))
+        for source in sources:
+            watermark = transaction.fetch_value("fetch_watermark")
+            if source.sql is None:
+                _define(transaction, source, given, loading)
+            else:
+                _run_script(transaction, database, source, loading)
+            _note_changes(transaction, source, watermark, loading)
+        if not loading.findings:
+            loading.findings += _broken_around(transaction, sources, given, before)
+        if strict:
+            loading.hold_warnings_for_wrong()
+        if loading.findings or not keep:
+            raise _Undo(loading)
+        return loading
+
     try:
-        with database.transaction() as transaction:
-            before = int(transaction.fetch_value("fetch_watermark"))
-            for source in sources:
-                watermark = transaction.fetch_value("fetch_watermark")
-                if source.sql is None:
-                    _define(transaction, source, given, loading)
-                else:
-                    _run_script(transaction, database, source, loading)
-                _note_changes(transaction, source, watermark, loading)
-            if not loading.findings:
-                loading.findings += _broken_around(transaction, sources, given, before)
-            if strict:
-                loading.hold_warnings_for_wrong()
-            _undo_if(not keep or bool(loading.findings))
-    except _Undo:
-        pass
-    return loading
-
-
-def _undo_if(condition: bool) -> None:  # noqa: FBT001  reads like a sentence
-    if condition:
-        raise _Undo
+        # The statements of a file are somebody else's: what a second time does, nobody knows.
+        return database.run(try_to_load, is_repeatable=False)
+    except _Undo as undo:
+        return undo.loading
 
 
 def _definitions(sources: Sequence[Source], loading: Loading) -> dict[str, Flow]:
@@ -227,7 +231,7 @@ def _run(transaction: Transaction, database: Database, statement: Statement) -> 
         transaction.run_script(statement.text)
     except DBAPIError as error:
         told = mistake_in_sql(error) or translated(error, database.address)
-        if isinstance(told, StoreUnreachable):
+        if isinstance(told, StoreError) and told.trouble is not None:
             raise
         transaction.run_script("rollback to savepoint statement")
         line = statement.line + _lines_before(error, statement)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.store.database import Database
@@ -63,7 +63,8 @@ class Requests:
                 "start_flow",
                 flow_slug=flow_slug,
                 input=to_json_text(input, meaning),
-                run_id=None if run_id is None else str(run_id),
+                # Chosen here, so that a start whose answer is lost starts nothing twice.
+                run_id=str(uuid4() if run_id is None else run_id),
             )
         except StoreRefused as error:
             raise unknown_or_refused(flow_slug, error) from error
@@ -104,7 +105,7 @@ class Requests:
         Returns:
             Whether there was a request that was not refused yet.
         """
-        return bool(self._database.fetch_value("refuse_request", run_id=str(run_id), reason=reason))
+        return self._end("refuse_request", run_id=str(run_id), reason=reason)
 
     def take_back(self, run_id: UUID, reason: str, *, although_handed_over: bool = False) -> bool:
         """Cancel a run that Dagster has not begun.
@@ -118,16 +119,21 @@ class Requests:
         Returns:
             Whether it is cancelled now; otherwise Dagster has it, or it is over.
         """
-        return bool(
-            self._database.fetch_value(
-                "take_back_request",
-                run_id=str(run_id),
-                reason=reason,
-                although_handed_over=although_handed_over,
-            )
+        return self._end(
+            "take_back_request",
+            run_id=str(run_id),
+            reason=reason,
+            although_handed_over=although_handed_over,
         )
 
     def newest_pending_version(self) -> int | None:
         """Return the highest watermark that a pending request needs; `None` without requests."""
         version_id: int | None = self._database.fetch_value("fetch_newest_pending_version")
         return version_id
+
+    def _end(self, query: str, **parameters: Any) -> bool:
+        """End a request, and say whether it was this that ended it."""
+        ended = self._database.run(
+            lambda transaction: transaction.fetch_value(query, **parameters), is_repeatable=False
+        )
+        return bool(ended)

@@ -20,9 +20,7 @@ from dagster_pgflow.model.run_state import (
 from dagster_pgflow.store.columns import columns, json_text
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.execution_rows import write_execution
-
-EVENTS_PER_STATEMENT = 5000
-"""Keeps one statement, and what the driver makes of it, to a few megabytes."""
+from dagster_pgflow.store.pieces import drop_from, keep_only, pieces, write_rows
 
 _SUBRUN_IDENTITY = ("subrun_path", "parent_step_slug", "subflow_slug", "run_index", "subrun_index")
 
@@ -56,7 +54,8 @@ class RunTables:
             position: How far it has read.
         """
         requested = [run for run in found if run.requested_as is not None]
-        with self._database.transaction() as transaction:
+
+        def register(transaction: Transaction) -> None:
             if found:
                 transaction.execute(
                     "register_runs",
@@ -70,6 +69,8 @@ class RunTables:
                     run_ids=[str(run.requested_as) for run in requested],
                 )
             transaction.execute("save_position", name=name, position=json.dumps(position))
+
+        self._database.run(register)
 
     def due(self, as_of: datetime, limit: int) -> tuple[RunCursor, ...]:
         """Return runs to look at, those that wait longest first.
@@ -125,7 +126,8 @@ class RunTables:
         Returns:
             Whether it was written; nothing is, when somebody else read the run meanwhile.
         """
-        with self._database.transaction() as transaction:
+
+        def write(transaction: Transaction) -> bool:
             advanced = transaction.execute(
                 "advance_run_cursor",
                 dagster_run_id=str(cursor.dagster_run_id),
@@ -139,9 +141,11 @@ class RunTables:
                 return False
             number = _write_run(transaction, state.run)
             _write_parts(transaction, number, state)
-            kept = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
-            write_execution(transaction, str(state.run.run_id), state.execution, kept)
-        return True
+            kept, last = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
+            write_execution(transaction, str(state.run.run_id), state.execution, kept, last)
+            return True
+
+        return self._database.run(write)
 
     def note_failure(self, cursor: RunCursor, message: str, pause: float) -> None:
         """Note why a look at a run failed, and when to try again (in seconds)."""
@@ -155,20 +159,25 @@ class RunTables:
 
     def end_unread(self, cursor: RunCursor, status: RunStatus, message: str) -> None:
         """End a run that cannot be read, so that nobody waits for it for ever."""
-        with self._database.transaction() as transaction:
-            _end_unread(transaction, cursor, status, message)
+        self._database.run(lambda transaction: _end_unread(transaction, cursor, status, message))
 
     def lose(self, cursor: RunCursor, message: str) -> None:
         """End a run that is gone from Dagster before anything of it was read."""
-        with self._database.transaction() as transaction:
+
+        def lose(transaction: Transaction) -> None:
             _end_unread(transaction, cursor, "cancelled", message)
             transaction.execute("drop_run_cursor", dagster_run_id=str(cursor.dagster_run_id))
 
+        self._database.run(lose)
+
     def reopen(self) -> None:
         """Have every run read again, and bring back requested runs whose rows are gone."""
-        with self._database.transaction() as transaction:
+
+        def reopen(transaction: Transaction) -> None:
             transaction.execute("reopen_runs")
             transaction.execute("restore_requested_runs")
+
+        self._database.run(reopen)
 
 
 def _end_unread(
@@ -196,36 +205,40 @@ def _write_run(transaction: Transaction, run: RunRow) -> int:
 
 
 def _write_parts(transaction: Transaction, number: int, state: RunState) -> None:
-    run_id = str(state.run.run_id)
-    subruns = columns(SubrunRow, state.subruns)
-    identity = {name: subruns[name] for name in _SUBRUN_IDENTITY}
-    transaction.execute("insert_subruns", id=number, **identity)
-    if state.subruns:
-        transaction.execute("update_subruns", id=number, **subruns)
-    steps = columns(StepRow, state.steps)
-    transaction.execute("write_steps", id=number, run_id=run_id, **steps)
-    tasks = columns(TaskRow, state.tasks)
-    transaction.execute("write_tasks", id=number, run_id=run_id, **tasks)
-    attempts = columns(AttemptRow, state.attempts)
-    transaction.execute("write_node_executions", id=number, run_id=run_id, **attempts)
+    of_run = {"id": number, "run_id": str(state.run.run_id)}
+    keep_only(transaction, "drop_subruns", ("subrun_path",), state.subruns, id=number)
+    for piece in pieces(state.subruns):
+        all_columns = columns(SubrunRow, piece)
+        identity = {name: all_columns[name] for name in _SUBRUN_IDENTITY}
+        transaction.execute("insert_subruns", id=number, **identity)
+    # What they lie in may be in another piece.
+    write_rows(transaction, "update_subruns", SubrunRow, state.subruns, id=number)
+    for name, kind, key, rows in (
+        ("steps", StepRow, ("step_path",), state.steps),
+        ("tasks", TaskRow, ("step_path", "task_index"), state.tasks),
+        ("node_executions", AttemptRow, ("step_path", "task_index", "attempt"), state.attempts),
+    ):
+        keep_only(transaction, f"drop_{name}", key, rows, run_id=of_run["run_id"])
+        write_rows(transaction, f"write_{name}", kind, rows, **of_run)
 
 
 def _write_events(
     transaction: Transaction, run_id: UUID, events: Sequence[LogEvent], *, rewrite: bool
-) -> int:
-    """Write the events from the first that differs, and return how many are as they were.
+) -> tuple[int, int]:
+    """Write the events from the first that differs.
 
     An id stands for all that an event says.
+
+    Returns:
+        How many are as they were, and how many there were.
     """
     stored = transaction.fetch_value("fetch_event_ids", run_id=str(run_id)) or []
     kept = 0 if rewrite else _common(stored, [str(event.event_id) for event in events])
-    if kept < len(stored):
-        transaction.execute("delete_events", run_id=str(run_id), kept=kept)
-    for start in range(kept, len(events), EVENTS_PER_STATEMENT):
-        given = columns(LogEvent, events[start : start + EVENTS_PER_STATEMENT])
-        given["run_id"] = str(run_id)  # type: ignore[assignment]  # one value for all rows
-        transaction.execute("insert_events", **given)
-    return kept
+    drop_from(transaction, "delete_events", kept, len(stored), run_id=str(run_id))
+    for piece in pieces(events[kept:]):
+        given: dict[str, Any] = columns(LogEvent, piece)
+        transaction.execute("insert_events", **(given | {"run_id": str(run_id)}))
+    return kept, len(stored)
 
 
 def _common(stored: Sequence[str], wanted: Sequence[str]) -> int:

@@ -151,7 +151,7 @@ where run_id = cast(:run_id as uuid);
 -- name: delete_events
 -- Drop the end of a run's event log.
 delete from pgflow.event_log
-where run_id = cast(:run_id as uuid) and sequence_num > :kept;
+where run_id = cast(:run_id as uuid) and sequence_num > :kept and sequence_num <= :up_to;
 
 -- name: insert_events
 -- Add to a run's event log.
@@ -205,8 +205,18 @@ where id = :id
     cast(:updated_at as timestamptz)
   );
 
+-- name: drop_subruns
+-- Drop the subruns of a run that do not belong.
+delete from pgflow.subruns as subrun
+where subrun.parent_run_id = :id
+  and not exists (
+    select
+    from unnest(cast(:subrun_path as text[])) as given (subrun_path)
+    where given.subrun_path = subrun.subrun_path
+  );
+
 -- name: insert_subruns
--- Add the subruns of a run that are not there, and drop those that do not belong.
+-- Add the subruns of a run that are not there.
 with given as (
   select *
   from unnest(
@@ -214,9 +224,6 @@ with given as (
     cast(:subflow_slug as text[]), cast(:run_index as integer[]),
     cast(:subrun_index as integer[])
   ) as given (subrun_path, parent_step_slug, subflow_slug, run_index, subrun_index)
-), dropped as (
-  delete from pgflow.subruns
-  where parent_run_id = :id and subrun_path not in (select subrun_path from given)
 )
 insert into pgflow.subruns (
   parent_run_id, subrun_path, parent_step_slug, subflow_slug, run_index, subrun_index

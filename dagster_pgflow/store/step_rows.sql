@@ -1,5 +1,15 @@
+-- name: drop_steps
+-- Drop the steps of a run that do not belong.
+delete from pgflow.step_states as step
+where step.run_id = cast(:run_id as uuid)
+  and not exists (
+    select
+    from unnest(cast(:step_path as text[])) as given (step_path)
+    where given.step_path = step.step_path
+  );
+
 -- name: write_steps
--- Write the steps of a run that have changed, and drop those that do not belong.
+-- Write the steps of a run that have changed.
 with given as (
   select unnested.*, subrun.subrun_id
   from unnest(
@@ -17,9 +27,6 @@ with given as (
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
-), dropped as (
-  delete from pgflow.step_states
-  where run_id = cast(:run_id as uuid) and step_path not in (select step_path from given)
 )
 insert into pgflow.step_states as step (
   run_id, step_path, step_slug, flow_slug, subrun_id, step_type, status, skip_reason,
@@ -50,8 +57,19 @@ set step_slug = excluded.step_slug,
   skipped_at = excluded.skipped_at
 where step is distinct from excluded;
 
+-- name: drop_tasks
+-- Drop the tasks of a run that do not belong.
+delete from pgflow.step_tasks as task
+where task.run_id = cast(:run_id as uuid)
+  and not exists (
+    select
+    from unnest(cast(:step_path as text[]), cast(:task_index as integer[]))
+      as given (step_path, task_index)
+    where given.step_path = task.step_path and given.task_index = task.task_index
+  );
+
 -- name: write_tasks
--- Write the tasks of a run that have changed, and drop those that do not belong.
+-- Write the tasks of a run that have changed.
 with given as (
   select unnested.*, subrun.subrun_id
   from unnest(
@@ -67,13 +85,6 @@ with given as (
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
-), dropped as (
-  delete from pgflow.step_tasks as task
-  where task.run_id = cast(:run_id as uuid)
-    and not exists (
-      select from given
-      where given.step_path = task.step_path and given.task_index = task.task_index
-    )
 )
 insert into pgflow.step_tasks as task (
   run_id, step_path, task_index, step_slug, flow_slug, subrun_id, status, attempts_count,
@@ -99,8 +110,22 @@ set step_slug = excluded.step_slug,
   last_worker_id = excluded.last_worker_id
 where task is distinct from excluded;
 
+-- name: drop_node_executions
+-- Drop the attempts of a run that do not belong.
+delete from pgflow.node_executions as execution
+where execution.run_id = cast(:run_id as uuid)
+  and not exists (
+    select
+    from unnest(
+      cast(:step_path as text[]), cast(:task_index as integer[]), cast(:attempt as integer[])
+    ) as given (step_path, task_index, attempt)
+    where given.step_path = execution.step_path
+      and given.task_index = execution.task_index
+      and given.attempt = execution.attempt
+  );
+
 -- name: write_node_executions
--- Write the attempts of a run that have changed, and drop those that do not belong.
+-- Write the attempts of a run that have changed.
 with given as (
   select unnested.*, subrun.subrun_id
   from unnest(
@@ -115,15 +140,6 @@ with given as (
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
-), dropped as (
-  delete from pgflow.node_executions as execution
-  where execution.run_id = cast(:run_id as uuid)
-    and not exists (
-      select from given
-      where given.step_path = execution.step_path
-        and given.task_index = execution.task_index
-        and given.attempt = execution.attempt
-    )
 )
 insert into pgflow.node_executions as execution (
   run_id, step_path, task_index, attempt, step_slug, flow_slug, subrun_id, status, started_at,
