@@ -116,18 +116,9 @@ def _end(run: RunSummary) -> str:
 def print_report(report: RunReport, out: Console) -> None:
     """Print a run with its steps."""
     run = report.run
-    out.print(f"Run {run.run_id} of flow {run.flow_slug}, version {run.flow_version}: ", end="")
-    out.print(styled(run.status))
-    if run.dagster_run_id not in (None, run.run_id):
-        out.print(f"In Dagster: run {run.dagster_run_id}")
-    if run.retry_of is not None:
-        out.print(f"Retry of run {run.retry_of}")
-    out.print(f"Created {clock(run.created_at)}", end="")
-    if run.started_at is not None:
-        took = duration(run.started_at, run.ended_at or run.seen_at)
-        out.print(f", started {clock(run.started_at)}, {'took' if run.ended_at else 'for'} {took}")
-    else:
-        out.print()
+    _print_head(run, out)
+    if report.unread_because is not None:
+        out.print(f"This may be old: the run cannot be read now. {report.unread_because}")
     out.print(f"Input:  {short(run.input, 300)}")
     if run.error_message:
         out.print(f"Error:  {run.error_message}")
@@ -141,6 +132,21 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print("Failed attempts:")
         for attempt in report.failed_attempts[-ATTEMPTS_SHOWN:]:
             out.print(f"  {time_of_day(attempt.failed_at)}  {attempt_line(attempt)}")
+
+
+def _print_head(run: RunSummary, out: Console) -> None:
+    out.print(f"Run {run.run_id} of flow {run.flow_slug}, version {run.flow_version}: ", end="")
+    out.print(styled(run.status))
+    if run.dagster_run_id not in (None, run.run_id):
+        out.print(f"In Dagster: run {run.dagster_run_id}")
+    if run.retry_of is not None:
+        out.print(f"Retry of run {run.retry_of}")
+    out.print(f"Created {clock(run.created_at)}", end="")
+    if run.started_at is not None:
+        took = duration(run.started_at, run.ended_at or run.seen_at)
+        out.print(f", started {clock(run.started_at)}, {'took' if run.ended_at else 'for'} {took}")
+    else:
+        out.print()
 
 
 def counted(counts: RunCounts) -> str:

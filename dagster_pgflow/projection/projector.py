@@ -15,7 +15,7 @@ from uuid import UUID
 
 import dagster as dg
 
-from dagster_pgflow.errors import StoreError, StoreRefused
+from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
 from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT, pass_path
@@ -50,6 +50,12 @@ LONG_S: Final = 60.0
 
 RETRY_S: Final = 5.0
 MAX_RETRY_S: Final = 3600.0
+"""A run that makes trouble is set aside, for twice as long each time."""
+
+GIVEN_UP_AFTER: Final = 3
+"""A run that is over and could not be read so often ends without its rows: much trouble passes."""
+
+TOLD_LENGTH: Final = 2000
 
 LOST: Final = "The run was deleted in Dagster before it ended."
 
@@ -185,12 +191,14 @@ class Projector:
         return tally
 
     def _look_safely(self, cursor: RunCursor, record: dg.RunRecord | None, tally: Tally) -> bool:
-        """Look at a run and keep to yourself what goes wrong; say whether it had news."""
+        """Look at a run and keep to yourself what goes wrong; say whether it had news.
+
+        Whatever it is, it is this run's trouble as long as it can be noted: a store that is away
+        takes no notes either, and ends the pass.
+        """
         try:
             has_news = self._look(cursor, record)
-        except Exception as error:  # one broken run must not stop the others
-            if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
-                raise
+        except Exception as error:  # noqa: BLE001  one broken run must not stop the others
             self._note_failure(cursor, record, error, tally)
             return True
         tally.written += has_news
@@ -308,14 +316,22 @@ class Projector:
     def _note_failure(
         self, cursor: RunCursor, record: dg.RunRecord | None, error: Exception, tally: Tally
     ) -> None:
-        sentence = f"Run {cursor.dagster_run_id} could not be read: {error}"
+        reason = _told(error)
+        sentence = f"Run {cursor.dagster_run_id} could not be read: {reason}"
+        pause = min(RETRY_S * 2.0 ** min(cursor.failures, 20), MAX_RETRY_S)
+        self._tables.note_failure(cursor, reason, pause)
         self._log.warning(sentence, exc_info=error)
         tally.problems.append(sentence)
-        pause = min(RETRY_S * 2.0 ** min(cursor.failures, 20), MAX_RETRY_S)
-        self._tables.note_failure(cursor, str(error), pause)
         status = _ENDS.get(record.dagster_run.status) if record else None
-        if status is not None:
+        if status is not None and cursor.failures + 1 >= GIVEN_UP_AFTER:
             self._tables.end_unread(cursor, status, sentence)
+
+
+def _told(error: Exception) -> str:
+    """Return what an error says, in a form that can be stored and shown anywhere."""
+    told = str(error) if isinstance(error, PgflowError) else f"{type(error).__name__}: {error}"
+    shown = told if len(told) <= TOLD_LENGTH else f"{told[:TOLD_LENGTH]} …"
+    return shown.replace("\x00", "\ufffd").encode(errors="backslashreplace").decode()
 
 
 def _batch_of(finished: Mapping[str, Any]) -> Batch:

@@ -15,7 +15,6 @@ from uuid import UUID
 
 import dagster as dg
 
-from dagster_pgflow.errors import StoreError, StoreRefused
 from dagster_pgflow.model.silent_run import SilentRun
 from dagster_pgflow.names import TAG_FLOW, TAG_TOP_RUN, TAG_WATERMARK, child_run_path
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
@@ -117,9 +116,7 @@ class StuckRuns:
         run_id = silent.dagster_run_id
         try:
             verdict = self._settle(silent, record)
-        except Exception as error:  # one run that makes trouble must not stop the others
-            if isinstance(error, StoreError) and not isinstance(error, StoreRefused):
-                raise
+        except Exception as error:  # noqa: BLE001  one run's trouble must not stop the others
             sentence = f"Whether run {run_id} lives could not be found out: {error}"
             self._log.warning(sentence, exc_info=error)
             settled.problems.append(sentence)

@@ -167,6 +167,7 @@ class RunReport:
     Attributes:
         failed_attempts: The latest ones, the oldest of them first.
         counts: None before Dagster has the run.
+        unread_because: Why what is shown may be old: the run cannot be read at present.
     """
 
     run: RunSummary
@@ -174,6 +175,7 @@ class RunReport:
     subruns: tuple[SubrunReport, ...]
     failed_attempts: tuple[FailedAttempt, ...] = ()
     counts: RunCounts | None = None
+    unread_because: str | None = None
 
 
 class RunStatusReader:
@@ -229,6 +231,7 @@ class RunStatusReader:
             steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
             subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
             counts = transaction.fetch_one("fetch_run_counts", run_id=str(run.run_id))
+            unread_because = transaction.fetch_value("fetch_why_unread", run_id=str(run.run_id))
             failed = transaction.fetch_all(
                 "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
             )
@@ -238,6 +241,7 @@ class RunStatusReader:
             tuple(SubrunReport(**subrun) for subrun in subruns),
             tuple(FailedAttempt(**attempt) for attempt in failed),
             None if counts is None else RunCounts(**counts),
+            unread_because,
         )
 
     def seconds_since_sensors(self) -> float | None:

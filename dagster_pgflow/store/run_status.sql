@@ -132,6 +132,13 @@ order by
   step.remaining_deps,
   step.step_path collate "C";
 
+-- name: fetch_why_unread
+-- Why what is known of a run is not up to date, where the projection had to set it aside.
+select run_cursor.error_message
+from pgflow.runs as run
+join pgflow.run_cursors as run_cursor on run_cursor.dagster_run_id = run.dagster_run_id
+where run.run_id = cast(:run_id as uuid) and run_cursor.failures > 0;
+
 -- name: fetch_failed_attempts
 -- The latest failed attempts of a run, with what follows from each.
 with told as (

@@ -153,7 +153,7 @@ class RunTables:
             "note_failed_look",
             dagster_run_id=str(cursor.dagster_run_id),
             looks=cursor.looks,
-            error_message=message.replace("\x00", "\ufffd"),
+            error_message=message,
             pause=pause,
         )
 

@@ -10,7 +10,7 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
-from dagster_pgflow.projection.projector import LOST, Projector, pins_of, rebuild
+from dagster_pgflow.projection.projector import GIVEN_UP_AFTER, LOST, Projector, pins_of, rebuild
 from dagster_pgflow.projection.sensor import build_projection_sensor
 from tests.execution.projecting import World, world
 
@@ -132,7 +132,10 @@ def test_nobody_waits_for_ever_for_a_run_that_cannot_be_read(
     world.run("f", HANDLERS, run_id=run_id)
     with monkeypatch.context() as patch:
         patch.setattr(DagsterRuns, "_pinned_tags", lambda *_: {TAG_WATERMARK: "no number"})
-        world.project()
+        for _ in range(GIVEN_UP_AFTER):
+            assert world.one("runs")["status"] == "queued"
+            world.project()
+            world.sql("update pgflow.run_cursors set due_at = now()")
     run = world.one("runs")
     assert run["status"] == "completed"
     assert "could not be read" in run["error_message"]
