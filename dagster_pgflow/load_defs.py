@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import dagster as dg
@@ -52,6 +52,10 @@ class LocationSettings(TypedDict, total=False):
         io_manager: What carries values between steps instead of `PgflowIOManager`.
         spill_to: A folder or object store URL for outputs above 1 MiB, which otherwise go to
             Postgres too.
+        allowed_tags: The keys of tags that flows may give to their runs as they are, such as
+            `dagster/priority`; `*` stands for any text. All others get the prefix `pgflow/`, or
+            are refused. Tags give orders to Dagster and to what launches its runs: they decide
+            about images, commands, priorities and limits.
         database_url: The database; without it `PGFLOW_DATABASE_URL`, else the embedded server.
     """
 
@@ -61,6 +65,7 @@ class LocationSettings(TypedDict, total=False):
     executor: dg.ExecutorDefinition
     io_manager: dg.IOManager | dg.IOManagerDefinition
     spill_to: str | UPath
+    allowed_tags: Sequence[str]
     database_url: str
 
 
@@ -91,6 +96,7 @@ class Location:
         self.flows = PinnedFlows(self._catalog, self.watermark)
         if not self.serves_a_run:
             self.flows.load_all()
+            self._catalog.allow_tags(settings.get("allowed_tags", ()))
         self._jobs = JobEmitter(
             self.flows,
             HandlerRegistry.collect(settings.get("handlers", ())),
@@ -148,6 +154,7 @@ class Location:
         return JobSettings(
             resources={**settings.get("resources", {}), **own},
             executor=settings.get("executor", dg.in_process_executor),
+            allowed_tags=tuple(settings.get("allowed_tags", ())),
         )
 
 

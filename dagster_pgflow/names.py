@@ -18,6 +18,11 @@ SLUG_RULE: Final = (
 _SLUG: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 _LONGEST: Final = 128
 
+# What the tags begin with that we give to jobs, runs and ops, and no flow may.
+OWN_TAGS: Final = "dagster-pgflow/"
+# What the tags of flows begin with, where they are tags of Dagster's.
+USER_TAGS: Final = "pgflow/"
+
 TAG_FLOW: Final = "dagster-pgflow/flow"
 TAG_STEP: Final = "dagster-pgflow/step"
 TAG_HELPER: Final = "dagster-pgflow/helper"

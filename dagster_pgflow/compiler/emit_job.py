@@ -1,7 +1,7 @@
 """From flows to Dagster jobs, broken ones included."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.emit_ops import OpEmitter
 from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.compiler.launchpad import example_input
+from dagster_pgflow.compiler.run_tags import run_tags, withheld
 from dagster_pgflow.compiler.served import ensure_job_is_told
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
@@ -39,10 +40,12 @@ class JobSettings:
     Attributes:
         resources: The resources by key; those of this package among them.
         executor: What runs the steps of a run.
+        allowed_tags: The keys of tags that flows may give to their runs as they are.
     """
 
     resources: Mapping[str, Any]
     executor: dg.ExecutorDefinition
+    allowed_tags: Sequence[str] = ()
 
 
 class JobEmitter:
@@ -126,7 +129,7 @@ class JobEmitter:
             name=pass_job_name(flow.slug, loop_slug),
             description=f"One pass of loop `{loop_slug}` of flow `{flow.slug}`.",
             resource_defs=dict(self._settings.resources),
-            tags={**flow.tags, **tags, TAG_LOOP: loop_slug},
+            tags={**self._run_tags(flow), **tags, TAG_LOOP: loop_slug},
             executor_def=self._settings.executor,
         )
 
@@ -137,12 +140,15 @@ class JobEmitter:
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
         return self._graphs.job_graph(flow.slug).to_job(
             name=job_name(flow.slug),
-            description=_description(flow),
+            description=_description(flow, withheld(flow.tags, self._settings.allowed_tags)),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: example_input(flow)}},
-            tags={**flow.tags, **tags},
+            tags={**self._run_tags(flow), **tags},
             executor_def=self._settings.executor,
         )
+
+    def _run_tags(self, flow: Flow) -> dict[str, str]:
+        return run_tags(flow.tags, self._settings.allowed_tags)
 
     def _broken(
         self, flow_slug: str, problems: tuple[Problem, ...], tags: Mapping[str, str]
@@ -158,10 +164,12 @@ class JobEmitter:
         )
 
 
-def _description(flow: Flow) -> str:
+def _description(flow: Flow, withheld_tags: Sequence[str]) -> str:
     steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
-    return "\n\n".join(
-        part
-        for part in (flow.description, f"Flow `{flow.slug}` with {steps}, stored in Postgres.")
-        if part
-    )
+    parts = [flow.description, f"Flow `{flow.slug}` with {steps}, stored in Postgres."]
+    if withheld_tags:
+        parts.append(
+            f"Its runs do not get the tags {', '.join(f'`{key}`' for key in withheld_tags)}: this"
+            " code location allows no such tags."
+        )
+    return "\n\n".join(part for part in parts if part)

@@ -63,6 +63,11 @@ class Catalog:
         store_id: UUID = self._database.fetch_value("fetch_store_id")
         return store_id
 
+    def allow_tags(self, patterns: Sequence[str]) -> None:
+        """Note which tags the code location lets out, for those who define flows."""
+        if self._database.fetch_value("fetch_allowed_tags") != list(patterns):
+            self._database.execute("allow_tags", patterns=list(patterns))
+
     def watermark(self) -> int:
         """Return the newest version_id; 0 while no flow was ever defined."""
         return int(self._database.fetch_value("fetch_watermark"))

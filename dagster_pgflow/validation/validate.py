@@ -29,6 +29,7 @@ from dagster_pgflow.validation.slugs import slugs_are_valid_and_unique
 from dagster_pgflow.validation.subflow_inputs import subflows_get_what_they_take
 from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there_is
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
+from dagster_pgflow.validation.tags import tags_are_few_and_short
 from dagster_pgflow.validation.targets import ways_lead_to_steps
 
 RULES: tuple[Rule, ...] = (
@@ -54,6 +55,7 @@ RULES: tuple[Rule, ...] = (
     options_are_in_range,
     schedules_can_fire,
     schemas_are_json_schemas,
+    tags_are_few_and_short,
 )
 
 

@@ -3,10 +3,13 @@ create table pgflow.store (
   store_id uuid not null default gen_random_uuid(),
   created_at timestamptz not null default now(),
   is_the_only_row boolean not null default true,
+  allowed_tags text[] not null default '{}',
   constraint store_pkey primary key (is_the_only_row),
   constraint store_has_one_row check (is_the_only_row)
 );
 
 comment on table pgflow.store is 'The identity of this store, which is a tag of every run that it starts';
+comment on column pgflow.store.allowed_tags is
+  'Keys of tags, with * for any text, that flows may have although they contain a "/"; the code location writes them here when it loads';
 
 insert into pgflow.store default values;

@@ -10,6 +10,7 @@ from dagster_pgflow.validation.lint.loops import loops_come_to_an_end
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
 from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
 from dagster_pgflow.validation.lint.settings import settings_have_an_effect
+from dagster_pgflow.validation.lint.tags import tags_reach_the_runs
 from dagster_pgflow.validation.lint.targets import targets_have_one_leader
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 
@@ -23,6 +24,7 @@ LINTS: tuple[Rule, ...] = (
     joins_can_do_without,
     loops_come_to_an_end,
     targets_have_one_leader,
+    tags_reach_the_runs,
 )
 
 

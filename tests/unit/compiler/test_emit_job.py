@@ -30,9 +30,9 @@ def test_a_job_is_called_and_described_as_its_flow() -> None:
 
 
 def test_a_job_has_the_tags_of_its_flow_and_those_that_name_its_version() -> None:
-    flow = Flow("f", tags={"team": "x", TAG_FLOW: "a lie"}).step("a")
+    flow = Flow("f", tags={"team": "x"}).step("a")
     job = emitter([flow]).job("f", {TAG_FLOW: "f", "dagster-pgflow/version": "3"})
-    assert job.tags == {"team": "x", TAG_FLOW: "f", "dagster-pgflow/version": "3"}
+    assert job.tags == {"pgflow/team": "x", TAG_FLOW: "f", "dagster-pgflow/version": "3"}
 
 
 def test_a_job_is_made_once() -> None:

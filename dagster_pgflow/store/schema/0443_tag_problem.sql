@@ -1,0 +1,42 @@
+create function pgflow.tag_problem(tags jsonb) returns text
+language sql
+stable
+set search_path to ''
+as $$
+  with given (key, value) as (select * from jsonb_each_text(tag_problem.tags)),
+  found (place, problem) as (
+    select 0, format('has %s tags, and a flow may have 50', count(*))
+    from given
+    having count(*) > 50
+    union all
+    select 1, format(
+      'has the tag "%s", which is too long: a key may have 127 characters, a value 500', left(key, 127)
+    )
+    from given
+    where length(key) > 127 or length(value) > 500
+    union all
+    select 2, format('has the tag "%s", and those with this prefix are ours alone; rename it', key)
+    from given
+    where starts_with(key, 'dagster-pgflow/')
+    union all
+    select 3, format(
+      'has the tag "%s", and tags with a "/" can give orders to Dagster and to what launches its runs; name it without one, or have the code location allow it: build_repository(allowed_tags=["%s"])',
+      key, key
+    )
+    from given
+    cross join pgflow.store
+    where strpos(key, '/') > 0
+      and not starts_with(key, 'pgflow/')
+      and not exists (
+        select
+        from unnest(store.allowed_tags) as allowed (pattern)
+        where key like replace(
+          replace(replace(replace(allowed.pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+        )
+      )
+  )
+  select problem from found order by place, problem limit 1
+$$;
+
+comment on function pgflow.tag_problem(jsonb) is
+  'What a flow must not have these tags for; null when it may';
