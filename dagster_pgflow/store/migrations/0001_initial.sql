@@ -26,11 +26,14 @@ create table pgflow.store (
   store_id uuid not null default gen_random_uuid(),
   created_at timestamptz not null default now(),
   is_the_only_row boolean not null default true,
+  allowed_tags text[] not null default '{}',
   constraint store_pkey primary key (is_the_only_row),
   constraint store_has_one_row check (is_the_only_row)
 );
 
 comment on table pgflow.store is 'The identity of this store, which is a tag of every run that it starts';
+comment on column pgflow.store.allowed_tags is
+  'Keys of tags, with * for any text, that flows may have although they contain a "/"; the code location writes them here when it loads';
 
 insert into pgflow.store default values;
 
@@ -1207,6 +1210,69 @@ $$;
 
 create trigger versions_are_immutable before update or delete or truncate on pgflow.flow_versions
 for each statement execute function pgflow.refuse_version_change();
+
+-- 0443_tag_problem.sql
+create function pgflow.tag_problem(tags jsonb) returns text
+language sql
+stable
+set search_path to ''
+as $$
+  with given (key, value) as (select * from jsonb_each_text(tag_problem.tags)),
+  found (place, problem) as (
+    select 0, format('has %s tags, and a flow may have 50', count(*))
+    from given
+    having count(*) > 50
+    union all
+    select 1, format(
+      'has the tag "%s", which is too long: a key may have 127 characters, a value 500', left(key, 127)
+    )
+    from given
+    where length(key) > 127 or length(value) > 500
+    union all
+    select 2, format('has the tag "%s", and those with this prefix are ours alone; rename it', key)
+    from given
+    where starts_with(key, 'dagster-pgflow/')
+    union all
+    select 3, format(
+      'has the tag "%s", and tags with a "/" can give orders to Dagster and to what launches its runs; name it without one, or have the code location allow it: build_repository(allowed_tags=["%s"])',
+      key, key
+    )
+    from given
+    cross join pgflow.store
+    where strpos(key, '/') > 0
+      and not starts_with(key, 'pgflow/')
+      and not exists (
+        select
+        from unnest(store.allowed_tags) as allowed (pattern)
+        where key like replace(
+          replace(replace(replace(allowed.pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%'
+        )
+      )
+  )
+  select problem from found order by place, problem limit 1
+$$;
+
+comment on function pgflow.tag_problem(jsonb) is
+  'What a flow must not have these tags for; null when it may';
+
+-- 0444_refuse_bad_tags.sql
+create function pgflow.refuse_bad_tags() returns trigger
+language plpgsql
+set search_path to ''
+as $$
+declare
+  problem constant text := pgflow.tag_problem(new.tags);
+begin
+  if problem is not null then
+    raise exception 'Flow "%" %.', new.flow_slug, problem
+      using errcode = 'check_violation', constraint = 'tags_reach_nothing_else';
+  end if;
+  return new;
+end
+$$;
+
+create trigger tags_reach_nothing_else before insert or update of tags on pgflow.flows
+for each row when (new.tags <> '{}') execute function pgflow.refuse_bad_tags();
 
 -- 0449_step_index_of.sql
 create function pgflow.step_index_of(flow_slug text, step_slug text) returns integer
