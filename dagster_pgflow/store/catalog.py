@@ -65,8 +65,7 @@ class Catalog:
 
     def allow_tags(self, patterns: Sequence[str]) -> None:
         """Note which tags the code location lets out, for those who define flows."""
-        if self._database.fetch_value("fetch_allowed_tags") != list(patterns):
-            self._database.execute("allow_tags", patterns=list(patterns))
+        self._database.execute("allow_tags", patterns=list(patterns))
 
     def watermark(self) -> int:
         """Return the newest version_id; 0 while no flow was ever defined."""

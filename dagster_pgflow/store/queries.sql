@@ -136,13 +136,10 @@ select store_id from pgflow.store;
 -- The newest version of any flow; 0 while there is none.
 select coalesce(max(version_id), 0) from pgflow.flow_versions;
 
--- name: fetch_allowed_tags
--- The keys of tags that the code location lets out.
-select allowed_tags from pgflow.store;
-
 -- name: allow_tags
 -- Note the keys of tags that the code location lets out.
-update pgflow.store set allowed_tags = cast(:patterns as text[]);
+update pgflow.store set allowed_tags = cast(:patterns as text[])
+where allowed_tags <> cast(:patterns as text[]);
 
 -- name: fetch_heads
 -- The version of each flow that was live at a watermark.

@@ -18,9 +18,7 @@ PRIORITY = Flow("f", tags={"dagster/priority": "9"}).step("a")
 def test_a_tag_that_gives_orders_is_refused_whichever_way_it_comes(
     sql: Session, builder: FlowBuilder
 ) -> None:
-    with pytest.raises(
-        StoreRefused, match='Flow "f" has the tag "dagster/priority", and tags'
-    ):
+    with pytest.raises(StoreRefused, match='Flow "f" has the tag "dagster/priority", and tags'):
         builder.define_flow(PRIORITY)
     with pytest.raises(psycopg2.errors.CheckViolation, match="allowed_tags="):
         sql("select pgflow.create_flow('f', tags => '{\"dagster-k8s/config\": \"{}\"}')")

@@ -59,7 +59,7 @@ create function pgflow.cron_comes_some_day(cron text) returns boolean
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with written (fields) as (
     select regexp_split_to_array(btrim(lower(cron_comes_some_day.cron)), '\s+')
@@ -1215,7 +1215,7 @@ for each statement execute function pgflow.refuse_version_change();
 create function pgflow.tag_problem(tags jsonb) returns text
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with given (key, value) as (select * from jsonb_each_text(tag_problem.tags)),
   found (place, problem) as (
@@ -1258,7 +1258,8 @@ comment on function pgflow.tag_problem(jsonb) is
 -- 0444_refuse_bad_tags.sql
 create function pgflow.refuse_bad_tags() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   problem constant text := pgflow.tag_problem(new.tags);
@@ -3499,7 +3500,7 @@ as $$
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join (
     values
-      ('child_trace'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
+      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
       ('is_valid_slug'), ('json_field'), ('newest_version'), ('run_path'), ('schedule_definitions'),
       ('step_definitions')
   ) as reading (name)
@@ -3519,6 +3520,7 @@ as $$
     ('author', 'insert, update, delete', 'table', 'workflow_steps'),
     ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
     ('worker', 'execute', 'function', 'refuse_run'),
+    ('worker', 'update', 'table', 'store'),
     ('worker', 'update', 'table', 'run_requests'),
     ('worker', 'insert, update', 'table', 'runs'),
     ('worker', 'insert, update', 'table', 'run_statistics'),

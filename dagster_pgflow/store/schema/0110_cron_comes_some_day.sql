@@ -3,7 +3,7 @@ create function pgflow.cron_comes_some_day(cron text) returns boolean
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with written (fields) as (
     select regexp_split_to_array(btrim(lower(cron_comes_some_day.cron)), '\s+')

@@ -1,7 +1,7 @@
 create function pgflow.tag_problem(tags jsonb) returns text
 language sql
 stable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   with given (key, value) as (select * from jsonb_each_text(tag_problem.tags)),
   found (place, problem) as (

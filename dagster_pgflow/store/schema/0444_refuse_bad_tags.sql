@@ -1,6 +1,7 @@
 create function pgflow.refuse_bad_tags() returns trigger
 language plpgsql
-set search_path to ''
+security definer
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   problem constant text := pgflow.tag_problem(new.tags);

@@ -14,7 +14,7 @@ as $$
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join (
     values
-      ('child_trace'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
+      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
       ('is_valid_slug'), ('json_field'), ('newest_version'), ('run_path'), ('schedule_definitions'),
       ('step_definitions')
   ) as reading (name)
@@ -34,6 +34,7 @@ as $$
     ('author', 'insert, update, delete', 'table', 'workflow_steps'),
     ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
     ('worker', 'execute', 'function', 'refuse_run'),
+    ('worker', 'update', 'table', 'store'),
     ('worker', 'update', 'table', 'run_requests'),
     ('worker', 'insert, update', 'table', 'runs'),
     ('worker', 'insert, update', 'table', 'run_statistics'),
