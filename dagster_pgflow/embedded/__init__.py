@@ -22,9 +22,11 @@ keep: PostgreSQL listens on one Unix socket inside the cluster folder, which onl
 that owns it (and root) can enter. Where that path is too long for a socket, a folder of mode
 0700 in `/tmp` takes its place.
 
-**As root.** PostgreSQL refuses to run as root, so it then runs as the owner of the data folder,
-or as `nobody` where that is root. Folders above that are closed to that account get an entry
-in their access control list that lets it, and nobody else, pass through but not look around.
+**As root.** PostgreSQL refuses to run as root, so it then runs as the owner of the data folder.
+Where that is root, it runs under a user id that nothing else has (65533, or one of those below), so
+that no other account can reach it, `nobody` included. Folders above that are closed to it get an
+entry in their access control list that lets it, and nobody else, pass through but not look around.
+A folder of an earlier version, whose server ran as `nobody`, changes hands at its next start.
 
 Linux and macOS; elsewhere, name a server in `PGFLOW_DATABASE_URL`.
 """

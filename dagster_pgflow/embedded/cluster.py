@@ -5,8 +5,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dagster_pgflow.embedded import binaries
-from dagster_pgflow.embedded.folder import UNFINISHED_CLUSTER, DataFolder
+from dagster_pgflow.embedded import binaries, locks, postmaster
+from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.folder import CLUSTER, UNFINISHED_CLUSTER, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 SUPERUSER = "postgres"
@@ -29,14 +30,31 @@ def ensure_cluster(folder: DataFolder, *, durable: bool) -> None:
     found = binaries.by_major_version()
     programs = found[max(found)]
     binaries.make_usable(programs, folder.account)
-    unfinished = Path(tempfile.mkdtemp(prefix=UNFINISHED_CLUSTER, dir=folder.path))
+    maker = folder.account.maker
+    around = Path(tempfile.mkdtemp(prefix=UNFINISHED_CLUSTER, dir=folder.path))
     try:
-        folder.account.own(unfinished)
+        unfinished = around / CLUSTER
+        unfinished.mkdir(mode=0o700)
+        maker.own(unfinished)
+        maker.let_group_pass(around)
         _make(folder, programs, unfinished, durable=durable)
+        folder.account.own_all_of(unfinished, maker.uid)
         unfinished.rename(folder.cluster)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+    finally:
+        shutil.rmtree(around, ignore_errors=True)
+
+
+def with_account_of_its_own(folder: DataFolder) -> DataFolder:
+    """Takes the cluster of root's folder from `nobody`, as whom earlier versions ran it.
+
+    While such a server runs, it goes on as it is; the next start finds it at rest.
+    """
+    if not folder.is_shared_with_nobody() or locks.is_held(folder.keeper):
+        return folder
+    if postmaster.serving(folder.cluster) is not None:
+        return folder
+    Account.of_its_own().own_all_of(folder.cluster, folder.account.uid)
+    return DataFolder.open(folder.path)
 
 
 def programs_for(folder: DataFolder) -> Path:
@@ -90,7 +108,7 @@ def _run(folder: DataFolder, command: list[str], target: Path, typed: str = "") 
         cwd=target,
         env=binaries.environment(),
         umask=0o077,
-        **folder.account.subprocess_options(),
+        **folder.account.maker.subprocess_options(),
     )
     complaints = [
         line for line in result.stderr.splitlines() if "ERROR:" in line or "FATAL:" in line

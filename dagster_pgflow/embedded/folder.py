@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from dagster_pgflow.embedded import locks
-from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.account import NOBODY, Account
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 CLUSTER = "cluster"
@@ -93,8 +93,8 @@ class DataFolder:
         path = os.fsencode(self.cluster / SOCKET_NAME)
         if len(path) <= _SOCKET_PATH_BYTES and b"," not in path:
             return self.cluster
-        # The inode tells a folder from an earlier one of the same name.
-        identity = f"{self.cluster}:{self.cluster.stat().st_ino}"
+        # The inode tells a folder from an earlier one of the same name, the id from that of nobody.
+        identity = f"{self.cluster}:{self.cluster.stat().st_ino}:{self.account.uid}"
         short = Path("/tmp") / f"pgflow-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"  # noqa: S108  checked below
         try:
             short.mkdir(mode=0o700)
@@ -111,6 +111,10 @@ class DataFolder:
                     f"with a shorter path."
                 ) from None
         return short
+
+    def is_shared_with_nobody(self) -> bool:
+        """Says whether root keeps the folder, and its server runs as `nobody`."""
+        return self.account.switch and self.account.name == NOBODY and self.path.stat().st_uid == 0
 
     def _refuse_other_owner(self) -> None:
         owner = self.cluster.stat().st_uid if self.cluster.exists() else self.account.uid

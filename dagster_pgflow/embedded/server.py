@@ -55,6 +55,7 @@ class EmbeddedPostgres:
         with locks.exclusive(folder.starting, _START_SECONDS):
             use = locks.share(folder.users) if self._use is None else self._use
             try:
+                folder = cluster.with_account_of_its_own(folder)
                 cluster.ensure_cluster(folder, durable=self._durable)
                 self._ensure_running(folder)
             except BaseException:

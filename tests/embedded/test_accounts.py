@@ -1,20 +1,33 @@
 """Who the server runs as and who can reach it."""
 
 import errno
+import grp
 import os
 import pwd
 import stat
+import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg2
 import pytest
 
-from dagster_pgflow.embedded import EmbeddedPostgres
+from dagster_pgflow.embedded import EmbeddedPostgres, keeper
+from dagster_pgflow.embedded.folder import DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 from tests.embedded.conftest import MakeServer
-from tests.embedded.processes import ended, processes_in, query, started, user_process, wait_until
+from tests.embedded.processes import (
+    ended,
+    postmaster_pid,
+    processes_in,
+    query,
+    started,
+    user_process,
+    wait_until,
+)
 
 
 def test_the_only_way_in_is_a_socket_in_a_folder_closed_to_others(
@@ -34,18 +47,155 @@ def test_the_socket_of_a_long_path_is_in_a_folder_closed_to_others(
         assert folder.stat().st_uid == (server.data_dir / "cluster").stat().st_uid
 
 
-def test_root_runs_the_server_as_nobody(
+def accounts_of(data: Path) -> set[int]:
+    """Returns as whom the server of a data folder runs."""
+    accounts = set()
+    for process in processes_in(data):
+        # What served a query may end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            if process.name() == "postgres":
+                accounts.add(process.uids().effective)
+    return accounts
+
+
+def what_is_refused_to(account: pwd.struct_passwd, data: Path, url: str) -> set[str]:
+    """Tries, as somebody else, all that would give the database away; returns what failed."""
+    cluster = data / "cluster"
+    server = postmaster_pid(data)
+    attempts: dict[str, Callable[[], object]] = {
+        "connect": lambda: psycopg2.connect(url),
+        "read": (cluster / "PG_VERSION").read_text,
+        "let in": lambda: (cluster / "pg_hba.conf").open("a"),
+        "look": lambda: list(cluster.iterdir()),
+        "signal": lambda: os.kill(server, 0),
+        "log": (data / "server.log").read_text,
+    }
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.setgroups([])
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        for name, attempt in attempts.items():
+            try:
+                attempt()
+            except (PermissionError, psycopg2.OperationalError):
+                os.write(writer, f"{name}\n".encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        refused = set(told.read().splitlines())
+    os.wait()
+    return refused
+
+
+@pytest.mark.parametrize("name", ["nobody", "daemon"])
+def test_nobody_else_gets_at_the_server_that_root_started(
+    make_server: MakeServer, tmp_path: Path, nobody: pwd.struct_passwd, name: str
+) -> None:
+    tmp_path.chmod(0o755)
+    everything = {"connect", "read", "let in", "look", "signal", "log"}
+    with make_server() as server:
+        data = server.data_dir
+        assert what_is_refused_to(pwd.getpwnam("root"), data, server.url()) == set()
+        assert what_is_refused_to(pwd.getpwnam(name), data, server.url()) == everything
+
+
+def test_root_runs_the_server_as_an_account_that_nothing_else_has(
     make_server: MakeServer, tmp_path: Path, nobody: pwd.struct_passwd
 ) -> None:
     with make_server() as server:
         query(server, "select 1")
-        accounts = set()
-        for process in processes_in(tmp_path / "data"):
-            # What served the query may end meanwhile.
-            with suppress(psutil.NoSuchProcess):
-                if process.name() == "postgres":
-                    accounts.add(process.uids().effective)
-        assert accounts == {nobody.pw_uid}
+        [account] = accounts_of(tmp_path / "data")
+        assert account not in {entry.pw_uid for entry in pwd.getpwall()}
+        owned = {path.lstat().st_uid for path in (tmp_path / "data" / "cluster").rglob("*")}
+        assert owned == {account}
+
+
+def test_a_new_cluster_is_made_where_no_other_process_of_nobody_can_come(
+    make_server: MakeServer,
+    tmp_path: Path,
+    nobody: pwd.struct_passwd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[int, int, int]] = []
+    run = subprocess.run
+
+    def look(command: list[Any], **options: Any) -> Any:
+        if "--pgdata=" in " ".join(map(str, command)):
+            around = Path(options["cwd"]).parent.stat()
+            seen.append((around.st_uid, around.st_gid, stat.S_IMODE(around.st_mode)))
+            assert options["group"] == around.st_gid != nobody.pw_gid
+            assert options["extra_groups"] == []
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", look)
+    with make_server(tmp_path / "new") as server:
+        assert query(server, "select 1") == [(1,)]
+    [(owner, group, mode)] = seen
+    assert (owner, mode) == (0, 0o710)
+    assert group not in {entry.gr_gid for entry in grp.getgrall()}
+    assert [path.name for path in (tmp_path / "new").glob("cluster*")] == ["cluster"]
+
+
+def as_the_earlier_version_left_it(make_server: MakeServer, nobody: pwd.struct_passwd) -> Path:
+    """Makes a data folder of root whose cluster belongs to `nobody`, with a row in it."""
+    with make_server() as server:
+        query(server, "create table kept as select 1 as one")
+    for path in (server.data_dir / "cluster", *(server.data_dir / "cluster").rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
+    return server.data_dir
+
+
+def test_a_folder_of_the_earlier_version_changes_hands_at_its_next_start(
+    make_server: MakeServer, tmp_path: Path, nobody: pwd.struct_passwd
+) -> None:
+    tmp_path.chmod(0o755)
+    data = as_the_earlier_version_left_it(make_server, nobody)
+    foreign = tmp_path / "of_root"
+    foreign.write_text("mine")
+    (data / "cluster" / "link").symlink_to(foreign)
+    with make_server(data) as server:
+        assert query(server, "select one from kept") == [(1,)]
+        assert nobody.pw_uid not in accounts_of(data)
+        assert "connect" in what_is_refused_to(nobody, data, server.url())
+    assert foreign.stat().st_uid == 0
+    uids = {path.lstat().st_uid for path in (data / "cluster").rglob("*")}
+    assert nobody.pw_uid not in uids
+    with make_server(data) as server:
+        assert query(server, "select one from kept") == [(1,)]
+
+
+def test_a_server_of_the_earlier_version_that_runs_is_joined_as_it_is(
+    make_server: MakeServer, tmp_path: Path, nobody: pwd.struct_passwd
+) -> None:
+    tmp_path.chmod(0o755)
+    data = as_the_earlier_version_left_it(make_server, nobody)
+    keeper.spawn(DataFolder.open(data), durable=False, linger=30)
+    wait_until(lambda: make_server(data).is_running())
+    with make_server(data) as server:
+        assert query(server, "select one from kept") == [(1,)]
+        assert accounts_of(data) == {nobody.pw_uid}
+        # This is the hole that it had.
+        assert what_is_refused_to(nobody, data, server.url()) == set()
+    with make_server(data) as server:
+        assert query(server, "select one from kept") == [(1,)]
+        assert nobody.pw_uid not in accounts_of(data)
+
+
+def test_without_an_account_to_give_the_server_there_is_a_sentence(
+    make_server: MakeServer,
+    tmp_path: Path,
+    nobody: pwd.struct_passwd,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"cannot be given to user id \d+, .*root \(Inv"
+    ):
+        EmbeddedPostgres(tmp_path / "new").start()
 
 
 def test_a_closed_folder_above_stays_closed_to_everybody_else(
@@ -91,7 +241,7 @@ def test_a_closed_way_on_a_file_system_without_access_lists_is_refused(
     make_server().start()
     monkeypatch.setattr(os, "setxattr", refuse)
     with pytest.raises(
-        EmbeddedPostgresError, match=f'"nobody".* cannot enter {closed}; run `chmod'
+        EmbeddedPostgresError, match=rf"\(user id \d+\) cannot enter {closed}; run `chmod"
     ):
         make_server(closed / "data").start()
 

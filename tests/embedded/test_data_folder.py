@@ -83,7 +83,7 @@ def test_a_cluster_of_an_older_carried_version_is_run_by_that_version(
     cluster = tmp_path / "data" / "cluster"
     cluster.mkdir(parents=True)
     account = Account.for_folder(0 if os.geteuid() == 0 else os.geteuid())
-    account.own(cluster)
+    account.maker.own(cluster)
     account.open_way_to(cluster.parent)
     binaries.make_usable(carried[oldest], account)
     subprocess.run(
@@ -91,8 +91,9 @@ def test_a_cluster_of_an_older_carried_version_is_run_by_that_version(
         check=True,
         capture_output=True,
         cwd=cluster,
-        **account.subprocess_options(),
+        **account.maker.subprocess_options(),
     )
+    account.own_all_of(cluster, account.maker.uid)
     with make_server() as server:
         rows = query(server.url("postgres"), "select current_setting('server_version_num')::int")
     assert rows[0][0] // 10000 == oldest
