@@ -54,7 +54,7 @@ select
     select run_cursor.error_message
     from pgflow.run_cursors as run_cursor
     where not run_cursor.is_final and run_cursor.failures > 0
-    order by run_cursor.due_at
+    order by run_cursor.due_at, run_cursor.dagster_run_id
     limit 1
   ) as trouble,
   (select count(*) from pgflow.runs where status in ('queued', 'started')) as under_way;

@@ -27,7 +27,7 @@ select run.run_id
 from pgflow.runs as run
 where cast(run.run_id as text) like :prefix || '%'
   or cast(run.dagster_run_id as text) like :prefix || '%'
-order by run.created_at desc
+order by run.created_at desc, run.id desc
 limit 10;
 
 -- name: fetch_step_reports
@@ -159,7 +159,9 @@ with told as (
   select execution.*
   from pgflow.node_executions as execution
   where execution.run_id = cast(:run_id as uuid) and execution.status = 'failed'
-  order by execution.completed_at desc, execution.step_path, execution.task_index
+  order by
+    execution.completed_at desc, execution.step_path collate "C" desc, execution.task_index desc,
+    execution.attempt desc
   limit :limit
 )
 select
@@ -173,7 +175,7 @@ from latest
 join pgflow.step_tasks as task using (run_id, step_path, task_index)
 join pgflow.step_states as step using (run_id, step_path)
 left join told using (step_path, task_index, attempt)
-order by latest.completed_at, latest.step_path collate "C", latest.task_index;
+order by latest.completed_at, latest.step_path collate "C", latest.task_index, latest.attempt;
 
 -- name: fetch_run_counts
 -- What a run has cost so far; no row before Dagster has it.
