@@ -15,7 +15,7 @@ RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
 TaskStatus = Literal["queued", "started", "completed", "failed", "skipped", "cancelled"]
 AttemptStatus = Literal["started", "completed", "failed", "cancelled"]
-SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 
 STORED_AT_KEY: Final = "dagster-pgflow/stored_at"
 """`{STORED_AT_KEY: url}` stands for an output outside the database; null: nobody said where."""

@@ -4,7 +4,7 @@ Here a skipped dependency loses its key, a subflow becomes one value again, and 
 that the run takes another path.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -92,7 +92,7 @@ def assemble(
     if least is not None:
         completed = [output for output in came.values() if not isinstance(output, Skipped)]
         is_enough = len(completed) >= least
-        return given if is_enough else _too_few(receiver, outputs, others.values())
+        return given if is_enough else _too_few(receiver, outputs, others)
     lost = [way for dep, way in others.items() if not _joins(receiver, dep, list(came), way)]
     if lost:
         behind = dict.fromkeys(path for way in lost for path in way.behind)
@@ -181,12 +181,16 @@ def _least(step: StepBase) -> int | None:
 
 
 def _too_few(
-    receiver: Receiver, outputs: Mapping[str, Any], others: Iterable["_OtherWay"]
+    receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherWay"]
 ) -> Skipped:
     """Return the skip of a join to which too few paths led."""
-    behind = dict.fromkeys(path for way in others for path in way.behind)
+    behind = dict.fromkeys(path for way in others.values() for path in way.behind)
     cascade = any(output.cascade for output in outputs.values() if isinstance(output, Skipped))
-    return Skipped("dependency_skipped", receiver.path, cascade, untaken=tuple(behind))
+    none_taken = others.keys() == outputs.keys() and all(
+        way.reason == "not_taken" for way in others.values()
+    )
+    reason: SkipReason = "not_taken" if none_taken else "dependency_skipped"
+    return Skipped(reason, receiver.path, cascade, untaken=tuple(behind))
 
 
 def _tree(key: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
@@ -228,14 +232,10 @@ def _other_way(receiver: Receiver, dep: str, output: Any) -> _OtherWay | None:
     if _is_failure_step(receiver, dep):
         if failed:
             return None
-        return _OtherWay(untaken or (path,), "dependency_skipped" if untaken else "condition_unmet")
-    behind = (path,) if failed else untaken
-    if not behind:
-        return None
-    # What decides is a dependency itself, or it lies further back.
+        return _OtherWay(untaken, output.reason) if untaken else _OtherWay((path,), "not_taken")
     if failed:
-        return _OtherWay(behind, "condition_unmet")
-    return _OtherWay(behind, output.reason if path in untaken else "dependency_skipped")
+        return _OtherWay((path,), "not_taken")
+    return _OtherWay(untaken, output.reason) if untaken else None
 
 
 def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -140,5 +140,5 @@ def ways_out(
         is_own = value.step == path and not (value.cascade or value.untaken or value.error)
         nothing = Skipped("dependency_skipped", path, untaken=(path,)) if is_own else value
         return dict.fromkeys(step.targets, nothing)
-    untaken = Skipped("condition_unmet", path, untaken=(path,))
+    untaken = Skipped("not_taken", path, untaken=(path,))
     return {slug: value if slug in taken else untaken for slug in step.targets}

@@ -36,10 +36,9 @@ def skip_sentence(execution: Execution, skip: Skipped) -> str:
     path = ".".join(execution.path)
     if skip.error is not None:
         return f'Step "{path}" does not run: subflow "{".".join(skip.step)}" failed.'
-    if skip.untaken:
-        return f'Step "{path}" is skipped: it lies on a path that this run does not take.'
     words = {
         "condition_unmet": "a condition does not hold",
+        "not_taken": "it lies on a path that this run does not take",
         "handler_failed": "the last attempt failed",
         "dependency_skipped": "a step that it depends on was skipped",
     }

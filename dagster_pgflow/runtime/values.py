@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
 
-SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ def test_a_loop_that_is_done(deployment: Deployment, begun: Started, finished: F
         "again[2].judge": second,
         "again[2].again": second,
         "print": 2,
-        "discard": "condition_unmet",
+        "discard": "not_taken",
     }
     assert loop.loop() == ("again", 2, 3, "completed", "break", True)
     assert [data for _, data in loop.events("loop.%")] == [
@@ -239,7 +239,7 @@ def test_a_loop_that_is_done(deployment: Deployment, begun: Started, finished: F
 def test_a_loop_that_gives_up(deployment: Deployment, begun: Started, finished: Finished) -> None:
     loop = told("loop that gives up", deployment, begun, finished)
     steps = loop.steps()
-    assert (steps["discard"], steps["print"]) == (3, "condition_unmet")
+    assert (steps["discard"], steps["print"]) == (3, "not_taken")
     assert loop.loop() == ("again", 3, 3, "completed", "timeout", True)
     assert loop.statistics() == (15, 15, 10, 0, 1, 0)
 
@@ -251,8 +251,8 @@ def test_a_branch_by_a_rule(deployment: Deployment, begun: Started, finished: Fi
         "decide": {"score": 90},
         "grant": "granted",
         "thank": "thanks",
-        "examine": "condition_unmet",
-        "refuse": "condition_unmet",
+        "examine": "not_taken",
+        "refuse": "not_taken",
         "answer": {"grant": "granted"},
     }
     assert branch.events("branch.taken") == [("decide", {"rule": 0, "taken": ["grant", "thank"]})]

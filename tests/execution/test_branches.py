@@ -7,7 +7,7 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from tests.execution.harness import gives, run
 
-UNMET, BEHIND = "condition_unmet", "dependency_skipped"
+UNMET, BEHIND, NOT_TAKEN = "condition_unmet", "dependency_skipped", "not_taken"
 CLAIM = (
     Flow("claim")
     .step("assess", "echo")
@@ -43,7 +43,7 @@ def test_the_first_rule_that_holds_takes_all_its_targets(
     result = run(CLAIM, {"score": score})
     assert result.success
     ways = {"pay", "thank", "review", "refuse"}
-    assert result.skips == dict.fromkeys(ways - taken, UNMET)
+    assert result.skips == dict.fromkeys(ways - taken, NOT_TAKEN)
     assert set(result.outputs["close"]) == {closed_by}
     assert result.outputs["audit"] == {"route": {"score": score}}
     assert all(result.outputs[slug] == {"route": {"score": score}} for slug in taken)
@@ -51,7 +51,7 @@ def test_the_first_rule_that_holds_takes_all_its_targets(
 
 def test_a_rule_without_an_answer_is_skipped() -> None:
     result = run(CLAIM, {"points": 90})
-    assert result.skips == dict.fromkeys(("pay", "thank", "review"), UNMET)
+    assert result.skips == dict.fromkeys(("pay", "thank", "review"), NOT_TAKEN)
 
 
 def test_a_path_may_end() -> None:
@@ -63,7 +63,7 @@ def test_a_path_may_end() -> None:
     )
     result = run(flow, {"go": False})
     assert result.success
-    assert result.skips == {"a": UNMET, "b": BEHIND}
+    assert result.skips == {"a": NOT_TAKEN, "b": NOT_TAKEN}
 
 
 def test_three_ways_and_two_that_meet() -> None:
@@ -79,7 +79,7 @@ def test_three_ways_and_two_that_meet() -> None:
     )
     assert set(run(flow, {"n": 2}).outputs["abc"]) == {"ab"}
     result = run(flow, {"n": 3})
-    assert result.skips == {"a": UNMET, "b": UNMET, "ab": BEHIND}
+    assert result.skips == {"a": NOT_TAKEN, "b": NOT_TAKEN, "ab": NOT_TAKEN}
     assert set(result.outputs["abc"]) == {"c"}
 
 
@@ -126,7 +126,13 @@ def test_nested_branches_meet_in_one_step(outer: int, inner: int, arrives: str) 
 def test_where_an_inner_branch_leads_nowhere_the_path_ends() -> None:
     result = nested(1, 3)
     assert result.success
-    assert result.skips == {"x": UNMET, "y": UNMET, "b": UNMET, "end": BEHIND, "last": BEHIND}
+    assert result.skips == {
+        "x": NOT_TAKEN,
+        "y": NOT_TAKEN,
+        "b": NOT_TAKEN,
+        "end": NOT_TAKEN,
+        "last": NOT_TAKEN,
+    }
 
 
 def test_maps_and_subflows_can_be_targets() -> None:
@@ -157,7 +163,7 @@ def test_a_handler_decides_with_what_it_returns() -> None:
     )
     result = run(flow, {})
     assert result.outputs["b"] == {"route": {"way": "b"}}
-    assert result.skips == {"a": UNMET}
+    assert result.skips == {"a": NOT_TAKEN}
 
 
 @pytest.mark.parametrize(
@@ -274,7 +280,7 @@ def test_a_join_of_some_takes_exclusive_ways_too() -> None:
     )
     assert set(run(flow, {"go": True}).outputs["all_of"]) == {"a", "other"}
     result = run(flow, {"go": False})
-    assert result.skips == {"a": UNMET, "all_of": BEHIND}
+    assert result.skips == {"a": NOT_TAKEN, "all_of": NOT_TAKEN}
     assert set(result.outputs["any_of"]) == {"other"}
 
 

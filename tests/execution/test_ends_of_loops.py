@@ -8,7 +8,7 @@ from dagster_pgflow.model.flow import Flow
 from tests.execution.harness import run
 from tests.execution.test_loops import passes_of
 
-UNMET, BEHIND = "condition_unmet", "dependency_skipped"
+BEHIND, NOT_TAKEN = "dependency_skipped", "not_taken"
 
 
 def failing_in(iteration: int) -> Any:
@@ -50,7 +50,7 @@ def test_a_failure_in_a_pass_is_that_of_the_subflow_around_it(iteration: int) ->
     assert "no ink" in told["error"]
     steps = [entry["step"] for entry in told["child_trace"]]
     assert steps[-1] == f"l[{iteration}].a"
-    assert result.skips["goes_on"] == UNMET
+    assert result.skips["goes_on"] == NOT_TAKEN
 
 
 def test_a_failure_inside_may_be_caught_inside() -> None:
@@ -85,7 +85,7 @@ def test_where_the_run_does_not_come_by_a_loop_is_skipped_with_all_in_it() -> No
     result = run(flow, {"go": False})
     assert result.success
     assert result.outputs["end"] == {"b": {"route": {"go": False}}}
-    assert {path: result.skips[path] for path in ("x", "y")} == {"x": BEHIND, "y": BEHIND}
+    assert {path: result.skips[path] for path in ("x", "y")} == {"x": NOT_TAKEN, "y": NOT_TAKEN}
     assert passes_of(result.executions, "a") == ["l__pass_1.a"]
     assert set(run(flow, {"go": True}).outputs["end"]) == {"y"}
 
@@ -184,7 +184,11 @@ def test_a_branch_outside_may_lead_into_the_middle_of_a_loop() -> None:
     assert run(flow, {"extra": True}).success
     result = run(flow, {"extra": False})
     assert result.success
-    assert result.skips == {"l__pass_1.extra": UNMET, "l__pass_1.l": BEHIND, "end": BEHIND}
+    assert result.skips == {
+        "l__pass_1.extra": NOT_TAKEN,
+        "l__pass_1.l": NOT_TAKEN,
+        "end": NOT_TAKEN,
+    }
 
 
 def test_values_of_any_size_travel_through_passes() -> None:

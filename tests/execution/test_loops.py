@@ -7,7 +7,7 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from tests.execution.harness import run
 
-UNMET, BEHIND = "condition_unmet", "dependency_skipped"
+NOT_TAKEN = "not_taken"
 
 
 def count(given: Any, ctx: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def test_the_body_runs_while_the_condition_holds(
     assert len(passes_of(result.executions, "draft")) == passes
     last = {"draft": {"n": passes, "iteration": passes}}
     assert result.outputs[taken] == result.outputs["always"] == {"good": last}
-    assert result.skips == {left: UNMET}
+    assert result.skips == {left: NOT_TAKEN}
     assert set(result.outputs["close"]) == {taken}
 
 
@@ -67,7 +67,7 @@ def test_a_condition_without_an_answer_ends_the_loop_on_its_break_path() -> None
     result = run(COUNTED, {}, handlers=HANDLERS)
     assert result.success
     assert passes_of(result.executions, "draft") == ["good__pass_1.draft"]
-    assert result.skips == {"give_up": UNMET}
+    assert result.skips == {"give_up": NOT_TAKEN}
 
 
 def test_a_loop_may_begin_with_the_flow_input() -> None:

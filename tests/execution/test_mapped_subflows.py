@@ -125,7 +125,7 @@ def test_a_failed_item_is_routed_with_the_trace_of_that_item() -> None:
     assert [(entry["step"], entry["status"]) for entry in told["child_trace"]] == [
         ("[1].double", "failed")
     ]
-    assert result.skips["after"] == "condition_unmet"
+    assert result.skips["after"] == "not_taken"
 
 
 def test_a_condition_that_does_not_hold_skips_every_item() -> None:
@@ -318,7 +318,7 @@ def test_the_failure_of_an_item_is_one_of_the_flow_around_that_goes_on() -> None
     others = [middle, CHILD]
     result = run(flow, [1, 13], others=others, handlers=HANDLERS)
     assert result.outputs["mend"]["pay"]["error"].endswith("no thirteen")
-    assert result.skips["after"] == "condition_unmet"
+    assert result.skips["after"] == "not_taken"
     assert "pay.sum" not in result.outputs
     # Nothing changes where the list is what the flow ends with.
     middle = middle.model_copy(update={"steps": middle.steps[:1]})

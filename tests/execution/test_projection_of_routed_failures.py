@@ -56,8 +56,8 @@ def test_the_rows_tell_what_failed_and_that_the_run_went_on(world: World) -> Non
         **dict.fromkeys(world.by_path("status"), 0),
         "pay.receipt": 1,
     }
-    assert world.by_path("skip_reason")["ship"] == "condition_unmet"
-    assert world.by_path("skip_reason")["box"] == "dependency_skipped"
+    assert world.by_path("skip_reason")["ship"] == "not_taken"
+    assert world.by_path("skip_reason")["box"] == "not_taken"
     assert world.by_path("output")["undo"]["pay"]["error"] == error["pay"]
     assert world.tasks("pay.charge", "status") == ["failed"]
     assert world.tasks("pay.receipt", "status") == []
@@ -76,7 +76,7 @@ def test_a_success_skips_the_failure_step(world: World) -> None:
     told = world.by_path("status")
     assert told.pop("undo") == "skipped"
     assert set(told.values()) == {"completed"}
-    assert world.by_path("skip_reason")["undo"] == "condition_unmet"
+    assert world.by_path("skip_reason")["undo"] == "not_taken"
     assert world.one("runs")["remaining_steps"] == 0
     assert_log_is_sound(world, dagster_run_id)
 
@@ -264,7 +264,7 @@ def test_a_skipped_step_that_is_a_subflow_skips_it_on_either_path(world: World) 
         "after": "skipped",
     }
     reasons = world.by_path("skip_reason")
-    assert (reasons["deliver"], reasons["after"]) == ("condition_unmet", "dependency_skipped")
+    assert (reasons["deliver"], reasons["after"]) == ("not_taken", "not_taken")
     assert reasons["deliver.note"] == "dependency_skipped"
     mended = world.one("subruns", "parent_step_slug = 'mend'")
     assert mended["input"]["why"].endswith("no money")

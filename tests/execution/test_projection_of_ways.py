@@ -67,7 +67,7 @@ def test_the_log_tells_which_ways_a_branch_takes_and_why(world: World) -> None:
         **dict.fromkeys(["assess", "route", "review", "close"], "completed"),
         **dict.fromkeys(["pay", "refuse"], skipped),
     }
-    assert world.by_path("skip_reason")["pay"] == "condition_unmet"
+    assert world.by_path("skip_reason")["pay"] == "not_taken"
     assert world.by_path("step_type")["route"] == "branch"
     [told] = world.sql.column(
         "select event_data from pgflow.event_log where event_type = 'branch.taken'"
@@ -174,8 +174,8 @@ def test_a_loop_that_the_run_does_not_come_by(world: World) -> None:
     reason = world.by_path("skip_reason")
     assert reason == {
         "route": None,
-        "l[1].a": "condition_unmet",
-        **dict.fromkeys(["l", "l[1].l", "end"], "dependency_skipped"),
+        "l[1].a": "not_taken",
+        **dict.fromkeys(["l", "l[1].l", "end"], "not_taken"),
     }
     assert world.one("runs")["output"] is None
     assert_log_is_sound(world, dagster_run_id)

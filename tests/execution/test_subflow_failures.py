@@ -52,7 +52,7 @@ def order(card: str, **handlers: Callable[..., Any]) -> Result:
 def test_on_success_the_failure_step_is_skipped_and_the_rest_runs() -> None:
     result = order("good")
     assert result.success
-    assert result.skips == {"cancel": "condition_unmet"}
+    assert result.skips == {"cancel": "not_taken"}
     assert list(result.outputs["close"]) == ["box"]
 
 
@@ -70,8 +70,8 @@ def test_on_failure_the_run_goes_on_with_the_error_and_the_trace() -> None:
     assert entry == {"step": "check", "status": "failed", "error": error}
     assert result.outputs["cancel"]["prepare"] == {"card": "bad"}
     assert list(result.outputs["close"]) == ["cancel"]
-    assert result.skips["ship"] == "condition_unmet"
-    assert result.skips["box"] == "dependency_skipped"
+    assert result.skips["ship"] == "not_taken"
+    assert result.skips["box"] == "not_taken"
 
 
 def test_the_trace_tells_what_was_done_before_the_failure_in_order() -> None:
@@ -98,7 +98,7 @@ def test_attempts_are_made_before_the_failure_is_routed() -> None:
         update={"options": PAYMENT.options.model_copy(update={"max_attempts": 2, "base_delay": 0})}
     )
     result = run(ORDER, {"card": "x"}, others=[patient], handlers={**HANDLERS, "charge": flaky})
-    assert result.skips == {"cancel": "condition_unmet"}
+    assert result.skips == {"cancel": "not_taken"}
     assert len(tries) == 2
 
 
@@ -139,7 +139,7 @@ def test_a_type_violation_inside_is_one_too() -> None:
     result = run(flow, {"no": "list"}, others=[lists])
     assert result.success
     assert 'needs a list, but step "a"' in result.outputs["repair"]["s"]["error"]
-    assert result.skips["after"] == "condition_unmet"
+    assert result.skips["after"] == "not_taken"
 
 
 @pytest.mark.parametrize("batch_size", [1, 5])
@@ -178,7 +178,7 @@ def test_a_failure_deep_inside_is_routed_by_the_innermost_flow_that_does() -> No
     )
     result = run(flow, others=[middle, leaf], handlers={"breaks": breaks})
     assert result.success
-    assert result.skips["repair"] == "condition_unmet"
+    assert result.skips["repair"] == "not_taken"
     assert result.outputs["after"]["outer"]["mend"]["inner"]["child_trace"][0]["step"] == "x"
 
 
@@ -215,7 +215,7 @@ def test_a_subflow_that_is_skipped_takes_neither_failure_nor_success_for_the_fai
         .step("after", "echo", depends_on="s")
     )
     result = run(flow, {}, others=[PAYMENT], handlers=HANDLERS)
-    assert result.skips["repair"] == "condition_unmet"
+    assert result.skips["repair"] == "not_taken"
     assert result.outputs["after"] == {}
 
 
@@ -264,7 +264,7 @@ def test_a_routed_subflow_on_the_way_not_taken_takes_its_failure_step_along() ->
         .step("close", "echo", depends_on=["mend_b", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
-    assert result.skips["mend_b"] == "dependency_skipped"
+    assert result.skips["mend_b"] == "not_taken"
     assert list(result.outputs["close"]) == ["mend_a"]
 
 
@@ -299,7 +299,7 @@ def test_two_ways_not_taken_end_in_the_same_way_whichever_stands_first(order: li
         .step("close", "echo", depends_on=["both", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
-    assert result.skips["both"] == "condition_unmet"
+    assert result.skips["both"] == "not_taken"
     assert list(result.outputs["close"]) == ["mend_a"]
 
 
@@ -314,7 +314,7 @@ def test_a_failure_step_does_not_run_for_a_subflow_on_the_way_not_taken() -> Non
         .step("mend_b", "echo", depends_on=["b", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
-    assert result.skips["mend_b"] == "dependency_skipped"
+    assert result.skips["mend_b"] == "not_taken"
 
 
 def test_steps_that_never_ran_because_of_a_bad_input_are_not_in_the_trace() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from tests.reference.patience import Wait, longest
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
-SkipReason = Literal["condition_unmet", "handler_failed", "dependency_skipped"]
+SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 WHY = 'step "why"'
 """Stands for the sentence that says why a task failed, which the rules do not give."""
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, Step, SubflowStep
 from tests.reference.conditions import Asked, says
-from tests.reference.endings import StepEnd
+from tests.reference.endings import SkipReason, StepEnd
 from tests.reference.loops import behind
-
-Reason = Literal["condition_unmet", "dependency_skipped"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class OtherWay:
     """
 
     behind: frozenset[str]
-    reason: Reason
+    reason: SkipReason
 
 
 def skip_by(flow: Flow, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd | None:
@@ -102,17 +99,22 @@ def missed_by(
         own = frozenset({slug})
         if failure_step_of(flow, slug) == step.slug:
             if not dep.routed:
-                reason: Reason = "dependency_skipped" if dep.untaken else "condition_unmet"
-                yield slug, OtherWay(dep.untaken or own, reason)
+                yield slug, behind_another(dep) if dep.untaken else OtherWay(own, "not_taken")
         elif dep.routed:
-            yield slug, OtherWay(own, "condition_unmet")
+            yield slug, OtherWay(own, "not_taken")
         elif dep.untaken:
-            yield slug, OtherWay(dep.untaken, "dependency_skipped")
+            yield slug, behind_another(dep)
         elif step.slug in begins_of(flow, slug) and deciding(flow, slug):
             if dep.status == "skipped":
                 yield slug, OtherWay(own, "dependency_skipped")
             elif step.slug not in dep.taken:
-                yield slug, OtherWay(own, "condition_unmet")
+                yield slug, OtherWay(own, "not_taken")
+
+
+def behind_another(dep: StepEnd) -> OtherWay:
+    """Return why the run does not come by what lies behind a step that it does not come by."""
+    assert dep.skip_reason is not None
+    return OtherWay(dep.untaken, dep.skip_reason)
 
 
 def exclude_each_other(flow: Flow, step: Step, forked: str, missed: str, came: str) -> bool:
@@ -165,7 +167,10 @@ def too_few(flow: Flow, step: JoinStep, deps: Mapping[str, StepEnd]) -> StepEnd 
         return None
     untaken = frozenset(slug for way in missed.values() for slug in way.behind)
     cascades = any(dep.cascades for dep in deps.values())
-    return StepEnd("skipped", skip_reason="dependency_skipped", cascades=cascades, untaken=untaken)
+    reasons = {way.reason for way in missed.values()}
+    none_taken = missed.keys() == deps.keys() and reasons == {"not_taken"}
+    reason: SkipReason = "not_taken" if none_taken else "dependency_skipped"
+    return StepEnd("skipped", skip_reason=reason, cascades=cascades, untaken=untaken)
 
 
 def failure_step_of(flow: Flow, slug: str) -> str | None:

@@ -120,8 +120,8 @@ def _in_its_place(text: str, *, is_counted: bool) -> Unreadable | None:
                 refuse_values(count)
         except Unreadable as reason:
             return Unreadable(place_at(text, token.start()), str(reason))
-        except json.JSONDecodeError:
-            return None
+        except ValueError:
+            return None  # What stands here is no JSON, which the first look did not come to.
     return None
 
 

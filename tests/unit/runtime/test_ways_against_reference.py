@@ -88,7 +88,8 @@ def ends(draw: st.DrawFn, flow: Flow, dep: str) -> StepEnd:
         case _:
             forks = [step.slug for step in flow.steps if begins_of(flow, step.slug)]
             behind = draw(st.sets(st.sampled_from(forks or ["a"]), min_size=1, max_size=2))
-            return StepEnd("skipped", None, "dependency_skipped", untaken=frozenset(behind))
+            reason: Any = draw(st.sampled_from(["not_taken", "dependency_skipped"]))
+            return StepEnd("skipped", None, reason, untaken=frozenset(behind))
 
 
 def sent(flow: Flow, dep: str, end: StepEnd, to: str) -> Any:
