@@ -484,7 +484,9 @@ create table pgflow.step_states (
   constraint status_is_valid
     check (status in ('created', 'started', 'completed', 'failed', 'skipped', 'cancelled')),
   constraint skip_reason_is_valid
-    check (skip_reason in ('condition_unmet', 'handler_failed', 'dependency_skipped')),
+    check (
+      skip_reason in ('condition_unmet', 'not_taken', 'handler_failed', 'dependency_skipped')
+    ),
   constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
   constraint remaining_tasks_is_nonnegative check (remaining_tasks >= 0),
   constraint remaining_deps_is_nonnegative check (remaining_deps >= 0)
