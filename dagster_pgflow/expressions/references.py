@@ -16,12 +16,13 @@ The params of a step are a template too, in which only what is well formed count
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from dagster_pgflow.errors import InvalidReference, ReferenceFailed
+from dagster_pgflow.expressions.web_addresses import Given, address_of, place_behind
 
 NODES: Final = "nodes"
 INPUT: Final = "input"
@@ -140,7 +141,12 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
 
 
 def params_filled(
-    params: Mapping[str, Any], values: Mapping[str, Any], secret: Callable[[str], str]
+    params: Mapping[str, Any],
+    values: Mapping[str, Any],
+    secret: Callable[[str], str],
+    addresses: frozenset[str] = frozenset(),
+    *,
+    hosts_are_given: bool = False,
 ) -> dict[str, Any]:
     """Return the params of a step with values in place of the references and secrets in them.
 
@@ -151,34 +157,85 @@ def params_filled(
         values: `nodes`, the outputs of steps by slug, `input`, the flow input, and `item`; those
             that there are.
         secret: Gives the secret of a name.
+        addresses: The params that are web addresses.
+        hosts_are_given: Whether values may lead these to other hosts.
 
     Raises:
-        ReferenceFailed: A reference leads nowhere; the message begins with its place.
+        ReferenceFailed: A reference leads nowhere, or its value would lead an address to another
+            host or path; the message begins with its place.
     """
+    filling = _Filling(values, secret, addresses, hosts_are_given)
 
     def replaced(text: str, place: str) -> Any:
-        def value_of(wanted: str) -> Any:
-            try:
-                return _value_of(reference(wanted), values)
-            except ReferenceFailed as error:
-                raise ReferenceFailed(f"params.{place}: {error}") from None
+        try:
+            return filling.made(text, place)
+        except ReferenceFailed as error:
+            raise ReferenceFailed(f"params.{place}: {error}") from None
 
-        def embedded(found: re.Match[str]) -> str:
-            inside = found[1].strip()
-            if named := _SECRET.fullmatch(inside):
-                return secret(named[1])
-            return _as_text(value_of(inside)) if _is_reference(inside) else found[0]
+    changed: dict[str, Any] = _changed(params, replaced)
+    return changed
 
+
+@dataclass(frozen=True)
+class _Filling:
+    """What is put into the params of a step; the attributes are those of `params_filled`."""
+
+    values: Mapping[str, Any]
+    secret: Callable[[str], str]
+    addresses: frozenset[str]
+    hosts_are_given: bool
+
+    def made(self, text: str, place: str) -> Any:
+        """Return what a text at a place of the params stands for."""
         match _form(text):
             case "escaped":
                 return text[1:]
             case "reference":
-                return value_of(text) if _is_reference(text) else text
+                return self._referred_to(text, place) if _is_reference(text) else text
             case "text":
-                return _EMBEDDED.sub(embedded, text)
+                return self._together(self._parts(text), place)
 
-    changed: dict[str, Any] = _changed(params, replaced)
-    return changed
+    def _referred_to(self, text: str, place: str) -> Any:
+        value = _value_of(reference(text), self.values)
+        return self._together([Given(value, text)], place) if isinstance(value, str) else value
+
+    def _together(self, parts: Iterable[str | Given], place: str) -> str:
+        if place in self.addresses:
+            return address_of(parts, hosts_are_given=self.hosts_are_given)
+        return "".join(part if isinstance(part, str) else part.text for part in parts)
+
+    def _parts(self, text: str) -> Iterator[str | Given]:
+        ends = 0
+        for found in _EMBEDDED.finditer(text):
+            inside = found[1].strip()
+            yield text[ends : found.start()]
+            if named := _SECRET.fullmatch(inside):
+                yield self.secret(named[1])
+            elif _is_reference(inside):
+                yield Given(_as_text(_value_of(reference(inside), self.values)), inside)
+            else:
+                yield found[0]
+            ends = found.end()
+        yield text[ends:]
+
+
+def leads_where_data_says(address: str) -> str | None:
+    """Return the first reference of a web address that says which host it leads to, if any.
+
+    Behind a secret that the address begins with, nobody knows before the run.
+
+    Args:
+        address: A param that is a web address.
+    """
+    if _form(address) == "reference":
+        return address if _is_reference(address) else None
+    for found in _EMBEDDED.finditer(address):
+        inside, place = found[1].strip(), place_behind(address[: found.start()])
+        if place not in ("beginning", "host") or _SECRET.fullmatch(inside):
+            return None
+        if _is_reference(inside):
+            return inside
+    return None
 
 
 def is_filled_in(template: Any) -> bool:

@@ -1,8 +1,8 @@
 """What the configs of all node types have in common."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,11 +46,23 @@ class NodeConfig(BaseModel):
 
     Attributes:
         literal: The fields that mean what they say: references in them are not looked for.
+        addresses: The fields that are web addresses: what is put in keeps to its place in them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     literal: ClassVar[frozenset[str]] = frozenset()
+    addresses: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def flaws_as_written(cls, params: Mapping[str, Any]) -> Iterator[Flaw]:
+        """Yield what is wrong with params whatever values their references will have.
+
+        Args:
+            params: The params.
+        """
+        del params
+        yield from ()
 
     def flaws(self, site: Site) -> Iterator[Flaw]:
         """Yield what is wrong beside what the types of the fields tell."""

@@ -1,20 +1,27 @@
 """What a step of type `pgflow.http` says."""
 
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from dagster_pgflow.expressions.references import leads_where_data_says
 from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 Scalar = str | int | float | bool | None
 
+MOST_RESPONSE_BYTES: Final = 104_857_600
+"""A hundred mebibytes: who needs more, needs a handler of their own."""
+
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
-_OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_OWN_HEADERS: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade"}
+)
+_HOST_PATTERN: Final = re.compile(r"[\w.*:\[\]-]+")
 _STATUS_CLASS: Final = re.compile(r"[1-5]xx")
 
 
@@ -37,7 +44,12 @@ class HttpConfig(NodeConfig):
         max_response_bytes: How long the answer may be.
         follow_redirects: Whether to go where the service sends us.
         allow_private: Whether the address may lie in a private network or be this computer.
+        allow_hosts: The hosts that the step may go to, `*` for any part; where the host comes from
+            data they must be said.
     """
+
+    literal: ClassVar[frozenset[str]] = frozenset({"allow_hosts", "allow_private"})
+    addresses: ClassVar[frozenset[str]] = frozenset({"url"})
 
     url: str
     method: Annotated[Method, BeforeValidator(_upper)] = "GET"
@@ -46,9 +58,10 @@ class HttpConfig(NodeConfig):
     body: Any = None
     expected_status: tuple[int | str, ...] = Field(default=("2xx",), min_length=1)
     timeout: float | None = Field(default=None, gt=0)
-    max_response_bytes: int = Field(default=1_048_576, gt=0)
+    max_response_bytes: int = Field(default=1_048_576, gt=0, le=MOST_RESPONSE_BYTES)
     follow_redirects: bool = False
     allow_private: bool = False
+    allow_hosts: tuple[str, ...] = ()
 
     @field_validator("url")
     @classmethod
@@ -65,6 +78,16 @@ class HttpConfig(NodeConfig):
                 "It must hold no user and password; put them into a header, as secrets"
             )
         return url
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST_PATTERN.fullmatch(host):
+                raise ValueError(
+                    "Each must be the name of a host, with * for any part, such as *.example.org"
+                )
+        return hosts
 
     @field_validator("headers")
     @classmethod
@@ -94,6 +117,18 @@ class HttpConfig(NodeConfig):
         if not all(_is_status(status) for status in statuses):
             raise ValueError('It must be a status such as 201, a class such as "2xx", or a list')
         return [int(one) if str(one).isdecimal() else one for one in statuses]
+
+    @classmethod
+    def flaws_as_written(cls, params: Mapping[str, Any]) -> Iterator[Flaw]:
+        """Yield what is wrong with params whatever values their references will have."""
+        url = params.get("url")
+        source = leads_where_data_says(url) if isinstance(url, str) else None
+        if source is not None and not params.get("allow_hosts"):
+            message = (
+                f"{source} would say which host the step goes to; write the host into the url, or"
+                ' list in allow_hosts where it may lead, such as ["api.example.org"].'
+            )
+            yield Flaw("host-from-data", "url", message)
 
     def flaws(self, site: Site) -> Iterator[Flaw]:
         """Yield what is wrong beside what the types of the fields tell."""

@@ -25,3 +25,9 @@ def literal_fields(handler: str | None) -> frozenset[str]:
     """Return the params that are no templates, of a step with a handler of this name."""
     config = NODE_TYPES.get(handler or "")
     return frozenset() if config is None else config.literal
+
+
+def address_fields(handler: str | None) -> frozenset[str]:
+    """Return the params that are web addresses, of a step with a handler of this name."""
+    config = NODE_TYPES.get(handler or "")
+    return frozenset() if config is None else config.addresses

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from dagster_pgflow.errors import NonRetryable, ReferenceFailed
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, is_filled_in, params_filled
 from dagster_pgflow.model.step import HandledStep, MapStep, StepBase
-from dagster_pgflow.node_types.known import literal_fields
+from dagster_pgflow.node_types.known import address_fields, literal_fields
 from dagster_pgflow.node_types.params import flaws_in_values, params_of_type
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.own_names import params_for_handler
@@ -65,13 +65,20 @@ def _filled(
     else:
         values = {NODES: value if step.depends_on else {}, INPUT: flow_input()}
     try:
-        return {**params, **params_filled(template, values, secrets.named)}
+        made = params_filled(
+            template,
+            values,
+            secrets.named,
+            address_fields(named),
+            hosts_are_given=bool(params.get("allow_hosts")),
+        )
     except ReferenceFailed as error:
         place, _, reason = str(error).partition(": ")
         where = _place(step, place.removeprefix("params."))
         raise NonRetryable(
             f'Step "{step.slug}" has params that cannot be put together: {where}: {reason}'
         ) from None
+    return {**params, **made}
 
 
 def _place(step: StepBase, place: str) -> str:

@@ -5,16 +5,14 @@ or else the environment variable `PGFLOW_SECRET_NAME` of the process that runs t
 variable can be named: whoever may write flows may send secrets anywhere.
 """
 
-import html
 import json
 import os
 import traceback
-from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
+from dagster_pgflow.runtime.spellings import Spellings
 
 RESOURCE: Final = "pgflow_secrets"
 VARIABLE_PREFIX: Final = "PGFLOW_SECRET_"
@@ -80,38 +78,24 @@ def without_secrets(value: Any, secrets: Iterable[str]) -> Any:
         value: Any JSON.
         secrets: What must not be told.
     """
-    spelled = sorted(
-        {way for secret in secrets for way in _spellings(secret)}, key=len, reverse=True
-    )
-    return _without(value, spelled) if spelled else value
+    return _without(value, Spellings(secrets))
 
 
-def _without(value: Any, spelled: list[str]) -> Any:
+def _without(value: Any, spellings: Spellings) -> Any:
     match value:
         case str():
-            for way in spelled:
-                value = value.replace(way, HIDDEN)
-            return value
+            return spellings.hidden_in(value, HIDDEN)
         case dict():
-            return {_without(key, spelled): _without(one, spelled) for key, one in value.items()}
+            return {
+                _without(key, spellings): _without(one, spellings) for key, one in value.items()
+            }
         case list():
-            return [_without(one, spelled) for one in value]
+            return [_without(one, spellings) for one in value]
         case None | bool():
             return value
         case _:
-            return HIDDEN if any(way in json.dumps(value) for way in spelled) else value
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    yield secret
-    for safe in ("", "/", "/!$&'()*+,;=:@?"):
-        yield quote(secret, safe=safe)
-    yield quote_plus(secret)
-    yield html.escape(secret)
-    yield repr(secret)[1:-1]
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    yield b64encode(secret.encode(errors="surrogateescape")).decode().rstrip("=")
+            told = json.dumps(value)
+            return value if spellings.hidden_in(told, HIDDEN) == told else HIDDEN
 
 
 def _retold(error: StepError, message: str) -> StepError:

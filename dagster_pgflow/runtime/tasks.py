@@ -148,7 +148,7 @@ class Tasks:
 
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):
-            return max(error.seconds, 0.0)
+            return min(max(error.seconds, 0.0), float(self.effort.max_delay))
         return delay_before(self.attempt + 1, self.effort)
 
     def _report(self, index: int, started_at: float, error: StepError | None = None) -> None:

@@ -51,6 +51,7 @@ def problem_of_params(step: HandledStep, flaw: Flaw) -> Problem:
 def _flaws(step: HandledStep, config: type[NodeConfig], site: Site) -> Iterator[Flaw]:
     params = {name: value for name, value in step.params.items() if name != NAMES_KEY}
     adapter = _adapter(config)
+    yield from config.flaws_as_written(params)
     try:
         made = params_of_type(adapter, params)
     except ValidationError as error:

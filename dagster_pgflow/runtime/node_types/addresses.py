@@ -4,88 +4,103 @@ What is checked is what is connected to. A name that another answer is given for
 as in DNS rebinding, leads nowhere else.
 """
 
-import ipaddress
 import os
 import socket
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Any, Final
 
 from dagster_pgflow.errors import HttpFailed, NonRetryable
+from dagster_pgflow.runtime.node_types.call import Call
+from dagster_pgflow.runtime.node_types.networks import is_of_a_cloud, is_public
 
 HOSTS_VARIABLE: Final = "PGFLOW_HTTP_HOSTS"
 """Names that http steps may go to, separated by commas, `*` for any part; without it all."""
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+@dataclass(frozen=True)
+class Target:
+    """One place to connect to.
+
+    Attributes:
+        family: The family of its address, as sockets have it.
+        address: The address with the port, as sockets have it.
+    """
+
+    family: int
+    address: Any
 
 
-def addresses_of(host: str, port: int, *, allow_private: bool) -> list[str]:
-    """Return the addresses of a host that may be connected to, in the order of preference.
+def targets_of(call: Call, *, allow_private: bool, allow_hosts: Sequence[str]) -> list[Target]:
+    """Return where a request may go, in the order of preference.
 
     Args:
-        host: A name or an address, in ASCII.
-        port: The port.
-        allow_private: Whether it may lie in a private network or be this computer.
+        call: The request.
+        allow_private: Whether its host may lie in a private network or be this computer.
+        allow_hosts: The hosts that the step may go to; none means all.
 
     Raises:
         NonRetryable: Steps may not go there.
-        HttpFailed: There is no such host, or nobody knows.
+        HttpFailed: There is no such host, or nobody knows in time.
     """
-    refuse_unless_listed(host)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise HttpFailed(f'The host "{host}" cannot be found: {reason}.') from None
-    addresses = list(dict.fromkeys(str(answer[4][0]) for answer in found))
-    for address in addresses:
-        if not allow_private and not is_public(address):
-            shown = f'"{host}"' if host == address else f'"{host}", which is {address},'
-            raise NonRetryable(
-                f"The address {shown} lies in no public network; say allow_private if the step may"
-                " go there."
-            )
-    return addresses
+    _refuse_unless_listed(call, allow_hosts, "the step's own allow_hosts lists")
+    listed = os.environ.get(HOSTS_VARIABLE, "").split(",")
+    _refuse_unless_listed(call, listed, f"{HOSTS_VARIABLE} lists")
+    targets = _looked_up(call)
+    for target in targets:
+        _refuse_inside(call, str(target.address[0]), allow_private=allow_private)
+    return targets
 
 
-def refuse_unless_listed(host: str) -> None:
-    """Check a host against `PGFLOW_HTTP_HOSTS`.
-
-    Raises:
-        NonRetryable: It is not among those that are listed there.
-    """
-    listed = os.environ.get(HOSTS_VARIABLE, "")
-    patterns = [pattern.strip().lower() for pattern in listed.split(",") if pattern.strip()]
-    name = host.lower().rstrip(".")
+def _refuse_unless_listed(call: Call, listed: Iterable[str], who: str) -> None:
+    patterns = [pattern.strip().lower() for pattern in listed if pattern.strip()]
+    name = call.host.lower().rstrip(".")
     if patterns and not any(fnmatchcase(name, pattern) for pattern in patterns):
         raise NonRetryable(
-            f'Steps may not go to the host "{host}"; {HOSTS_VARIABLE} lists where they may:'
+            f'The step may not go to the host "{call.shown_host}"; {who} where it may:'
             f" {', '.join(patterns)}."
         )
 
 
-def is_public(text: str) -> bool:
-    """Say whether an address is one that all of the internet knows.
+def _refuse_inside(call: Call, address: str, *, allow_private: bool) -> None:
+    host = call.shown_host
+    shown = f'"{host}"' if address == call.host else f'"{host}", which is {address},'
+    if is_of_a_cloud(address):
+        raise NonRetryable(
+            f"The address {shown} is one where a machine may be told its own secrets; no step may"
+            " go there."
+        )
+    if not allow_private and not is_public(address):
+        raise NonRetryable(
+            f"The address {shown} lies in no public network; say allow_private if the step may go"
+            " there."
+        )
 
-    >>> is_public("8.8.8.8"), is_public("127.0.0.1"), is_public("::ffff:10.0.0.1")
-    (True, False, False)
+
+def _looked_up(call: Call) -> list[Target]:
+    """Ask for the addresses of a host, and wait for the answer no longer than until the deadline.
+
+    The thread that asks is ended by the system's own patience, which is short.
     """
-    address = ipaddress.ip_address(text.partition("%")[0])
-    return all(
-        one.is_global and not (one.is_multicast or one.is_reserved or one.is_unspecified)
-        for one in _meant_by(address)
-    )
+    found: list[Any] = []
+    host, port = call.host, call.port
 
+    def ask() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
 
-def _meant_by(address: Address) -> list[Address]:
-    """Return an address, or those of version 4 that one of version 6 stands for."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    if address.ipv4_mapped is not None:
-        return [address.ipv4_mapped]
-    if address in _NAT64:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    if address.sixtofour is not None:
-        return [address, address.sixtofour]
-    return [address, *(address.teredo or ())]
+    thread = threading.Thread(target=ask, name="pgflow-look-up", daemon=True)
+    thread.start()
+    thread.join(call.seconds_left)
+    match found:
+        case [list() as answers]:
+            return list(dict.fromkeys(Target(answer[0], answer[4]) for answer in answers))
+        case [error]:
+            reason = getattr(error, "strerror", None) or "it is no name"
+            raise HttpFailed(f'The host "{call.shown_host}" cannot be found: {reason}.')
+        case _:
+            raise call.took_too_long

@@ -1,18 +1,16 @@
 """`pgflow.http`: asks a web service.
 
-It builds on the transport of httpx alone. A client would log addresses, which may hold secrets,
-read proxies and passwords from its surroundings, and look names up by itself.
+It builds on sockets of its own. A client would log addresses, which may hold secrets, read proxies
+and passwords from its surroundings, look names up by itself, and wait anew for each byte.
 """
 
 import json
+import math
+import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from functools import cache
 from http import HTTPStatus
-from ssl import SSLContext
 from typing import Any, Final
 
 import httpx
@@ -20,8 +18,11 @@ import httpx
 from dagster_pgflow.errors import HttpFailed, NonRetryable, RetryAfter, StepError
 from dagster_pgflow.node_types.http import HttpConfig
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.runtime.node_types.addresses import addresses_of
-from dagster_pgflow.runtime.secrets import without_secrets
+from dagster_pgflow.runtime.node_types.addresses import targets_of
+from dagster_pgflow.runtime.node_types.call import HIDDEN_ADDRESS, Answer, Call
+from dagster_pgflow.runtime.node_types.exchange import exchange
+from dagster_pgflow.runtime.node_types.unpacking import ACCEPTED, text_of
+from dagster_pgflow.runtime.secrets import HIDDEN
 from dagster_pgflow.version import __version__
 
 MOST_REDIRECTS: Final = 10
@@ -33,66 +34,12 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 TRANSIENT: Final = frozenset({408, 429})
 PATIENT: Final = frozenset({429, 503})
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-KEPT_ELSEWHERE: Final = frozenset({"accept", "accept-language", "content-type", "user-agent"})
+KEPT_ELSEWHERE: Final = frozenset(
+    {"accept", "accept-encoding", "accept-language", "content-type", "user-agent"}
+)
 """The headers that another host may see, when a service sends us there."""
 
-
-@dataclass(frozen=True)
-class Call:
-    """One request of a step, and what it may cost.
-
-    Attributes:
-        method: The method.
-        url: The address.
-        headers: The headers by lower-case name.
-        content: What is sent.
-        deadline: When it must be over, on the monotonic clock.
-    """
-
-    method: str
-    url: httpx.URL
-    headers: Mapping[str, str]
-    content: bytes
-    deadline: float
-
-    @property
-    def shown(self) -> str:
-        """The request as a text for people, without the query."""
-        return f"{self.method} {self.url.copy_with(query=None, fragment=None)}"
-
-    @property
-    def origin(self) -> tuple[str, str, int | None]:
-        """Whom it goes to."""
-        return self.url.scheme, self.url.host, self.url.port
-
-    @property
-    def seconds_left(self) -> float:
-        """How long it may still take.
-
-        Raises:
-            HttpFailed: It took too long.
-        """
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise HttpFailed(f"{self.shown} took longer than its timeout.")
-        return left
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service answered.
-
-    Attributes:
-        status: The status.
-        headers: The headers by lower-case name.
-        content: What it sent.
-        text: The same as text, or `None` if it is none.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    text: str | None
+_QUERY: Final = re.compile(r"[?#]")
 
 
 def ask(_value: Any, ctx: StepContext) -> dict[str, Any]:
@@ -100,30 +47,58 @@ def ask(_value: Any, ctx: StepContext) -> dict[str, Any]:
     config: HttpConfig = ctx.params
     call = _first_call(config, ctx)
     for _ in range(MOST_REDIRECTS + 1):
-        answer = _answer_to(call, config)
+        targets = targets_of(
+            call, allow_private=config.allow_private, allow_hosts=config.allow_hosts
+        )
+        answer = exchange(call, targets, config.max_response_bytes)
         following = _following(call, answer) if config.follow_redirects else None
         if following is None:
-            return _output(call, answer, config, ctx)
+            return _output(call, answer, config)
         call = following
     raise NonRetryable(f"{call.shown} is the end of more than {MOST_REDIRECTS} redirects.")
 
 
 def _first_call(config: HttpConfig, ctx: StepContext) -> Call:
-    headers = {"accept": "*/*", "user-agent": f"dagster-pgflow/{__version__}"}
+    headers = {
+        "accept": "*/*",
+        "accept-encoding": ACCEPTED,
+        "user-agent": f"dagster-pgflow/{__version__}",
+    }
     content, kind = _content(config.body)
     if kind:
         headers["content-type"] = kind
     if config.method not in SAFE_METHODS:
         headers["idempotency-key"] = ctx.idempotency_key
-    headers |= {name.lower(): value for name, value in config.headers.items()}
+    headers |= {name.lower(): value.strip() for name, value in config.headers.items()}
+    timeout = min(config.timeout or ctx.timeout, ctx.timeout * MARGIN)
+    return Call(
+        config.method,
+        _address(config),
+        _shown(config.url, ctx.secrets),
+        headers,
+        content,
+        time.monotonic() + timeout,
+        discreet=bool(ctx.secrets),
+    )
+
+
+def _address(config: HttpConfig) -> httpx.URL:
     try:
         url = httpx.URL(config.url)
         query = {name: value for name, value in config.query.items() if value is not None}
         url = url.copy_merge_params(query) if query else url
     except (httpx.InvalidURL, UnicodeError):
         raise NonRetryable("The url is no address of a web service.") from None
-    timeout = min(config.timeout or ctx.timeout, ctx.timeout * MARGIN)
-    return Call(config.method, url, headers, content, time.monotonic() + timeout)
+    if url.scheme not in ("http", "https") or not url.raw_host or url.userinfo:
+        raise NonRetryable("The url is no address of a web service.")
+    return url
+
+
+def _shown(url: str, secrets: tuple[str, ...]) -> str:
+    """Return an address for people; the secrets are still in it as they were put in."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        url = url.replace(secret, HIDDEN)
+    return _QUERY.split(url, maxsplit=1)[0]
 
 
 def _content(body: Any) -> tuple[bytes, str]:
@@ -136,75 +111,6 @@ def _content(body: Any) -> tuple[bytes, str]:
             return json.dumps(body, ensure_ascii=False).encode(), "application/json"
 
 
-def _answer_to(call: Call, config: HttpConfig) -> Answer:
-    """Send a request to the first address of its host that answers.
-
-    Raises:
-        NonRetryable: It may not be sent, or the answer is too long.
-        HttpFailed: There is no answer.
-    """
-    host, port = call.url.raw_host.decode("ascii"), call.url.port or _port(call.url)
-    failure: StepError = HttpFailed(f'The host "{host}" has no address.')
-    for address in addresses_of(host, port, allow_private=config.allow_private):
-        try:
-            return _sent(call, address, config.max_response_bytes)
-        except httpx.ConnectError as error:
-            failure = HttpFailed(f"{call.shown} cannot connect: {_reason(error)}.")
-        except httpx.TimeoutException:
-            raise HttpFailed(f"{call.shown} took longer than its timeout.") from None
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise HttpFailed(f"{call.shown} got no answer: {_reason(error)}.") from None
-    raise failure
-
-
-def _sent(call: Call, address: str, most_bytes: int) -> Answer:
-    request = httpx.Request(
-        call.method,
-        call.url.copy_with(host=address),
-        headers={**call.headers, "host": call.url.netloc.decode("ascii")},
-        content=call.content or None,
-        extensions={
-            "timeout": httpx.Timeout(call.seconds_left).as_dict(),
-            "sni_hostname": call.url.raw_host.decode("ascii"),
-        },
-    )
-    with httpx.HTTPTransport(verify=_tls()) as transport, _closed(transport, request) as response:
-        content = bytearray()
-        for chunk in response.iter_bytes():
-            content += chunk
-            if len(content) > most_bytes:
-                raise NonRetryable(
-                    f"{call.shown} answered with more than {most_bytes} bytes; raise"
-                    " max_response_bytes, or ask for less."
-                )
-            _ = call.seconds_left
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, bytes(content), _text(response, bytes(content)))
-
-
-@contextmanager
-def _closed(transport: httpx.BaseTransport, request: httpx.Request) -> Iterator[httpx.Response]:
-    response = transport.handle_request(request)
-    response.request = request
-    try:
-        yield response
-    finally:
-        response.close()
-
-
-@cache
-def _tls() -> SSLContext:
-    return httpx.create_ssl_context()
-
-
-def _port(url: httpx.URL) -> int:
-    return 443 if url.scheme == "https" else 80
-
-
-def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
-
-
 def _following(call: Call, answer: Answer) -> Call | None:
     """Return the request that an answer asks for, if it does.
 
@@ -214,15 +120,18 @@ def _following(call: Call, answer: Answer) -> Call | None:
     if answer.status not in REDIRECTS or "location" not in answer.headers:
         return None
     try:
-        url = call.url.join(answer.headers["location"])
-    except httpx.InvalidURL:
+        url = call.url.join(answer.headers["location"]).copy_with(userinfo=b"", fragment=None)
+    except (httpx.InvalidURL, UnicodeError, ValueError):
         raise NonRetryable(f"{call.shown} leads to what is no address.") from None
+    shown = HIDDEN_ADDRESS if call.discreet else str(url.copy_with(query=None))
+    following = replace(call, url=url, shown_url=shown)
     becomes_get = answer.status == 303 or (answer.status < 303 and call.method == "POST")
-    following = replace(call, url=url.copy_with(userinfo=b""))
     if becomes_get and call.method != "HEAD":
         headers = {k: v for k, v in call.headers.items() if k != "content-type"}
         following = replace(following, method="GET", content=b"", headers=headers)
-    if url.scheme not in ("http", "https") or (url.scheme, call.url.scheme) == ("http", "https"):
+    if not url.raw_host or url.scheme not in ("http", "https"):
+        raise NonRetryable(f"{call.shown} leads to what is no address of a web service.")
+    if (url.scheme, call.url.scheme) == ("http", "https"):
         raise NonRetryable(f"{call.shown} leads away from https, to {following.shown}.")
     if following.origin == call.origin:
         return following
@@ -235,7 +144,7 @@ def _following(call: Call, answer: Answer) -> Call | None:
     return replace(following, headers=kept)
 
 
-def _output(call: Call, answer: Answer, config: HttpConfig, ctx: StepContext) -> dict[str, Any]:
+def _output(call: Call, answer: Answer, config: HttpConfig) -> dict[str, Any]:
     """Return what the step makes of an answer.
 
     Raises:
@@ -243,14 +152,13 @@ def _output(call: Call, answer: Answer, config: HttpConfig, ctx: StepContext) ->
         HttpFailed: It did not answer as expected, and may the next time.
         NonRetryable: It will not.
     """
+    text = text_of(answer.content, answer.kind)
     if not _is_expected(answer.status, config):
-        raise _unexpected(call, answer, ctx)
-    body = answer.text or None
-    if answer.content and answer.text is None:
-        kind = answer.headers.get("content-type", "bytes")
+        raise _unexpected(call, answer, text)
+    if answer.content and text is None:
+        kind = "bytes" if call.discreet else answer.kind or "bytes"
         raise NonRetryable(f"{call.shown} answered with {kind}, which is neither JSON nor text.")
-    if body is not None and "json" in answer.headers.get("content-type", "").lower():
-        body = _parsed(body)
+    body = _parsed(text) if text and "json" in answer.kind.lower() else text or None
     return {"status": answer.status, "headers": dict(answer.headers), "body": body}
 
 
@@ -258,9 +166,11 @@ def _is_expected(status: int, config: HttpConfig) -> bool:
     return status in config.expected_status or f"{status // 100}xx" in config.expected_status
 
 
-def _unexpected(call: Call, answer: Answer, ctx: StepContext) -> StepError:
-    said = without_secrets(" ".join((answer.text or "").split()), ctx.secrets)
+def _unexpected(call: Call, answer: Answer, text: str | None) -> StepError:
+    said = "" if call.discreet else " ".join((text or "")[: 10 * SHOWN_LENGTH].split())
     excerpt = f": {said[:SHOWN_LENGTH]}" if said else ""
+    if call.discreet and answer.content:
+        excerpt = "; what it said is not shown, since a secret was sent"
     told = f"{call.shown} answered {answer.status} {_phrase(answer.status)}".rstrip() + excerpt
     told = told.rstrip(".") + "."
     seconds = _seconds_to_wait(answer.headers.get("retry-after", ""))
@@ -278,30 +188,32 @@ def _phrase(status: int) -> str:
 
 
 def _seconds_to_wait(header: str) -> float | None:
-    """Return what a `Retry-After` says: a number of seconds, or a date."""
+    """Return what a `Retry-After` says: a number of seconds, or a date.
+
+    How long that may be at most, the step's `max_delay` says.
+    """
     if header.isascii() and header.isdecimal() and len(header) < 10:
         return float(header)
     try:
         return max(parsedate_to_datetime(header).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, IndexError, OSError):
         return None
-
-
-def _text(response: httpx.Response, content: bytes) -> str | None:
-    try:
-        text = content.decode(response.charset_encoding or "utf-8")
-    except (UnicodeError, LookupError):
-        return None
-    return None if "\x00" in text else text
 
 
 def _parsed(text: str) -> Any:
     """Return the JSON of a text, or the text if it is none after all."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return text
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise ValueError(number)
+    return found

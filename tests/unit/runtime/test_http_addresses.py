@@ -9,8 +9,8 @@ import pytest
 
 from dagster_pgflow.errors import HandlerFailed, NonRetryable
 from dagster_pgflow.runtime.node_types import addresses
-from dagster_pgflow.runtime.node_types.addresses import is_public
-from dagster_pgflow.runtime.node_types.http import _tls
+from dagster_pgflow.runtime.node_types.exchange import _tls
+from dagster_pgflow.runtime.node_types.networks import is_public
 from tests.unit.runtime.asking import ask, failure
 from tests.web_service import Answer, WebService, web_service
 
@@ -31,9 +31,17 @@ def service(running: WebService) -> WebService:
 
 PRIVATE = (
     *("127.0.0.1", "localhost", "0.0.0.0", "127.1", "2130706433", "0x7f.0.0.1", "[::1]"),  # noqa: S104
-    *("[::ffff:127.0.0.1]", "10.1.2.3", "169.254.169.254", "192.168.0.1", "172.16.0.1"),
-    *("224.0.0.1", "255.255.255.255", "100.64.0.1", "[fe80::1]", "[fc00::1]", "[ff02::1]"),
-    *("[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+    *("0x7f000001", "017700000001", "127.0.1", "0.1.2.3", "[::]"),
+    *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]"),
+    *("10.1.2.3", "192.168.0.1", "172.16.0.1", "198.18.0.1", "192.0.2.1", "240.0.0.1"),
+    *("224.0.0.1", "255.255.255.255", "100.64.0.1", "[fc00::1]", "[ff02::1]", "[fec0::1]"),
+    *("[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2002:808:808::]"),
+    *("[2001:0:a:b::1]", "[2001:db8::1]", "[3fff::1]", "[4000::1]", "[100::1]", "[5f00::1]"),
+)
+OF_CLOUDS = (
+    *("169.254.169.254", "169.254.170.2", "2852039166", "0xa9fea9fe", "[fe80::1]"),
+    *("168.63.129.16", "100.100.100.200", "192.0.0.192", "[fd00:ec2::254]", "[fd20:ce::254]"),
+    *("[::ffff:169.254.169.254]", "[64:ff9b::a83f:8110]", "[::169.254.169.254]"),
 )
 
 
@@ -44,7 +52,16 @@ def test_private_addresses_are_refused_unless_allowed(service: WebService, host:
     assert service.asked == []
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808"])
+@pytest.mark.parametrize("allow_private", [False, True])
+@pytest.mark.parametrize("host", OF_CLOUDS)
+def test_where_clouds_tell_secrets_is_never_allowed(host: str, allow_private: bool) -> None:
+    told = failure(NonRetryable, f"http://{host}/latest", allow_private=allow_private)
+    assert "where a machine may be told its own secrets; no step may go there." in told
+
+
+@pytest.mark.parametrize(
+    "address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808", "2a00:1450:4001::1"]
+)
 def test_public_addresses_are_not(address: str) -> None:
     assert is_public(address)
 
@@ -86,11 +103,47 @@ def test_hosts_may_be_restricted(service: WebService, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PGFLOW_HTTP_HOSTS", "*.example.com, api.example.org")
     told = failure(NonRetryable, url)
     assert told.endswith(
-        'Steps may not go to the host "127.0.0.1"; PGFLOW_HTTP_HOSTS lists where they may:'
+        'The step may not go to the host "127.0.0.1"; PGFLOW_HTTP_HOSTS lists where it may:'
         " *.example.com, api.example.org."
     )
     monkeypatch.setenv("PGFLOW_HTTP_HOSTS", "127.0.0.*")
     assert ask(url)["body"] == 1
+
+
+def test_a_step_may_restrict_its_hosts_itself(service: WebService) -> None:
+    url = service.on("/a", Answer(200, 1))
+    told = failure(NonRetryable, url, allow_hosts=["*.example.com"])
+    assert told.endswith(
+        'may not go to the host "127.0.0.1"; the step\'s own allow_hosts lists where it may:'
+        " *.example.com."
+    )
+    assert ask(url, allow_hosts=["127.0.0.1"])["body"] == 1
+
+
+def test_so_it_restricts_where_redirects_lead(service: WebService) -> None:
+    elsewhere = f"http://localhost:{service.port}/end"
+    url = service.on("/a", Answer(302, None, {"Location": elsewhere}))
+    settings = {"allow_hosts": ["127.*"], "follow_redirects": True}
+    assert 'may not go to the host "localhost"' in failure(NonRetryable, url, **settings)
+    assert [asked.path for asked in service.asked] == ["/a"]
+
+
+def test_the_next_address_of_a_host_is_tried(
+    service: WebService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them may take all of the time, such as one that never says a word."""
+    service.on("/a", Answer(200, 1))
+    real = socket.getaddrinfo
+
+    def several(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        return [
+            answer
+            for address in ("192.0.2.1", "127.0.0.2", "127.0.0.1")
+            for answer in real(address, port, *args, **kwargs)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    assert ask(f"http://several.example:{service.port}/a", timeout=2)["body"] == 1
 
 
 def test_redirects_are_followed_when_the_step_says_so(service: WebService) -> None:

@@ -10,8 +10,14 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dagster_pgflow.errors import HandlerFailed, NonRetryable, RetryAfter, StepError
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import FlowOptions, effort_of
+from dagster_pgflow.runtime.node_types.http import _seconds_to_wait
+from dagster_pgflow.runtime.tasks import Tasks, TryAgain
 from tests.unit.runtime.asking import ask, failure
 from tests.unit.runtime.nodes import output_of
 from tests.web_service import Answer, WebService, web_service
@@ -138,6 +144,34 @@ def test_the_service_says_when_to_try_again(service: WebService, status: int) ->
     assert 80 < again.value.seconds <= 90
 
 
+@pytest.mark.parametrize("when", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_who_asks_for_ages_does_not_get_them(service: WebService, when: str) -> None:
+    with pytest.raises(RetryAfter) as again:
+        ask(service.on("/a", Answer(503, None, {"Retry-After": when})))
+    [step] = Flow("f").step("s", max_delay=7).steps
+    tasks = Tasks(step, ("s",), effort_of(FlowOptions(), step.options), attempt=1)
+    tasks.errors[0] = again.value
+    with pytest.raises(TryAgain) as caught:
+        tasks.settle()
+    assert caught.value.seconds == 7
+
+
+@pytest.mark.parametrize("when", ["Mon, 01 Jan 0001 00:00:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_a_time_that_has_passed_is_now(service: WebService, when: str) -> None:
+    with pytest.raises(RetryAfter) as again:
+        ask(service.on("/a", Answer(503, None, {"Retry-After": when})))
+    assert again.value.seconds == 0
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60))
+@example("Mon, 99 Foo 2026 99:99:99 +9999")
+@example("Mon, 01 Jan 99999999999999999999 00:00:00 GMT")
+@example("٣")
+def test_nothing_that_a_retry_after_says_breaks_the_step(words: str) -> None:
+    seconds = _seconds_to_wait(words)
+    assert seconds is None or 0 <= seconds < 1e12
+
+
 @pytest.mark.parametrize("words", ["soon", "-1", "1e999", "", "9" * 30, "nan"])
 def test_a_retry_after_that_says_nothing_is_left_alone(service: WebService, words: str) -> None:
     url = service.on("/a", Answer(503, None, {"Retry-After": words}))
@@ -218,11 +252,11 @@ def test_references_lead_to_dependencies_and_the_flow_input(service: WebService)
         ({"url": "$input.nowhere"}, "steps.s.params.url: $input.nowhere leads nowhere"),
         ({"url": "$input.n"}, "steps.s.params.url: Input should be a valid string"),
         (
-            {"url": "ftp://${$input.n}"},
+            {"url": "ftp://${$input.n}", "allow_hosts": ["*"]},
             "steps.s.params.url: It must be an address that begins with",
         ),
         (
-            {"url": "http://u:${$input.n}@x"},
+            {"url": "http://u:${$input.n}@x", "allow_hosts": ["*"]},
             "steps.s.params.url: It must hold no user and password",
         ),
         (

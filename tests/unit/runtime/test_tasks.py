@@ -100,6 +100,8 @@ def test_an_error_that_must_not_be_tried_again_ends_the_attempts_of_its_task_alo
         ([RetryAfter(-5)], 0),
         ([RetryAfter(3), OOPS], 10),
         ([OOPS, RetryAfter(30)], 30),
+        ([RetryAfter(999_999_999)], 3600),
+        ([RetryAfter(1e300), OOPS], 3600),
     ],
 )
 def test_the_longest_wait_that_was_asked_for_holds(errors: list[StepError], seconds: float) -> None:

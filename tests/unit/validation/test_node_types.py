@@ -33,9 +33,16 @@ def test_what_is_checked_is_what_runs() -> None:
         ("http", HTTP, {}),
         (
             "http",
-            {"url": "$nodes.a.url", "timeout": "$input.t", "query": {"q": ["$input.q", 1]}},
+            {
+                "url": "$nodes.a.url",
+                "timeout": "$input.t",
+                "query": {"q": ["$input.q", 1]},
+                "allow_hosts": ["*.example.org"],
+            },
             {},
         ),
+        ("http", {"url": "${secret:BASE}/x/${$input.a}?q=${$input.q}"}, {}),
+        ("http", {"url": "https://e.org/${$input.a}${not.one}?q=${$input.q}"}, {}),
         ("http", {"url": "https://${secret:HOST}/x", "headers": {"A": "Bearer ${secret:T}"}}, {}),
         ("http", {**HTTP, "method": "post", "expected_status": [201, "4xx"], "timeout": 5}, {}),
         ("transform", {"expression": "$.x + input.a.x + deps.a.x"}, {}),
@@ -117,6 +124,100 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                     "It must hold no user and password; put them into a header, as secrets; got"
                     " 'https://me:pw@example.org'."
                 ),
+            ),
+        ),
+        (
+            "http",
+            {"url": "$nodes.a.url"},
+            (
+                "host-from-data",
+                "url",
+                (
+                    "$nodes.a.url would say which host the step goes to; write the host into the"
+                    " url, or list in allow_hosts where it may lead, such as"
+                    ' ["api.example.org"].'
+                ),
+            ),
+        ),
+        (
+            "http",
+            {"url": "https://${$input.host}/x"},
+            (
+                "host-from-data",
+                "url",
+                (
+                    "$input.host would say which host the step goes to; write the host into the"
+                    " url, or list in allow_hosts where it may lead, such as"
+                    ' ["api.example.org"].'
+                ),
+            ),
+        ),
+        (
+            "http",
+            {"url": "https://a.org${$input.x}"},
+            (
+                "host-from-data",
+                "url",
+                (
+                    "$input.x would say which host the step goes to; write the host into the"
+                    " url, or list in allow_hosts where it may lead, such as"
+                    ' ["api.example.org"].'
+                ),
+            ),
+        ),
+        (
+            "http",
+            {"url": "${$input.base}/a"},
+            (
+                "host-from-data",
+                "url",
+                (
+                    "$input.base would say which host the step goes to; write the host into the"
+                    " url, or list in allow_hosts where it may lead, such as"
+                    ' ["api.example.org"].'
+                ),
+            ),
+        ),
+        (
+            "http",
+            {**HTTP, "allow_hosts": ["https://a.org"]},
+            (
+                "wrong-param",
+                "allow_hosts",
+                (
+                    "Each must be the name of a host, with * for any part, such as *.example.org;"
+                    " got ['https://a.org']."
+                ),
+            ),
+        ),
+        (
+            "http",
+            {**HTTP, "allow_hosts": ["${$input.host}"]},
+            (
+                "wrong-param",
+                "allow_hosts",
+                (
+                    "Each must be the name of a host, with * for any part, such as *.example.org;"
+                    " got ['${$input.host}']."
+                ),
+            ),
+        ),
+        (
+            "http",
+            {**HTTP, "allow_private": "$input.inside"},
+            (
+                "wrong-param",
+                "allow_private",
+                "Input should be a valid boolean, unable to interpret input; got '$input.inside'.",
+            ),
+        ),
+        (
+            "http",
+            {**HTTP, "max_response_bytes": 10**9},
+            (
+                "wrong-param",
+                "max_response_bytes",
+                "Input should be less than or equal to 104857600; got 1000000000.",
             ),
         ),
         (
