@@ -2175,7 +2175,8 @@ as $body$
     select 'params', found
     from pgflow.references_in(
       step.params - 'dagster-pgflow/names' - case step.handler
-        when 'pgflow.transform' then '{expression}'::text[]
+        when 'pgflow.http' then '{allow_hosts,allow_private}'::text[]
+        when 'pgflow.transform' then '{expression}'
         when 'pgflow.filter' then '{condition,on_error}'
         when 'pgflow.aggregate' then '{group_by,measures}'
         else '{}'
