@@ -1,0 +1,1 @@
+"""A deployment whose processes are killed at random while flows run: `make chaos`."""

@@ -1,0 +1,168 @@
+"""`python -m tests.chaos --seed 1 --duration 120`: kills at random, and what must hold after it.
+
+Everything runs on this machine, in processes of its own. The seed decides what is asked for and
+what is killed, though not how far all else is by then.
+"""
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import dagster as dg
+import psycopg2
+import psycopg2.extras
+
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.migrator import migrate
+from tests.chaos import verdict
+from tests.chaos.deployment import Deployment, deployment
+from tests.chaos.flows import CHILD, KINDS
+from tests.chaos.kills import Killer
+from tests.polling import poll
+from tests.postgres import Session
+
+REQUEST_EVERY_S = 4.0
+MOST_REQUESTS = 200
+READY_S = 180.0
+SETTLE_S = 300.0
+LONGEST_S = 3600.0
+
+
+def main() -> int:
+    """Runs it, and returns whether something was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--duration", type=float, default=120.0, help="seconds of killing")
+    parser.add_argument("--keep", type=Path, help="an empty folder for what it leaves: logs, rows")
+    given = parser.parse_args()
+    duration = min(given.duration, LONGEST_S)
+    if given.keep is not None:
+        given.keep.mkdir(parents=True, exist_ok=True)
+        return run(given.seed, duration, given.keep)
+    # Not below a folder that is closed to the account of the embedded server.
+    with tempfile.TemporaryDirectory(prefix="pgflow-chaos-") as folder:
+        return run(given.seed, duration, Path(folder))
+
+
+def run(seed: int, duration: float, folder: Path) -> int:
+    """Runs one seed."""
+    draw = random.Random(seed)
+    folder.chmod(0o711)
+    mark = f"{os.getpid()}-{time.time_ns()}"
+    with deployment(folder, mark, random.Random(seed + 1), prepare) as deployed:
+        say(f"seed {seed}: waiting for the first run, in {folder}")
+        requests: dict[UUID, tuple[str, dict[str, int]]] = {}
+        ask(deployed, draw, requests)
+        poll(lambda: all_over(deployed), timeout=READY_S, every=0.5)
+        killer = Killer(deployed, draw)
+        make_trouble(deployed, draw, killer, requests, duration)
+        say(f"{sum(killer.killed.values())} kills, {len(requests)} requests; waiting for the end")
+        try:
+            poll(lambda: all_over(deployed), timeout=SETTLE_S, every=1.0)
+        except AssertionError:
+            say("not everything has come to an end")
+        deployed.stop_dagster()
+        for server in deployed.servers.values():
+            server.start()
+        return tell(deployed, killer, requests)
+
+
+def prepare(url: str) -> None:
+    """Makes the schema and the flows."""
+    with closing(Database(url)) as database:
+        migrate(database)
+        FlowBuilder(database).define_flows([CHILD, *(kind.flow for kind in KINDS)])
+
+
+def make_trouble(
+    deployed: Deployment,
+    draw: random.Random,
+    killer: Killer,
+    requests: dict[UUID, tuple[str, dict[str, int]]],
+    duration: float,
+) -> None:
+    """Asks for runs and kills, by turns."""
+    begun = time.monotonic()
+    ask_at = kill_at = begun
+    while time.monotonic() < begun + duration:
+        now = time.monotonic()
+        if now >= ask_at and len(requests) < MOST_REQUESTS:
+            ask(deployed, draw, requests)
+            ask_at = now + draw.uniform(0.2, 2.0) * REQUEST_EVERY_S
+        if now >= kill_at:
+            say(f"{now - begun:6.1f} s  {killer.kill()}")
+            kill_at = now + killer.pause()
+        time.sleep(0.05)
+
+
+def ask(
+    deployed: Deployment,
+    draw: random.Random,
+    requests: dict[UUID, tuple[str, dict[str, int]]],
+) -> None:
+    """Asks for a run through SQL, as a program does that tries again with the same id."""
+    kind = draw.choice(KINDS)
+    given = {"first": draw.randrange(100), "count": draw.randint(1, 4)}
+    run_id = UUID(int=draw.getrandbits(128), version=4)
+    while True:
+        try:
+            with closing(Session(deployed.url)) as sql:
+                sql(
+                    "select pgflow.start_flow(%s, %s, %s)",
+                    kind.flow.slug,
+                    psycopg2.extras.Json(given),
+                    str(run_id),
+                )
+        except psycopg2.OperationalError:
+            time.sleep(0.2)
+        else:
+            requests[run_id] = (kind.flow.slug, given)
+            return
+
+
+def all_over(deployed: Deployment) -> bool:
+    """Says whether no run is under way any more."""
+    try:
+        with closing(Session(deployed.url)) as sql:
+            return not verdict.under_way(sql)
+    except psycopg2.Error:
+        return False
+
+
+def tell(
+    deployed: Deployment, killer: Killer, requests: dict[UUID, tuple[str, dict[str, int]]]
+) -> int:
+    """Looks at what is left, prints it, and returns whether something is wrong."""
+    os.environ |= {"DAGSTER_HOME": str(deployed.home)}
+    with (
+        dg.DagsterInstance.get() as instance,
+        closing(Session(deployed.url)) as sql,
+    ):
+        verdict.settle(deployed.url, instance, sql)
+        found = list(verdict.findings(sql, instance, requests, deployed.effects))
+        found += verdict.differences_from_a_rebuild(deployed.url, instance, sql)
+        ends = Counter(sql.column("select status from pgflow.runs"))
+        effects = len(deployed.effects.read_text().splitlines())
+    say(f"kills: {dict(killer.killed)}")
+    say(f"requests: {len(requests)}, runs: {dict(ends)}, effects: {effects}")
+    for finding in found:
+        say(f"FOUND {finding}")
+    say(f"{len(found)} findings")
+    return bool(found)
+
+
+def say(text: str) -> None:
+    """Prints a line at once."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,292 @@
+"""A deployment as the docs tell users to set it up, and what starts again what has ended."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from dagster_pgflow.embedded import EmbeddedPostgres
+from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE
+from tests.chaos.handlers import EFFECTS
+from tests.postgres import sqlalchemy_url
+
+MARK = "PGFLOW_CHAOS"
+"""Stands in the environment of each process of ours, so that no other is ever killed."""
+
+LOCATION = "tests.chaos.location"
+LOOK_EVERY_S = 0.5
+LONGEST_ABSENCE_S = 4.0
+PROBE_S = 20.0
+BIN = Path(sys.executable).parent
+
+DAGSTER_YAML = """
+storage:
+  postgres:
+    postgres_url: {url}
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
+    dequeue_num_workers: 3
+    max_concurrent_runs: 4
+    max_user_code_failure_retries: 10
+    user_code_failure_retry_delay: 5
+sensors:
+  use_threads: true
+  num_workers: 4
+telemetry:
+  enabled: false
+"""
+
+WORKSPACE_YAML = """
+load_from:
+  - grpc_server:
+      host: 127.0.0.1
+      port: {port}
+      location_name: chaos
+"""
+
+
+class Service:
+    """One program that is started again whenever it has ended.
+
+    Attributes:
+        name: What it is.
+        process: The running process.
+    """
+
+    def __init__(
+        self, name: str, command: list[str], environment: dict[str, str], log: IO[str]
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self._log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.due_at = 0.0
+
+    def start(self) -> None:
+        """Starts it."""
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def is_up(self) -> bool:
+        """Says whether its process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """Kills it, and nothing that it has started."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            self.process.wait()
+
+
+class Deployment:
+    """PostgreSQL for the flows and for Dagster, a code server, the daemon, and their supervisor."""
+
+    def __init__(self, folder: Path, run_mark: str, draw: random.Random) -> None:
+        self.folder = folder
+        self.effects = folder / "effects.jsonl"
+        self.effects.touch()
+        self._draw = draw
+        self._mark = run_mark
+        self.home = folder / "home"
+        self.home.mkdir()
+        self.servers = {
+            name: EmbeddedPostgres(folder / name, durable=False) for name in ("flows", "dagster")
+        }
+        for server in self.servers.values():
+            server.start()
+        self.url = self.servers["flows"].url()
+        self.environment = self._environment()
+        self._port = _free_port()
+        self._write_config()
+        self._logs = [(folder / f"{name}.log").open("w") for name in ("code_server", "daemon")]
+        self.code_server = Service(
+            "code server",
+            [
+                *(str(BIN / "dagster"), "code-server", "start", "-h", "127.0.0.1"),
+                *("-p", str(self._port), "-m", LOCATION, "--location-name", "chaos"),
+            ],
+            self.environment,
+            self._logs[0],
+        )
+        self.daemon = Service(
+            "daemon",
+            [str(BIN / "dagster-daemon"), "run", "-w", str(folder / "workspace.yaml")],
+            self.environment,
+            self._logs[1],
+        )
+        self._ends = threading.Event()
+        self._failed_probes = 0
+        self._probed_at = time.monotonic()
+        self._supervisor = threading.Thread(target=self._supervise)
+
+    def start(self) -> None:
+        """Starts everything, and begins to look after it."""
+        self.code_server.start()
+        self.daemon.start()
+        self._supervisor.start()
+
+    def stop_dagster(self) -> None:
+        """Ends all of Dagster, run workers too, and looks after nothing any more."""
+        self._ends.set()
+        if self._supervisor.ident is not None:
+            self._supervisor.join()
+        for service in (self.daemon, self.code_server):
+            service.kill()
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+
+    def close(self) -> None:
+        """Ends the rest."""
+        for server in self.servers.values():
+            server.stop(for_everyone=True)
+        for log in self._logs:
+            log.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """Returns each process of this deployment's Dagster that runs."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                is_ours = process.environ().get(MARK) == self._mark
+                if is_ours and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return [process for process in found if process.pid != os.getpid()]
+
+    def code_server_child(self) -> psutil.Process | None:
+        """Returns the process that serves the location; the code server only stands before it."""
+        return next((one for one in self.processes() if "api" in _words(one)), None)
+
+    def run_workers(self) -> list[psutil.Process]:
+        """Returns the processes of runs."""
+        return [
+            process
+            for process in self.processes()
+            if any("spawn_main" in word for word in _words(process))
+        ]
+
+    def kill_postgres(self, name: str) -> None:
+        """Kills a server, as the operating system does that has no memory left."""
+        pid = self._postmaster(name)
+        if pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_backend(self, name: str) -> None:
+        """Kills one session of a server, which makes the server end and recover all others."""
+        pid = self._postmaster(name)
+        if pid is None:
+            return
+        with suppress(psutil.Error):
+            backends = psutil.Process(pid).children()
+            sessions = [one for one in backends if "postgres postgres" in " ".join(one.cmdline())]
+            if sessions:
+                self._draw.choice(sorted(sessions, key=lambda one: one.pid)).kill()
+
+    def _postmaster(self, name: str) -> int | None:
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            pid_file = self.servers[name].data_dir / "cluster" / "postmaster.pid"
+            pid = int(pid_file.read_text().splitlines()[0])
+            return pid if psutil.pid_exists(pid) else None
+        return None
+
+    def _supervise(self) -> None:
+        while not self._ends.wait(LOOK_EVERY_S):
+            for server in self.servers.values():
+                if not server.is_running():
+                    time.sleep(self._draw.uniform(0, LONGEST_ABSENCE_S))
+                    with suppress(Exception):
+                        server.start()
+            for service in (self.code_server, self.daemon):
+                self._look_after(service)
+            self._probe_code_server()
+
+    def _look_after(self, service: Service) -> None:
+        if service.is_up():
+            service.due_at = 0.0
+        elif not service.due_at:
+            service.due_at = time.monotonic() + self._draw.uniform(0, LONGEST_ABSENCE_S)
+        elif time.monotonic() >= service.due_at:
+            service.start()
+
+    def _probe_code_server(self) -> None:
+        """Does what the docs say a supervisor must do: Dagster leaves a dead child dead."""
+        if self.code_server_child() is not None or not self.code_server.is_up():
+            self._probed_at = time.monotonic()
+        elif time.monotonic() - self._probed_at > PROBE_S:
+            self.code_server.kill()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            MARK: self._mark,
+            EFFECTS: str(self.effects),
+            "DAGSTER_HOME": str(self.home),
+            "PGFLOW_DATABASE_URL": self.url,
+            STUCK_AFTER_VARIABLE: "10",
+            LOST_AFTER_VARIABLE: "20",
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def _write_config(self) -> None:
+        url = self.servers["dagster"].url("dagster")
+        storage = sqlalchemy_url(url)
+        (self.home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage))
+        (self.folder / "workspace.yaml").write_text(WORKSPACE_YAML.format(port=self._port))
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def deployment(
+    folder: Path, mark: str, draw: random.Random, prepare: Callable[[str], None]
+) -> Iterator[Deployment]:
+    """Yields a running deployment.
+
+    Args:
+        folder: An empty folder.
+        mark: What no other deployment is called.
+        draw: Decides for how long what was killed stays away.
+        prepare: Makes the schema and the flows in a database.
+    """
+    deployed = Deployment(folder, mark, draw)
+    try:
+        prepare(deployed.url)
+        deployed.start()
+        yield deployed
+    finally:
+        deployed.stop_dagster()
+        deployed.close()
