@@ -4,13 +4,15 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench migrations clean
+.PHONY: help demo test lint format chaos bench migrations clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
 STAMP := $(VENV)/installed-$(shell pwd | cksum | cut -d ' ' -f 1)
 WORKERS ?= 2
+SEED ?= 1
+DURATION ?= 120
 SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 
 help:  ## list the targets
@@ -31,6 +33,9 @@ lint: $(STAMP)  ## ruff, formatting, types, import contracts
 format: $(STAMP)  ## let ruff format and repair what it can
 	@$(BIN)/ruff check --fix-only $(SOURCES)
 	@$(BIN)/ruff format $(SOURCES)
+
+chaos: $(STAMP)  ## kill a deployment's processes at random: make chaos SEED=1 DURATION=120
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --duration $(DURATION)
 
 bench: $(STAMP)  ## load times and the overhead per step
 	@$(BIN)/python -m tests.benchmarks

@@ -29,10 +29,10 @@ from tests.chaos.kills import Killer
 from tests.polling import poll
 from tests.postgres import Session
 
-REQUEST_EVERY_S = 4.0
+REQUEST_EVERY_S = 6.0
 MOST_REQUESTS = 200
 READY_S = 180.0
-SETTLE_S = 300.0
+SETTLE_S = 400.0
 LONGEST_S = 3600.0
 
 
@@ -150,9 +150,12 @@ def tell(
         found = list(verdict.findings(sql, instance, requests, deployed.effects))
         found += verdict.differences_from_a_rebuild(deployed.url, instance, sql)
         ends = Counter(sql.column("select status from pgflow.runs"))
+        failures = Counter(sql.column(verdict.WHY_RUNS_FAILED))
         effects = len(deployed.effects.read_text().splitlines())
     say(f"kills: {dict(killer.killed)}")
     say(f"requests: {len(requests)}, runs: {dict(ends)}, effects: {effects}")
+    for reason, count in failures.most_common():
+        say(f"{count} failed: {reason}")
     for finding in found:
         say(f"FOUND {finding}")
     say(f"{len(found)} findings")

@@ -11,7 +11,7 @@ OPTIONS: Mapping[str, Any] = {"max_attempts": 3, "base_delay": 1, "timeout": 5}
 CHILD = (
     Flow("chaos_child", **OPTIONS)
     .step("one", "chaos.double")
-    .step("two", "chaos.double", depends_on="one")
+    .step("two", "chaos.double_again", depends_on="one")
 )
 
 

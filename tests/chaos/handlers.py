@@ -49,6 +49,13 @@ def double(value: int, ctx: StepContext) -> int:
     return value * 2
 
 
+@handler("chaos.double_again")
+def double_again(given: dict[str, int], ctx: StepContext) -> int:
+    """Doubles what the step before has doubled."""
+    effect(ctx, given)
+    return given["one"] * 2
+
+
 @handler("chaos.shaky")
 def shaky(value: int, ctx: StepContext) -> int:
     """Doubles a number at the second attempt."""

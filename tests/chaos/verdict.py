@@ -25,6 +25,12 @@ Requests = Mapping[UUID, tuple[str, Mapping[str, int]]]
 
 EXPECTED = {kind.flow.slug: kind.output for kind in KINDS}
 
+WHY_RUNS_FAILED = """
+select regexp_replace(error_message, '[0-9a-f-]{36}|[0-9:-]{8,}', '...', 'g')
+from pgflow.runs
+where status in ('failed', 'cancelled')
+"""
+
 
 def under_way(sql: Session) -> list[tuple[Any, ...]]:
     """Returns the runs that are not over."""

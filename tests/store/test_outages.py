@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -250,31 +251,56 @@ def test_a_server_without_a_free_place_is_waited_for_and_called_what_it_is(
     database.close()
 
 
-@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
-def test_definitions_and_starts_side_by_side_succeed_under_any_default_isolation(
-    database: Database, sql: Session, isolation: str
-) -> None:
-    name = sql.value("select current_database()")
-    sql(f"alter database {name} set default_transaction_isolation to '{isolation}'")
+@pytest.fixture(params=["repeatable read", "serializable"])
+def isolated(database: Database, sql: Session, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a database with another default isolation, in which there is a flow."""
     FlowBuilder(database).define_flow(Flow("f").step("a"))
-    failed: list[BaseException] = []
+    name = sql.value("select current_database()")
+    sql(f"alter database {name} set default_transaction_isolation to '{request.param}'")
+    yield database.address.dsn
+    sql(f"alter database {name} reset default_transaction_isolation")
 
-    def use(number: int) -> None:
-        own = Database(database.address.dsn)
+
+def side_by_side(count: int, use: Callable[[int], None]) -> list[BaseException]:
+    """Does something in several threads at once, and returns what went wrong."""
+    failed: list[BaseException] = []
+    barrier = threading.Barrier(count)
+
+    def begin(number: int) -> None:
         try:
+            barrier.wait()
+            use(number)
+        except BaseException as error:  # noqa: BLE001  whatever it is
+            failed.append(error)
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return failed
+
+
+def test_definitions_and_starts_side_by_side_succeed_under_any_default_isolation(
+    isolated: str, sql: Session
+) -> None:
+    def use(number: int) -> None:
+        with closing(Database(isolated)) as own:
             for index in range(5):
                 Requests(own).start("f", {"number": number, "index": index})
                 FlowBuilder(own).define_flow(Flow("f").step("a", params={"number": number}))
-        except BaseException as error:  # noqa: BLE001  whatever it is
-            failed.append(error)
-        finally:
-            own.close()
 
-    users = [threading.Thread(target=use, args=(number,)) for number in range(9)]
-    for user in users:
-        user.start()
-    for user in users:
-        user.join()
-    assert failed == []
+    assert side_by_side(9, use) == []
     assert sql.value("select count(*) from pgflow.runs") == 45
-    sql(f"alter database {name} reset default_transaction_isolation")
+
+
+def test_starts_side_by_side_in_plain_sql_succeed_under_any_default_isolation(
+    isolated: str, sql: Session
+) -> None:
+    def use(number: int) -> None:
+        with closing(Session(isolated)) as own:
+            for _ in range(5):
+                own("select pgflow.start_flow('f', %s)", str(number))
+
+    assert side_by_side(9, use) == []
+    assert sql.value("select count(*) from pgflow.runs") == 45
