@@ -3295,9 +3295,12 @@ declare
   run pgflow.runs;
   problem text;
 begin
-  run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
-  if run.id is not null then
-    return run;
+  -- Only where it can be there: of two serializable starts that look for runs, one must fail.
+  if start_flow.run_id is not null then
+    run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
+    if run.id is not null then
+      return run;
+    end if;
   end if;
 
   select existing.* into flow
