@@ -35,7 +35,7 @@ def command(statement: str, *, wants_json: bool) -> None:
     statements = list(split_statements(text))
     if not statements:
         raise click.UsageError("There is no statement.")
-    with opened_store() as database, database.transaction() as transaction:
+    with opened_store() as database, database.telling_of_waits().transaction() as transaction:
         answers = [_answer(transaction, one, statements) for one in statements]
     if wants_json:
         rows = [_objects(answer) for answer in answers]

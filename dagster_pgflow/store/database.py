@@ -19,6 +19,7 @@ from dagster_pgflow.store.failures import mistakes_told
 from dagster_pgflow.store.patience import Patience, Trials
 from dagster_pgflow.store.queries import named_queries
 from dagster_pgflow.store.schema_version import ensure_current_schema
+from dagster_pgflow.store.waits import waits_told
 
 Done = TypeVar("Done")
 
@@ -142,6 +143,7 @@ class Database:
         self._connections = Connections(self.address, pool_size, max_overflow)
         self._patience = Patience()
         self._schema_is_checked = False
+        self._tells_of_waits = False
 
     def __repr__(self) -> str:
         return f"Database({self.address.shown!r})"
@@ -156,6 +158,12 @@ class Database:
         patient = copy(self)
         patient._patience = Patience(seconds)  # noqa: SLF001  of the same class
         return patient
+
+    def telling_of_waits(self) -> Self:
+        """Return the same database for work that other transactions may hold up; see `waits`."""
+        telling = copy(self)
+        telling._tells_of_waits = True  # noqa: SLF001  of the same class
+        return telling
 
     def run(self, work: Callable[[Transaction], Done], *, is_repeatable: bool = True) -> Done:
         """Do work in a transaction, and again when the trouble is one that passes.
@@ -194,7 +202,8 @@ class Database:
     @contextmanager
     def unchecked_transaction(self) -> Iterator[Transaction]:
         """Open a transaction whatever schema the database has; for the migrator."""
-        with self._connections.transaction() as connection:
+        opened = waits_told(self._connections) if self._tells_of_waits else None
+        with opened or self._connections.transaction() as connection:
             yield Transaction(connection)
 
     def fetch_all(self, query: str, **parameters: Any) -> Sequence[RowMapping]:

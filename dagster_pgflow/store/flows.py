@@ -102,7 +102,7 @@ class FlowBuilder:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database = database.telling_of_waits()
 
     def create_flow(self, flow_slug: str, **fields: Unpack[FlowFields]) -> Flow:
         """Create an empty flow, or return the one that exists unchanged.

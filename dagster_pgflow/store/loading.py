@@ -164,7 +164,7 @@ def load(
 
     try:
         # The statements of a file are somebody else's: what a second time does, nobody knows.
-        return database.run(try_to_load, is_repeatable=False)
+        return database.telling_of_waits().run(try_to_load, is_repeatable=False)
     except _Undo as undo:
         return undo.loading
 

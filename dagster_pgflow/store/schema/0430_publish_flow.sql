@@ -16,7 +16,7 @@ begin
 
   -- Held until commit: whoever sees a version_id sees all smaller ones too, so that one number
   -- can stand for the whole catalog. It also lets the checks below see what others added.
-  perform pg_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0));
+  perform pgflow.lock_publishing();
   perform pgflow.refuse_subflow_cycle(changed_flow.slug) from unnest(changed) as changed_flow (slug);
 
   -- Inner flows first: a flow's version names those of the flows that it runs.

@@ -90,8 +90,7 @@ begin
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
-  perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
-  if not found then
+  if not pgflow.lock_flow(step.flow_slug) then
     perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
   end if;
   perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');

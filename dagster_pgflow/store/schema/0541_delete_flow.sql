@@ -13,6 +13,7 @@ declare
   users text;
   runs_under_way bigint;
 begin
+  perform pgflow.lock_flow(delete_flow.flow_slug);
   select existing.* into flow
   from pgflow.flows as existing
   where existing.flow_slug = delete_flow.flow_slug

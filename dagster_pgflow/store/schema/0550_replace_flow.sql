@@ -8,7 +8,7 @@ declare
 begin
   perform pgflow.refuse_unless_slug(slug, 'flow', 'slug_is_valid');
   perform pgflow.create_flow(slug);
-  perform from pgflow.flows as flow where flow.flow_slug = slug for no key update;
+  perform pgflow.lock_flow(slug);
   update pgflow.flows as flow
   set
     opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),

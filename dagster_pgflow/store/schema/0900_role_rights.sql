@@ -26,6 +26,7 @@ as $$
     ('author', 'execute', 'function', 'replace_flow'),
     ('author', 'execute', 'function', 'publish_flow'),
     ('author', 'execute', 'function', 'delete_flow'),
+    ('author', 'execute', 'function', 'describe_sessions'),
     ('author', 'insert, update, delete', 'table', 'flows'),
     ('author', 'insert, update, delete', 'table', 'steps'),
     ('author', 'insert, update, delete', 'table', 'deps'),
