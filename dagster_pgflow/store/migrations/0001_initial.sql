@@ -937,6 +937,153 @@ $$;
 comment on function pgflow.flow_definition(text) is
   'A flow as JSON, without what equals a default; null when there is no such flow';
 
+-- 0413_describe_sessions.sql
+create function pgflow.describe_sessions(pids integer[]) returns text
+language sql
+stable
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+  select string_agg(
+    format(
+      'process %s (%s, transaction open since %s)',
+      session.pid,
+      coalesce(nullif(session.application_name, ''), 'no application_name'),
+      coalesce(to_char(session.xact_start, 'HH24:MI:SS'), 'it is not known when')
+    ),
+    ', ' order by session.pid
+  )
+  from pg_stat_activity as session
+  where session.pid = any (describe_sessions.pids)
+$$;
+
+comment on function pgflow.describe_sessions(integer[]) is
+  'Which sessions these are, for people: process, program, and since when their transaction is open';
+
+-- 0414_lock_holders.sql
+create function pgflow.lock_holders(flow_slug text default null) returns text
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $$
+  select coalesce(pgflow.describe_sessions(array_agg(holder.pid)), 'it has just ended')
+  from pg_locks as holder
+  join pg_database as here on here.oid = holder.database and here.datname = current_database()
+  where holder.granted
+    and holder.pid <> pg_backend_pid()
+    and case
+      when lock_holders.flow_slug is null then
+        holder.locktype = 'advisory'
+        and (holder.classid::bigint << 32) | holder.objid::bigint
+          = hashtextextended('pgflow.flow_versions', 0)
+      -- PostgreSQL keeps no list of who has locked a row.
+      else
+        holder.relation in ('pgflow.flows'::regclass, 'pgflow.steps'::regclass)
+        and holder.mode in ('RowShareLock', 'RowExclusiveLock')
+    end
+$$;
+
+comment on function pgflow.lock_holders(text) is
+  'Who keeps all others from publishing, or who may keep them from changing a flow';
+
+-- 0415_gets_lock.sql
+create function pgflow.gets_lock(flow_slug text, milliseconds integer) returns boolean
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  limit_before constant text := current_setting('lock_timeout');
+begin
+  perform set_config('lock_timeout', gets_lock.milliseconds::text, true);
+  if gets_lock.flow_slug is null then
+    perform pg_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0));
+  else
+    perform from pgflow.flows as flow
+    where flow.flow_slug = gets_lock.flow_slug
+    for no key update;
+  end if;
+  perform set_config('lock_timeout', limit_before, true);
+  return true;
+exception
+  when lock_not_available then
+    return false;
+end
+$$;
+
+comment on function pgflow.gets_lock(text, integer) is
+  'Waits for the lock of a flow, or that of publishing, at most so long; 0 is for ever';
+
+-- 0416_wait_for_lock.sql
+create function pgflow.wait_for_lock(flow_slug text default null) returns void
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  -- PostgreSQL turns statement_timeout off before it publishes at commit.
+  patience constant integer := (
+    select min(setting::integer)
+    from pg_settings
+    where name in ('lock_timeout', 'statement_timeout') and setting <> '0'
+  );
+  what constant text := case
+    when wait_for_lock.flow_slug is null then 'This definition cannot be published'
+    else format('Flow "%s" cannot be changed', wait_for_lock.flow_slug)
+  end;
+begin
+  if pgflow.gets_lock(flow_slug, least(coalesce(patience, 1000), 1000)) then
+    return;
+  end if;
+  if patience > 1000 or patience is null then
+    raise warning '% before another transaction has ended, and waits for it: %.',
+      what, pgflow.lock_holders(flow_slug);
+    if pgflow.gets_lock(flow_slug, coalesce(patience - 1000, 0)) then
+      return;
+    end if;
+  end if;
+  raise exception '% before another transaction has ended, and % ms (lock_timeout or statement_timeout) are over: %.',
+    what, patience, pgflow.lock_holders(flow_slug)
+    using errcode = 'lock_not_available';
+end
+$$;
+
+comment on function pgflow.wait_for_lock(text) is
+  'Waits for a lock until commit; after a second it says who has it';
+
+-- 0417_lock_publishing.sql
+create function pgflow.lock_publishing() returns void
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0)) then
+    perform pgflow.wait_for_lock();
+  end if;
+end
+$$;
+
+comment on function pgflow.lock_publishing() is 'Keeps all others from publishing until commit';
+
+-- 0418_lock_flow.sql
+create function pgflow.lock_flow(flow_slug text) returns boolean
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  perform from pgflow.flows as flow
+  where flow.flow_slug = lock_flow.flow_slug
+  for no key update skip locked;
+  if found then
+    return true;
+  end if;
+  -- Most likely there is no such flow; where it is locked, this waits.
+  perform pgflow.wait_for_lock(flow_slug);
+  return exists (select from pgflow.flows as flow where flow.flow_slug = lock_flow.flow_slug);
+end
+$$;
+
+comment on function pgflow.lock_flow(text) is
+  'Keeps all others from changing a flow until commit; whether there is one';
+
 -- 0420_refuse_subflow_cycle.sql
 create function pgflow.refuse_subflow_cycle(flow_slug text) returns void
 language plpgsql
@@ -1123,7 +1270,7 @@ begin
 
   -- Held until commit: whoever sees a version_id sees all smaller ones too, so that one number
   -- can stand for the whole catalog. It also lets the checks below see what others added.
-  perform pg_advisory_xact_lock(hashtextextended('pgflow.flow_versions', 0));
+  perform pgflow.lock_publishing();
   perform pgflow.refuse_subflow_cycle(changed_flow.slug) from unnest(changed) as changed_flow (slug);
 
   -- Inner flows first: a flow's version names those of the flows that it runs.
@@ -2454,8 +2601,7 @@ begin
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
-  perform from pgflow.flows as flow where flow.flow_slug = step.flow_slug for no key update;
-  if not found then
+  if not pgflow.lock_flow(step.flow_slug) then
     perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
   end if;
   perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
@@ -2629,6 +2775,7 @@ declare
   users text;
   runs_under_way bigint;
 begin
+  perform pgflow.lock_flow(delete_flow.flow_slug);
   select existing.* into flow
   from pgflow.flows as existing
   where existing.flow_slug = delete_flow.flow_slug
@@ -2765,7 +2912,7 @@ declare
 begin
   perform pgflow.refuse_unless_slug(slug, 'flow', 'slug_is_valid');
   perform pgflow.create_flow(slug);
-  perform from pgflow.flows as flow where flow.flow_slug = slug for no key update;
+  perform pgflow.lock_flow(slug);
   update pgflow.flows as flow
   set
     opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
@@ -3518,6 +3665,7 @@ as $$
     ('author', 'execute', 'function', 'replace_flow'),
     ('author', 'execute', 'function', 'publish_flow'),
     ('author', 'execute', 'function', 'delete_flow'),
+    ('author', 'execute', 'function', 'describe_sessions'),
     ('author', 'insert, update, delete', 'table', 'flows'),
     ('author', 'insert, update, delete', 'table', 'steps'),
     ('author', 'insert, update, delete', 'table', 'deps'),
