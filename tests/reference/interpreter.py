@@ -18,8 +18,8 @@ Where the rules are silent, this is what they are taken to mean:
 - A pipelined map takes over the batches of the map before it, each as soon as all its elements are
   done. So when that map fails, some of its tasks may have ended; the others, and the step unless
   one of its own tasks failed it, are cancelled.
-- `max_attempts` of 0 means one try, as 1 does. `RetryAfter` waits as long as it says, whatever
-  `max_delay` says; waits with jitter lie between two bounds.
+- `max_attempts` of 0 means one try, as 1 does. `RetryAfter` waits as long as it says, but no longer
+  than `max_delay` says; waits with jitter lie between two bounds.
 - `collect_errors` goes before `when_exhausted`: such a map is never exhausted.
 - Input that a handler's type hint does not accept is not tried again: the same input would come.
   Output that is no JSON, or not of the handler's type, is a failed attempt.

@@ -31,9 +31,10 @@ def longest(waits: Iterable[Wait]) -> Wait:
 
 def wait_after(attempt: int, error: Exception, flow: Flow, step: Step) -> Wait:
     """Return how long a failed attempt makes its task wait for the next one."""
-    if isinstance(error, RetryAfter):
-        return Wait(error.seconds, error.seconds)
     most = _option("max_delay", flow, step)
+    if isinstance(error, RetryAfter):
+        asked = min(error.seconds, most)
+        return Wait(asked, asked)
     delay = min(_option("base_delay", flow, step) * 2**attempt, most)
     match _option("jitter", flow, step):
         case "none":
