@@ -1,5 +1,10 @@
 """Names: what a slug is, how it becomes a Dagster name, and the keys of our tags and metadata.
 
+In a code location, names are shared with jobs, ops and assets that are not ours. Dagster refuses a
+location in which two ops or graphs have one name, and an asset is an op. So those of ours have a
+prefix that nobody sees but in the details of an op. The names of jobs and schedules people use:
+they have a prefix where the code location asks for one.
+
 Dagster names are `[A-Za-z0-9_]+`, no Python keyword and none of Dagster's own words. A slug that
 is one of those gets a trailing underscore; so does every slug that already looks like such a
 mangled one, which keeps the mapping one to one. The true slug is always in a tag.
@@ -74,6 +79,8 @@ INPUT_SUFFIX: Final = "__input"
 OUTPUT_SUFFIX: Final = "__output"
 HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX, OUTPUT_SUFFIX)
 
+# What the names of op and graph definitions begin with.
+_DEFINITIONS: Final = "pgflow__"
 _PASS: Final = re.compile(r"(?P<loop>.+)__pass_(?P<number>[0-9]+)")
 
 # Dagster 1.13 refuses these as names of nodes and inputs (dagster._core.definitions.utils).
@@ -121,17 +128,39 @@ def dagster_name(slug: str) -> str:
     return slug
 
 
-def job_name(flow_slug: str) -> str:
-    """Return the name of a flow's job and graph; it never equals the name of an op.
+def job_name(flow_slug: str, prefix: str = "") -> str:
+    """Return the name of a flow's job.
 
-    >>> job_name("order"), job_name("a__b")
-    ('order', 'a__b_')
+    Args:
+        flow_slug: The flow.
+        prefix: What the names of jobs begin with in its code location.
+
+    >>> job_name("order"), job_name("a__b"), job_name("order", "flow_")
+    ('order', 'a__b_', 'flow_order')
     """
-    return f"{flow_slug}_" if "__" in flow_slug else dagster_name(flow_slug)
+    return prefix + (f"{flow_slug}_" if "__" in flow_slug else dagster_name(flow_slug))
+
+
+def schedule_name(flow_slug: str, schedule_slug: str, prefix: str = "") -> str:
+    """Return the name of a flow's schedule.
+
+    >>> schedule_name("order", "nightly")
+    'order__nightly'
+    """
+    return prefix + _joined(flow_slug, schedule_slug)
+
+
+def graph_name(flow_slug: str) -> str:
+    """Return the name of a flow's graph; it never equals the name of an op.
+
+    >>> graph_name("order"), graph_name("a__b")
+    ('pgflow__order', 'pgflow__a__b_')
+    """
+    return f"{_DEFINITIONS}{job_name(flow_slug)}"
 
 
 def subflow_graph_name(flow_slug: str, *, in_items: bool) -> str:
-    """Return the name of a flow's graph where it cannot be that of its job.
+    """Return the name of a flow's graph where it cannot be that of its job's.
 
     No op has a name that ends in `__00`: no slug starts with a digit, and no length with a zero.
 
@@ -140,27 +169,27 @@ def subflow_graph_name(flow_slug: str, *, in_items: bool) -> str:
         in_items: Whether the graph runs once for each item of a list.
 
     >>> subflow_graph_name("order", in_items=True)
-    'order__as_item__00'
+    'pgflow__order__as_item__00'
     """
-    return f"{job_name(flow_slug)}__as_{'item' if in_items else 'subflow'}__00"
+    return f"{graph_name(flow_slug)}__as_{'item' if in_items else 'subflow'}__00"
 
 
 def body_graph_name(flow_slug: str, loop_slug: str) -> str:
     """Return the name of the graph that is the body of a loop.
 
     >>> body_graph_name("essay", "refine")
-    'essay__refine__00'
+    'pgflow__essay__refine__00'
     """
     return f"{op_name(flow_slug, loop_slug)}__00"
 
 
-def pass_job_name(flow_slug: str, loop_slug: str) -> str:
+def pass_job_name(flow_slug: str, loop_slug: str, prefix: str = "") -> str:
     """Return the name of the job that runs one pass of a loop.
 
     >>> pass_job_name("essay", "refine")
     'essay__refine__pass'
     """
-    return f"{op_name(flow_slug, loop_slug)}__pass"
+    return f"{prefix}{_joined(flow_slug, loop_slug)}__pass"
 
 
 def pass_node(loop_slug: str, number: int) -> str:
@@ -192,13 +221,19 @@ def pass_of(node_name: str) -> tuple[str, int] | None:
 
 
 def op_name(flow_slug: str, node_name: str) -> str:
-    """Return the repository-wide unique name of an op: `<flow>__<node>`.
+    """Return the repository-wide unique name of an op: `pgflow__<flow>__<node>`.
+
+    >>> op_name("order", "charge"), op_name("a__b", "c")
+    ('pgflow__order__charge', 'pgflow__a__b__c__4')
+    """
+    return f"{_DEFINITIONS}{_joined(flow_slug, node_name)}"
+
+
+def _joined(flow_slug: str, node_name: str) -> str:
+    """Return one name for a flow and what is in it: `<flow>__<node>`.
 
     Where a slug has double or outer underscores of its own, the length of the flow's slug is
     appended, so that flow `a__b`, step `c` and flow `a`, step `b__c` stay apart.
-
-    >>> op_name("order", "charge"), op_name("a__b", "c")
-    ('order__charge', 'a__b__c__4')
     """
     plain = f"{flow_slug}__{node_name}"
     ambiguous = (

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.errors import InvalidFlow, Problem
-from dagster_pgflow.names import FLOW_INPUT, job_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, graph_name, op_name
 
 MOST_TOLD = 50
 LONGEST_TOLD = 1_000
@@ -47,7 +47,7 @@ def broken_graph(
     )
     return dg.GraphDefinition(
         # Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems".
-        name=f"{job_name(flow_slug)}__0",
+        name=f"{graph_name(flow_slug)}__0",
         node_defs=[op],
         dependencies={dg.NodeInvocation(op.name, "problems"): {}},
         input_mappings=[

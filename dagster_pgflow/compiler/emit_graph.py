@@ -29,7 +29,7 @@ from dagster_pgflow.names import (
     FLOW_INPUT,
     body_graph_name,
     dagster_name,
-    job_name,
+    graph_name,
     subflow_graph_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
@@ -145,7 +145,7 @@ def _graph_name(flow: Flow) -> str:
 
     Dagster 1.13 takes the inputs of a node called like the job's graph for those of the job.
     """
-    name = job_name(flow.slug)
+    name = graph_name(flow.slug)
     nodes = {dagster_name(step.slug) for step in flow.steps}
     while name in nodes:
         # No job has a name that ends in __0, and no op.

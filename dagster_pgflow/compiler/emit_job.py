@@ -41,11 +41,13 @@ class JobSettings:
         resources: The resources by key; those of this package among them.
         executor: What runs the steps of a run.
         allowed_tags: The keys of tags that flows may give to their runs as they are.
+        job_prefix: What the names of jobs begin with.
     """
 
     resources: Mapping[str, Any]
     executor: dg.ExecutorDefinition
     allowed_tags: Sequence[str] = ()
+    job_prefix: str = ""
 
 
 class JobEmitter:
@@ -126,7 +128,7 @@ class JobEmitter:
         body = self._to_run[name]
         flow = whole_of(body)
         return self._graphs.pass_graph(body, loop_slug).to_job(
-            name=pass_job_name(flow.slug, loop_slug),
+            name=pass_job_name(flow.slug, loop_slug, self._settings.job_prefix),
             description=f"One pass of loop `{loop_slug}` of flow `{flow.slug}`.",
             resource_defs=dict(self._settings.resources),
             tags={**self._run_tags(flow), **tags, TAG_LOOP: loop_slug},
@@ -139,7 +141,7 @@ class JobEmitter:
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
         return self._graphs.job_graph(flow.slug).to_job(
-            name=job_name(flow.slug),
+            name=job_name(flow.slug, self._settings.job_prefix),
             description=_description(flow, withheld(flow.tags, self._settings.allowed_tags)),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: example_input(flow)}},
@@ -154,7 +156,7 @@ class JobEmitter:
         self, flow_slug: str, problems: tuple[Problem, ...], tags: Mapping[str, str]
     ) -> dg.JobDefinition:
         return broken_graph(flow_slug, problems, self._json_type).to_job(
-            name=job_name(flow_slug),
+            name=job_name(flow_slug, self._settings.job_prefix),
             description=f"**This flow cannot run.**\n\n{told(flow_slug, problems)}",
             resource_defs=dict(self._settings.resources),
             # So that it says what is wrong wherever it is started, and not that there is no input.

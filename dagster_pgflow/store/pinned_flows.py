@@ -17,15 +17,15 @@ class PinnedFlows(Mapping[str, Flow]):
 
     Args:
         catalog: Where the flows are.
-        watermark: The moment.
+        watermark: The moment; 0 is that before there were any, for which nobody need be asked.
     """
 
     def __init__(self, catalog: Catalog, watermark: int) -> None:
         self.watermark = watermark
         self._catalog = catalog
-        self._heads = {head.slug: head for head in catalog.heads(watermark)}
+        self._heads = {head.slug: head for head in catalog.heads(watermark)} if watermark else {}
         self._loaded: dict[str, PinnedFlow] = {}
-        self._store_id = str(catalog.store_id())
+        self._store_id = str(catalog.store_id()) if watermark else ""
 
     def __getitem__(self, slug: str) -> Flow:
         """Return a flow, reading it if need be.

@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.errors import StoreError
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.requests import Requests
 
@@ -72,7 +73,13 @@ class Reloader:
 
 
 def build_catalog_sensor(
-    name: str, catalog: Catalog, requests: Requests, watermark: int, reloader: Reloader
+    name: str,
+    catalog: Catalog,
+    requests: Requests,
+    watermark: int,
+    reloader: Reloader,
+    *,
+    was_away: bool = False,
 ) -> dg.SensorDefinition:
     """Return the sensor that reloads the code location when flows have changed.
 
@@ -82,14 +89,22 @@ def build_catalog_sensor(
         requests: The requests that wait.
         watermark: The moment as of which the code location has the flows.
         reloader: What reloads it.
+        was_away: Whether the store could not be used when the code location was loaded, which has
+            no flows therefore.
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.SkipReason]:
-        newest = catalog.watermark()
-        if newest <= watermark:
+        try:
+            newest = catalog.watermark()
+        except StoreError as error:
+            if not was_away:
+                raise
+            yield dg.SkipReason(f"No flows are loaded. {error} They are loaded when that is over.")
+            return
+        if newest <= watermark and not was_away:
             yield dg.SkipReason(f"All flows are loaded (version {watermark}).")
             return
-        is_needed = (requests.newest_pending_version() or 0) > watermark
+        is_needed = was_away or (requests.newest_pending_version() or 0) > watermark
         if reloader.is_soon() and not is_needed:
             yield dg.SkipReason("Flows have changed; the next reload comes a little later.")
         elif reloader.reload(context):

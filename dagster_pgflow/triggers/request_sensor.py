@@ -21,6 +21,9 @@ def build_request_sensor(
     flows: Mapping[str, Flow],
     watermark: int,
     jobs: Sequence[dg.JobDefinition],
+    *,
+    without_job: Mapping[str, str] | None = None,
+    job_prefix: str = "",
 ) -> dg.SensorDefinition:
     """Return the sensor that starts a run for each row of `pgflow.run_requests`.
 
@@ -33,6 +36,8 @@ def build_request_sensor(
         flows: The flows of the code location.
         watermark: The moment as of which it has them; later requests wait for a reload.
         jobs: Their jobs.
+        without_job: Why flows have no job, by slug.
+        job_prefix: What the names of jobs begin with.
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
@@ -40,7 +45,7 @@ def build_request_sensor(
         launched = _launched(context.instance, requests)
         waiting: list[RunRequested] = []
         for request in requests:
-            reason = _refusal(flows, request)
+            reason = (without_job or {}).get(request.flow_slug) or _refusal(flows, request)
             if reason is not None:
                 queue.refuse(request.run_id, reason)
                 context.log.warning("Refused run %s. %s", request.run_id, reason)
@@ -50,7 +55,9 @@ def build_request_sensor(
         handed_over = queue.hand_over(request.run_id for request in waiting)
         for request in waiting:
             if request.run_id in handed_over:
-                yield flow_run_request(request.flow_slug, request.input, request.run_id)
+                yield flow_run_request(
+                    request.flow_slug, request.input, request.run_id, job_prefix=job_prefix
+                )
         if not handed_over:
             yield dg.SkipReason("No request waits in pgflow.run_requests.")
 

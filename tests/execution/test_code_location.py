@@ -112,9 +112,10 @@ def test_definitions_merge_with_those_of_a_deployment(
     def theirs() -> None:
         work()
 
-    merged = dg.Definitions.merge(
+    merged = build_definitions(
         dg.Definitions(jobs=[theirs], resources={"io_manager": dg.mem_io_manager}),
-        build_definitions(database_url=database_url, handlers=[{"a": lambda given: given}]),
+        database_url=database_url,
+        handlers=[{"a": lambda given: given}],
     )
 
     repository = merged.get_repository_def()

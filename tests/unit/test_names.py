@@ -21,6 +21,7 @@ from dagster_pgflow.names import (
     RESULT_OUTPUT,
     dagster_name,
     fan_out_output,
+    graph_name,
     is_helper,
     is_valid_slug,
     job_name,
@@ -93,8 +94,8 @@ def test_two_steps_of_any_flows_never_share_an_op_name(
 
 
 @given(slugs, slugs, slugs)
-def test_an_op_is_never_called_as_a_job(flow: str, step: str, other: str) -> None:
-    assert op_name(flow, dagster_name(step)) != job_name(other)
+def test_an_op_is_never_called_as_a_graph(flow: str, step: str, other: str) -> None:
+    assert op_name(flow, dagster_name(step)) != graph_name(other)
 
 
 @given(slugs, slugs, st.sampled_from(HELPER_SUFFIXES))
@@ -108,8 +109,7 @@ def test_all_names_of_a_location_full_of_awkward_slugs_are_distinct() -> None:
     nodes = [dagster_name(slug) for slug in AWKWARD]
     helpers = [f"{slug}{suffix}" for slug, suffix in product(AWKWARD, HELPER_SUFFIXES)]
     assert_distinct([*nodes, *helpers])
-    jobs = [job_name(slug) for slug in AWKWARD]
-    graphs = [
+    graphs = [graph_name(slug) for slug in AWKWARD] + [
         subflow_graph_name(flow, in_items=in_items)
         for flow, in_items in product(AWKWARD, [True, False])
     ]
@@ -117,7 +117,8 @@ def test_all_names_of_a_location_full_of_awkward_slugs_are_distinct() -> None:
         op_definition_name(flow, node, in_items=in_items)
         for flow, node, in_items in product(AWKWARD, [*nodes, *helpers], [True, False])
     ]
-    assert_distinct([*jobs, *graphs, *ops])
+    assert_distinct([*graphs, *ops])
+    assert_distinct([job_name(slug) for slug in AWKWARD])
 
 
 @given(slugs, slugs)
@@ -125,7 +126,7 @@ def test_dagster_accepts_every_name(flow: str, step: str) -> None:
     node = dagster_name(step)
     ops = [make_op(op_name(flow, name)) for name in (node, f"{step}{FAN_OUT_SUFFIX}")]
     dg.GraphDefinition(
-        name=job_name(flow),
+        name=graph_name(flow),
         node_defs=ops,
         dependencies={
             dg.NodeInvocation(ops[0].name, node): {},

@@ -40,15 +40,15 @@ def test_a_job_has_the_steps_that_the_user_wrote_and_no_others() -> None:
     )
     graph = job_of(flow, [LEAF]).graph
     assert nodes(graph) == {
-        "fetch": "order__fetch",
-        "price": "order__price",
-        "weigh": "order__weigh",
-        "total": "order__total",
-        "payment": "leaf",
-        "second": "leaf",
-        "done": "order__done",
+        "fetch": "pgflow__order__fetch",
+        "price": "pgflow__order__price",
+        "weigh": "pgflow__order__weigh",
+        "total": "pgflow__order__total",
+        "payment": "pgflow__leaf",
+        "second": "pgflow__leaf",
+        "done": "pgflow__order__done",
     }
-    assert nodes(graph_in(graph, "payment")) == {"x": "leaf__x", "y": "leaf__y"}
+    assert nodes(graph_in(graph, "payment")) == {"x": "pgflow__leaf__x", "y": "pgflow__leaf__y"}
 
 
 def test_only_a_root_map_needs_a_helper_in_an_ordinary_flow() -> None:
