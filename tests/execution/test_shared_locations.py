@@ -148,7 +148,8 @@ def test_a_schedule_whose_name_is_taken_is_left_out(
 ) -> None:
     snap = served(location(database_url, mine).get_repository_def())
     assert "order" in [job.name for job in snap.job_refs or ()]
-    names = [instigator.name for instigator in [*snap.schedules, *snap.sensors]]
+    names = [schedule.name for schedule in snap.schedules]
+    names += [sensor.name for sensor in snap.sensors]
     assert names.count("order__nightly") == 1
     assert 'Schedule "nightly" of flow "order" cannot be run here' in caplog.text
 
@@ -160,7 +161,8 @@ def test_a_sensor_of_the_code_that_is_called_as_one_of_ours_is_told(
     with pytest.raises(ConfigurationError, match='name="pgflow_flows"'):
         location(database_url, dg.Definitions(sensors=[taken]))
     mine = dg.Definitions(sensors=[taken])
-    assert served(location(database_url, mine, name="flows").get_repository_def())
+    snap = served(location(database_url, mine, name="flows").get_repository_def())
+    assert {"pgflow_catalog", "flows_catalog"} <= {sensor.name for sensor in snap.sensors}
 
 
 def test_resources_of_the_same_key_stay_apart(database_url: str, flows: None) -> None:
