@@ -9,19 +9,23 @@ from dagster_pgflow.dsl.reading.files import text_of_file, text_of_standard_inpu
 from dagster_pgflow.dsl.reading.json_text import read_json
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.model.defaults import UNASKED
 
 MOST_BYTES: Final = 100_000_000
 """Of an input: what Dagster's processes can tell each other at once."""
 
 
-def read_input(ctx: click.Context, param: click.Parameter, text: str) -> Any:
+def read_input(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
     """Return the JSON value that an option stands for.
 
     Args:
         ctx: The command.
         param: The option.
-        text: JSON, `@file` for the JSON in a file, or `-` for standard input.
+        text: JSON, `@file` for the JSON in a file, `-` for standard input; nothing when it is not
+            there.
     """
+    if text is None:
+        return UNASKED
     origin = "the text"
     try:
         if text == "-":

@@ -25,10 +25,9 @@ from dagster_pgflow.store.run_status import RunStatusReader
     "--input",
     "-i",
     "flow_input",
-    default="{}",
     metavar="JSON|@FILE|-",
     callback=read_input,
-    help="The flow's input: JSON, a file of JSON, or standard input; {} when absent.",
+    help="The flow's input: JSON, a file of JSON, or standard input; without it, its defaults.",
 )
 @click.option("--run-id", type=click.UUID, help="Your own id; the same id twice starts one run.")
 @click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")

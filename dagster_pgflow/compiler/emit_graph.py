@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_pgflow.compat import DynamicCollectDependencyDefinition
 from dagster_pgflow.compiler.compile import plan_of
 from dagster_pgflow.compiler.emit_ops import OpEmitter, op_definition_name
+from dagster_pgflow.compiler.json_type import make_input_type
 from dagster_pgflow.compiler.plan import (
     FanIn,
     Feed,
@@ -43,13 +44,18 @@ class GraphEmitter:
         flows: The flows of the code location by slug.
         handlers: Its handlers.
         ops: What makes the ops.
+        json_type: The type of an input of which nothing is known.
     """
 
-    def __init__(self, flows: Flows, handlers: HandlerRegistry, ops: OpEmitter) -> None:
+    def __init__(
+        self, flows: Flows, handlers: HandlerRegistry, ops: OpEmitter, json_type: dg.DagsterType
+    ) -> None:
         self._flows = flows
         self._handlers = handlers
         self._ops = ops
         self._graphs: dict[str, dg.GraphDefinition] = {}
+        self._json_type = json_type
+        self._input_types: dict[str, dg.DagsterType] = {}
         self._op_definitions: dict[str, dg.OpDefinition] = {}
 
     def job_graph(self, flow_slug: str) -> dg.GraphDefinition:
@@ -89,6 +95,13 @@ class GraphEmitter:
             self._graphs[name] = self._emit(plan_of(flow, around), name, in_items=in_items)
         return self._graphs[name]
 
+    def _input_type(self, flow: Flow) -> dg.DagsterType:
+        if flow.input_schema is None:
+            return self._json_type
+        if flow.slug not in self._input_types:
+            self._input_types[flow.slug] = make_input_type(flow, flow.input_schema)
+        return self._input_types[flow.slug]
+
     def _emit(self, plan: Plan, name: str, *, in_items: bool) -> dg.GraphDefinition:
         definitions = {
             node.name: self._definition(plan.flow, node, in_items=in_items) for node in plan.nodes
@@ -111,6 +124,7 @@ class GraphEmitter:
                     graph_input_name=FLOW_INPUT,
                     mapped_node_name=node.name,
                     mapped_node_input_name=input_name,
+                    dagster_type=self._input_type(plan.flow),
                 )
                 for node in plan.nodes
                 for input_name, feed in _feeds(node).items()

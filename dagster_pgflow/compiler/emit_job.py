@@ -11,7 +11,7 @@ from dagster_pgflow.compiler.broken_job import broken_graph, problem_of_crash, t
 from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.emit_ops import OpEmitter
 from dagster_pgflow.compiler.json_type import make_json_type
-from dagster_pgflow.compiler.launchpad import example_input
+from dagster_pgflow.compiler.launchpad import default_input, shown_example
 from dagster_pgflow.compiler.run_tags import run_tags, withheld
 from dagster_pgflow.compiler.served import ensure_job_is_told
 from dagster_pgflow.compiler.soundness import problems_of
@@ -75,7 +75,7 @@ class JobEmitter:
         keys = frozenset(settings.resources)
         self._to_run = FlowsToRun(flows)
         ops = OpEmitter(self._to_run, handlers, self._json_type, keys, self._child_job)
-        self._graphs = GraphEmitter(self._to_run, handlers, ops)
+        self._graphs = GraphEmitter(self._to_run, handlers, ops, self._json_type)
         self._tags_of = tags_of
         self._jobs: dict[str, dg.JobDefinition] = {}
         self._child_jobs: dict[str, ChildJob] = {}
@@ -144,7 +144,7 @@ class JobEmitter:
             name=job_name(flow.slug, self._settings.job_prefix),
             description=_description(flow, withheld(flow.tags, self._settings.allowed_tags)),
             resource_defs=dict(self._settings.resources),
-            config={"inputs": {FLOW_INPUT: example_input(flow)}},
+            config={"inputs": {FLOW_INPUT: default_input(flow)}},
             tags={**self._run_tags(flow), **tags},
             executor_def=self._settings.executor,
         )
@@ -174,4 +174,5 @@ def _description(flow: Flow, withheld_tags: Sequence[str]) -> str:
             f"Its runs do not get the tags {', '.join(f'`{key}`' for key in withheld_tags)}: this"
             " code location allows no such tags."
         )
+    parts.append(shown_example(flow))
     return "\n\n".join(part for part in parts if part)

@@ -6,7 +6,8 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.compiler.plan import OpNode
+from dagster_pgflow.compiler.plan import Feed, FromFlowInput, OpNode
+from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import StepToRun, whole_of
 from dagster_pgflow.model.options import effort_of
@@ -117,12 +118,18 @@ class OpEmitter:
         return dg.OpDefinition(
             name=op_definition_name(whole_of(flow).slug, node.name, in_items=in_items),
             compute_fn=body_of(node.role, work),
-            ins={name: dg.In(self._json_type) for name in node.inputs},
+            ins={name: self._input(feed) for name, feed in node.inputs.items()},
             outs=outs,
             description=self._description(flow, node),
             tags=_tags(flow, node),
             required_resource_keys=set(self._resource_keys),
         )
+
+    def _input(self, feed: Feed) -> dg.In:
+        if isinstance(feed, FromFlowInput):
+            # A run without config has an input too.
+            return dg.In(self._json_type, default_value=UNASKED)
+        return dg.In(self._json_type)
 
     def _way_out(self, name: str) -> dg.Out:
         """Return an output of the last op of a pass: which of them it has, decides what follows."""

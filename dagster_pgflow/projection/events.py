@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.projection.layout import Layout, PinnedTree
 from dagster_pgflow.projection.narrator import Narrator
@@ -40,7 +41,7 @@ def narrate(
         "watermark": facts.watermark,
         "dagster_run_id": str(facts.dagster_run_id),
         "retry_of": str(facts.retry_of) if facts.retry_of else None,
-        "input": facts.input,
+        "input": input_of_run(pinned.flow.input_schema, facts.input),
     }
     run_queued = writer.write("run.queued", queued, parent=None)
     narrator = Narrator(layout, Unfolding(layout, writer, run_queued))

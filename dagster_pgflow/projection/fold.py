@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
+from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.run_state import (
     STORED_AT_KEY,
     AttemptStatus,
@@ -143,7 +144,7 @@ class _Fold:
             self._subruns[scope.path] = replace(
                 row,
                 started_at=at,
-                input=self._received(scope, event.event_data),
+                input=self._input_of(scope, event.event_data),
                 dagster_run_id=UUID(child) if child else None,
             )
             return
@@ -327,6 +328,13 @@ class _Fold:
                 output[row.step_slug] = row.output.value
         return Json(output) if output else None
 
+    def _input_of(self, scope: Scope, data: Mapping[str, Any]) -> Json | None:
+        """Return the input of a subrun, as far as that can be known."""
+        given = self._received(scope, data)
+        if given is None or _is_elsewhere(given.value):
+            return given
+        return Json(input_of_run(scope.input_schema, given.value))
+
     def _received(self, scope: Scope, data: Mapping[str, Any]) -> Json | None:
         """Return what a subflow step gives its flow, as far as that can be known."""
         if "input" in data:
@@ -349,6 +357,10 @@ class _Fold:
 
 def _elsewhere(location: str | None) -> dict[str, str | None]:
     return {STORED_AT_KEY: location}
+
+
+def _is_elsewhere(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {STORED_AT_KEY}
 
 
 def _moment(seconds: float | None) -> datetime | None:

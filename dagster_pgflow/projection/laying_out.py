@@ -169,6 +169,7 @@ class GrowingLayout:
         return Scope(
             path=around.path,
             flow_slug=whole_of(flow).slug,
+            input_schema=flow.input_schema,
             step=around.step,
             map_index=around.item if around.within == around.step else None,
             iteration=around.iteration,

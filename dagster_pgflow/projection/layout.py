@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.loops import RepeatedStep, StepToRun
-from dagster_pgflow.model.step import LoopStep, MapStep, SubflowStep
+from dagster_pgflow.model.step import JsonSchema, LoopStep, MapStep, SubflowStep
 
 RUN_SCOPE: Final = ""
 """The path of the run as a scope; a subrun's is that of its subflow step, and its index if any."""
@@ -133,6 +133,7 @@ class Scope:
         path: The path of the subflow step or the loop, and the index of the item or the number of
             the pass if any; empty for the run.
         flow_slug: The flow that runs here.
+        input_schema: The schema of its input, which may have defaults.
         step: The path of the subflow step or the loop alone.
         map_index: The index of the item, where the flow runs once for each.
         iteration: The number of the pass from 1, where it is one.
@@ -147,6 +148,7 @@ class Scope:
 
     path: str
     flow_slug: str
+    input_schema: JsonSchema | None
     step: str
     map_index: int | None
     iteration: int | None

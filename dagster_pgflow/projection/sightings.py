@@ -13,6 +13,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.names import (
     FLOW_INPUT,
     OUTCOME_KEY,
@@ -122,7 +123,7 @@ class RunFacts:
         dagster_run_id: Its id in Dagster.
         flow_slug: The flow.
         watermark: The catalog watermark that pins the definitions.
-        input: The flow input.
+        input: The flow input, as far as somebody gave one: without its defaults.
         created_at: When it was asked for.
         retry_of: The `run_id` of the run that it re-executes.
     """
@@ -167,7 +168,7 @@ def facts_of(
         dagster_run_id=dagster_run_id,
         flow_slug=pinned[TAG_FLOW],
         watermark=int(watermark),
-        input=storable(inputs.get(FLOW_INPUT, {})),
+        input=storable(inputs[FLOW_INPUT]) if FLOW_INPUT in inputs else UNASKED,
         created_at=created_at,
     )
 

@@ -18,6 +18,7 @@ from dagster_pgflow.errors import (
     ValueNotJson,
 )
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
+from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.loops import Body, RepeatedStep, flow_around, whole_of
@@ -138,17 +139,24 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
 
     Args:
         frame: The running flow.
-        arrived: What came through the graph's input.
+        arrived: What came through the graph's input; `UNASKED` where nobody gave the run any.
         flows: Every flow that the top one contains.
 
     Raises:
         ConditionNotMet: The subflow step's condition does not hold and says `fail`.
     """
+    if isinstance(frame.flow, Body):
+        return Pass.from_wire(arrived).flow_input
+    given = _given_to(frame, arrived, flows)
+    return given if isinstance(given, Skipped) else input_of_run(frame.flow.input_schema, given)
+
+
+def _given_to(frame: Frame, arrived: Any, flows: Flows) -> Any:
+    """Return what a flow is asked to run on, or the skip that reached the step around it."""
     if frame.around is None:
         return arrived
     parent, step = frame.around
-    if isinstance(step, RepeatedStep):
-        return Pass.from_wire(arrived).flow_input
+    assert isinstance(step, SubflowStep)  # noqa: S101
     if step.over is not None:
         received = from_wire(arrived)
         return received.values[0] if isinstance(received, Batch) else received

@@ -1,10 +1,14 @@
-"""Whether a flow's input fits its input schema."""
+"""Whether a flow's input fits its input schema, and the form in which Dagster gets it."""
 
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry
+
+from dagster_pgflow.json_values.reading import write_json
+from dagster_pgflow.json_values.sealed import SEALED_KEY, seal
+from dagster_pgflow.model.defaults import input_of_run
 
 
 def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
@@ -25,3 +29,18 @@ def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
         reason = str(mistake).partition("\n")[0]
         return f"the schema itself cannot be used: {reason}"
     return None if error is None else f"{error.json_path}: {error.message}"
+
+
+def as_run_config(schema: dict[str, Any] | None, asked: Any) -> Any:
+    """Return the input of a run in the form in which its run config has it.
+
+    Dagster refuses some inputs that do not fit. Nobody may be there to hear that, so such an input
+    comes as text, which it does not look into: then the run fails, and says why.
+
+    Args:
+        schema: The input schema of the flow.
+        asked: The input that is asked for.
+    """
+    if breach(schema, input_of_run(schema, asked)) is None:
+        return seal(asked)
+    return {SEALED_KEY: write_json(asked, "The input")}

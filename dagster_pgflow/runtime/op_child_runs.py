@@ -7,6 +7,7 @@ puts the input together, has the flow run, and puts together what that returned.
 from typing import Any
 
 from dagster_pgflow.errors import ChildRunFailed
+from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.names import BATCH_INPUT
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import output_of_subflow
@@ -84,6 +85,7 @@ def _run(execution: Execution, received: Any, index: int | None = None) -> Any:
         ChildRunFailed: It failed, or was cancelled alone.
     """
     work, slug = execution.work, execution.subflow.flow
+    received = input_of_run(work.flows[slug].input_schema, received)
     execution.turn_to(index)
     finals = final_ops(work.flows[slug], work.flows)
     kept = Kept({final.node for final in finals})

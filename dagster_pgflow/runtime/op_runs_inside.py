@@ -19,6 +19,7 @@ from dagster_pgflow.names import (
     TAG_TOP_RUN,
 )
 from dagster_pgflow.runtime import outcome
+from dagster_pgflow.runtime.inputs import as_run_config
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_outcomes import failed_outcome, message_of
 from dagster_pgflow.runtime.op_run_inside import Kept, RunInside, execute, new_run
@@ -46,11 +47,12 @@ def run_inside(
     context = execution.context
     child = execution.work.child_job(name)
     config = {part: given for part, given in context.run.run_config.items() if part in PASSED_ON}
+    schema = execution.work.flows[name].input_schema
     run, plan = new_run(
         context.instance,
         child.job,
         context.run,
-        {**config, "inputs": {FLOW_INPUT: arrives}},
+        {**config, "inputs": {FLOW_INPUT: as_run_config(schema, arrives)}},
         _tags(execution),
     )
     _link(execution, run, name, told)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.failures import unknown_or_refused
 from dagster_pgflow.store.json_text import to_json_text
@@ -20,7 +21,7 @@ class RunRequested:
         run_id: The id of the run to be.
         flow_slug: The flow.
         version_id: The catalog watermark that the run needs at least.
-        input: The flow input.
+        input: The flow input, laid over its defaults.
         created_at: When it was asked for.
         handed_over_at: When a sensor last gave it to Dagster, if one did.
     """
@@ -43,12 +44,13 @@ class Requests:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def start(self, flow_slug: str, input: Any, run_id: UUID | None = None) -> UUID:
+    def start(self, flow_slug: str, input: Any = UNASKED, run_id: UUID | None = None) -> UUID:
         """Ask for a run of a flow, as `pgflow.start_flow` does, and return the run's id.
 
         Args:
             flow_slug: The flow.
-            input: The flow input, any JSON value.
+            input: The flow input, any JSON value; it is laid over the defaults of the flow's input
+                schema. Without one the flow runs on its defaults alone.
             run_id: The id of the run; the same id again starts nothing new.
 
         Raises:
@@ -62,7 +64,7 @@ class Requests:
             started: UUID = self._database.fetch_value(
                 "start_flow",
                 flow_slug=flow_slug,
-                input=to_json_text(input, meaning),
+                input=None if input is UNASKED else to_json_text(input, meaning),
                 # Chosen here, so that a start whose answer is lost starts nothing twice.
                 run_id=str(uuid4() if run_id is None else run_id),
             )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.runtime.inputs import breach
@@ -85,7 +86,8 @@ def _refusal(flows: Mapping[str, Flow], request: RunRequested) -> str | None:
     if slug not in flows:
         return f'Flow "{slug}" was deleted before this run could start.'
     try:
-        reason = breach(flows[slug].input_schema, request.input)
+        schema = flows[slug].input_schema
+        reason = breach(schema, input_of_run(schema, request.input))
     except InvalidFlow as invalid:
         return str(invalid)
     if reason is None:

@@ -24,7 +24,7 @@ def flow(sql: Session) -> None:
 def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> None:
     arguments = sql.value("select pg_get_function_arguments('pgflow.start_flow'::regproc)")
     assert arguments == (
-        "flow_slug text, input jsonb DEFAULT '{}'::jsonb, run_id uuid DEFAULT NULL::uuid"
+        "flow_slug text, input jsonb DEFAULT NULL::jsonb, run_id uuid DEFAULT NULL::uuid"
     )
 
 
@@ -172,3 +172,34 @@ def test_an_input_that_breaks_the_schema_is_refused_at_once(sql: Session) -> Non
         sql("select pgflow.start_flow('f')")
     assert sql("select * from pgflow.run_requests") == []
     sql("select pgflow.start_flow('f', '{\"id\": 1}')")
+
+
+def set_default(sql: Session, value: int) -> None:
+    schema = {"properties": {"n": {"type": "integer", "maximum": 9, "default": value}}}
+    sql("update pgflow.flows set input_schema = %s where flow_slug = 'f'", json.dumps(schema))
+
+
+def test_the_input_is_laid_over_the_defaults_of_the_schema_before_it_is_judged(
+    sql: Session,
+) -> None:
+    schema = {"required": ["n"], "properties": {"n": {"type": "integer", "default": 3}}}
+    sql("update pgflow.flows set input_schema = %s", json.dumps(schema))
+    sql("select pgflow.start_flow('f')")
+    sql("select pgflow.start_flow('f', '{\"m\": 1}')")
+    assert sql.column("select input from pgflow.runs order by id") == [{"n": 3}, {"m": 1, "n": 3}]
+    with pytest.raises(psycopg2.errors.InvalidParameterValue, match="must be integer"):
+        sql("select pgflow.start_flow('f', '{\"n\": null}')")
+
+
+@pytest.mark.parametrize("asked", [None, "{}", '{"n": 1}'])
+def test_the_same_run_id_starts_nothing_new_although_a_default_has_changed(
+    sql: Session, asked: str | None
+) -> None:
+    set_default(sql, 1)
+    sql("select pgflow.start_flow('f', %s, %s)", asked, RUN_ID)
+    set_default(sql, 2)
+    sql("select pgflow.start_flow('f', %s, %s)", asked, RUN_ID)
+    sql("select pgflow.start_flow('f', '{\"n\": 1}', %s)", RUN_ID)
+    assert sql.column("select input from pgflow.runs") == [{"n": 1}]
+    with pytest.raises(psycopg2.errors.UniqueViolation, match="already exists with another input"):
+        sql("select pgflow.start_flow('f', '{\"n\": 2}', %s)", RUN_ID)

@@ -1,6 +1,6 @@
 create function pgflow.start_flow(
   flow_slug text,
-  input jsonb default '{}',
+  input jsonb default null,
   run_id uuid default null
 ) returns pgflow.runs
 language plpgsql
@@ -9,15 +9,15 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());
-  wanted_input constant jsonb := coalesce(start_flow.input, '{}');
   flow pgflow.flows;
   version pgflow.flow_versions;
   run pgflow.runs;
+  filled_input jsonb;
   problem text;
 begin
   -- Only where it can be there: of two serializable starts that look for runs, one must fail.
   if start_flow.run_id is not null then
-    run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
+    run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, start_flow.input);
     if run.id is not null then
       return run;
     end if;
@@ -30,7 +30,8 @@ begin
   if not found then
     perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
   end if;
-  problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
+  filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
+  problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
       using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
@@ -43,15 +44,21 @@ begin
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
   version := pgflow.newest_version(flow.flow_slug);
 
-  insert into pgflow.run_requests (run_id, flow_slug, version_id, input)
-  values (wanted_run_id, flow.flow_slug, pgflow.watermark_of(flow.flow_slug), wanted_input)
+  insert into pgflow.run_requests (run_id, flow_slug, version_id, input, asked_hash)
+  values (
+    wanted_run_id,
+    flow.flow_slug,
+    pgflow.watermark_of(flow.flow_slug),
+    filled_input,
+    pgflow.asked_hash(start_flow.input)
+  )
   on conflict do nothing;
   if not found then
     -- Another session was first, and has committed meanwhile.
-    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, wanted_input);
+    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, start_flow.input);
   end if;
   insert into pgflow.runs (run_id, flow_slug, flow_version, version_id, input)
-  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, wanted_input)
+  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, filled_input)
   returning * into run;
   perform pg_notify('pgflow_runs', wanted_run_id::text);
   return run;
@@ -59,4 +66,4 @@ end
 $$;
 
 comment on function pgflow.start_flow(text, jsonb, uuid) is
-  'Asks Dagster to run a flow and returns the queued run; the same run_id again starts nothing new';
+  'Asks Dagster to run a flow, on the input laid over its defaults, and returns the queued run; the same run_id again starts nothing new';

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
-from urllib.parse import unquote
+
+from dagster_pgflow.model.schema import referred_schema
 
 KINDS: Final = ("null", "boolean", "object", "array", "number", "string")
 WORDS: Final = {
@@ -75,7 +76,7 @@ class JsonType:
                 return replace(self, schema=schema) if _is_schema(schema) else ANYTHING
             if not schema.keys() <= _ANNOTATIONS:
                 return ANYTHING
-            schema = _referred(schema["$ref"], self.whole)
+            schema = referred_schema(schema["$ref"], self.whole)
         return ANYTHING
 
     @property
@@ -261,16 +262,3 @@ def _is_schema(schema: Any) -> bool:
 
 def _is_index(name: str) -> bool:
     return name.isascii() and name.isdecimal()
-
-
-def _referred(reference: Any, whole: Any) -> Any:
-    """Return the part of a schema that a reference within it names."""
-    if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
-        return True
-    found = whole
-    for key in reference.split("/")[1:]:
-        name = unquote(key).replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, dict) or name not in found:
-            return True
-        found = found[name]
-    return found

@@ -40,11 +40,31 @@ def test_a_job_is_made_once() -> None:
     assert make.job("f", {}) is make.job("f", {})
 
 
-def test_the_launchpad_shows_an_example_of_the_input() -> None:
-    assert default_input(job_of(Flow("f").step("a"))) == {}
-    assert default_input(job_of(Flow("f").map("m"))) == []
-    typed = job_of(Flow("f", input_schema=Order).step("a"))
-    assert default_input(typed) == {"order_id": "", "lines": []}
+def test_an_example_of_the_input_is_shown_and_never_what_a_run_gets() -> None:
+    job = job_of(Flow("f", input_schema=Order).step("a"))
+    assert default_input(job) == {}
+    assert '"order_id": ""' in (job.description or "")
+    assert "An input looks like this" in job_of(Flow("f").map("m")).description  # type: ignore[operator]
+    assert "looks like" not in job_of(Flow("f").step("a")).description  # type: ignore[operator]
+
+
+def test_the_launchpad_shows_the_defaults_which_a_run_gets_anyway() -> None:
+    class Options(BaseModel):
+        level: str = "info"
+        folder: str
+
+    job = job_of(Flow("f", input_schema=Options).step("a"))
+    assert default_input(job) == {"level": "info"}
+
+
+@pytest.mark.parametrize(
+    "default", [{"__class__": "SensorTick"}, "x" * 5000, list(range(2000)), 10**400]
+)
+def test_a_default_that_dagster_should_not_have_is_filled_in_later(default: Any) -> None:
+    schema = {"type": "object", "properties": {"d": {"default": default}}}
+    flow = Flow("f", input_schema=schema).step("a", "echo")
+    assert default_input(job_of(flow)) == {}
+    assert run(flow, {}).outputs == {"a": {"d": default}}
 
 
 @pytest.mark.parametrize("value", [None, 0, False, "", "text", [], [1, {"a": None}], {}, {"a": 1}])
@@ -57,6 +77,13 @@ def test_one_type_describes_every_input_and_output() -> None:
     job = job_of(Flow("f").step("a").map("m", depends_on="a"))
     kinds = {kind.display_name for kind in job.all_dagster_types() if not kind.is_builtin}
     assert kinds == {"JSON"}
+
+
+def test_a_flow_that_says_what_it_takes_has_a_type_for_its_input() -> None:
+    child = Flow("child", input_schema={"type": "object"}).step("a")
+    flow = Flow("f", input_schema=Order).subflow("s", child).map("m", depends_on="s")
+    kinds = {kind.display_name for kind in job_of(flow, [child]).all_dagster_types()}
+    assert {"JSON", "Input of f", "Input of child"} <= kinds
 
 
 BROKEN = Flow("broken", input_schema={"type": 5}).step("x", depends_on="ghost").step("x")

@@ -1,0 +1,168 @@
+"""A run that nobody gave an input has no invented one: `{}`, with the defaults of its schema."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from click.testing import CliRunner
+from dagster._cli.job import job_cli
+
+from dagster_pgflow import Flow, build_definitions
+from dagster_pgflow.load_defs import Location
+from tests.execution.projecting import World, world
+
+
+SCHEMA = {
+    "type": "object",
+    "required": ["env"],
+    "properties": {
+        "env": {"type": "string", "enum": ["prod", "staging"]},
+        "replicas": {"type": "integer", "default": 2},
+    },
+}
+OPTIONAL = {"type": "object", "properties": SCHEMA["properties"]}
+REFUSED = (
+    'Step "deploy" failed: The input of flow "deploy" does not fit its input schema:'
+    " $: 'env' is a required property"
+)
+
+__all__ = ["world"]
+
+Launch = Callable[[World, str], None]
+deployed: list[Any] = []
+
+
+def deploy(given: Any) -> Any:
+    deployed.append(given)
+    return given
+
+
+@pytest.fixture(autouse=True)
+def nothing_deployed() -> None:
+    deployed.clear()
+
+
+def settings(world: World) -> dict[str, Any]:
+    return {"handlers": [{"deploy": deploy}], "database_url": world.database.address.dsn}
+
+
+def in_process(world: World, slug: str) -> None:
+    """As the launch of a run does, or a backfill, with no config at all."""
+    world.job(slug, {"deploy": deploy}).execute_in_process(
+        instance=world.instance, raise_on_error=False
+    )
+
+
+def with_other_config(world: World, slug: str) -> None:
+    world.job(slug, {"deploy": deploy}).execute_in_process(
+        instance=world.instance,
+        run_config={"loggers": {}, "resources": {}},
+        raise_on_error=False,
+    )
+
+
+def selected(world: World, slug: str) -> None:
+    world.job(slug, {"deploy": deploy}).execute_in_process(
+        instance=world.instance, op_selection=["deploy"], raise_on_error=False
+    )
+
+
+def by_a_sensor(world: World, slug: str) -> None:
+    @dg.sensor(job_name=slug)
+    def own_sensor() -> dg.RunRequest:
+        return dg.RunRequest(run_key="today")
+
+    mine = dg.Definitions(sensors=[own_sensor])
+    merged = dg.Definitions.merge(mine, build_definitions(**settings(world)))
+    repository = merged.get_repository_def()
+    sensor = repository.get_sensor_def("own_sensor")
+    context = dg.build_sensor_context(instance=world.instance)
+    [request] = sensor.evaluate_tick(context).run_requests or ()
+    repository.get_job(slug).execute_in_process(
+        instance=world.instance, run_config=request.run_config, raise_on_error=False
+    )
+
+
+def by_a_schedule(world: World, slug: str) -> None:
+    job = Location(settings(world)).job(slug)  # type: ignore[arg-type]
+    schedule = dg.ScheduleDefinition(job=job, cron_schedule="* * * * *")
+    [request] = schedule.evaluate_tick(dg.build_schedule_context(world.instance)).run_requests or ()
+    job.execute_in_process(
+        instance=world.instance, run_config=request.run_config, raise_on_error=False
+    )
+
+
+WAYS = [in_process, with_other_config, selected, by_a_sensor, by_a_schedule]
+
+
+@pytest.mark.parametrize("launch", WAYS)
+def test_an_input_that_must_be_given_is_not_made_up(world: World, launch: Launch) -> None:
+    world.define(Flow("deploy", input_schema=SCHEMA).step("deploy"))
+    launch(world, "deploy")
+    world.settle()
+    assert deployed == []
+    run = world.one("runs")
+    assert (run["status"], run["input"], run["error_message"]) == (
+        "failed",
+        {"replicas": 2},
+        REFUSED,
+    )
+
+
+@pytest.mark.parametrize("launch", WAYS)
+def test_the_defaults_of_the_schema_are_the_input_and_the_row_says_so(
+    world: World, launch: Launch
+) -> None:
+    world.define(Flow("deploy", input_schema=OPTIONAL).step("deploy"))
+    launch(world, "deploy")
+    world.settle()
+    assert deployed == [{"replicas": 2}]
+    run = world.one("runs")
+    assert (run["status"], run["input"]) == ("completed", {"replicas": 2})
+    assert run["output"] == {"deploy": {"replicas": 2}}
+
+
+@pytest.mark.filterwarnings("ignore:Function `job_execute_command` is superseded")
+@pytest.mark.parametrize(("schema", "status"), [(SCHEMA, "failed"), (OPTIONAL, "completed")])
+def test_dagster_job_execute_has_no_input_of_its_own(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schema: Any, status: str
+) -> None:
+    world.define(
+        Flow("deploy", input_schema=schema).step(
+            "deploy", "pgflow.transform", params={"expression": "flow_input"}
+        )
+    )
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("PGFLOW_DATABASE_URL", world.database.address.dsn)
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    (tmp_path / "location.py").write_text(
+        "from dagster_pgflow import build_repository\nflows = build_repository()\n"
+    )
+    words = ["execute", "-f", str(tmp_path / "location.py"), "-j", "deploy"]
+    CliRunner().invoke(job_cli, words)
+    with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
+        there = World(world.database, world.sql, instance)
+        there.settle()
+    run = world.one("runs")
+    assert (run["status"], run["input"]) == (status, {"replicas": 2})
+
+
+def test_a_map_over_nothing_that_was_asked_for_says_so(world: World) -> None:
+    world.define(Flow("deploy").map("deploy"))
+    in_process(world, "deploy")
+    world.settle()
+    run = world.one("runs")
+    assert (deployed, run["status"], run["input"]) == ([], "failed", {})
+    assert "is an object" in run["error_message"]
+
+
+def test_the_default_of_a_whole_schema_is_the_input_where_nobody_gives_one(world: World) -> None:
+    schema = {"type": "array", "default": [1, {}], "items": {"properties": {"n": {"default": 0}}}}
+    world.define(Flow("deploy", input_schema=schema).map("deploy"))
+    in_process(world, "deploy")
+    world.settle()
+    assert deployed == [1, {"n": 0}]
+    assert world.one("runs")["input"] == [1, {"n": 0}]
