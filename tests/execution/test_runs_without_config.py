@@ -14,7 +14,6 @@ from dagster_pgflow import Flow, build_definitions
 from dagster_pgflow.load_defs import Location
 from tests.execution.projecting import World, world
 
-
 SCHEMA = {
     "type": "object",
     "required": ["env"],
@@ -144,8 +143,8 @@ def test_dagster_job_execute_has_no_input_of_its_own(
     words = ["execute", "-f", str(tmp_path / "location.py"), "-j", "deploy"]
     CliRunner().invoke(job_cli, words)
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
-        there = World(world.database, world.sql, instance)
-        there.settle()
+        world.instance = instance
+        world.settle()
     run = world.one("runs")
     assert (run["status"], run["input"]) == (status, {"replicas": 2})
 
@@ -166,3 +165,73 @@ def test_the_default_of_a_whole_schema_is_the_input_where_nobody_gives_one(world
     world.settle()
     assert deployed == [1, {"n": 0}]
     assert world.one("runs")["input"] == [1, {"n": 0}]
+
+
+CHILD = Flow("child", input_schema=OPTIONAL).step("deploy")
+
+
+@pytest.mark.parametrize(
+    ("flow", "asked", "received"),
+    [
+        (Flow("f").subflow("s", CHILD), {}, [{}]),
+        (Flow("f").subflow("s", CHILD, input={"env": "prod"}), {}, [{"env": "prod"}]),
+        (Flow("f").subflow("s", CHILD, mode="run"), {"replicas": 5}, [{"replicas": 5}]),
+        (Flow("f").subflow("s", CHILD, mode="run"), {}, [{}]),
+        (Flow("f").subflow("s", CHILD, run_if="flow_input.n > 1"), {"n": 2}, [{"n": 2}]),
+        (Flow("f").subflow("s", CHILD, over="$input.rows"), {"rows": [{}, {"env": "prod"}]}, None),
+        (
+            Flow("f").subflow("s", CHILD, over="$input.rows", mode="run"),
+            {"rows": [{}, {"env": "prod"}]},
+            [{}, {"env": "prod"}],
+        ),
+        (
+            Flow("f").step("a", "rows").subflow("s", CHILD, depends_on="a", over="a"),
+            {},
+            [{}, {"env": "prod"}],
+        ),
+    ],
+)
+def test_a_flow_inside_another_has_its_defaults_and_its_row_says_so(
+    world: World, flow: Flow, asked: Any, received: list[Any] | None
+) -> None:
+    world.define(CHILD, flow)
+    handlers = {"deploy": deploy, "rows": lambda _: [{}, {"env": "prod"}]}
+    world.run("f", handlers, asked)
+    world.settle()
+    wanted = [{"replicas": 2, **one} for one in received or asked["rows"]]
+    assert deployed == wanted
+    assert [row for [row] in world.subruns("input")] == wanted
+    before = world.snapshot()
+    world.look_again()
+    assert world.snapshot() == before
+
+
+def test_each_pass_of_a_loop_has_the_defaults_of_its_flow(world: World) -> None:
+    loop = Flow("f", input_schema=OPTIONAL).step("deploy")
+    loop = loop.loop(
+        "again",
+        back_to="deploy",
+        condition="ctx.iteration < flow_input.replicas",
+        max_iterations=3,
+        depends_on="deploy",
+    )
+    world.define(loop)
+    in_process(world, "f")
+    world.settle()
+    assert world.one("runs")["status"] == "completed"
+    assert len(deployed) == 2
+    assert deployed[0] == {"replicas": 2}
+
+
+def test_a_run_inside_another_tells_what_is_wrong_with_its_input(world: World) -> None:
+    world.define(
+        Flow("child", input_schema=SCHEMA).step("deploy"),
+        Flow("f")
+        .step("a", "env")
+        .subflow("s", "child", depends_on="a", mode="run", input={"env": "$nodes.a"}),
+    )
+    world.run("f", {"deploy": deploy, "env": lambda _: 7})
+    world.settle()
+    told = world.one("runs")["error_message"]
+    assert 'The input of flow "child"' in told
+    assert "$.env: 7 is not" in told
