@@ -6,10 +6,10 @@ from typing import Any
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import JsonSchema, SubflowStep
+from dagster_pgflow.model.step import SubflowStep
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType
+from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, type_of_input
 from dagster_pgflow.validation.types.misfits import Misfit, misfits
 from dagster_pgflow.validation.types.outputs import (
     Outputs,
@@ -29,7 +29,7 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
     for step in flow.steps:
         if not isinstance(step, SubflowStep) or step.flow == flow.slug:
             continue
-        sources = Sources(outputs.received_by(step, steps), _as_sent(flow.input_schema))
+        sources = Sources(outputs.received_by(step, steps), type_of_input(flow.input_schema))
         if step.over is not None:
             items = type_of(step.list_reference, sources)
             yield from _no_list(step, items, sources)
@@ -40,14 +40,9 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
         inner = known.get(step.flow) if known is not None else None
         if inner is not None:
             given = _given(step, sources, loops.get(step.slug, ()))
-            wanted = _as_sent(inner.input_schema)
+            wanted = type_of_input(inner.input_schema)
             for misfit in dict.fromkeys(found for one in given for found in misfits(one, wanted)):
                 yield _problem(step, misfit, path)
-
-
-def _as_sent(schema: JsonSchema | None) -> JsonType:
-    """Return the type of a flow's input: who sends it may send more than the schema lists."""
-    return ANYTHING if schema is None else JsonType(schema, schema, is_open=True)
 
 
 def _no_list(step: SubflowStep, items: JsonType, sources: Sources) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
+from dagster_pgflow.validation.fields import fields_can_be_there
 from dagster_pgflow.validation.joins import joins_bring_paths_together
 from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
@@ -46,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     loops_repeat_whole_parts,
     subflows_exist_and_end,
     references_lead_to_steps,
+    fields_can_be_there,
     node_types_are_known_and_configured,
     failures_lead_to_a_step,
     subflows_run_over_lists,

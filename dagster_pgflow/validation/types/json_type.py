@@ -183,6 +183,11 @@ class JsonType:
 ANYTHING: Final = JsonType({})
 
 
+def type_of_input(schema: dict[str, Any] | None) -> JsonType:
+    """Return the type of a flow's input: who sends it may send more than the schema lists."""
+    return ANYTHING if schema is None else JsonType(schema, schema, is_open=True)
+
+
 def kind_of(value: Any) -> str:
     """Return the kind of a JSON value, in the words of JSON Schema."""
     if isinstance(value, float):
@@ -253,7 +258,8 @@ def _either(found: Sequence[JsonType | Lack]) -> JsonType | Lack:
     if there:
         return there[0] if len(there) == 1 else JsonType({"anyOf": there})
     lacks = [one for one in found if isinstance(one, Lack)]
-    return next((one for one in lacks if "fields" in one.reason), lacks[0])
+    told = next((one for one in lacks if "fields" in one.reason), lacks[0])
+    return replace(told, is_certain=all(one.is_certain for one in lacks))
 
 
 def _is_schema(schema: Any) -> bool:

@@ -197,7 +197,7 @@ def followed(wanted: Reference, sources: Sources) -> JsonType | Lack:
             reached = Reference(wanted.root, tuple(passed))
             advice = f'; "{found.meant}" may be meant' if found.meant else ""
             told = found.reason.replace("it is", "is").replace("its fields are", "has the fields")
-            return Lack(f"{reached} {told}{advice}")
+            return Lack(f"{reached} {told}{advice}", found.meant, found.is_certain)
         here = found
         passed.append(name)
     return here

@@ -1,0 +1,103 @@
+"""What expressions and references ask for can be there, as far as schemas tell for certain.
+
+A schema that is closed lists all fields that there are: another one would never have a value, and
+a condition that asks for it would never have an answer. Of all other schemas nothing is said here.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.expressions.paths import AskedPath, paths_in
+from dagster_pgflow.expressions.references import texts_in, well_formed_references_in
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.step import HandledStep, MapStep, Step, StepBase
+from dagster_pgflow.names import NAMES_KEY
+from dagster_pgflow.node_types.known import literal_fields
+from dagster_pgflow.validation.loops import loops_by_start
+from dagster_pgflow.validation.rule import KnownFlows
+from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, Lack, type_of_input
+from dagster_pgflow.validation.types.outputs import Outputs, Sources, followed
+
+CODE = "unknown-field"
+"""Of a field that a closed schema does not have."""
+
+
+def fields_can_be_there(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
+    """Check what each step asks for in CEL, and the references in its params."""
+    steps, outputs, loops = by_slug(flow), Outputs(known or {}), loops_by_start(flow)
+    flow_input = type_of_input(flow.input_schema)
+    for step in flow.steps:
+        nodes = outputs.received_by(step, steps)
+        roots = _roots(step, nodes, flow_input, starts_loop=step.slug in loops)
+        before = {name: roots[name] for name in roots if name != "output"}
+        if len(nodes) == 1:
+            before["output"] = next(iter(nodes.values()))
+        yield from _of_expressions(step, step.expressions, before)
+        yield from _of_expressions(step, step.decisions, roots)
+        if isinstance(step, HandledStep):
+            yield from _of_params(step, Sources(nodes, flow_input), before)
+
+
+def _roots(
+    step: Step, nodes: Mapping[str, JsonType], flow_input: JsonType, *, starts_loop: bool
+) -> dict[str, JsonType]:
+    """Return what the roots of a step's expressions are, once it has an output."""
+    deps = JsonType({"type": "object", "properties": dict(nodes), "additionalProperties": False})
+    if starts_loop or len(nodes) < len(set(step.depends_on)):
+        # From its second pass on it receives what the loop returned, too.
+        deps = ANYTHING
+    given = deps if step.depends_on else ANYTHING if starts_loop else flow_input
+    own = Outputs({}).of_step(step) if step.decisions and step.needs_handler else ANYTHING
+    return {"flow_input": flow_input, "input": given, "deps": deps, "output": own}
+
+
+def _of_expressions(
+    step: StepBase, asked: Mapping[str, str], roots: Mapping[str, JsonType]
+) -> Iterator[Problem]:
+    for name, text in asked.items():
+        for path in paths_in(text, tuple(roots)):
+            lack = _lack_of(path, roots[path.root])
+            if lack is not None:
+                yield Problem(CODE, f"steps.{step.slug}.{name}", _sentence(path, lack))
+
+
+def _of_params(
+    step: HandledStep, sources: Sources, roots: Mapping[str, JsonType]
+) -> Iterator[Problem]:
+    expressions = literal_fields(step.handler)
+    template = {
+        name: value
+        for name, value in step.params.items()
+        if name not in expressions and name != NAMES_KEY
+    }
+    for place, found in well_formed_references_in(template, f"steps.{step.slug}.params"):
+        lack = followed(found, sources)
+        if isinstance(lack, Lack) and lack.is_certain:
+            yield Problem(CODE, place, f"{found} leads nowhere: {lack.reason}.")
+    if isinstance(step, MapStep):
+        # What it works on is one element.
+        roots = {"flow_input": roots["flow_input"]}
+    for name in expressions:
+        for place, text in texts_in(step.params.get(name), f"params.{name}"):
+            yield from _of_expressions(step, {place: text}, roots)
+
+
+def _lack_of(path: AskedPath, here: JsonType) -> Lack | None:
+    """Return why there is nothing at a path; nothing when there may be."""
+    reached: tuple[str | int, ...] = ()
+    for part in path.parts:
+        if isinstance(part, int) and here.resolved().kinds != {"array"}:
+            return None
+        found = here.field(str(part))
+        if isinstance(found, Lack):
+            shown = AskedPath(path.root, reached).text
+            told = found.reason.replace("it is", "is").replace("its fields are", "has the fields")
+            advice = f'; "{found.meant}" may be meant' if found.meant else ""
+            return Lack(f"{shown} {told}{advice}") if found.is_certain else None
+        here, reached = found, (*reached, part)
+    return None
+
+
+def _sentence(path: AskedPath, lack: Lack) -> str:
+    return f"`{path.text}` is never there: {lack.reason}."
