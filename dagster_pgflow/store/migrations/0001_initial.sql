@@ -742,6 +742,7 @@ create table pgflow.run_requests (
   flow_slug text not null,
   version_id bigint not null,
   input jsonb not null,
+  asked_hash text,
   created_at timestamptz not null default now(),
   handed_over_at timestamptz,
   refused_at timestamptz,
@@ -751,6 +752,10 @@ create table pgflow.run_requests (
 );
 
 comment on table pgflow.run_requests is 'What start_flow was asked to start';
+comment on column pgflow.run_requests.input is
+  'What was asked for, laid over the defaults of the input schema';
+comment on column pgflow.run_requests.asked_hash is
+  'The hash of what was asked for, to know the same request again; null where no input was given';
 comment on column pgflow.run_requests.handed_over_at is
   'When a sensor last gave it to Dagster; it counts as started only once Dagster has a run of it';
 comment on column pgflow.run_requests.version_id is
@@ -3275,6 +3280,206 @@ $$;
 comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text, integer) is
   'What is wrong with a JSON value by a JSON Schema, as far as this is certain; null when nothing is';
 
+-- 0703_referred_schema.sql
+create function pgflow.referred_schema(reference jsonb, root jsonb) returns jsonb
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  place constant text := reference #>> '{}';
+  found jsonb := root;
+  key text;
+begin
+  if jsonb_typeof(reference) is distinct from 'string' or place like '%\%%'
+    or (place <> '#' and place not like '#/%')
+  then
+    return null;
+  end if;
+  foreach key in array (string_to_array(place, '/'))[2:] loop
+    key := replace(replace(key, '~1', '/'), '~0', '~');
+    if jsonb_typeof(found) <> 'object' then
+      return null;
+    end if;
+    found := found -> key;
+  end loop;
+  return found;
+end
+$$;
+
+comment on function pgflow.referred_schema(jsonb, jsonb) is
+  'The part of a JSON Schema that a $ref within it names; null where it leads elsewhere';
+
+-- 0704_resolved_schema.sql
+create function pgflow.resolved_schema(schema jsonb, root jsonb) returns jsonb
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  here jsonb := schema;
+begin
+  for _ in 1..50 loop
+    if jsonb_typeof(here) is distinct from 'object' then
+      return null;
+    elsif not here ? '$ref' then
+      return here;
+    end if;
+    here := pgflow.referred_schema(here -> '$ref', root);
+  end loop;
+  return null;
+end
+$$;
+
+comment on function pgflow.resolved_schema(jsonb, jsonb) is
+  'What a part of a JSON Schema refers to in the end, and itself where it does not refer';
+
+-- 0705_default_of.sql
+create function pgflow.default_of(schema jsonb, root jsonb) returns jsonb
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  here jsonb := schema;
+begin
+  for _ in 1..50 loop
+    if jsonb_typeof(here) is distinct from 'object' then
+      return null;
+    elsif here ? 'default' then
+      return here -> 'default';
+    end if;
+    here := pgflow.referred_schema(here -> '$ref', root);
+  end loop;
+  return null;
+end
+$$;
+
+comment on function pgflow.default_of(jsonb, jsonb) is
+  'The default of a part of a JSON Schema, or of what it refers to; null without one';
+
+-- 0706_filled_in.sql
+-- Counts what is filled in for one default, since a schema may refer to itself: where that never
+-- ends, nothing comes out. Beyond 100 levels no value lies.
+create function pgflow.filled_in(
+  value jsonb, schema jsonb, root jsonb, level integer, inside integer,
+  out filled jsonb, out inside_now integer
+)
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  resolved constant jsonb := case
+    when jsonb_typeof(value) in ('object', 'array') then pgflow.resolved_schema(schema, root)
+  end;
+  names text[] := '{}';
+  parts jsonb[] := '{}';
+  here record;
+  part jsonb;
+begin
+  filled := value;
+  inside_now := inside;
+  if resolved is null then
+    return;
+  elsif level > 100 then
+    filled := case when inside is null then value end;
+    return;
+  end if;
+
+  if jsonb_typeof(value) = 'array' then
+    if jsonb_typeof(resolved -> 'items') is distinct from 'object' or resolved ? 'prefixItems' then
+      return;
+    end if;
+    for here in select element.value from jsonb_array_elements(value) as element (value) loop
+      select inner_value.filled, inner_value.inside_now into part, inside_now
+      from pgflow.filled_in(here.value, resolved -> 'items', root, level + 1, inside_now)
+        as inner_value;
+      if part is null then
+        filled := null;
+        return;
+      end if;
+      parts := array_append(parts, part);
+    end loop;
+    filled := to_jsonb(parts);
+    return;
+  end if;
+
+  if jsonb_typeof(resolved -> 'properties') is distinct from 'object' then
+    return;
+  end if;
+  for here in select field.name, field.schema
+    from jsonb_each(resolved -> 'properties') as field (name, schema)
+  loop
+    part := value -> here.name;
+    if part is not null then
+      continue when jsonb_typeof(part) not in ('object', 'array');
+      select inner_value.filled, inner_value.inside_now into part, inside_now
+      from pgflow.filled_in(part, here.schema, root, level + 1, inside_now) as inner_value;
+    else
+      part := pgflow.default_of(here.schema, root);
+      continue when part is null;
+      if inside_now >= 1000 then
+        filled := null;
+        return;
+      end if;
+      select
+        inner_value.filled, case when inside is not null then inner_value.inside_now end
+      into part, inside_now
+      from pgflow.filled_in(part, here.schema, root, level + 1, coalesce(inside_now, 0) + 1)
+        as inner_value;
+    end if;
+    if part is null then
+      filled := null;
+      return;
+    end if;
+    names := array_append(names, here.name);
+    parts := array_append(parts, part);
+  end loop;
+  if names <> '{}' then
+    filled := value || (
+      select jsonb_object_agg(changed.name, changed.value)
+      from unnest(names, parts) as changed (name, value)
+    );
+  end if;
+end
+$$;
+
+-- 0707_input_of_run.sql
+create function pgflow.input_of_run(asked jsonb, schema jsonb) returns jsonb
+language plpgsql
+immutable
+set search_path to ''
+as $$
+declare
+  wanted constant jsonb := coalesce(asked, pgflow.default_of(schema, schema), '{}');
+begin
+  -- Most schemas have none, and a large input takes time to look through.
+  if schema is null or position('"default"' in schema::text) = 0 then
+    return wanted;
+  end if;
+  return coalesce(
+    (select within.filled from pgflow.filled_in(wanted, schema, schema, 0, null) as within), wanted
+  );
+end
+$$;
+
+comment on function pgflow.input_of_run(jsonb, jsonb) is
+  'The input that was asked for, laid over the defaults of the input schema; null asks for nothing';
+
+-- 0708_asked_hash.sql
+create function pgflow.asked_hash(input jsonb) returns text
+language sql
+immutable
+parallel safe
+set search_path to ''
+as $$
+  select encode(sha256(convert_to(input::text, 'UTF8')), 'hex')
+$$;
+
+comment on function pgflow.asked_hash(jsonb) is
+  'What tells the inputs of requests apart; null where no input was given';
+
 -- 0710_watermark_of.sql
 create function pgflow.watermark_of(flow_slug text) returns bigint
 language sql
@@ -3303,6 +3508,7 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   run pgflow.runs;
+  is_same boolean;
 begin
   select existing.* into run
   from pgflow.runs as existing
@@ -3310,7 +3516,22 @@ begin
   if not found then
     return null;
   end if;
-  if run.flow_slug <> run_started_as.flow_slug or run.input <> run_started_as.input then
+  -- Defaults may have changed since: what was asked for is what counts.
+  select pgflow.asked_hash(run_started_as.input) is not distinct from request.asked_hash
+  into is_same
+  from pgflow.run_requests as request
+  where request.run_id = run.run_id;
+  if is_same is not true then
+    is_same := run.input = pgflow.input_of_run(
+      run_started_as.input,
+      (
+        select version.definition -> 'input_schema'
+        from pgflow.flow_versions as version
+        where version.version_id = run.version_id
+      )
+    );
+  end if;
+  if run.flow_slug <> run_started_as.flow_slug or is_same is not true then
     raise exception 'Run % already exists with another % (flow "%"); use a new run_id.',
       run.run_id,
       case when run.flow_slug <> run_started_as.flow_slug then 'flow' else 'input' end,
@@ -3427,7 +3648,7 @@ comment on function pgflow.refuse_open_way(text) is
 -- 0720_start_flow.sql
 create function pgflow.start_flow(
   flow_slug text,
-  input jsonb default '{}',
+  input jsonb default null,
   run_id uuid default null
 ) returns pgflow.runs
 language plpgsql
@@ -3436,15 +3657,15 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_run_id constant uuid := coalesce(start_flow.run_id, gen_random_uuid());
-  wanted_input constant jsonb := coalesce(start_flow.input, '{}');
   flow pgflow.flows;
   version pgflow.flow_versions;
   run pgflow.runs;
+  filled_input jsonb;
   problem text;
 begin
   -- Only where it can be there: of two serializable starts that look for runs, one must fail.
   if start_flow.run_id is not null then
-    run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, wanted_input);
+    run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, start_flow.input);
     if run.id is not null then
       return run;
     end if;
@@ -3457,7 +3678,8 @@ begin
   if not found then
     perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
   end if;
-  problem := pgflow.schema_problem(wanted_input, flow.input_schema, flow.input_schema, 'input');
+  filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
+  problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
       using errcode = 'invalid_parameter_value', constraint = 'input_fits_its_schema';
@@ -3470,15 +3692,21 @@ begin
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
   version := pgflow.newest_version(flow.flow_slug);
 
-  insert into pgflow.run_requests (run_id, flow_slug, version_id, input)
-  values (wanted_run_id, flow.flow_slug, pgflow.watermark_of(flow.flow_slug), wanted_input)
+  insert into pgflow.run_requests (run_id, flow_slug, version_id, input, asked_hash)
+  values (
+    wanted_run_id,
+    flow.flow_slug,
+    pgflow.watermark_of(flow.flow_slug),
+    filled_input,
+    pgflow.asked_hash(start_flow.input)
+  )
   on conflict do nothing;
   if not found then
     -- Another session was first, and has committed meanwhile.
-    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, wanted_input);
+    return pgflow.run_started_as(wanted_run_id, flow.flow_slug, start_flow.input);
   end if;
   insert into pgflow.runs (run_id, flow_slug, flow_version, version_id, input)
-  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, wanted_input)
+  values (wanted_run_id, flow.flow_slug, version.version, version.version_id, filled_input)
   returning * into run;
   perform pg_notify('pgflow_runs', wanted_run_id::text);
   return run;
@@ -3486,7 +3714,7 @@ end
 $$;
 
 comment on function pgflow.start_flow(text, jsonb, uuid) is
-  'Asks Dagster to run a flow and returns the queued run; the same run_id again starts nothing new';
+  'Asks Dagster to run a flow, on the input laid over its defaults, and returns the queued run; the same run_id again starts nothing new';
 
 -- 0730_child_trace.sql
 -- What a step is told that goes on after a subflow failed, for any subrun: which of its steps
