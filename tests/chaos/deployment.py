@@ -26,7 +26,7 @@ MARK = "PGFLOW_CHAOS"
 LOCATION = "tests.chaos.location"
 LOOK_EVERY_S = 0.5
 LONGEST_ABSENCE_S = 4.0
-PROBE_S = 20.0
+PROBE_S = 10.0
 BIN = Path(sys.executable).parent
 
 DAGSTER_YAML = """
@@ -193,16 +193,13 @@ class Deployment:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    def kill_backend(self, name: str) -> None:
-        """Kills one session of a server, which makes the server end and recover all others."""
+    def kill_session(self, name: str) -> bool:
+        """Kills one session of a server, which makes it end all others and recover."""
         pid = self._postmaster(name)
-        if pid is None:
-            return
-        with suppress(psutil.Error):
-            backends = psutil.Process(pid).children()
-            sessions = [one for one in backends if "postgres postgres" in " ".join(one.cmdline())]
-            if sessions:
-                self._draw.choice(sorted(sessions, key=lambda one: one.pid)).kill()
+        sessions = [] if pid is None else _sessions(pid)
+        if sessions:
+            self._draw.choice(sessions).kill()
+        return bool(sessions)
 
     def _postmaster(self, name: str) -> int | None:
         with suppress(FileNotFoundError, ValueError, IndexError):
@@ -245,7 +242,7 @@ class Deployment:
             "DAGSTER_HOME": str(self.home),
             "PGFLOW_DATABASE_URL": self.url,
             STUCK_AFTER_VARIABLE: "10",
-            LOST_AFTER_VARIABLE: "20",
+            LOST_AFTER_VARIABLE: "40",
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         }
 
@@ -261,6 +258,14 @@ def _words(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
+
+
+def _sessions(postmaster: int) -> list[psutil.Process]:
+    try:
+        children = psutil.Process(postmaster).children()
+    except psutil.Error:
+        return []
+    return [one for one in children if " ".join(_words(one)).startswith("postgres: postgres ")]
 
 
 def _free_port() -> int:

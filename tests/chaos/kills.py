@@ -9,13 +9,13 @@ from dagster_pgflow.errors import StoreError
 from dagster_pgflow.store.database import Database
 from tests.chaos.deployment import Deployment
 
-PAUSE_S: Final = (1.0, 6.0)
+PAUSE_S: Final = (1.0, 8.0)
 
 WEIGHTS: Final[Mapping[str, int]] = {
-    "run worker": 30,
-    "code server child": 10,
-    "code server": 10,
-    "daemon": 15,
+    "run worker": 50,
+    "code server child": 6,
+    "code server": 6,
+    "daemon": 8,
     "flows database": 10,
     "dagster database": 8,
     "session of the flows database": 7,
@@ -56,8 +56,8 @@ class Killer:
             "daemon": self._deployed.daemon.kill,
             "flows database": lambda: self._deployed.kill_postgres("flows"),
             "dagster database": lambda: self._deployed.kill_postgres("dagster"),
-            "session of the flows database": lambda: self._deployed.kill_backend("flows"),
-            "session of the dagster database": lambda: self._deployed.kill_backend("dagster"),
+            "session of the flows database": lambda: self._deployed.kill_session("flows"),
+            "session of the dagster database": lambda: self._deployed.kill_session("dagster"),
             "all sessions of dagster_pgflow": self._end_sessions,
         }
         if kills[what]() is False:
