@@ -31,6 +31,7 @@ from tests.postgres import Session
 
 REQUEST_EVERY_S = 6.0
 MOST_REQUESTS = 200
+MOST_RETRIES = 10
 READY_S = 180.0
 SETTLE_S = 400.0
 LONGEST_S = 3600.0
@@ -65,14 +66,37 @@ def run(seed: int, duration: float, folder: Path) -> int:
         killer = Killer(deployed, draw)
         make_trouble(deployed, draw, killer, requests, duration)
         say(f"{sum(killer.killed.values())} kills, {len(requests)} requests; waiting for the end")
-        try:
-            poll(lambda: all_over(deployed), timeout=SETTLE_S, every=1.0)
-        except AssertionError:
-            say("not everything has come to an end")
+        wait_for_the_end(deployed)
+        refused = retry_failed(deployed)
+        wait_for_the_end(deployed)
         deployed.stop_dagster()
         for server in deployed.servers.values():
             server.start()
-        return tell(deployed, killer, requests)
+        return tell(deployed, killer, requests, refused)
+
+
+def wait_for_the_end(deployed: Deployment) -> None:
+    """Waits until all runs are over, or for as long as there is patience."""
+    try:
+        poll(lambda: all_over(deployed), timeout=SETTLE_S, every=1.0)
+    except AssertionError:
+        say("not everything has come to an end")
+
+
+def retry_failed(deployed: Deployment) -> list[str]:
+    """Goes on with the runs that failed, as a user does; returns what was refused."""
+    with closing(Session(deployed.url)) as sql:
+        failed = sql.column(verdict.RUNS_TO_RETRY)
+    refused = []
+    for run_id in failed[:MOST_RETRIES]:
+        answer = deployed.command("retry", str(run_id))
+        if answer.returncode:
+            refused.append(f"Run {run_id} cannot be retried: {answer.stderr.strip()}")
+        else:
+            with closing(Session(deployed.url)) as sql:
+                poll(lambda: sql(verdict.IS_RETRIED, str(run_id)), timeout=READY_S, every=0.5)  # noqa: B023
+    say(f"retried {len(failed[:MOST_RETRIES]) - len(refused)} runs")
+    return refused
 
 
 def prepare(url: str) -> None:
@@ -138,7 +162,10 @@ def all_over(deployed: Deployment) -> bool:
 
 
 def tell(
-    deployed: Deployment, killer: Killer, requests: dict[UUID, tuple[str, dict[str, int]]]
+    deployed: Deployment,
+    killer: Killer,
+    requests: dict[UUID, tuple[str, dict[str, int]]],
+    refused: list[str],
 ) -> int:
     """Looks at what is left, prints it, and returns whether something is wrong."""
     os.environ |= {"DAGSTER_HOME": str(deployed.home)}
@@ -147,7 +174,7 @@ def tell(
         closing(Session(deployed.url)) as sql,
     ):
         verdict.settle(deployed.url, instance, sql)
-        found = list(verdict.findings(sql, instance, requests, deployed.effects))
+        found = refused + list(verdict.findings(sql, instance, requests, deployed.effects))
         found += verdict.differences_from_a_rebuild(deployed.url, instance, sql)
         ends = Counter(sql.column("select status from pgflow.runs"))
         failures = Counter(sql.column(verdict.WHY_RUNS_FAILED))

@@ -164,6 +164,16 @@ class Deployment:
         for log in self._logs:
             log.close()
 
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Calls the program as a user does."""
+        return subprocess.run(
+            [str(BIN / "dagster-pgflow"), *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
     def processes(self) -> list[psutil.Process]:
         """Returns each process of this deployment's Dagster that runs."""
         found = []

@@ -25,6 +25,14 @@ Requests = Mapping[UUID, tuple[str, Mapping[str, int]]]
 
 EXPECTED = {kind.flow.slug: kind.output for kind in KINDS}
 
+RUNS_TO_RETRY = """
+select run_id from pgflow.runs
+where status in ('failed', 'cancelled') and dagster_run_id is not null
+order by created_at, run_id
+"""
+
+IS_RETRIED = "select from pgflow.runs where retry_of = %s"
+
 WHY_RUNS_FAILED = """
 select regexp_replace(error_message, '[0-9a-f-]{36}|[0-9:-]{8,}', '...', 'g')
 from pgflow.runs
@@ -57,9 +65,10 @@ def _requests_without_their_run(
 ) -> Iterator[str]:
     counted: Counter[str] = Counter()
     for run in instance.get_runs():
-        if TAG_RUN_ID in run.tags and TAG_CHILD_RUN not in run.tags:
+        is_child = run.tags.get(TAG_CHILD_RUN) == run.run_id
+        if TAG_RUN_ID in run.tags and not is_child and run.parent_run_id is None:
             counted[run.tags[TAG_RUN_ID]] += 1
-    stored = Counter(sql.column("select run_id::text from pgflow.runs"))
+    stored = Counter(sql.column("select run_id::text from pgflow.runs where retry_of is null"))
     for run_id in map(str, requests):
         if counted[run_id] != 1:
             yield f"Request {run_id} has {counted[run_id]} runs in Dagster."
@@ -81,11 +90,19 @@ def _rows_left_under_way(sql: Session) -> Iterator[str]:
 
 
 def _wrong_outputs(sql: Session, requests: Requests) -> Iterator[str]:
-    rows = sql("select run_id, flow_slug, output from pgflow.runs where status = 'completed'")
+    rows = sql(
+        "select coalesce(retry_of, run_id), flow_slug, output from pgflow.runs"
+        " where status = 'completed'"
+    )
     for run_id, slug, output in rows:
         expected = EXPECTED[slug](requests[UUID(str(run_id))][1])
         if output != expected:
             yield f"Run {run_id} ({slug}) returned {output} for {expected}."
+    failed = (
+        "select run_id, error_message from pgflow.runs where status <> 'completed' and retry_of"
+    )
+    for run_id, error in sql(f"{failed} is not null"):
+        yield f"Run {run_id}, which nobody killed, did not complete: {error}"
 
 
 def _doubled_effects(sql: Session, effects: Path) -> Iterator[str]:
@@ -98,13 +115,28 @@ def _doubled_effects(sql: Session, effects: Path) -> Iterator[str]:
     }
     seen: Counter[tuple[Any, ...]] = Counter()
     for one in told:
-        seen[one["key"], one["attempt"]] += 1
+        seen[one["run_id"], one["key"], one["attempt"]] += 1
         place = (one["run_id"], one["step_path"], one["task_index"], one["attempt"])
         if place not in recorded:
             yield f"Nothing is recorded of {place}, which did something."
-    for (key, attempt), count in seen.items():
+    for (run_id, key, attempt), count in seen.items():
         if count > 1:
-            yield f"Attempt {attempt} of {key} did {count} times what it does."
+            yield f"Attempt {attempt} of {key} in run {run_id} did {count} times what it does."
+    yield from _done_again(sql, told)
+
+
+def _done_again(sql: Session, told: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what a retry did of steps that had completed."""
+    completed = set(
+        sql(
+            "select retry.run_id, step.step_path from pgflow.runs as retry"
+            " join pgflow.step_states as step on step.run_id = retry.retry_of"
+            " where step.status = 'completed'"
+        )
+    )
+    for one in told:
+        if (one["run_id"], one["step_path"]) in completed:
+            yield f"Run {one['run_id']} did {one['step_path']} again, which had completed."
 
 
 def _differences_from_dagster(sql: Session, instance: dg.DagsterInstance) -> Iterator[str]:
