@@ -7,6 +7,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import in_order, known_deps, leaves
 from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.validation.lint.mapped_skips import deps_in_mapping
 from dagster_pgflow.validation.lint.settings import has_condition
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -23,16 +24,19 @@ def final_steps_are_reached(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
     except CycleError:
         return
     final = leaves(flow)
+    needed = {dep for step in flow.steps for dep in deps_in_mapping(step)}
     for step in final:
         if causes[step.slug] and not _is_said_to_be_optional(flow, step):
             named = " or ".join(f'"{slug}"' for slug in causes[step.slug])
             missing = f'lacks "{step.slug}"' if len(final) > 1 else "is null"
+            # A mapping that needs its output could not do with skip.
+            other = "fail" if needed.intersection(causes[step.slug]) else "skip"
             yield Problem(
                 "cascade-to-final-step",
                 f"steps.{step.slug}",
                 f'Final step "{step.slug}" is skipped whenever {named} is (skip-cascade), and the'
-                f" flow's output then {missing}; use skip, or give the flow an output_schema that"
-                f' does not require "{step.slug}".',
+                f" flow's output then {missing}; use {other}, or give the flow an output_schema"
+                f' that does not require "{step.slug}".',
             )
 
 

@@ -1,6 +1,6 @@
 """A join that waits for some of its dependencies may have to do without the others."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from graphlib import CycleError
 
 from dagster_pgflow.errors import Problem
@@ -17,12 +17,15 @@ def joins_can_do_without(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     joins = [step for step in flow.steps if isinstance(step, JoinStep) and step.least is not None]
     if not joins:
         return
+    steps = by_slug(flow)
+    led = {slug for step in flow.steps for slug in begins_of(steps, step)}
     try:
-        skipped = _may_be_skipped(flow)
+        skipped = _may_be_skipped(flow, led)
     except CycleError:
         return
     for step in joins:
-        if step.depends_on and not skipped.intersection(step.depends_on):
+        # What a branch leads to may have to do without the branch, which leads elsewhere.
+        if step.depends_on and step.slug not in led and not skipped.intersection(step.depends_on):
             yield Problem(
                 "join-waits-for-all",
                 f"steps.{step.slug}.wait",
@@ -31,14 +34,18 @@ def joins_can_do_without(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             )
 
 
-def _may_be_skipped(flow: Flow) -> set[str]:
-    """Return the steps that a run may leave out."""
-    steps, deps = by_slug(flow), known_deps(flow)
-    left = {slug for step in flow.steps for slug in begins_of(steps, step)}
+def _may_be_skipped(flow: Flow, led: Collection[str]) -> set[str]:
+    """Return the steps that a run may leave out.
+
+    Args:
+        flow: The flow.
+        led: The steps that ways begin with.
+    """
+    deps = known_deps(flow)
     found: set[str] = set()
     handing_on: set[str] = set()
     for step in in_order(flow):
-        is_reached = bool(handing_on.intersection(deps[step.slug])) or step.slug in left
+        is_reached = bool(handing_on.intersection(deps[step.slug])) or step.slug in led
         if is_reached or _conduct(step, "skip-cascade"):
             handing_on.add(step.slug)
         if is_reached or _conduct(step, "skip-cascade", "skip"):

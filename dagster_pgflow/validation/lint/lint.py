@@ -6,6 +6,7 @@ from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
 from dagster_pgflow.validation.lint.delays import delays_have_an_effect
 from dagster_pgflow.validation.lint.joins import joins_can_do_without
+from dagster_pgflow.validation.lint.left_behind import steps_are_not_left_behind
 from dagster_pgflow.validation.lint.loops import loops_come_to_an_end
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
 from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
@@ -24,6 +25,7 @@ LINTS: tuple[Rule, ...] = (
     joins_can_do_without,
     loops_come_to_an_end,
     targets_have_one_leader,
+    steps_are_not_left_behind,
     tags_reach_the_runs,
 )
 

@@ -17,28 +17,36 @@ def mappings_need_what_is_there(flow: Flow, _known: KnownFlows) -> Iterator[Prob
     """Look for references to dependencies that are left out of the input when they are skipped."""
     steps = by_slug(flow)
     for step in flow.steps:
-        if not isinstance(step, SubflowStep):
-            continue
-        named: set[str] = set()
-        for place, text in texts_in(step.input, f"steps.{step.slug}.input"):
-            new = {found.step for found in references_of(text) if found.step} - named
-            named |= new
-            for dep in sorted(new & set(step.depends_on) & steps.keys()):
-                if may_be_left_out(steps[dep]):
-                    yield Problem(
-                        "reference-to-a-skip",
-                        place,
-                        f'When step "{dep}" is skipped, this leads nowhere and step "{step.slug}"'
-                        f' fails; let "{dep}" skip what follows (skip-cascade), or fail.',
-                    )
-                elif decider := _way_past(steps, step, dep):
-                    yield Problem(
-                        "reference-to-a-skip",
-                        place,
-                        f'Step "{step.slug}" also runs when "{decider}" leads elsewhere than to'
-                        f' "{dep}"; this then leads nowhere and the step fails; let a single step'
-                        " before it choose what to take.",
-                    )
+        for dep, place in deps_in_mapping(step).items():
+            if dep not in steps:
+                continue
+            if may_be_left_out(steps[dep]):
+                yield Problem(
+                    "reference-to-a-skip",
+                    place,
+                    f'When step "{dep}" is skipped, this leads nowhere and step "{step.slug}"'
+                    f' fails; let "{dep}" skip what follows (skip-cascade), or fail.',
+                )
+            elif decider := _way_past(steps, step, dep):
+                yield Problem(
+                    "reference-to-a-skip",
+                    place,
+                    f'Step "{step.slug}" also runs when "{decider}" leads elsewhere than to'
+                    f' "{dep}"; this then leads nowhere and the step fails; let a single step'
+                    " before it choose what to take.",
+                )
+
+
+def deps_in_mapping(step: Step) -> dict[str, str]:
+    """Return the dependencies that the input of a subflow refers to, and where it first does."""
+    if not isinstance(step, SubflowStep):
+        return {}
+    places: dict[str, str] = {}
+    for place, text in texts_in(step.input, f"steps.{step.slug}.input"):
+        named = {found.step for found in references_of(text) if found.step}
+        for dep in sorted(named.intersection(step.depends_on)):
+            places.setdefault(dep, place)
+    return places
 
 
 def _way_past(steps: Mapping[str, Step], step: Step, dep: str) -> str | None:
