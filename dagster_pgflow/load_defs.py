@@ -25,7 +25,7 @@ from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.projection.stuck_sensor import build_stuck_runs_sensor
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry, HandlerSource
-from dagster_pgflow.settings import database_patience, database_url
+from dagster_pgflow.settings import configured_url, database_patience, database_url
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
@@ -114,7 +114,9 @@ class Location:
         self._taken = taken
         self._job_prefix = _prefix_of(settings)
         self.name = settings.get("name", "pgflow")
-        database = Database(settings.get("database_url") or database_url())
+        given = settings.get("database_url") or configured_url()
+        # The embedded server is ours to start again, whoever has ended it.
+        database = Database(given or database_url(), revive=None if given else database_url)
         patience = database_patience()
         self._database_of_runs = database.patient(patience)
         self._database = database.patient(

@@ -24,6 +24,7 @@ class OwnServer:
     """A server with the schema in its database `pgflow`."""
 
     def __init__(self, folder: Path) -> None:
+        self.data_dir = folder
         self._server = EmbeddedPostgres(folder, durable=False)
         self._server.start()
         self.url = self._server.url()

@@ -5,14 +5,14 @@ everything that libpq knows works: socket folders, `sslmode`, several hosts, ser
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, CursorResult, RowMapping, TextClause, text
 
-from dagster_pgflow.errors import StoreError, StoreRefused
+from dagster_pgflow.errors import PgflowError, StoreError, StoreRefused
 from dagster_pgflow.store.address import parse_address
 from dagster_pgflow.store.connections import Connections
 from dagster_pgflow.store.failures import mistakes_told
@@ -136,9 +136,18 @@ class Database:
         url: Any libpq form, see `address.parse_address`.
         pool_size: Connections that stay open.
         max_overflow: Connections that may be opened beyond these when all are in use.
+        revive: Starts the server again, if that is ours to do; it is called between two trials.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 2, max_overflow: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 2,
+        max_overflow: int = 8,
+        revive: Callable[[], object] | None = None,
+    ) -> None:
+        self._revive = revive
         self.address = parse_address(url)
         self._connections = Connections(self.address, pool_size, max_overflow)
         self._patience = Patience()
@@ -183,6 +192,9 @@ class Database:
                     return work(transaction)
             except StoreError as error:
                 trials.wait_or_raise(error)
+                if self._revive is not None and error.trouble == "away":
+                    with suppress(PgflowError):
+                        self._revive()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

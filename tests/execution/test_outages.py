@@ -1,6 +1,7 @@
 """A database that is away while steps run: it costs neither an attempt nor the run."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,12 @@ import pytest
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.settings import DATABASE_PATIENCE_VARIABLE
+from dagster_pgflow.settings import (
+    DATA_DIR_VARIABLE,
+    DATABASE_PATIENCE_VARIABLE,
+    DATABASE_URL_VARIABLE,
+    embedded_postgres,
+)
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from tests.execution.harness import BUILT_IN, Result, gives, result_of
@@ -111,3 +117,17 @@ def test_who_may_not_wait_fails_with_a_sentence(
         assert "No PostgreSQL answers at" in result.error or "was lost" in result.error
     finally:
         mortal.start()
+
+
+def test_an_embedded_server_that_was_killed_is_started_by_whoever_needs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with own_server() as server:
+        monkeypatch.delenv(DATABASE_URL_VARIABLE, raising=False)
+        monkeypatch.setenv(DATA_DIR_VARIABLE, str(server.data_dir))
+        with closing(Database(server.url)) as database:
+            FlowBuilder(database).define_flow(Flow("f").step("a", "kill"))
+        kill = {"kill": lambda _value: server.kill()}
+        done = Location({"handlers": [kill]}).job("f").execute_in_process(raise_on_error=False)
+        assert done.success, result_of(False, done.all_events, {}).errors
+        embedded_postgres().stop()

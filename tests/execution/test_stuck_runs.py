@@ -17,12 +17,13 @@ from dagster._core.remote_origin import (
 )
 from dagster_shared.error import SerializableErrorInfo
 
-from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.errors import ConfigurationError, StoreError
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_CHILD_RUN, TAG_PARENT_STEP, TAG_TOP_RUN
 from dagster_pgflow.projection.stuck_runs import Settled, StuckRuns
 from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE, Patience, patience
+from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.silent_runs import SilentRuns
 from tests.execution import elsewhere
@@ -304,6 +305,28 @@ def test_a_run_that_makes_trouble_holds_up_no_other(world: World, pid_file: Path
     assert settled.verdicts == {UUID(good.run_id): "dead"}
     [problem] = settled.problems
     assert problem.startswith(f"Whether run {bad.run_id} lives could not be found out:")
+
+
+def test_a_store_that_fails_over_one_run_holds_up_no_other(
+    world: World, pid_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(world)
+    made_runs = {UUID(made(world, dg.DagsterRunStatus.STARTED).run_id) for _ in range(2)}
+    pid_file.write_text(str(2**22 + 1))
+    tree, asked = Catalog.tree, list[str]()
+
+    def fail_once(self: Catalog, flow_slug: str, watermark: int) -> Any:
+        asked.append(flow_slug)
+        if len(asked) == 1:
+            raise StoreError("canceling statement due to statement timeout")
+        return tree(self, flow_slug, watermark)
+
+    monkeypatch.setattr(Catalog, "tree", fail_once)
+    settled = ask(world)
+    [problem] = settled.problems
+    assert "statement timeout" in problem
+    [(other, verdict)] = settled.verdicts.items()
+    assert (other in made_runs, verdict) == (True, "dead")
 
 
 def test_a_pass_whose_time_is_up_leaves_the_rest_to_the_next(world: World) -> None:
