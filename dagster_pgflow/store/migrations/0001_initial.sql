@@ -37,6 +37,29 @@ comment on column pgflow.store.allowed_tags is
 
 insert into pgflow.store default values;
 
+-- 0031_keep_one_row.sql
+-- A schema that was just made has the row already that a dump of another one's data brings along.
+create function pgflow.keep_one_row() returns trigger
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  if tg_table_name = 'store' then
+    update pgflow.store set store_id = new.store_id, created_at = new.created_at;
+  else
+    perform from pgflow.migrations as migration where migration.version = new.version;
+  end if;
+  return case when found then null else new end;
+end
+$$;
+
+create trigger a_dump_brings_its_identity before insert on pgflow.store
+for each row execute function pgflow.keep_one_row();
+
+create trigger a_dump_brings_nothing_new before insert on pgflow.migrations
+for each row execute function pgflow.keep_one_row();
+
 -- 0100_is_valid_slug.sql
 -- The same rule as dagster_pgflow.names.is_valid_slug; a test compares the two.
 create function pgflow.is_valid_slug(slug text) returns boolean
