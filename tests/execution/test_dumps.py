@@ -58,10 +58,19 @@ def everything(sql: Session) -> dict[str, list[tuple[object, ...]]]:
 def copied(source: str, target: str, folder: Path, form: str) -> None:
     """Does what the page of deployment says, in one of the forms of a dump."""
     dump = folder / "dump"
-    to_dump = [PROGRAMS / "pg_dump", "--data-only", "--schema=pgflow", "-f", dump]
+    to_dump: list[str | Path] = [PROGRAMS / "pg_dump", "--data-only", "--schema=pgflow", "-f", dump]
     subprocess.run([*to_dump, f"--format={form}", source], check=True, capture_output=True)
     if form == "plain":
-        command = [PROGRAMS / "psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-1", "-f", dump, target]
+        command: list[str | Path] = [
+            PROGRAMS / "psql",
+            "-Xq",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-1",
+            "-f",
+            dump,
+            target,
+        ]
     else:
         command = [PROGRAMS / "pg_restore", "-1", "--exit-on-error", "-d", target, dump]
     restored = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -3307,7 +3307,7 @@ comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text, integer) is
 create function pgflow.referred_schema(reference jsonb, root jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   place constant text := reference #>> '{}';
@@ -3337,7 +3337,7 @@ comment on function pgflow.referred_schema(jsonb, jsonb) is
 create function pgflow.resolved_schema(schema jsonb, root jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   here jsonb := schema;
@@ -3361,7 +3361,7 @@ comment on function pgflow.resolved_schema(jsonb, jsonb) is
 create function pgflow.default_of(schema jsonb, root jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   here jsonb := schema;
@@ -3390,7 +3390,7 @@ create function pgflow.filled_in(
 )
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   resolved constant jsonb := case
@@ -3472,7 +3472,7 @@ $$;
 create function pgflow.input_of_run(asked jsonb, schema jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted constant jsonb := coalesce(asked, pgflow.default_of(schema, schema), '{}');
@@ -3495,7 +3495,7 @@ create function pgflow.asked_hash(input jsonb) returns text
 language sql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(input::text, 'UTF8')), 'hex')
 $$;

@@ -1,7 +1,7 @@
 create function pgflow.referred_schema(reference jsonb, root jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   place constant text := reference #>> '{}';

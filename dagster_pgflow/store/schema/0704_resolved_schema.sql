@@ -1,7 +1,7 @@
 create function pgflow.resolved_schema(schema jsonb, root jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   here jsonb := schema;

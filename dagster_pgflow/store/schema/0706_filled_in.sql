@@ -6,7 +6,7 @@ create function pgflow.filled_in(
 )
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   resolved constant jsonb := case

@@ -1,7 +1,7 @@
 create function pgflow.input_of_run(asked jsonb, schema jsonb) returns jsonb
 language plpgsql
 immutable
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted constant jsonb := coalesce(asked, pgflow.default_of(schema, schema), '{}');
