@@ -9,12 +9,15 @@ import click
 from dagster_pgflow.cli.console import aside, duration, print_json
 from dagster_pgflow.cli.waiting import POLL_S, RunGoesOn, Watcher, hints, wait_for_ends
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.settings import database_patience
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
 
 
 def wait_for_end(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
     """Wait for the end of a run, telling on standard error what happens.
+
+    A database that is away meanwhile is waited for, as the run does.
 
     Args:
         database: The store.
@@ -24,7 +27,9 @@ def wait_for_end(database: Database, run_id: UUID, timeout: float | None) -> Run
     Raises:
         RunGoesOn: The time is over.
     """
-    reader = RunStatusReader(database)
+    patience = database_patience()
+    patient = database.patient(patience if timeout is None else min(patience, timeout))
+    reader = RunStatusReader(patient)
     watchers = {run_id: Watcher(aside)}
     return wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id].run
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.model.execution import LoopEnd
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
-from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.database import Database, Transaction
 
 LEAST_DIGITS = 4
 ATTEMPTS_SHOWN = 100
@@ -223,26 +223,7 @@ class RunStatusReader:
         Raises:
             StoreRefused: There is no such run.
         """
-        with self._database.transaction() as transaction:
-            row = transaction.fetch_one("fetch_run_report", run_id=str(run_id))
-            if row is None:
-                raise _no_run(str(run_id))
-            run = RunSummary(**row)
-            steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
-            subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
-            counts = transaction.fetch_one("fetch_run_counts", run_id=str(run.run_id))
-            unread_because = transaction.fetch_value("fetch_why_unread", run_id=str(run.run_id))
-            failed = transaction.fetch_all(
-                "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
-            )
-        return RunReport(
-            run,
-            _in_order_of_flow([StepReport(**step) for step in steps]),
-            tuple(SubrunReport(**subrun) for subrun in subruns),
-            tuple(FailedAttempt(**attempt) for attempt in failed),
-            None if counts is None else RunCounts(**counts),
-            unread_because,
-        )
+        return self._database.run(lambda transaction: _report(transaction, run_id))
 
     def seconds_since_sensors(self) -> float | None:
         """Return how long ago a sensor last kept the run tables; none when none ever did."""
@@ -281,6 +262,28 @@ def step_at(path: str) -> tuple[str, int | None]:
     """
     found = _ITEM.fullmatch(path)
     return (found[1], int(found[2])) if found else (path, None)
+
+
+def _report(transaction: Transaction, run_id: UUID) -> RunReport:
+    row = transaction.fetch_one("fetch_run_report", run_id=str(run_id))
+    if row is None:
+        raise _no_run(str(run_id))
+    run = RunSummary(**row)
+    steps = transaction.fetch_all("fetch_step_reports", run_id=str(run.run_id))
+    subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
+    counts = transaction.fetch_one("fetch_run_counts", run_id=str(run.run_id))
+    unread_because = transaction.fetch_value("fetch_why_unread", run_id=str(run.run_id))
+    failed = transaction.fetch_all(
+        "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
+    )
+    return RunReport(
+        run,
+        _in_order_of_flow([StepReport(**step) for step in steps]),
+        tuple(SubrunReport(**subrun) for subrun in subruns),
+        tuple(FailedAttempt(**attempt) for attempt in failed),
+        None if counts is None else RunCounts(**counts),
+        unread_because,
+    )
 
 
 def _in_order_of_flow(steps: Sequence[StepReport]) -> tuple[StepReport, ...]:
