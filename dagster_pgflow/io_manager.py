@@ -1,6 +1,5 @@
 """How values travel from step to step: as JSON in Postgres, so that no shared disk is needed."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +7,7 @@ import dagster as dg
 from upath import UPath
 
 from dagster_pgflow.errors import StoreError
-from dagster_pgflow.store.json_text import to_json_text
+from dagster_pgflow.json_values.text import read_own_json, write_own_json
 from dagster_pgflow.store.outputs import OutputKey, OutputStore
 
 DEFAULT_SPILL_BYTES = 1024 * 1024
@@ -38,7 +37,7 @@ class PgflowIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Store an output."""
         key = _key_of(context)
-        text = to_json_text(obj, f'The output of step "{key.step_key}"')
+        text = write_own_json(obj, f'The output of step "{key.step_key}"')
         size = len(text.encode())
         if self._spill_to is None or size <= self._spill_bytes:
             self._outputs.put(key, text)
@@ -69,7 +68,8 @@ class PgflowIOManager(dg.IOManager):
             )
         if stored.location is None:
             return stored.value
-        return json.loads(UPath(stored.location).read_text(encoding="utf-8"))
+        text = UPath(stored.location).read_text(encoding="utf-8")
+        return read_own_json(text, f'The output of step "{key.step_key}"')
 
 
 def _key_of(context: dg.OutputContext) -> OutputKey:

@@ -48,6 +48,9 @@ TAG_LOOP: Final = "dagster-pgflow/loop"
 # Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
 TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
+# In run config, in place of an input that is too large for it: the request that has it.
+REQUESTED_INPUT_KEY: Final = "dagster-pgflow/input"
+
 OUTCOME_KEY: Final = "dagster-pgflow/outcome"
 PATH_KEY: Final = "dagster-pgflow/path"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"

@@ -3,14 +3,16 @@
 from typing import Any
 from uuid import UUID
 
+from dagster_pgflow.json_values.text import write_own_json
 from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.requested import RequestedInputs
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.store.json_text import to_json_text
 from dagster_pgflow.store.outputs import OutputKey, OutputStore
+from dagster_pgflow.store.requests import Requests
 
 
-class PgflowResource(TaskMemory):
+class PgflowResource(TaskMemory, RequestedInputs):
     """The resource `pgflow`.
 
     Handlers reach it as `ctx.resources.pgflow`.
@@ -22,10 +24,15 @@ class PgflowResource(TaskMemory):
     def __init__(self, database: Database) -> None:
         self.database = database
         self._outputs = OutputStore(database)
+        self._requests = Requests(database)
+
+    def requested_input(self, run_id: str) -> Any:
+        """Return the input that a run was requested with."""
+        return self._requests.requested_input(run_id)
 
     def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
         """Keep the finished elements of a batch until its next attempt."""
-        self._outputs.put(_key(run_id, step_key), to_json_text(finished, f'Step "{step_key}"'))
+        self._outputs.put(_key(run_id, step_key), write_own_json(finished, f'Step "{step_key}"'))
 
     def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
         """Return the finished elements of a batch, or an empty dict."""

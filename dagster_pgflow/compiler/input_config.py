@@ -15,6 +15,7 @@ import dagster as dg
 from dagster_pgflow.json_values.sealed import SEALED_KEY, seal
 from dagster_pgflow.model.defaults import UNASKED, default_of
 from dagster_pgflow.model.schema import resolved_schema
+from dagster_pgflow.names import REQUESTED_INPUT_KEY
 
 MOST_PARTS: Final = 500
 """How many parts a schema may have for Dagster to be told of it: it keeps all of them."""
@@ -74,7 +75,12 @@ class _Reading:
             description="The whole input as JSON text, instead of all its fields.",
         )
         fields = self._fields(schema, 1, nothing_is_required=True)
-        return _object(schema, {**fields, SEALED_KEY: sealed})
+        requested = dg.Field(
+            dg.String,
+            is_required=False,
+            description="The row of `pgflow.run_requests` that has the input, instead of all fields.",
+        )
+        return _object(schema, {**fields, SEALED_KEY: sealed, REQUESTED_INPUT_KEY: requested})
 
     def _of(self, schema: Any, level: int) -> Any:
         """Return the config type of a part; nothing where it may be anything."""

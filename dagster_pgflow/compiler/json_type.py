@@ -6,17 +6,28 @@ import dagster as dg
 
 from dagster_pgflow.compiler.input_config import input_config
 from dagster_pgflow.compiler.launchpad import shown_example
+from dagster_pgflow.json_values.limits import refuse_beyond_limits
 from dagster_pgflow.json_values.sealed import unseal
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import JsonSchema
+from dagster_pgflow.names import PGFLOW_KEY, REQUESTED_INPUT_KEY
+from dagster_pgflow.runtime.requested import RequestedInputs
 
 
 def _loader(config: Any) -> dg.DagsterTypeLoader:
-    """Take run config as it is, so that the launchpad accepts any JSON, not only objects."""
+    """Take run config as it is, so that the launchpad accepts any JSON, not only objects.
 
-    @dg.dagster_type_loader(config)
-    def load(context: object, value: Any) -> Any:  # noqa: ARG001  # Dagster passes it by name
-        return unseal(value)
+    What must not be run config, or is too large for it, comes in another form.
+    """
+
+    @dg.dagster_type_loader(config, required_resource_keys={PGFLOW_KEY})
+    def load(context: dg.DagsterTypeLoaderContext, value: Any) -> Any:
+        if isinstance(value, dict) and list(value) == [REQUESTED_INPUT_KEY]:
+            requested: RequestedInputs = getattr(context.resources, PGFLOW_KEY)
+            return requested.requested_input(str(value[REQUESTED_INPUT_KEY]))
+        given = unseal(value)
+        refuse_beyond_limits(given, "The input in the run config")
+        return given
 
     return load
 

@@ -41,7 +41,7 @@ def problem_of(value: Any) -> str | None:
             match part:
                 case bool() | str() | None:
                     pass
-                case int() if not -_TOO_LONG < part < _TOO_LONG:
+                case int() if is_too_long(part):
                     problem = problem or TOO_LONG
                 case float() if not math.isfinite(part):
                     problem = problem or TOO_LARGE
@@ -55,6 +55,11 @@ def problem_of(value: Any) -> str | None:
             return problem
         level = below
     return TOO_DEEP
+
+
+def is_too_long(number: int) -> bool:
+    """Say whether an integer has too many digits."""
+    return not -_TOO_LONG < number < _TOO_LONG
 
 
 def refuse_beyond_limits(value: Any, meaning: str) -> None:

@@ -10,7 +10,7 @@ Everything else travels as an object of one key, with the value as JSON text.
 import math
 from typing import Any, Final
 
-from dagster_pgflow.json_values.reading import read_own_json, write_json
+from dagster_pgflow.json_values.text import read_own_json, write_own_json
 
 SEALED_KEY: Final = "dagster-pgflow/json"
 
@@ -32,7 +32,16 @@ def seal(value: Any) -> Any:
     >>> seal({"city": "Oslo"}), seal({"__class__": "SensorTick"})
     ({'city': 'Oslo'}, {'dagster-pgflow/json': '{"__class__":"SensorTick"}'})
     """
-    return value if _is_harmless(value) else {SEALED_KEY: write_json(value, "A value for Dagster")}
+    return value if _is_harmless(value) else seal_always(value)
+
+
+def seal_always(value: Any) -> dict[str, str]:
+    """Return a JSON value as an object of one key, whatever it is.
+
+    Raises:
+        ValueNotJson: It has no JSON form.
+    """
+    return {SEALED_KEY: write_own_json(value, "A value")}
 
 
 def unseal(sealed: Any) -> Any:

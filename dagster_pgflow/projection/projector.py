@@ -246,7 +246,9 @@ class Projector:
         return self._rewrite or cursor.position is None
 
     def _identified(self, facts: RunFacts, record: dg.RunRecord) -> RunFacts:
-        """Settle under which id a run is known, when it was asked for, and what it repeats."""
+        """Settle under which id a run is known, what was asked for when, and what it repeats."""
+        if facts.input_of is not None:
+            facts = replace(facts, input=self._tables.input_of_request(facts.input_of))
         parent = record.dagster_run.parent_run_id
         if parent is not None:
             retry_of = self._tables.run_id_of(UUID(parent)) or UUID(parent)

@@ -12,16 +12,19 @@ from uuid import UUID
 
 import dagster as dg
 
-from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.errors import PgflowError, ValueNotJson
+from dagster_pgflow.json_values.limits import problem_of
+from dagster_pgflow.json_values.sealed import unseal
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.names import (
     FLOW_INPUT,
-    OUTCOME_KEY,
+    REQUESTED_INPUT_KEY,
     RESULT_OUTPUT,
     TAG_FLOW,
     TAG_RUN_ID,
     TAG_WATERMARK,
 )
+from dagster_pgflow.runtime.op_reports import report_in
 
 SightingKind = Literal[
     "run_started",
@@ -125,6 +128,7 @@ class RunFacts:
         watermark: The catalog watermark that pins the definitions.
         input: The flow input, as far as somebody gave one: without its defaults.
         created_at: When it was asked for.
+        input_of: The request that has the input, when it is too large for run config.
         retry_of: The `run_id` of the run that it re-executes.
     """
 
@@ -134,6 +138,7 @@ class RunFacts:
     watermark: int
     input: Any
     created_at: datetime
+    input_of: str | None = None
     retry_of: UUID | None = None
 
 
@@ -158,8 +163,6 @@ def facts_of(
         raise UnreadableRun(
             f"Dagster run {run.run_id} has no usable tags {TAG_FLOW} and {TAG_WATERMARK}."
         )
-    config: Mapping[str, Any] = run.run_config
-    inputs = config.get("inputs") or {}
     # With a PostgreSQL whose time zone is not UTC, create_timestamp is off by its offset
     # (Dagster 1.13); the times of events are not.
     created_at = moment(events[0].timestamp) if events else record.create_timestamp.astimezone(UTC)
@@ -168,9 +171,30 @@ def facts_of(
         dagster_run_id=dagster_run_id,
         flow_slug=pinned[TAG_FLOW],
         watermark=int(watermark),
-        input=storable(inputs[FLOW_INPUT]) if FLOW_INPUT in inputs else UNASKED,
+        input=_input_in(run.run_config),
         created_at=created_at,
+        input_of=_request_in(run.run_config),
     )
+
+
+def _input_in(config: Mapping[str, Any]) -> Any:
+    """Return the input of a run; null for what is beyond the limits: the run itself fails at it."""
+    inputs = config.get("inputs") or {}
+    if FLOW_INPUT not in inputs:
+        return UNASKED
+    try:
+        given = unseal(inputs[FLOW_INPUT])
+    except ValueNotJson:
+        return None
+    return None if problem_of(given) else storable(given)
+
+
+def _request_in(config: Mapping[str, Any]) -> str | None:
+    """Return the request that has the input of a run, where it is too large for run config."""
+    sent = (config.get("inputs") or {}).get(FLOW_INPUT)
+    if isinstance(sent, dict) and list(sent) == [REQUESTED_INPUT_KEY]:
+        return str(sent[REQUESTED_INPUT_KEY])
+    return None
 
 
 def sightings_of(record: dg.RunRecord, events: Iterable[dg.EventLogRecord]) -> list[Sighting]:
@@ -278,9 +302,8 @@ def _is_interrupt(event: dg.DagsterEvent) -> bool:
 
 
 def _outcome(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    entry = metadata.get(OUTCOME_KEY)
-    value = entry.value if isinstance(entry, dg.JsonMetadataValue) else None
-    return storable(value) if isinstance(value, dict) else None
+    report = report_in(metadata)
+    return None if report is None else storable(report)
 
 
 def _innermost(error: Any) -> str | None:

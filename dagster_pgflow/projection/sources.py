@@ -56,6 +56,7 @@ class Tables(Protocol):
     def postpone(self, dagster_run_ids: Sequence[UUID], pause: float = 0.0) -> None: ...  # noqa: D102
     def identity(self, run_id: UUID) -> tuple[UUID | None, datetime | None]: ...  # noqa: D102
     def run_id_of(self, dagster_run_id: UUID) -> UUID | None: ...  # noqa: D102
+    def input_of_request(self, run_id: str) -> Any: ...  # noqa: D102
     def events(self, run_id: UUID) -> Sequence[LogEvent]: ...  # noqa: D102
     def save(  # noqa: D102
         self,

@@ -23,6 +23,9 @@ from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.values import to_json
 
+MOST_CHARACTERS = 20_000
+"""Of what an exception says; more would only fill the event log."""
+
 
 def attempt(handler: Handler, value: Any, context: StepContext, timeout: float) -> Any:
     """Call a handler once and return its output as JSON.
@@ -133,6 +136,12 @@ def _json_output(handler: Handler, returned: Any, context: StepContext) -> Any:
         ) from None
     except ValueNotJson as error:
         raise HandlerFailed(f"{_subject(handler, context)} returned no JSON. {error}") from None
+    except Exception as error:
+        # The code of models runs here, and pydantic has errors of its own for what it cannot write.
+        raise HandlerFailed(
+            f"{_subject(handler, context)} returned a value that cannot be written as JSON:"
+            f" {_said(error)}"
+        ) from error
 
 
 def _dump(adapter: TypeAdapter[Any], returned: Any) -> Any:
@@ -147,7 +156,15 @@ def _subject(handler: Handler, context: StepContext) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else f"{type(error).__name__}."
+    """Return what an exception says, in at most so many characters; some cannot even be shown."""
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # any code may run here, and 10**5000 has no text
+        text = "(it has no text)"
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[:MOST_CHARACTERS]} …"
+    return f"{kind}: {text}" if text else f"{kind}."
 
 
 def _first(error: ValidationError) -> str:

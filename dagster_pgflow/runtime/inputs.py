@@ -6,9 +6,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from referencing import Registry
 
-from dagster_pgflow.json_values.reading import write_json
-from dagster_pgflow.json_values.sealed import SEALED_KEY, seal
+from dagster_pgflow.json_values.sealed import seal, seal_always
 from dagster_pgflow.model.defaults import input_of_run
+
+_LONGEST = 1000
 
 
 def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
@@ -26,9 +27,14 @@ def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
     try:
         error = best_match(validator.iter_errors(value))
     except Exception as mistake:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
-        reason = str(mistake).partition("\n")[0]
+        reason = _shortened(str(mistake).partition("\n")[0])
         return f"the schema itself cannot be used: {reason}"
-    return None if error is None else f"{error.json_path}: {error.message}"
+    return None if error is None else _shortened(f"{error.json_path}: {error.message}")
+
+
+def _shortened(reason: str) -> str:
+    """Return a reason without most of a large value that it quotes."""
+    return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]} …"
 
 
 def as_run_config(schema: dict[str, Any] | None, asked: Any) -> Any:
@@ -41,6 +47,5 @@ def as_run_config(schema: dict[str, Any] | None, asked: Any) -> Any:
         schema: The input schema of the flow.
         asked: The input that is asked for.
     """
-    if breach(schema, input_of_run(schema, asked)) is None:
-        return seal(asked)
-    return {SEALED_KEY: write_json(asked, "The input")}
+    fits = breach(schema, input_of_run(schema, asked)) is None
+    return seal(asked) if fits else seal_always(asked)

@@ -36,13 +36,14 @@ from dagster_pgflow.runtime.op_execution import (
     reason_of,
 )
 from dagster_pgflow.runtime.op_pass_runs import run_passes
+from dagster_pgflow.runtime.op_reports import reported
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
 from dagster_pgflow.runtime.op_ways import begin_loop, decide, end_loop, lost_pass, ways_of
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, Role, TooEarly
 from dagster_pgflow.runtime.outcome import TaskReport
 from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.tasks import TryAgain
-from dagster_pgflow.runtime.values import Batch, Skipped, error_element, from_wire
+from dagster_pgflow.runtime.values import Batch, Skipped, error_element, from_wire, to_wire
 
 Body = Callable[[dg.OpExecutionContext, Inputs], Iterator[Any]]
 
@@ -205,7 +206,7 @@ def body_of(role: Role, work: OpWork) -> Body:
         else:
             yield _result(execution, role, value, sent)
         for name, opened in ways_of(execution, role, value).items():
-            yield dg.Output(_wire(opened), name)
+            yield dg.Output(to_wire(opened), name)
         for step, batches in sent:
             for index, batch in enumerate(batches):
                 yield dg.DynamicOutput(
@@ -246,12 +247,8 @@ def _batches(
     if role == "fan_out":
         return batches_of(execution.frame, step, execution.gathered(), execution.facts)
     own = Source(execution.work.step.slug)
-    given = assemble(execution.frame.receiver(step), (own,), {own: _wire(value)})
+    given = assemble(execution.frame.receiver(step), (own,), {own: to_wire(value)})
     return batches_of(execution.frame, step, given, execution.facts)
-
-
-def _wire(value: Any) -> Any:
-    return value.to_wire() if isinstance(value, Skipped | Batch) else value
 
 
 def _result(
@@ -268,7 +265,7 @@ def _result(
     elif isinstance(value, Skipped):
         report = outcome.skipped(value, reports, execution.worker)
     else:
-        report = outcome.completed(_wire(value), reports, execution.worker)
+        report = outcome.completed(to_wire(value), reports, execution.worker)
     report |= _whole_list(execution)
     if isinstance(execution.work.step, SubflowStep) and isinstance(value, Batch):
         report["fans_out"] = {execution.work.step.slug: _counts([value])}
@@ -284,8 +281,8 @@ def _result(
     report |= _flow_that_is_run(execution, role)
     report |= execution.choice.to_json() if execution.choice else {}
     metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
-    metadata[OUTCOME_KEY] = dg.MetadataValue.json(report)
-    return dg.Output(_wire(value), RESULT_OUTPUT, metadata=metadata)
+    metadata[OUTCOME_KEY] = reported(report)
+    return dg.Output(to_wire(value), RESULT_OUTPUT, metadata=metadata)
 
 
 def _flow_that_is_run(execution: Execution, role: Role) -> dict[str, str]:
@@ -347,7 +344,7 @@ def _failure_metadata(
     if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
         report["cause"] = outcome.STORE
     told = {"failed": str(error), **links_of(execution)}
-    return told | {OUTCOME_KEY: dg.MetadataValue.json(report)}
+    return told | {OUTCOME_KEY: reported(report)}
 
 
 def _tell_retry(execution: Execution, again: TryAgain) -> None:

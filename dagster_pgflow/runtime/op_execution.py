@@ -44,6 +44,7 @@ from dagster_pgflow.runtime.frames import (
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
+from dagster_pgflow.runtime.op_reports import reported
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
 from dagster_pgflow.runtime.own_names import deps_for_handler, input_for_handler
 from dagster_pgflow.runtime.params import params_given
@@ -275,7 +276,7 @@ class Execution:
         self.context.instance.report_engine_event(
             message,
             self.context.run,
-            EngineEventData(metadata={**(more or {}), OUTCOME_KEY: dg.MetadataValue.json(report)}),
+            EngineEventData(metadata={**(more or {}), OUTCOME_KEY: reported(report)}),
             step_key=self._step_key,
         )
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT
+from dagster_pgflow.names import RESULT_OUTPUT
 from dagster_pgflow.runtime.child_trace import Outcomes
+from dagster_pgflow.runtime.op_reports import report_in
 
 _READ = {
     dg.DagsterEventType.STEP_OUTPUT,
@@ -42,7 +43,7 @@ def outcomes_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Outcomes:
 def failed_outcome(failure: dg.DagsterEvent) -> _Report:
     """Return what an op reported of its failure; nothing when it could not."""
     told = failure.step_failure_data.user_failure_data
-    return _outcome(told.metadata) if told is not None else {}
+    return _told(told.metadata) if told is not None else {}
 
 
 def message_of(failure: dg.DagsterEvent) -> str:
@@ -72,14 +73,14 @@ def _reports(
         key = event.step_key or ""
         match event.event_type:
             case dg.DagsterEventType.ENGINE_EVENT:
-                told = _outcome(event.engine_event_data.metadata)
+                told = _told(event.engine_event_data.metadata)
                 if told.get("status") == "child_run":
                     children.append((key, told))
             case dg.DagsterEventType.STEP_FAILURE if begin:
                 if told := failed_outcome(event):
                     yield f"{begin}{key}", {**told, "failed_subflow": caught}
             case dg.DagsterEventType.STEP_OUTPUT:
-                told = _outcome(event.step_output_data.metadata)
+                told = _told(event.step_output_data.metadata)
                 if event.step_output_data.output_name == RESULT_OUTPUT and told:
                     ended[key] = told
                     yield f"{begin}{key}", told
@@ -108,8 +109,5 @@ def _op(key: str) -> str:
     return key.partition("/")[0]
 
 
-def _outcome(metadata: Mapping[str, Any]) -> _Report:
-    told = metadata.get(OUTCOME_KEY)
-    if isinstance(told, dg.JsonMetadataValue) and isinstance(told.value, dict):
-        return told.value
-    return {}
+def _told(metadata: Mapping[str, Any]) -> _Report:
+    return report_in(metadata) or {}

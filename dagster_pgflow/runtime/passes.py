@@ -11,7 +11,7 @@ from typing import Any
 from dagster_pgflow.model.step import LoopStep, StepBase
 from dagster_pgflow.names import PASS_END_KEY, PASS_KEY
 from dagster_pgflow.runtime.decisions import Choice
-from dagster_pgflow.runtime.values import Skipped, from_wire
+from dagster_pgflow.runtime.values import Skipped, from_wire, to_wire
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,13 @@ class Pass:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels."""
-        is_skipped = isinstance(self.flow_input, Skipped)
+        given = self.flow_input
         content: dict[str, Any] = {
             # Flow input is data, even where it looks like one of our markers.
-            "skipped" if is_skipped else "flow_input": wire(self.flow_input),
-            "outside": {slug: wire(output) for slug, output in self.outside.items()},
+            "skipped" if isinstance(given, Skipped) else "flow_input": (
+                given.to_wire() if isinstance(given, Skipped) else given
+            ),
+            "outside": {slug: to_wire(output) for slug, output in self.outside.items()},
             "before": dict(self.before),
         }
         return {PASS_KEY: content}
@@ -86,7 +88,7 @@ class PassEnd:
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels."""
         choice = self.choice.to_json() if self.choice else None
-        return {PASS_END_KEY: {"output": wire(self.output), "choice": choice}}
+        return {PASS_END_KEY: {"output": to_wire(self.output), "choice": choice}}
 
     @classmethod
     def from_wire(cls, arrived: Mapping[str, Any]) -> "PassEnd":
@@ -94,8 +96,3 @@ class PassEnd:
         content = arrived[PASS_END_KEY]
         told = content["choice"]
         return cls(from_wire(content["output"]), Choice.from_json(told) if told else None)
-
-
-def wire(value: Any) -> Any:
-    """Return a value as it travels."""
-    return value.to_wire() if isinstance(value, Skipped) else value

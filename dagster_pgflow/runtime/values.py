@@ -1,7 +1,8 @@
 """What travels between steps: plain JSON, and two marked JSON objects.
 
 A completed step's output travels as it is. A skipped step sends a marker in its place, so that
-its dependents still start and decide for themselves; a map step receives and sends batches.
+its dependents still start and decide for themselves; a map step receives and sends batches. An
+output that looks like a marker is sealed: no key in a value means anything.
 """
 
 import json
@@ -13,7 +14,13 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from dagster_pgflow.errors import ValueNotJson
+from dagster_pgflow.json_values.limits import TOO_DEEP, TOO_LONG, is_too_long, refusal
+from dagster_pgflow.json_values.sealed import SEALED_KEY, seal_always, unseal
+from dagster_pgflow.limits import MOST_LEVELS
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
+
+_MARKERS = (SKIPPED_KEY, BATCH_KEY, SEALED_KEY)
+_SHOWN_LENGTH = 200
 
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 
@@ -96,8 +103,19 @@ def error_element(message: str, attempts: int) -> dict[str, Any]:
     return {"error": {"message": message, "attempts": attempts}}
 
 
+def to_wire(value: Any) -> Any:
+    """Return what travels for JSON, `Skipped` or `Batch`."""
+    if isinstance(value, Skipped | Batch):
+        return value.to_wire()
+    return seal_always(value) if _looks_marked(value) else value
+
+
+def _looks_marked(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _MARKERS
+
+
 def from_wire(value: Any) -> Any:
-    """Return the `Skipped` or `Batch` that a value stands for, or the value itself."""
+    """Return the `Skipped`, `Batch` or JSON value that travelled."""
     if isinstance(value, dict) and len(value) == 1:
         if SKIPPED_KEY in value:
             marker = value[SKIPPED_KEY]
@@ -107,7 +125,7 @@ def from_wire(value: Any) -> Any:
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
             return Batch(**{**content, "values": tuple(content["values"])})
-    return value
+    return unseal(value)
 
 
 def to_json(value: Any) -> Any:
@@ -116,53 +134,78 @@ def to_json(value: Any) -> Any:
     Pydantic models become objects and tuples lists; everything else must be JSON already.
 
     Raises:
-        ValueNotJson: Something in the value is not JSON; the message names its path.
+        ValueNotJson: Something in the value is not JSON, or more than JSON may be here; the message
+            names its path.
     """
-    try:
-        return _to_json(value, "$")
-    except RecursionError:
-        raise ValueNotJson("The value contains itself, or is nested too deeply.") from None
+    return _to_json(value, "$", 0)
 
 
-def _to_json(value: Any, path: str) -> Any:
+def _to_json(value: Any, path: str, level: int) -> Any:
     match value:
-        case None | bool() | int():
-            return value
-        case str():
-            return _text(value, path)
-        case float():
-            if not math.isfinite(value):
-                raise ValueNotJson(f"The value at {path} is {value}, which JSON does not have.")
+        case None | bool() | int() | float() | str():
+            problem = _problem_of_scalar(value)
+            if problem is not None:
+                noun = "text" if isinstance(value, str) else "value"
+                raise ValueNotJson(f"The {noun} at {_shown(path)} {problem}")
             return value
         case BaseModel():
-            return _to_json(value.model_dump(mode="json", by_alias=True), path)
+            return _to_json(value.model_dump(mode="json", by_alias=True), path, level)
         case Mapping():
-            return {_key(key, path): _to_json(item, f"{path}.{key}") for key, item in value.items()}
+            below = _level_below(level)
+            return {
+                _key(key, path): _to_json(item, f"{path}.{key}", below)
+                for key, item in value.items()
+            }
         case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
-            return [_to_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
+            below = _level_below(level)
+            return [_to_json(item, f"{path}[{index}]", below) for index, item in enumerate(value)]
         case _:
             raise ValueNotJson(
-                f"The value at {path} is a {type(value).__name__}, which is not JSON;"
+                f"The value at {_shown(path)} is a {type(value).__name__}, which is not JSON;"
                 " return dicts, lists, strings, numbers, booleans, None or pydantic models."
             )
 
 
+def _level_below(level: int) -> int:
+    if level == MOST_LEVELS:
+        raise ValueNotJson(refusal("The value", TOO_DEEP))
+    return level + 1
+
+
 def _key(key: Any, path: str) -> str:
     if not isinstance(key, str):
-        raise ValueNotJson(f"The object at {path} has the key {key!r}; JSON keys are strings.")
-    if key in (SKIPPED_KEY, BATCH_KEY):
-        raise ValueNotJson(f'The object at {path} has the key "{key}", which is reserved.')
-    return _text(key, path)
-
-
-def _text(text: str, path: str) -> str:
-    if "\x00" in text:
         raise ValueNotJson(
-            f"The text at {path} has a NUL character, which PostgreSQL cannot store; remove it."
+            f"The object at {_shown(path)} has a key that is a {type(key).__name__};"
+            " JSON keys are strings."
         )
+    problem = _problem_of_text(key)
+    if problem is not None:
+        raise ValueNotJson(f"A key of the object at {_shown(path)} {problem}")
+    return key
+
+
+def _shown(path: str) -> str:
+    return path if len(path) <= _SHOWN_LENGTH else f"{path[:_SHOWN_LENGTH]} …"
+
+
+def _problem_of_scalar(value: Any) -> str | None:
+    match value:
+        case str():
+            return _problem_of_text(value)
+        case int() if is_too_long(value):
+            return f"is refused: {TOO_LONG}."
+        case float() if not math.isfinite(value):
+            return f"is {value}, which JSON does not have."
+        case _:
+            return None
+
+
+def _problem_of_text(text: str) -> str | None:
+    if "\x00" in text:
+        return "has a NUL character, which PostgreSQL cannot store; remove it."
     if not text.isascii() and not _is_unicode(text):
-        raise ValueNotJson(f"The text at {path} has a lone surrogate, which is no valid Unicode.")
-    return text
+        return "has a lone surrogate, which is no valid Unicode."
+    return None
 
 
 def _is_unicode(text: str) -> bool:

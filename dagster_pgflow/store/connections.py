@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from dagster_pgflow.errors import StoreUnreachable
+from dagster_pgflow.json_values.text import read_own_json
 from dagster_pgflow.store.address import Address
 from dagster_pgflow.store.failures import in_doubt, translated
 
@@ -83,6 +84,8 @@ class Connections:
             creator=connect,
             # Ours are written for it, with locks of their own; a database may have another default.
             isolation_level="READ COMMITTED",
+            # A value that a JSON reader cannot take is told in a sentence of ours.
+            json_deserializer=lambda text: read_own_json(text, "A JSON value of the database"),
             pool_size=pool_size,
             max_overflow=max_overflow,
             pool_pre_ping=True,

@@ -16,12 +16,16 @@ from dagster_pgflow.errors import (
     StoreUnreachable,
     Trouble,
     UnknownFlow,
+    ValueNotJson,
 )
 from dagster_pgflow.store.address import Address
 
 UNKNOWN_FLOW = ("flow_exists", "steps_flow_slug_fkey")
 INVALID_INPUT = "input_fits_its_schema"
 """Constraints, of which the first and the last exist only in what our functions raise."""
+
+BEYOND_LIMITS = "json_is_within_limits"
+"""The constraint of the domain of all JSON from outside, and of what our functions raise."""
 
 SCHEMA_STATES = ("42P01", "42883", "3F000", "42703")
 
@@ -102,6 +106,8 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
         return _without_state(cause, address, was_connected=error.statement is not None)
     if cause.diag.constraint_name == INVALID_INPUT:
         return InvalidInput(_sentence(cause))
+    if cause.diag.constraint_name == BEYOND_LIMITS:
+        return ValueNotJson(_sentence(cause))
     kind, trouble, sentence = next(
         (kind, trouble, sentence)
         for states, kind, trouble, sentence in _KINDS

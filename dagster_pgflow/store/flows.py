@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack
 
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
+from dagster_pgflow.json_values.text import write_json, write_json_or_null, write_own_json
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.fluent import StepConduct, WrittenRule, with_lists
@@ -16,7 +17,6 @@ from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.definition_text import flow_of_text, same_definition
 from dagster_pgflow.store.failures import unknown_or_refused
 from dagster_pgflow.store.flows_around import broken_around, tree_at
-from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
 from dagster_pgflow.store.step_columns import step_columns
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
@@ -245,9 +245,9 @@ def _flow_columns(flow: Flow) -> dict[str, Any]:
         "flow_slug": flow.slug,
         **flow.options.model_dump(),
         "description": flow.description,
-        "tags": to_json_text(flow.tags, f"The tags of {about}"),
-        "input_schema": to_json_text_or_null(flow.input_schema, f"The input schema of {about}"),
-        "output_schema": to_json_text_or_null(flow.output_schema, f"The output schema of {about}"),
+        "tags": write_json(flow.tags, f"The tags of {about}"),
+        "input_schema": write_json_or_null(flow.input_schema, f"The input schema of {about}"),
+        "output_schema": write_json_or_null(flow.output_schema, f"The output schema of {about}"),
     }
 
 
@@ -305,11 +305,11 @@ def replace_flow(transaction: Transaction, flow: Flow) -> int:
 def _store(transaction: Transaction, flow: Flow) -> None:
     meaning = f'The definition of flow "{flow.slug}"'
     # The JSON form of a model says null for NaN: what cannot be stored must be found before.
-    to_json_text(flow.model_dump(), meaning)
+    write_own_json(flow.model_dump(), meaning)
     document = stored_form(flow)
     stored = transaction.fetch_value("fetch_flow_definition", flow_slug=flow.slug)
     if stored is None or not same_definition(stored, document):
-        transaction.fetch_value("replace_flow", definition=to_json_text(document, meaning))
+        transaction.fetch_value("replace_flow", definition=write_own_json(document, meaning))
 
 
 def _publish(transaction: Transaction, flow_slug: str) -> int:

@@ -4,13 +4,13 @@ They are stored as the very text that the IO manager wrote: keys keep their orde
 form, and strings may hold any character.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from dagster_pgflow.json_values.text import read_own_json
 from dagster_pgflow.store.database import Database
 
 
@@ -52,7 +52,7 @@ class StoredOutput:
         """The value, decoded; only where it is in the row."""
         if self.text is None:
             raise LookupError(f"The value of {self.key} lies at {self.location}.")
-        return json.loads(self.text)
+        return read_own_json(self.text, f'The output of step "{self.key.step_key}"')
 
 
 class OutputStore:

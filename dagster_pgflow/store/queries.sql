@@ -208,7 +208,7 @@ from pgflow.start_flow(
 -- name: fetch_pending_requests
 -- Requests that Dagster has no run of, those that no sensor handed over yet first.
 select
-  request.run_id, request.flow_slug, request.version_id, request.input, request.created_at,
+  request.run_id, request.flow_slug, request.version_id, request.created_at,
   request.handed_over_at
 from pgflow.runs as run
 join pgflow.run_requests as request on request.run_id = run.run_id
@@ -219,12 +219,33 @@ where run.status = 'queued'
 order by request.handed_over_at nulls first, request.created_at, request.run_id
 limit :limit;
 
+-- name: fetch_small_input
+-- The input of a request as text; null when it is large, which its stored size mostly tells.
+select
+  case
+    when pg_column_size(request.input) <= :most_bytes then
+      case
+        when octet_length(request.input::text) <= :most_bytes then request.input::text
+      end
+  end as input
+from pgflow.run_requests as request
+where request.run_id = cast(:run_id as uuid);
+
+-- name: fetch_requested_input
+-- The input of a request as text.
+select request.input::text
+from pgflow.run_requests as request
+where request.run_id = cast(:run_id as uuid);
+
 -- name: fetch_newest_pending_version
--- The highest version that a pending request needs; null when none is pending.
+-- The highest version that a pending request needs, of those that exist; null when none is pending.
 select max(request.version_id)
 from pgflow.runs as run
 join pgflow.run_requests as request on request.run_id = run.run_id
-where run.status = 'queued' and run.dagster_run_id is null and request.refused_at is null;
+where run.status = 'queued'
+  and run.dagster_run_id is null
+  and request.refused_at is null
+  and request.version_id <= (select max(version.version_id) from pgflow.flow_versions as version);
 
 -- name: hand_over_requests
 -- Note that a sensor gives these requests to Dagster, but for those that are over.

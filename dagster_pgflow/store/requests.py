@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.json_values.text import read_json, write_json
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.failures import unknown_or_refused
-from dagster_pgflow.store.json_text import to_json_text
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,6 @@ class RunRequested:
         run_id: The id of the run to be.
         flow_slug: The flow.
         version_id: The catalog watermark that the run needs at least.
-        input: The flow input, laid over its defaults.
         created_at: When it was asked for.
         handed_over_at: When a sensor last gave it to Dagster, if one did.
     """
@@ -29,7 +28,6 @@ class RunRequested:
     run_id: UUID
     flow_slug: str
     version_id: int
-    input: Any
     created_at: datetime
     handed_over_at: datetime | None
 
@@ -64,7 +62,7 @@ class Requests:
             started: UUID = self._database.fetch_value(
                 "start_flow",
                 flow_slug=flow_slug,
-                input=None if input is UNASKED else to_json_text(input, meaning),
+                input=None if input is UNASKED else write_json(input, meaning),
                 # Chosen here, so that a start whose answer is lost starts nothing twice.
                 run_id=str(uuid4() if run_id is None else run_id),
             )
@@ -86,6 +84,42 @@ class Requests:
             "fetch_pending_requests", limit=limit, up_to_version=up_to_version
         )
         return tuple(RunRequested(**row) for row in rows)
+
+    def small_input(self, run_id: UUID, most_bytes: int) -> str | None:
+        """Return the input of a request as JSON text; `None` when it is larger than that.
+
+        Args:
+            run_id: The request.
+            most_bytes: The size up to which it is read.
+
+        Raises:
+            StoreRefused: There is no such request any more.
+        """
+        row = self._database.fetch_one(
+            "fetch_small_input", run_id=str(run_id), most_bytes=most_bytes
+        )
+        if row is None:
+            raise StoreRefused(f"Request {run_id} is not in pgflow.run_requests any more.")
+        text: str | None = row["input"]
+        return text
+
+    def requested_input(self, run_id: str) -> Any:
+        """Return the input of a request, whatever its size.
+
+        Args:
+            run_id: The request.
+
+        Raises:
+            StoreRefused: There is no such request any more.
+            ValueNotJson: The input is more than JSON from outside may be.
+        """
+        found = input_text(self._database, run_id)
+        if found is None:
+            raise StoreRefused(
+                f"The input of this run was in the request {run_id}, which is not in"
+                " pgflow.run_requests any more; start a new run."
+            )
+        return read_json(found, "The input of the request")
 
     def hand_over(self, run_ids: Iterable[UUID]) -> frozenset[UUID]:
         """Note that these requests are given to Dagster, and return those that may be.
@@ -139,3 +173,13 @@ class Requests:
             lambda transaction: transaction.fetch_value(query, **parameters), is_repeatable=False
         )
         return bool(ended)
+
+
+def input_text(database: Database, run_id: str) -> str | None:
+    """Return the input of a request as JSON text; `None` when there is no such request."""
+    try:
+        known = UUID(run_id)
+    except ValueError:
+        return None
+    text: str | None = database.fetch_value("fetch_requested_input", run_id=str(known))
+    return text

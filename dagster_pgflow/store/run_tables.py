@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from dagster_pgflow.json_values.text import read_own_json
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.model.run_state import (
     AttemptRow,
@@ -21,6 +22,7 @@ from dagster_pgflow.store.columns import columns, json_text
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.execution_rows import write_execution
 from dagster_pgflow.store.pieces import drop_from, keep_only, pieces, write_rows
+from dagster_pgflow.store.requests import input_text
 
 _SUBRUN_IDENTITY = ("subrun_path", "parent_step_slug", "subflow_slug", "run_index", "subrun_index")
 
@@ -99,6 +101,11 @@ class RunTables:
             "fetch_run_id", dagster_run_id=str(dagster_run_id)
         )
         return run_id
+
+    def input_of_request(self, run_id: str) -> Any:
+        """Return the input of a request; `None` when that is gone."""
+        text = input_text(self._database, run_id)
+        return None if text is None else read_own_json(text, "The input of the request")
 
     def events(self, run_id: UUID) -> tuple[LogEvent, ...]:
         """Return the event log of a run."""

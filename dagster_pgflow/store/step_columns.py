@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dagster_pgflow.json_values.text import write_json, write_json_or_null
 from dagster_pgflow.model.step import (
     BranchStep,
     HandledStep,
@@ -11,7 +12,6 @@ from dagster_pgflow.model.step import (
     Step,
     SubflowStep,
 )
-from dagster_pgflow.store.json_text import to_json_text, to_json_text_or_null
 
 
 def step_columns(step: Step) -> dict[str, Any]:
@@ -33,17 +33,17 @@ def step_columns(step: Step) -> dict[str, Any]:
         "jitter": step.options.jitter,
         "start_delay": step.options.start_delay,
         "step_type": step.type,
-        "required_input_pattern": to_json_text_or_null(step.if_, f"The condition of {about}"),
-        "forbidden_input_pattern": to_json_text_or_null(step.if_not, f"The condition of {about}"),
+        "required_input_pattern": write_json_or_null(step.if_, f"The condition of {about}"),
+        "forbidden_input_pattern": write_json_or_null(step.if_not, f"The condition of {about}"),
         "when_unmet": step.when_unmet,
         "when_exhausted": step.when_exhausted,
         "description": step.description,
         "handler": handled.handler if handled else None,
-        "params": to_json_text(handled.params if handled else {}, f"The params of {about}"),
-        "input_schema": to_json_text_or_null(
+        "params": write_json(handled.params if handled else {}, f"The params of {about}"),
+        "input_schema": write_json_or_null(
             handled.input_schema if handled else None, f"The input schema of {about}"
         ),
-        "output_schema": to_json_text_or_null(
+        "output_schema": write_json_or_null(
             handled.output_schema if handled else None, f"The output schema of {about}"
         ),
         "batch_size": mapped.batch_size if mapped else None,
@@ -61,10 +61,10 @@ def _subflow_columns(step: Step) -> dict[str, Any]:
     subflow = step if isinstance(step, SubflowStep) else None
     return {
         "subflow_slug": subflow.flow if subflow else None,
-        "subflow_input": to_json_text_or_null(
+        "subflow_input": write_json_or_null(
             subflow.input if subflow else None, f"The input of {about}"
         ),
-        "subflow_output": to_json_text_or_null(
+        "subflow_output": write_json_or_null(
             subflow.output if subflow else None, f"The output of {about}"
         ),
         "on_failure": subflow.on_failure if subflow else None,
@@ -78,7 +78,7 @@ def _way_columns(step: Step) -> dict[str, Any]:
     loop = step if isinstance(step, LoopStep) else None
     rules = [rule.model_dump() for rule in branch.rules] if branch else None
     return {
-        "rules": to_json_text_or_null(rules, f'The rules of step "{step.slug}"'),
+        "rules": write_json_or_null(rules, f'The rules of step "{step.slug}"'),
         "default_path": list(branch.default_path) if branch else [],
         "wait": str(step.wait) if isinstance(step, JoinStep) else "all",
         "back_to": loop.back_to if loop else None,

@@ -1,18 +1,26 @@
 """The sensor that turns requests into runs."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
-from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, StoreUnreachable, ValueNotJson
+from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.store.requests import Requests, RunRequested
-from dagster_pgflow.triggers.run_request import flow_run_request
+from dagster_pgflow.triggers.run_request import flow_run_request, referring_run_request
 
 REQUESTS_PER_TICK = 50
+MOST_INPUT_BYTES = 64 * 1024
+"""The size up to which an input travels in the request; a larger one the run fetches itself.
+
+So a tick reads and sends a few MB at most. Dagster 1.13 gives a message of a code server 100 MB.
+"""
 INTERVAL_S = 5
 
 
@@ -44,22 +52,18 @@ def build_request_sensor(
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         requests = queue.pending(REQUESTS_PER_TICK, watermark)
         launched = _launched(context.instance, requests)
-        waiting: list[RunRequested] = []
-        for request in requests:
-            reason = (without_job or {}).get(request.flow_slug) or _refusal(flows, request)
-            if reason is not None:
-                queue.refuse(request.run_id, reason)
-                context.log.warning("Refused run %s. %s", request.run_id, reason)
-            elif str(request.run_id) not in launched:
-                waiting.append(request)
-        # First, so that what is not handed over can be taken back for certain.
-        handed_over = queue.hand_over(request.run_id for request in waiting)
-        for request in waiting:
-            if request.run_id in handed_over:
-                yield flow_run_request(
-                    request.flow_slug, request.input, request.run_id, job_prefix=job_prefix
-                )
-        if not handed_over:
+        asking = _Asking(queue, flows, without_job or {}, job_prefix, context.log)
+        asked = [
+            (request.run_id, asking.safely(request))
+            for request in requests
+            if str(request.run_id) not in launched
+        ]
+        # First, so that what is not handed over can be taken back for certain. What could neither
+        # be handled nor refused counts as well: it goes to the end of the queue.
+        handed_over = queue.hand_over(run_id for run_id, _ in asked)
+        runs = [run for run_id, run in asked if run is not None and run_id in handed_over]
+        yield from runs
+        if not runs:
             yield dg.SkipReason("No request waits in pgflow.run_requests.")
 
     return dg.SensorDefinition(
@@ -81,15 +85,55 @@ def _launched(instance: dg.DagsterInstance, requests: Sequence[RunRequested]) ->
     return {run.tags[TAG_RUN_ID] for run in runs}
 
 
-def _refusal(flows: Mapping[str, Flow], request: RunRequested) -> str | None:
-    slug = request.flow_slug
-    if slug not in flows:
-        return f'Flow "{slug}" was deleted before this run could start.'
-    try:
-        schema = flows[slug].input_schema
-        reason = breach(schema, input_of_run(schema, request.input))
-    except InvalidFlow as invalid:
-        return str(invalid)
-    if reason is None:
+@dataclass(frozen=True)
+class _Asking:
+    """Makes run requests of rows, each alone: whatever is the matter with one, the others go on.
+
+    Attributes:
+        queue: The requests.
+        flows: The flows of the code location.
+        without_job: Why flows have no job, by slug.
+        job_prefix: What the names of jobs begin with.
+        log: The log of the tick.
+    """
+
+    queue: Requests
+    flows: Mapping[str, Flow]
+    without_job: Mapping[str, str]
+    job_prefix: str
+    log: logging.Logger
+
+    def safely(self, request: RunRequested) -> dg.RunRequest | None:
+        """Return what asks Dagster for a run; `None` when the request is refused or set aside."""
+        try:
+            return self._asked(request)
+        except (ValueNotJson, InvalidFlow, _Refused) as error:
+            self.queue.refuse(request.run_id, str(error))
+            self.log.warning("Refused run %s. %s", request.run_id, error)
+        except (StoreUnreachable, StoreAccessDenied):
+            # That says nothing about the request, and is the same for all.
+            raise
+        except Exception:
+            self.log.exception("Run %s cannot be asked for; it is set aside.", request.run_id)
         return None
-    return f'The input does not fit the input schema of flow "{slug}": {reason}'
+
+    def _asked(self, request: RunRequested) -> dg.RunRequest:
+        slug, run_id = request.flow_slug, request.run_id
+        if slug in self.without_job:
+            raise _Refused(self.without_job[slug])
+        if slug not in self.flows:
+            raise _Refused(f'Flow "{slug}" was deleted before this run could start.')
+        schema = self.flows[slug].input_schema
+        text = self.queue.small_input(run_id, MOST_INPUT_BYTES)
+        if text is None:
+            # Its schema is looked at where the run begins.
+            return referring_run_request(slug, run_id, job_prefix=self.job_prefix)
+        given = read_json(text, f'The input of flow "{slug}"')
+        reason = breach(schema, input_of_run(schema, given))
+        if reason is not None:
+            raise _Refused(f'The input does not fit the input schema of flow "{slug}": {reason}')
+        return flow_run_request(slug, given, run_id, job_prefix=self.job_prefix)
+
+
+class _Refused(Exception):
+    """The request cannot be run, for the reason that it says."""

@@ -6,7 +6,9 @@ from uuid import UUID
 
 import dagster as dg
 
-from dagster_pgflow.names import FLOW_INPUT, TAG_RUN_ID, job_name
+from dagster_pgflow.json_values.limits import refuse_beyond_limits
+from dagster_pgflow.json_values.sealed import seal
+from dagster_pgflow.names import FLOW_INPUT, REQUESTED_INPUT_KEY, TAG_RUN_ID, job_name
 
 
 def flow_run_request(
@@ -28,15 +30,37 @@ def flow_run_request(
         job_prefix: What the names of jobs begin with in the code location (its setting of this
             name; `flow_` after `build_definitions` without definitions of yours).
 
+    Raises:
+        ValueNotJson: The input is no JSON, or more than the limits allow.
+
     Example:
         >>> request = flow_run_request("order", {"order_id": 7})
         >>> request.job_name, request.run_config
         ('order', {'inputs': {'flow_input': {'order_id': 7}}})
     """
+    refuse_beyond_limits(input, f'The input of flow "{slug}"')
+    sent = seal({} if input is None else input)
+    return _run_request(job_name(slug, job_prefix), sent, run_id, tags or {})
+
+
+def referring_run_request(slug: str, run_id: UUID, *, job_prefix: str = "") -> dg.RunRequest:
+    """Return the request for a run of a flow that fetches its input itself, because it is large.
+
+    Args:
+        slug: The flow.
+        run_id: The row of `pgflow.run_requests` that has the input, and the run to be.
+        job_prefix: What the names of jobs begin with.
+    """
+    return _run_request(job_name(slug, job_prefix), {REQUESTED_INPUT_KEY: str(run_id)}, run_id, {})
+
+
+def _run_request(
+    job: str, sent: Any, run_id: UUID | str | None, tags: Mapping[str, str]
+) -> dg.RunRequest:
     own = {} if run_id is None else {TAG_RUN_ID: str(run_id)}
     return dg.RunRequest(
         run_key=None if run_id is None else str(run_id),
-        job_name=job_name(slug, job_prefix),
-        run_config={"inputs": {FLOW_INPUT: {} if input is None else input}},
-        tags={**(tags or {}), **own},
+        job_name=job,
+        run_config={"inputs": {FLOW_INPUT: sent}},
+        tags={**tags, **own},
     )

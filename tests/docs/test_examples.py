@@ -103,7 +103,8 @@ class Reader:
             if isinstance(found, Handler)
         }
         for asked in self.world.waiting.pending(50):
-            self.world.run(asked.flow_slug, handlers, asked.input, run_id=asked.run_id)
+            given = self.world.waiting.requested_input(str(asked.run_id))
+            self.world.run(asked.flow_slug, handlers, given, run_id=asked.run_id)
         self.world.settle()
 
     def _run_commands(self, block: Block) -> None:

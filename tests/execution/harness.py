@@ -14,11 +14,11 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import (
     FLOW_INPUT,
     IO_MANAGER_KEY,
-    OUTCOME_KEY,
     PGFLOW_KEY,
     RESULT_OUTPUT,
     TAG_FLOW,
@@ -27,6 +27,7 @@ from dagster_pgflow.names import (
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.op_reports import report_in
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -157,7 +158,9 @@ def run(
     stored = JsonIOManager()
     job = job_of(flow, others, handlers, {IO_MANAGER_KEY: stored, **(resources or {})})
     finished = job.execute_in_process(
-        run_config={"inputs": {FLOW_INPUT: input}}, raise_on_error=False, tags=dict(tags or {})
+        run_config={"inputs": {FLOW_INPUT: seal(input)}},
+        raise_on_error=False,
+        tags=dict(tags or {}),
     )
     return result_of(finished.success, finished.all_events, stored.texts)
 
@@ -209,8 +212,7 @@ def _note(result: Result, path: str, outcome: Mapping[str, Any]) -> None:
 
 
 def _outcome(data: Any) -> Mapping[str, Any]:
-    found = data.metadata.get(OUTCOME_KEY) if data is not None else None
-    return found.value if found is not None else {}
+    return (report_in(data.metadata) if data is not None else None) or {}
 
 
 def _error_of(event: dg.DagsterEvent) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import dagster as dg
 import pytest
 
+from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.model.execution import (
     AppliedKeyRow,
@@ -105,7 +106,7 @@ class World:
         tags = {} if run_id is None else {TAG_RUN_ID: str(run_id)}
         self.job(slug, handlers, **settings).execute_in_process(
             instance=self.instance,
-            run_config={"inputs": {"flow_input": {} if input is None else input}},
+            run_config={"inputs": {"flow_input": seal({} if input is None else input)}},
             run_id=str(dagster_run_id),
             tags=tags,
             raise_on_error=False,

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.handlers import handler
 from tests.execution.harness import gives, run
+from tests.hostile_json import MEANT, nested
 
 FALSY: list[Any] = [None, 0, False, "", [], {}, 0.0]
 
@@ -109,12 +110,63 @@ def test_text_that_postgresql_cannot_store_fails_the_step(text: str, reason: str
     assert f"The text at $[0] {reason}" in result.error
 
 
+@pytest.mark.parametrize("value", MEANT)
+def test_no_key_in_an_output_means_anything(value: Any) -> None:
+    flow = Flow("f").step("a").step("b", "echo", depends_on="a")
+    flow = flow.step("list").map("m", "echo", depends_on="list", batch_size=1)
+    result = run(flow, handlers={"a": lambda _: value, "list": lambda _: [value, value]})
+    assert result.outputs == {"a": value, "b": {"a": value}, "list": [value] * 2, "m": [value] * 2}
+
+
 @pytest.mark.parametrize(
-    "value", [{"dagster-pgflow/skipped": {}}, [{"dagster-pgflow/batch": {"values": []}}]]
+    ("value", "sentence"),
+    [
+        (10**5000, "The value at $ is refused: it has a number of more than 1,000 digits"),
+        ({"a": [10**1000]}, "The value at $.a[0] is refused: it has a number of more than"),
+        (nested(0, 101), "The value is refused: it is nested more than 100 levels deep"),
+        (nested(0, 20_000), "The value is refused: it is nested more than 100 levels deep"),
+        ({10**5000: 1}, "The object at $ has a key that is a int"),
+        (float("nan"), "The value at $ is nan, which JSON does not have"),
+    ],
+    ids=["5,001 digits", "digits inside", "101 levels", "20,000 levels", "key", "nan"],
 )
-def test_an_output_cannot_pretend_to_be_a_marker(value: Any) -> None:
-    result = run(Flow("f", max_attempts=1).step("a"), handlers={"a": lambda _: value})
-    assert "which is reserved" in result.error
+def test_an_output_that_is_more_than_json_may_be_is_a_failed_attempt(
+    value: Any, sentence: str
+) -> None:
+    flow = Flow("f", max_attempts=2, base_delay=0).step("a", when_exhausted="skip")
+    flow = flow.step("b", handler="a", max_attempts=1)
+    result = run(flow, handlers={"a": lambda _: value})
+    assert result.skips == {"a": "handler_failed"}
+    assert result.retries == {"a": 1}
+    assert f'Handler "a" of step "b" (flow "f", attempt 1) returned no JSON. {sentence}' in (
+        result.error
+    )
+
+
+@pytest.mark.parametrize("value", [10**5000, nested(0, 20_000)], ids=["digits", "levels"])
+def test_an_exception_that_cannot_be_shown_is_told_by_its_name(value: Any) -> None:
+    def fail(_: Any) -> None:
+        raise KeyError(value)
+
+    result = run(Flow("f", max_attempts=1).step("a"), handlers={"a": fail})
+    assert "raised KeyError: " in result.error
+
+
+def test_an_exception_with_endless_text_does_not_fill_the_log() -> None:
+    def fail(_: Any) -> None:
+        raise ValueError("x" * 10_000_000)
+
+    assert len(run(Flow("f", max_attempts=1).step("a"), handlers={"a": fail}).error) < 25_000
+
+
+def test_a_typed_output_that_contains_itself_is_a_failed_attempt() -> None:
+    def circle(_: Any) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        value["a"] = value
+        return value
+
+    result = run(Flow("f", max_attempts=1).step("a"), handlers={"a": circle})
+    assert 'Handler "a" of step "a" (flow "f", attempt 1) returned' in result.error
 
 
 def test_a_flow_input_that_looks_like_a_marker_is_only_data() -> None:

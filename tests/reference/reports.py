@@ -8,7 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.names import OUTCOME_KEY, RESULT_OUTPUT, is_helper
+from dagster_pgflow.names import RESULT_OUTPUT, is_helper
+from dagster_pgflow.runtime.op_reports import report_in
 from dagster_pgflow.runtime.values import Batch, from_wire
 from tests.reference.drawing import Drawn
 from tests.reference.endings import WHY
@@ -94,10 +95,9 @@ def _outcomes_of(event: dg.DagsterEvent) -> Iterator[Mapping[str, Any]]:
         metadata = event.step_output_data.metadata
     else:
         return
-    told = metadata.get(OUTCOME_KEY)
-    assert isinstance(told, dg.JsonMetadataValue), event.event_specific_data
-    assert isinstance(told.value, dict)
-    yield told.value
+    told = report_in(metadata)
+    assert told is not None, event.event_specific_data
+    yield told
 
 
 def _way(path: str, outcome: Mapping[str, Any]) -> str:

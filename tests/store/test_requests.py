@@ -21,7 +21,8 @@ def test_a_request_is_pending_until_dagster_has_a_run_of_it(
     run_id = requests.start("f", {"x": 1})
     [pending] = requests.pending(10)
     assert (pending.run_id, pending.flow_slug, pending.version_id) == (run_id, "f", 1)
-    assert pending.input == {"x": 1}
+    assert requests.small_input(run_id, 100) == '{"x": 1}'
+    assert requests.small_input(run_id, 7) is None
     assert pending.handed_over_at is None
     assert requests.newest_pending_version() == 1
     sql("update pgflow.runs set dagster_run_id = gen_random_uuid()")
@@ -32,7 +33,9 @@ def test_a_request_is_pending_until_dagster_has_a_run_of_it(
 @pytest.mark.parametrize("value", [0, False, "", None, [], {"a": [None]}])
 def test_any_json_value_is_an_input(requests: Requests, value: Any) -> None:
     requests.start("f", value)
-    assert [pending.input for pending in requests.pending(1)] == [value]
+    assert [requests.requested_input(str(pending.run_id)) for pending in requests.pending(1)] == [
+        value
+    ]
 
 
 def test_the_same_run_id_is_one_request(requests: Requests) -> None:

@@ -3,7 +3,7 @@ create table pgflow.schedules (
   schedule_slug text not null,
   cron text not null,
   timezone text not null default 'UTC',
-  input jsonb not null default '{}',
+  input pgflow.json_within_limits not null default '{}',
   enabled boolean not null default true,
   created_at timestamptz not null default now(),
   constraint schedules_pkey primary key (flow_slug, schedule_slug),

@@ -2,7 +2,7 @@ create table pgflow.run_requests (
   run_id uuid not null,
   flow_slug text not null,
   version_id bigint not null,
-  input jsonb not null,
+  input pgflow.json_within_limits not null,
   asked_hash text,
   created_at timestamptz not null default now(),
   handed_over_at timestamptz,

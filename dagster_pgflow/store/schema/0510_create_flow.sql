@@ -18,6 +18,15 @@ declare
   flow pgflow.flows;
 begin
   perform pgflow.refuse_unless_slug(create_flow.flow_slug, 'flow', 'slug_is_valid');
+  perform pgflow.refuse_beyond_limits(
+    given.value, format('The %s of flow "%s"', given.name, create_flow.flow_slug)
+  )
+  from (
+    values
+      ('tags', create_flow.tags),
+      ('input schema', create_flow.input_schema),
+      ('output schema', create_flow.output_schema)
+  ) as given (name, value);
   loop
     select existing.* into flow
     from pgflow.flows as existing

@@ -49,6 +49,20 @@ declare
   stored pgflow.steps;
   differences text;
 begin
+  perform pgflow.refuse_beyond_limits(
+    given.value, format('The %s of step "%s"', given.name, add_step.step_slug)
+  )
+  from (
+    values
+      ('params', add_step.params),
+      ('input schema', add_step.input_schema),
+      ('output schema', add_step.output_schema),
+      ('required input', add_step.required_input_pattern),
+      ('forbidden input', add_step.forbidden_input_pattern),
+      ('input mapping', add_step.subflow_input),
+      ('output mapping', add_step.subflow_output),
+      ('rules', add_step.rules)
+  ) as given (name, value);
   step.flow_slug := add_step.flow_slug;
   step.step_slug := add_step.step_slug;
   step.step_type := coalesce(add_step.step_type, 'single');

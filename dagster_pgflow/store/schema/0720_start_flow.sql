@@ -30,6 +30,9 @@ begin
   if not found then
     perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
   end if;
+  perform pgflow.refuse_beyond_limits(
+    start_flow.input, format('The input of flow "%s"', flow.flow_slug)
+  );
   filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
   problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then

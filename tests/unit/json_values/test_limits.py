@@ -11,20 +11,20 @@ from dagster_pgflow.json_values.limits import (
     TOO_LONG,
     problem_of,
 )
-from dagster_pgflow.json_values.reading import read_json, write_json
+from dagster_pgflow.json_values.text import read_json, write_json
 from dagster_pgflow.limits import MOST_DIGITS, MOST_LEVELS
 from tests import hostile_json
 from tests.hostile_json import nested
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(hostile_json.accepted)
 def test_what_is_within_the_limits_is_read_back_as_it_was_written(value: Any) -> None:
     assert problem_of(value) is None
     assert read_json(write_json(value, "It"), "It") == value
 
 
-@settings(derandomize=True)
+@settings(derandomize=True, deadline=None)
 @given(hostile_json.beyond)
 def test_what_is_beyond_the_limits_is_told_whatever_its_form(value: Any) -> None:
     assert problem_of(value) in (TOO_DEEP, TOO_LONG)

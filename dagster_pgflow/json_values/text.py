@@ -1,4 +1,8 @@
-"""JSON text to JSON values and back, with one error for all that can go wrong."""
+"""JSON values to text and back, with one error for all that can go wrong.
+
+What comes from outside has limits. What we put together of such values, an object of outputs for
+instance, is ours to bound: it may be a little more.
+"""
 
 import json
 from typing import Any, NoReturn
@@ -8,14 +12,14 @@ from dagster_pgflow.json_values.limits import TOO_DEEP, TOO_LONG, refusal, refus
 
 
 def read_json(text: str, meaning: str) -> Any:
-    """Return what a JSON text says.
+    """Return what a JSON text from outside says.
 
     Args:
         text: The text.
         meaning: What it is, for the message: "The input of flow ...".
 
     Raises:
-        ValueNotJson: It is no JSON, or more than `limits` allow.
+        ValueNotJson: It is no JSON, or more than the limits allow.
     """
     value = read_own_json(text, meaning)
     refuse_beyond_limits(value, meaning)
@@ -23,7 +27,7 @@ def read_json(text: str, meaning: str) -> Any:
 
 
 def read_own_json(text: str, meaning: str) -> Any:
-    """Return what a JSON text says that we wrote: values within the limits, put together.
+    """Return what a JSON text says that we wrote.
 
     Args:
         text: The text.
@@ -34,19 +38,40 @@ def read_own_json(text: str, meaning: str) -> Any:
     """
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, _NotJson) as error:
         raise ValueNotJson(f"{meaning} is no JSON: {error}.") from error
     except RecursionError:
         raise ValueNotJson(refusal(meaning, TOO_DEEP)) from None
-    except _NoJson as error:
-        raise ValueNotJson(f"{meaning} is no JSON: {error}.") from None
     except ValueError:
         # What is left: Python's own limit for the digits of an integer.
         raise ValueNotJson(refusal(meaning, TOO_LONG)) from None
 
 
 def write_json(value: Any, meaning: str) -> str:
-    """Return a JSON value as text, in ASCII.
+    """Return a value from outside as JSON text, in ASCII.
+
+    Args:
+        value: The value.
+        meaning: What it is, for the message.
+
+    Raises:
+        ValueNotJson: It has no JSON form, or is more than the limits allow.
+    """
+    refuse_beyond_limits(value, meaning)
+    return write_own_json(value, meaning)
+
+
+def write_json_or_null(value: Any, meaning: str) -> str | None:
+    """Return a value from outside as JSON text, and `None` as SQL null.
+
+    Raises:
+        ValueNotJson: It has no JSON form, or is more than the limits allow.
+    """
+    return None if value is None else write_json(value, meaning)
+
+
+def write_own_json(value: Any, meaning: str) -> str:
+    """Return a value that we put together as JSON text, in ASCII.
 
     Args:
         value: The value.
@@ -63,9 +88,9 @@ def write_json(value: Any, meaning: str) -> str:
         raise ValueNotJson(f"{meaning} cannot be written as JSON: {error}.") from error
 
 
-class _NoJson(ValueError):
+class _NotJson(ValueError):
     pass
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _NoJson(f"it says {name}")
+    raise _NotJson(f"it says {name}")
