@@ -78,7 +78,7 @@ class _Reading:
         requested = dg.Field(
             dg.String,
             is_required=False,
-            description="The row of `pgflow.run_requests` that has the input, instead of all fields.",
+            description="The row of `pgflow.run_requests` that has the input, instead of it.",
         )
         return _object(schema, {**fields, SEALED_KEY: sealed, REQUESTED_INPUT_KEY: requested})
 
