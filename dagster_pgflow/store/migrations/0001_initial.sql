@@ -109,6 +109,75 @@ $$;
 comment on function pgflow.cron_comes_some_day(text) is
   'False for days that no month has, such as the 31st of February; true where this is not certain';
 
+-- 0110_json_problem.sql
+-- Says what `json_values.limits` says in Python: what is within both, everybody can read.
+create function pgflow.json_problem(value jsonb) returns text
+language plpgsql
+immutable
+strict
+parallel safe
+set search_path to ''
+as $$
+declare
+  longest bigint;
+  is_too_large boolean;
+begin
+  if jsonb_path_exists(
+    value, 'strict $.**{100} ? (@.type() == "array" || @.type() == "object")'
+  ) then
+    return 'it is nested more than 100 levels deep; make it flatter';
+  elsif value::text !~ '[0-9]{150}[0-9]{150}' then
+    return null;
+  end if;
+
+  -- A number is written without an exponent here, as everybody gets it who reads the value.
+  select
+    max(length(translate(number.written, '-.', ''))),
+    bool_or(number.written like '%.%' and length(split_part(ltrim(number.written, '-'), '.', 1)) > 308)
+    into longest, is_too_large
+  from (
+    select found.value::text
+    from jsonb_path_query(value, 'strict $.** ? (@.type() == "number")') as found (value)
+  ) as number (written);
+  return case
+    when longest > 1000
+      then 'it has a number of more than 1,000 digits; write such a number as text'
+    when is_too_large
+      then 'it has a number with decimals that is 1e308 or more; write such a number as text'
+  end;
+end
+$$;
+
+comment on function pgflow.json_problem(jsonb) is
+  'Which limit a JSON value exceeds, as the end of a sentence; null when it is within all';
+
+-- 0111_refuse_beyond_limits.sql
+create function pgflow.refuse_beyond_limits(value jsonb, meaning text) returns void
+language plpgsql
+immutable
+parallel safe
+set search_path to ''
+as $$
+declare
+  problem constant text := pgflow.json_problem(value);
+begin
+  if problem is not null then
+    raise exception '% is refused: %.', meaning, problem
+      using errcode = 'invalid_parameter_value', constraint = 'json_is_within_limits';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_beyond_limits(jsonb, text) is
+  'Raises when a JSON value is nested too deeply or has a number of too many digits';
+
+-- 0112_json_within_limits.sql
+create domain pgflow.json_within_limits as jsonb
+  constraint json_is_within_limits check (pgflow.json_problem(value) is null);
+
+comment on domain pgflow.json_within_limits is
+  'JSON from outside that whoever reads it can read, however it came into its table';
+
 -- 0200_flows.sql
 create table pgflow.flows (
   flow_slug text not null,
@@ -117,9 +186,9 @@ create table pgflow.flows (
   opt_timeout integer not null default 60,
   created_at timestamptz not null default now(),
   description text not null default '',
-  input_schema jsonb,
-  output_schema jsonb,
-  tags jsonb not null default '{}',
+  input_schema pgflow.json_within_limits,
+  output_schema pgflow.json_within_limits,
+  tags pgflow.json_within_limits not null default '{}',
   opt_max_delay integer not null default 3600,
   opt_jitter text not null default 'none',
   constraint flows_pkey primary key (flow_slug),
@@ -154,18 +223,18 @@ create table pgflow.steps (
   opt_base_delay integer,
   opt_timeout integer,
   opt_start_delay integer,
-  required_input_pattern jsonb,
-  forbidden_input_pattern jsonb,
+  required_input_pattern pgflow.json_within_limits,
+  forbidden_input_pattern pgflow.json_within_limits,
   when_unmet text not null default 'skip',
   when_exhausted text not null default 'fail',
   created_at timestamptz not null default now(),
   handler text,
-  params jsonb not null default '{}',
+  params pgflow.json_within_limits not null default '{}',
   description text not null default '',
   subflow_slug text,
   batch_size integer,
-  input_schema jsonb,
-  output_schema jsonb,
+  input_schema pgflow.json_within_limits,
+  output_schema pgflow.json_within_limits,
   initial_tasks integer,
   run_if text,
   run_unless text,
@@ -173,12 +242,12 @@ create table pgflow.steps (
   opt_jitter text,
   collect_errors boolean not null default false,
   pipelined boolean not null default false,
-  subflow_input jsonb,
-  subflow_output jsonb,
+  subflow_input pgflow.json_within_limits,
+  subflow_output pgflow.json_within_limits,
   on_failure text,
   over text,
   mode text not null default 'inline',
-  rules jsonb,
+  rules pgflow.json_within_limits,
   default_path text[] not null default '{}',
   wait text not null default 'all',
   back_to text,
@@ -343,7 +412,7 @@ create table pgflow.schedules (
   schedule_slug text not null,
   cron text not null,
   timezone text not null default 'UTC',
-  input jsonb not null default '{}',
+  input pgflow.json_within_limits not null default '{}',
   enabled boolean not null default true,
   created_at timestamptz not null default now(),
   constraint schedules_pkey primary key (flow_slug, schedule_slug),
@@ -764,7 +833,7 @@ create table pgflow.run_requests (
   run_id uuid not null,
   flow_slug text not null,
   version_id bigint not null,
-  input jsonb not null,
+  input pgflow.json_within_limits not null,
   asked_hash text,
   created_at timestamptz not null default now(),
   handed_over_at timestamptz,
@@ -1964,6 +2033,15 @@ declare
   flow pgflow.flows;
 begin
   perform pgflow.refuse_unless_slug(create_flow.flow_slug, 'flow', 'slug_is_valid');
+  perform pgflow.refuse_beyond_limits(
+    given.value, format('The %s of flow "%s"', given.name, create_flow.flow_slug)
+  )
+  from (
+    values
+      ('tags', create_flow.tags),
+      ('input schema', create_flow.input_schema),
+      ('output schema', create_flow.output_schema)
+  ) as given (name, value);
   loop
     select existing.* into flow
     from pgflow.flows as existing
@@ -2588,6 +2666,20 @@ declare
   stored pgflow.steps;
   differences text;
 begin
+  perform pgflow.refuse_beyond_limits(
+    given.value, format('The %s of step "%s"', given.name, add_step.step_slug)
+  )
+  from (
+    values
+      ('params', add_step.params),
+      ('input schema', add_step.input_schema),
+      ('output schema', add_step.output_schema),
+      ('required input', add_step.required_input_pattern),
+      ('forbidden input', add_step.forbidden_input_pattern),
+      ('input mapping', add_step.subflow_input),
+      ('output mapping', add_step.subflow_output),
+      ('rules', add_step.rules)
+  ) as given (name, value);
   step.flow_slug := add_step.flow_slug;
   step.step_slug := add_step.step_slug;
   step.step_type := coalesce(add_step.step_type, 'single');
@@ -3701,6 +3793,9 @@ begin
   if not found then
     perform pgflow.refuse_unknown_flow(start_flow.flow_slug);
   end if;
+  perform pgflow.refuse_beyond_limits(
+    start_flow.input, format('The input of flow "%s"', flow.flow_slug)
+  );
   filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
   problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
