@@ -99,7 +99,8 @@ def assert_goes_on(world: World) -> None:
     """The request that waited runs, and versions are counted on."""
     watermark = world.sql.value("select max(version_id) from pgflow.flow_versions")
     [asked] = world.waiting.pending(10)
-    world.run("f", HANDLERS, asked.input, run_id=asked.run_id)
+    given = world.waiting.requested_input(str(asked.run_id))
+    world.run("f", HANDLERS, given, run_id=asked.run_id)
     world.settle()
     assert world.one("runs", f"run_id = '{asked.run_id}'")["status"] == "completed"
     world.define(INNER, OUTER)
