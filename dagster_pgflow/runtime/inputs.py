@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
-from referencing import Registry
 
 from dagster_pgflow.json_values.sealed import seal, seal_always
 from dagster_pgflow.model.defaults import input_of_run
+from dagster_pgflow.validation.bounded_schemas import breaches
 
 _LONGEST = 1000
 
@@ -22,10 +21,8 @@ def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
     """
     if schema is None:
         return None
-    # With its own registry jsonschema would open the URLs, and files, that a schema names.
-    validator = Draft202012Validator(schema, registry=Registry())
     try:
-        error = best_match(validator.iter_errors(value))
+        error = best_match(breaches(schema, value))
     except Exception as mistake:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
         reason = _shortened(str(mistake).partition("\n")[0])
         return f"the schema itself cannot be used: {reason}"

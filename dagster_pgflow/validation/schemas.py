@@ -7,8 +7,18 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.expressions.patterns import UnusablePattern, is_found
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.rule import KnownFlows
+
+_NAMED_PARTS = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"}
+)
+_LISTED_PARTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_PARTS = frozenset(
+    {"items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames"}
+    | {"unevaluatedItems", "unevaluatedProperties"}
+)
 
 
 def schemas_are_json_schemas(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
@@ -27,3 +37,37 @@ def _mistake(name: str, schema: dict[str, Any]) -> Iterator[Problem]:
         yield Problem("invalid-schema", path, f"This is no JSON Schema: {error.message}.")
     except RecursionError:
         yield Problem("invalid-schema", name, "The schema is nested too deeply to be checked.")
+    else:
+        yield from _unusable_patterns(name, schema)
+
+
+def _unusable_patterns(name: str, schema: dict[str, Any]) -> Iterator[Problem]:
+    for pattern in dict.fromkeys(_patterns_in(schema)):
+        try:
+            is_found(pattern, "")
+        except UnusablePattern as unusable:
+            yield Problem(
+                "unusable-pattern",
+                name,
+                f"The pattern `{pattern}` cannot be used, {unusable}; patterns are those of RE2,"
+                " which looks neither ahead nor back.",
+            )
+
+
+def _patterns_in(schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the regular expressions of a schema; what is data in it is not looked at."""
+    waiting: list[Any] = [schema]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        if isinstance(part.get("pattern"), str):
+            yield part["pattern"]
+        for word, inner in part.items():
+            if word in _NAMED_PARTS and isinstance(inner, dict):
+                yield from inner if word == "patternProperties" else ()
+                waiting.extend(inner.values())
+            elif word in _LISTED_PARTS and isinstance(inner, list):
+                waiting.extend(inner)
+            elif word in _PARTS:
+                waiting.append(inner)

@@ -102,3 +102,24 @@ def test_values_that_do_not_fit_are_told_where_and_why(
 def test_what_it_does_not_know_it_lets_through(sql: Session, schema: Any) -> None:
     assert problem(sql, {"x": 1}, schema) is None
     assert problem(sql, [1], schema) is None
+
+
+@pytest.mark.parametrize("word", ["allOf", "anyOf", "oneOf"])
+def test_a_schema_whose_parts_double_is_given_up(sql: Session, word: str) -> None:
+    parts: dict[str, Any] = {
+        f"d{level}": {word: [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(20)
+    }
+    # With `object` the first choice of anyOf would be enough.
+    schema = {"$defs": {**parts, "d20": {"type": "array"}}, "$ref": "#/$defs/d0"}
+    fitting = {"$defs": {**parts, "d20": {"type": "object"}}, "$ref": "#/$defs/d0"}
+    sql("set statement_timeout to '60s'")
+    assert problem(sql, {}, fitting) is None
+    told = problem(sql, {}, schema)
+    assert told is None or (word == "allOf" and told == "input is object, but must be array")
+
+
+def test_a_list_of_choices_is_not_compared_with_every_element_of_a_long_list(sql: Session) -> None:
+    schema = {"items": {"enum": [{"n": number} for number in range(3_000)]}}
+    sql("set statement_timeout to '60s'")
+    assert problem(sql, [{"n": 0}] * 3_000, schema) is None
+    assert problem(sql, [{"n": -1}], schema) is not None

@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
-
+from dagster_pgflow.validation.bounded_schemas import breaches
 from dagster_pgflow.validation.types.json_type import JsonType, kind_of, may_be, nearest
 
 MisfitKind = Literal["unknown-field", "missing-field", "wrong-type"]
@@ -158,9 +156,7 @@ def _breach(value: Any, wanted: JsonType) -> str:
         return ""
     whole = wanted.whole if isinstance(wanted.whole, dict | bool) else True
     try:
-        # With its own registry jsonschema would open the URLs, and files, that a schema names.
-        validator = Draft202012Validator(whole, registry=Registry()).evolve(schema=wanted.schema)
-        errors = [error.message for error in validator.iter_errors(value)]
+        errors = [error.message for error in breaches(wanted.schema, value, whole)]
     except Exception:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
         return ""
     return errors[0] if errors else ""
