@@ -177,7 +177,7 @@ _OWN: Final[dict[str, Rule]] = {
     "uniqueItems": _unique_items,
     "unevaluatedProperties": _unevaluated,
 }
-_Bounded: Final = extend(
+_Bounded: Final = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {name: _counted(rule) for name, rule in {**Draft202012Validator.VALIDATORS, **_OWN}.items()},
 )

@@ -74,7 +74,7 @@ def test_a_pattern_that_cannot_be_used_is_a_problem(pattern: str) -> None:
     )
     assert (code, place) == ("unusable-pattern", "input_schema")
     assert f"The pattern `{pattern}` cannot be used" in message
-    by_name = {"patternProperties": {pattern: {}}}
+    by_name: dict[str, Any] = {"patternProperties": {pattern: {}}}
     assert findings(schemas_are_json_schemas, Flow("f", output_schema=by_name).step("a"))
 
 
@@ -115,7 +115,7 @@ def parts_of(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-SCHEMAS = st.recursive(st.booleans() | st.just({}), parts_of, max_leaves=6)
+SCHEMAS: st.SearchStrategy[Any] = st.recursive(st.booleans() | st.just({}), parts_of, max_leaves=6)
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
