@@ -3314,32 +3314,40 @@ as $$
   ) as part (schema)
 $$;
 
--- 0702_schema_problem.sql
+-- 0702_schema_verdict.sql
 -- Knows a part of JSON Schema, and only speaks when the value certainly breaks it: what this
--- function lets through, the code location validates again in full.
-create function pgflow.schema_problem(
-  value jsonb, schema jsonb, root jsonb, place text, depth integer default 0
-) returns text
+-- function lets through, the code location validates again in full. A schema can ask for more work
+-- than anybody has (parts that double in "allOf" or "anyOf", lists in lists of choices): each look
+-- costs some of the effort, by the size of what is looked at, and without effort nothing is said.
+create function pgflow.schema_verdict(
+  value jsonb, schema jsonb, root jsonb, place text, depth integer,
+  inout effort integer, out problem text
+)
 language plpgsql
-immutable
+stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
   wanted_types text;
-  problem text;
   rule record;
+  alternative jsonb;
+  found_problems text[];
 begin
-  if jsonb_typeof(schema) is distinct from 'object' or depth > 50 then
-    return null;
+  effort := effort - 1 - (pg_column_size(schema) + pg_column_size(value)) / 200;
+  if effort <= 0 or jsonb_typeof(schema) is distinct from 'object' or depth > 50 then
+    return;
   end if;
 
   if schema ? '$ref' then
     -- Other rules beside a reference count in some drafts and not in others.
-    return case
-      when schema ->> '$ref' like '#/%' then pgflow.schema_problem(
-        value, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, place, depth + 1
-      )
-    end;
+    if schema ->> '$ref' like '#/%' then
+      select verdict.effort, verdict.problem into effort, problem
+      from pgflow.schema_verdict(
+        value, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, place,
+        depth + 1, effort
+      ) as verdict;
+    end if;
+    return;
   end if;
 
   if schema ? 'type' then
@@ -3352,48 +3360,54 @@ begin
     ) as wanted (name)
     having not bool_or(pgflow.is_of_json_type(value, wanted.name));
     if wanted_types is not null then
-      return format('%s is %s, but must be %s', place, jsonb_typeof(value), wanted_types);
+      problem := format('%s is %s, but must be %s', place, jsonb_typeof(value), wanted_types);
+      return;
     end if;
   end if;
 
   if jsonb_typeof(schema -> 'enum') = 'array' and not exists (
     select from jsonb_array_elements(schema -> 'enum') as allowed (value)
-    where allowed.value = schema_problem.value
+    where allowed.value = schema_verdict.value
   ) then
-    return format('%s must be one of %s', place, schema -> 'enum');
+    problem := format('%s must be one of %s', place, schema -> 'enum');
+    return;
   elsif schema ? 'const' and schema -> 'const' <> value then
-    return format('%s must be %s', place, schema -> 'const');
+    problem := format('%s must be %s', place, schema -> 'const');
+    return;
   end if;
 
   for rule in select * from pgflow.schema_rules_within(value, schema, place) loop
     if rule.schema is null then
-      return rule.problem;
+      problem := rule.problem;
+      return;
     end if;
-    problem := pgflow.schema_problem(rule.value, rule.schema, root, rule.place, depth + 1);
-    if problem is not null then
-      return problem;
+    select verdict.effort, verdict.problem into effort, problem
+    from pgflow.schema_verdict(rule.value, rule.schema, root, rule.place, depth + 1, effort)
+      as verdict;
+    if problem is not null or effort <= 0 then
+      return;
     end if;
   end loop;
 
   for rule in select named.alternatives from (values (schema -> 'anyOf'), (schema -> 'oneOf'))
     as named (alternatives) where jsonb_typeof(named.alternatives) = 'array'
   loop
-    select string_agg(found.problem, '; or ') into problem
-    from jsonb_array_elements(rule.alternatives) as alternative (schema)
-    cross join lateral pgflow.schema_problem(
-      schema_problem.value, alternative.schema, root, place, depth + 1
-    ) as found (problem)
-    having count(*) = count(found.problem);
+    found_problems := '{}';
+    for alternative in select choice.value from jsonb_array_elements(rule.alternatives) as choice loop
+      select verdict.effort, verdict.problem into effort, problem
+      from pgflow.schema_verdict(value, alternative, root, place, depth + 1, effort) as verdict;
+      exit when problem is null;
+      found_problems := found_problems || problem;
+    end loop;
     if problem is not null then
-      return problem;
+      problem := array_to_string(found_problems, '; or ');
+      return;
+    elsif effort <= 0 then
+      return;
     end if;
   end loop;
-  return null;
 end
 $$;
-
-comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text, integer) is
-  'What is wrong with a JSON value by a JSON Schema, as far as this is certain; null when nothing is';
 
 -- 0703_referred_schema.sql
 create function pgflow.referred_schema(reference jsonb, root jsonb) returns jsonb
@@ -3424,6 +3438,23 @@ $$;
 
 comment on function pgflow.referred_schema(jsonb, jsonb) is
   'The part of a JSON Schema that a $ref within it names; null where it leads elsewhere';
+
+-- 0703_schema_problem.sql
+create function pgflow.schema_problem(value jsonb, schema jsonb, root jsonb, place text)
+returns text
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $$
+  select verdict.problem
+  from pgflow.schema_verdict(
+    schema_problem.value, schema_problem.schema, schema_problem.root, schema_problem.place,
+    0, 20000
+  ) as verdict
+$$;
+
+comment on function pgflow.schema_problem(jsonb, jsonb, jsonb, text) is
+  'What is wrong with a JSON value by a JSON Schema, as far as this is certain and no great work; null when nothing is';
 
 -- 0704_resolved_schema.sql
 create function pgflow.resolved_schema(schema jsonb, root jsonb) returns jsonb
