@@ -3,6 +3,10 @@
 Tried with Dagster 1.13.
 """
 
+# A number in run config that stays what it is. Of the public types, Float makes floats of integers,
+# and Int refuses 1.0, which JSON Schema takes for an integer.
+from dagster._config import ConfigScalar, ConfigScalarKind
+
 # The dependency on all outputs behind a dynamic output. Public code can only write it as
 # `.collect()` inside a @graph function; a plan that is data needs the class itself.
 # Says whether a code location is loaded for the first time or rebuilt in a run worker, and with
@@ -50,6 +54,8 @@ __all__ = [
     "GRPC_INFO_TAG",
     "CanCancelExecutionRequest",
     "CanCancelExecutionResult",
+    "ConfigScalar",
+    "ConfigScalarKind",
     "DagsterGrpcClient",
     "DefinitionsLoadContext",
     "DefinitionsLoadType",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from dagster_pgflow.compat import ConfigScalar, ConfigScalarKind
 from dagster_pgflow.json_values.sealed import SEALED_KEY, seal
 from dagster_pgflow.model.defaults import UNASKED, default_of
 from dagster_pgflow.model.schema import resolved_schema
@@ -22,11 +23,11 @@ MOST_PARTS: Final = 500
 
 _DEEPEST: Final = 10
 _LONGEST: Final = 500
+_NUMBER: Final = ConfigScalar("Number", "Number", ConfigScalarKind.FLOAT)
 _SCALARS: Final[Mapping[str, Any]] = {
     "boolean": dg.Bool,
-    # JSON Schema takes 1.0 for an integer, which Dagster's Int does not.
-    "integer": dg.Float,
-    "number": dg.Float,
+    "integer": _NUMBER,
+    "number": _NUMBER,
 }
 
 
