@@ -7,6 +7,7 @@ from uuid import UUID
 import click
 
 from dagster_pgflow.cli.console import aside, duration, print_json
+from dagster_pgflow.cli.oddities import oddities
 from dagster_pgflow.cli.waiting import POLL_S, RunGoesOn, Watcher, hints, wait_for_ends
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.settings import database_patience
@@ -31,7 +32,10 @@ def wait_for_end(database: Database, run_id: UUID, timeout: float | None) -> Run
     patient = database.patient(patience if timeout is None else min(patience, timeout))
     reader = RunStatusReader(patient)
     watchers = {run_id: Watcher(aside)}
-    return wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id].run
+    report = wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id]
+    for line in oddities(report):
+        aside(line)
+    return report.run
 
 
 def wait_until_seen(database: Database, run_id: UUID, timeout: float | None) -> None:

@@ -18,6 +18,7 @@ from dagster_pgflow.cli.console import (
     styled,
     time_of_day,
 )
+from dagster_pgflow.cli.oddities import oddities
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.model.run_state import RunStatus
@@ -126,6 +127,8 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(f"Output: {short(run.output, 300)}")
     if report.counts is not None:
         out.print(f"Steps:  {counted(report.counts)}")
+    for line in oddities(report):
+        out.print(line)
     if report.steps:
         out.print(run_tree(report))
     if report.failed_attempts:

@@ -20,6 +20,7 @@ from dagster_pgflow.projection.outlook import (
 )
 from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.subflow_ops import SubflowOps
+from dagster_pgflow.projection.told_warnings import ToldWarnings
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
 from dagster_pgflow.runtime.mapping import batch_size_for
 from dagster_pgflow.runtime.values import Batch, from_wire
@@ -55,6 +56,7 @@ class Narrator:
         self._reported: set[str] = set()
         self._announced: set[str] = set()
         self._delayed: dict[str, set[str]] = defaultdict(set)
+        self._warnings = ToldWarnings(unfolding)
         self._problems: str | None = None
         self._subflow_ops = SubflowOps(layout, unfolding)
 
@@ -97,6 +99,7 @@ class Narrator:
             return
         if not self._is_announced(path):
             return
+        self._warnings.tell(path, sighting)
         if self._layout.steps[path].runs_child:
             self._subflow_ops.tell(path, sighting)
         else:
@@ -132,6 +135,7 @@ class Narrator:
         outcome = sighting.outcome or {}
         if not self._is_announced(path) or sighting.kind == "started":
             return
+        self._warnings.tell(path, sighting)
         if sighting.kind == "child_run":
             self._subflow_ops.begin(outcome, is_reused=sighting.is_reused)
         elif sighting.kind == "failed" or outcome.get("status") == "failed":
@@ -176,11 +180,8 @@ class Narrator:
         key = sighting.step_key
         if outlook and not outlook.get("tasks") and self._ended_elsewhere(path, outlook):
             return
-        if (
-            outlook is None
-            and self._layout.steps[path].is_delayed
-            and key not in self._delayed[path]
-        ):
+        may_wait = self._layout.steps[path].is_delayed and key not in self._delayed[path]
+        if outlook is None and may_wait:
             return
         attempt = self._attempts_over.get(key, 0) + 1
         self._unfolding.open_step(path)

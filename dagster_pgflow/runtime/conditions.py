@@ -18,7 +18,7 @@ class Facts:
     Attributes:
         run_id: The run's id in `pgflow.runs`.
         flow_input: Gives the input of the flow that the step belongs to.
-        warn: Writes to the run's log.
+        warn: Takes a sentence about a condition that has no answer, for the run's log.
         iteration: Which pass of the innermost loop around it is, from 1; 0 outside of loops.
         max_iterations: How many passes that loop has at most; 0 outside of loops.
     """

@@ -280,9 +280,17 @@ def _result(
     report["step"] = ".".join(execution.path)
     report |= _flow_that_is_run(execution, role)
     report |= execution.choice.to_json() if execution.choice else {}
+    report |= _warnings(execution)
     metadata: dict[str, Any] = {**shown_of(value), **links_of(execution)}
     metadata[OUTCOME_KEY] = reported(report)
     return dg.Output(to_wire(value), RESULT_OUTPUT, metadata=metadata)
+
+
+def _warnings(execution: Execution) -> dict[str, list[str]]:
+    """Say in the run's log, and return for the report, which conditions had no answer."""
+    for sentence in execution.unanswered:
+        execution.context.log.warning(sentence)
+    return {"unanswered": execution.unanswered} if execution.unanswered else {}
 
 
 def _flow_that_is_run(execution: Execution, role: Role) -> dict[str, str]:
@@ -340,7 +348,7 @@ def _failure_metadata(
     step = ".".join(execution.failed_path(error))
     report = outcome.failed(reason_of(error), step, execution.tasks.reported, execution.worker)
     report |= {"step": ".".join(execution.path), "place": ".".join(execution.place)}
-    report |= {**_whole_list(execution), **(more or {})}
+    report |= {**_whole_list(execution), **_warnings(execution), **(more or {})}
     if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
         report["cause"] = outcome.STORE
     told = {"failed": str(error), **links_of(execution)}

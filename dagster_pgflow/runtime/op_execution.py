@@ -95,6 +95,7 @@ class Execution:
             context.retry_number + (0 if self.effort.start_delay else 1),
         )
         self.choice: Choice | None = None
+        self.unanswered: list[str] = []
         self.whole_list: int | None = None
 
     @property
@@ -127,7 +128,7 @@ class Execution:
         return Facts(
             self.run_id,
             lambda: self.flow_input,
-            self.context.log.warning,
+            self.unanswered.append,
             self.frame.iteration,
             flow.deciding.max_iterations if isinstance(flow, Body) else 0,
         )

@@ -14,6 +14,7 @@ from dagster_pgflow.store.database import Database, Transaction
 
 LEAST_DIGITS = 4
 ATTEMPTS_SHOWN = 100
+WARNINGS_SHOWN = 100
 _ITEM = re.compile(r"(.*)\[(\d+)\]")
 _BEGINNING = re.compile(rf"[0-9a-f-]{{{LEAST_DIGITS},36}}")
 
@@ -65,6 +66,7 @@ class StepReport:
         max_iterations: Of such a loop: how many passes there may be.
         ended_by: Of a loop that completed: for which path and why.
         place: Where in its flow it is written, from 1; 0 when the flow does not say.
+        is_final: Whether its output is in that of its flow, since nothing depends on it.
     """
 
     step_path: str
@@ -88,6 +90,7 @@ class StepReport:
     max_iterations: int | None
     ended_by: LoopEnd | None
     place: int
+    is_final: bool
     started_at: datetime | None
     ended_at: datetime | None
 
@@ -161,6 +164,14 @@ class RunCounts:
 
 
 @dataclass(frozen=True)
+class RunWarning:
+    """Something odd that failed nothing, such as a condition without an answer."""
+
+    step_path: str
+    message: str
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A run with its steps and subruns.
 
@@ -168,6 +179,7 @@ class RunReport:
         failed_attempts: The latest ones, the oldest of them first.
         counts: None before Dagster has the run.
         unread_because: Why what is shown may be old: the run cannot be read at present.
+        warnings: The first ones, in the order in which they came.
     """
 
     run: RunSummary
@@ -176,6 +188,15 @@ class RunReport:
     failed_attempts: tuple[FailedAttempt, ...] = ()
     counts: RunCounts | None = None
     unread_because: str | None = None
+    warnings: tuple[RunWarning, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[StepReport, ...]:
+        """The final steps that a completed run lacks in its output, since they were skipped."""
+        if self.run.status != "completed":
+            return ()
+        final = (step for step in self.steps if step.is_final and "." not in step.step_path)
+        return tuple(step for step in final if step.status == "skipped")
 
 
 class RunStatusReader:
@@ -273,6 +294,9 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
     subruns = transaction.fetch_all("fetch_subrun_reports", run_id=str(run.run_id))
     counts = transaction.fetch_one("fetch_run_counts", run_id=str(run.run_id))
     unread_because = transaction.fetch_value("fetch_why_unread", run_id=str(run.run_id))
+    warnings = transaction.fetch_all(
+        "fetch_run_warnings", run_id=str(run.run_id), limit=WARNINGS_SHOWN
+    )
     failed = transaction.fetch_all(
         "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
     )
@@ -283,6 +307,7 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
         tuple(FailedAttempt(**attempt) for attempt in failed),
         None if counts is None else RunCounts(**counts),
         unread_because,
+        tuple(RunWarning(**warning) for warning in warnings),
     )
 
 

@@ -54,6 +54,11 @@ with flow as (
   from flow
   cross join lateral jsonb_array_elements(flow.definition -> 'steps')
     with ordinality as step (definition, place)
+), needed as (
+  select distinct flow.flow_slug, needed.slug
+  from flow
+  cross join lateral jsonb_array_elements(flow.definition -> 'steps') as step (definition)
+  cross join lateral jsonb_array_elements_text(step.definition -> 'depends_on') as needed (slug)
 ), waits as (
   select
     event.correlation_id as step_path,
@@ -114,11 +119,14 @@ select
   step.output, step.error_message, step.started_at, subrun.subrun_path,
   loop.current_iteration as iteration, loop.max_iterations, loop.ended_by,
   coalesce(written.place, 0) as place,
+  written.place is not null and needed.slug is null as is_final,
   coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at
 from pgflow.step_states as step
 left join pgflow.subruns as subrun on subrun.subrun_id = step.subrun_id
 left join written
   on written.flow_slug = step.flow_slug and written.step_slug = step.step_slug
+left join needed
+  on needed.flow_slug = step.flow_slug and needed.slug = step.step_slug
 left join tasks on tasks.step_path = step.step_path
 left join items
   on items.parent_step_slug = step.step_slug
@@ -176,6 +184,17 @@ join pgflow.step_tasks as task using (run_id, step_path, task_index)
 join pgflow.step_states as step using (run_id, step_path)
 left join told using (step_path, task_index, attempt)
 order by latest.completed_at, latest.step_path collate "C", latest.task_index, latest.attempt;
+
+-- name: fetch_run_warnings
+-- What was odd in a run and failed nothing, in the order in which it happened.
+select event.correlation_id as step_path, warning.message
+from pgflow.event_log as event
+cross join lateral jsonb_array_elements_text(event.event_data -> 'warnings')
+  with ordinality as warning (message, place)
+where event.run_id = cast(:run_id as uuid)
+  and jsonb_typeof(event.event_data -> 'warnings') = 'array'
+order by event.sequence_num, warning.place
+limit :limit;
 
 -- name: fetch_run_counts
 -- What a run has cost so far; no row before Dagster has it.

@@ -21,7 +21,9 @@ def delays_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     own = [step for step in flow.steps if step.needs_handler]
     tries = [effort_of(flow.options, step.options).max_attempts for step in own]
     if tries and max(tries) <= 1:
-        yield from _never_waits("The flow", "options", flow.options)
+        says_so_itself = effort_of(flow.options, StepOptions()).max_attempts <= 1
+        where = "" if says_so_itself else " of a step"
+        yield from _never_waits("The flow", "options", flow.options, where)
     else:
         yield from _cut_off("The flow", "options", flow.options, NOTHING_SAID)
     for step, most in zip(own, tries, strict=True):
@@ -32,14 +34,14 @@ def delays_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             yield from _cut_off(name, path, step.options, flow.options)
 
 
-def _never_waits(name: str, path: str, options: FlowOptions) -> Iterator[Problem]:
+def _never_waits(name: str, path: str, options: FlowOptions, where: str = "") -> Iterator[Problem]:
     said = [option for option in BETWEEN_TRIES if getattr(options, option) is not None]
     if said:
         yield Problem(
             "delay-without-retry",
             path,
             f"{name} says how to wait between tries ({', '.join(said)}), but has only one try;"
-            " raise max_attempts, or leave this out.",
+            f" raise max_attempts{where}, or leave this out.",
         )
 
 

@@ -52,6 +52,10 @@ def followed(flow: Flow, warning: Problem, choice: int) -> Flow | None:  # noqa:
             return changed(flow, step.slug, when_unmet="skip")
         case "setting-without-effect":
             return _without_settings(flow, step, warning, choice)
+        case "delay-without-retry" if choice and "of a step" in warning.message:
+            # What a step does not say holds for it as the flow says it.
+            first = next(one for one in flow.steps if one.needs_handler)
+            return changed(flow, first.slug, options=without(first.options, "max_attempts"))
         case "delay-without-retry" if choice:
             return with_options(flow, slug, options.model_copy(update={"max_attempts": 2}))
         case "delay-without-retry":

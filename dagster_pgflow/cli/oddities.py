@@ -1,0 +1,39 @@
+"""What a run that did not fail leaves to be looked at, in words."""
+
+from collections.abc import Iterator
+from typing import Final, assert_never
+
+from dagster_pgflow.model.run_state import SkipReason
+from dagster_pgflow.store.run_status import RunReport, StepReport
+
+WARNINGS_TOLD: Final = 20
+
+
+def oddities(report: RunReport) -> Iterator[str]:
+    """Yield a line for each final step that was skipped, and for each warning.
+
+    Args:
+        report: The run.
+    """
+    for step in report.left_out:
+        yield f'The output lacks "{step.step_slug}": {_why(step)}.'
+    for warning in report.warnings[:WARNINGS_TOLD]:
+        yield f"Warning: {warning.message}"
+    more = len(report.warnings) - WARNINGS_TOLD
+    if more > 0:
+        yield f"There are more warnings: {more} or more; see pgflow.event_log."
+
+
+def _why(step: StepReport) -> str:
+    reason: SkipReason = step.skip_reason or "dependency_skipped"
+    match reason:
+        case "condition_unmet":
+            return "its condition did not hold"
+        case "not_taken":
+            return "it lies on a way that the run did not take"
+        case "handler_failed":
+            return "its attempts failed, and it says skip for that"
+        case "dependency_skipped":
+            return "a step that it depends on was skipped, and that takes it along"
+        case _:
+            assert_never(reason)
