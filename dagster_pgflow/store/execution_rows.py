@@ -38,7 +38,7 @@ def write_execution(
         ("loops", LoopRow, ("loop_path",), execution.loops),
         ("workers", WorkerRow, ("worker_id",), execution.workers),
     ):
-        keep_only(transaction, f"drop_{name}", keys, rows, run_id=run_id)
         write_rows(transaction, f"write_{name}", kind, rows, run_id=run_id)
+        keep_only(transaction, f"drop_{name}", keys, rows, run_id=run_id)
     if execution.statistics is not None:
         transaction.execute("write_statistics", run_id=run_id, **asdict(execution.statistics))

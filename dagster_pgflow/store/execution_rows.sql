@@ -14,9 +14,12 @@ delete from pgflow.applied_keys
 where run_id = cast(:run_id as uuid) and sequence_num > :kept and sequence_num <= :up_to;
 
 -- name: drop_counter_snapshots
--- Drop the snapshots of a run's counter that do not belong.
+-- Drop the snapshots of a run's counter that do not belong, where there are too many.
 delete from pgflow.run_counter_snapshots as snapshot
 where snapshot.run_id = cast(:run_id as uuid)
+  and (
+    select count(*) from pgflow.run_counter_snapshots where run_id = cast(:run_id as uuid)
+  ) > :wanted
   and not exists (
     select
     from unnest(cast(:sequence_num as integer[])) as given (sequence_num)
@@ -42,6 +45,7 @@ where snapshot is distinct from excluded;
 -- Drop the tokens of a run that wait no more.
 delete from pgflow.pending_tokens as pending
 where pending.run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.pending_tokens where run_id = cast(:run_id as uuid)) > :wanted
   and not exists (
     select
     from unnest(cast(:node as text[]), cast(:from_node as text[])) as given (node, from_node)
@@ -65,7 +69,9 @@ where pending is distinct from excluded;
 -- name: drop_loops
 -- Drop the loops of a run that do not belong.
 delete from pgflow.loop_state
-where run_id = cast(:run_id as uuid) and loop_path <> all (cast(:loop_path as text[]));
+where run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.loop_state where run_id = cast(:run_id as uuid)) > :wanted
+  and loop_path <> all (cast(:loop_path as text[]));
 
 -- name: write_loops
 -- Write the loops of a run that have changed.
@@ -98,7 +104,9 @@ where loop is distinct from excluded;
 -- name: drop_workers
 -- Drop the processes of a run that do not belong.
 delete from pgflow.worker_registry
-where run_id = cast(:run_id as uuid) and worker_id <> all (cast(:worker_id as text[]));
+where run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.worker_registry where run_id = cast(:run_id as uuid)) > :wanted
+  and worker_id <> all (cast(:worker_id as text[]));
 
 -- name: write_workers
 -- Write the processes that worked for a run and have changed.

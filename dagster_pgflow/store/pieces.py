@@ -45,17 +45,18 @@ def keep_only(
     rows: Sequence[Any],
     **same: Any,
 ) -> None:
-    """Run a query that drops all rows of a run but those given.
+    """Run a query that drops all rows of a run but those given, which are written.
 
     Args:
         transaction: Drops them.
-        query: Takes each column of the keys as a list.
+        query: Takes each column of the keys as a list, and as `wanted` how many rows there should
+            be: it looks for others only where there are more, since that takes long.
         keys: The names of these columns.
         rows: What is to stay.
         **same: Parameters that hold for all rows.
     """
     kept = {key: [getattr(row, key) for row in rows] for key in keys}
-    transaction.execute(query, **kept, **same)
+    transaction.execute(query, wanted=len(rows), **kept, **same)
 
 
 def drop_from(transaction: Transaction, query: str, kept: int, last: int, **same: Any) -> None:

@@ -213,20 +213,20 @@ def _write_run(transaction: Transaction, run: RunRow) -> int:
 
 def _write_parts(transaction: Transaction, number: int, state: RunState) -> None:
     of_run = {"id": number, "run_id": str(state.run.run_id)}
-    keep_only(transaction, "drop_subruns", ("subrun_path",), state.subruns, id=number)
     for piece in pieces(state.subruns):
         all_columns = columns(SubrunRow, piece)
         identity = {name: all_columns[name] for name in _SUBRUN_IDENTITY}
         transaction.execute("insert_subruns", id=number, **identity)
     # What they lie in may be in another piece.
     write_rows(transaction, "update_subruns", SubrunRow, state.subruns, id=number)
+    keep_only(transaction, "drop_subruns", ("subrun_path",), state.subruns, id=number)
     for name, kind, key, rows in (
         ("steps", StepRow, ("step_path",), state.steps),
         ("tasks", TaskRow, ("step_path", "task_index"), state.tasks),
         ("node_executions", AttemptRow, ("step_path", "task_index", "attempt"), state.attempts),
     ):
-        keep_only(transaction, f"drop_{name}", key, rows, run_id=of_run["run_id"])
         write_rows(transaction, f"write_{name}", kind, rows, **of_run)
+        keep_only(transaction, f"drop_{name}", key, rows, run_id=of_run["run_id"])
 
 
 def _write_events(

@@ -206,9 +206,10 @@ where id = :id
   );
 
 -- name: drop_subruns
--- Drop the subruns of a run that do not belong.
+-- Drop the subruns of a run that do not belong, where there are more than there should be.
 delete from pgflow.subruns as subrun
 where subrun.parent_run_id = :id
+  and (select count(*) from pgflow.subruns where parent_run_id = :id) > :wanted
   and not exists (
     select
     from unnest(cast(:subrun_path as text[])) as given (subrun_path)

@@ -1,7 +1,8 @@
 -- name: drop_steps
--- Drop the steps of a run that do not belong.
+-- Drop the steps of a run that do not belong, where there are more than there should be.
 delete from pgflow.step_states as step
 where step.run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.step_states where run_id = cast(:run_id as uuid)) > :wanted
   and not exists (
     select
     from unnest(cast(:step_path as text[])) as given (step_path)
@@ -58,9 +59,10 @@ set step_slug = excluded.step_slug,
 where step is distinct from excluded;
 
 -- name: drop_tasks
--- Drop the tasks of a run that do not belong.
+-- Drop the tasks of a run that do not belong, where there are more than there should be.
 delete from pgflow.step_tasks as task
 where task.run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.step_tasks where run_id = cast(:run_id as uuid)) > :wanted
   and not exists (
     select
     from unnest(cast(:step_path as text[]), cast(:task_index as integer[]))
@@ -111,9 +113,10 @@ set step_slug = excluded.step_slug,
 where task is distinct from excluded;
 
 -- name: drop_node_executions
--- Drop the attempts of a run that do not belong.
+-- Drop the attempts of a run that do not belong, where there are more than there should be.
 delete from pgflow.node_executions as execution
 where execution.run_id = cast(:run_id as uuid)
+  and (select count(*) from pgflow.node_executions where run_id = cast(:run_id as uuid)) > :wanted
   and not exists (
     select
     from unnest(
