@@ -25,6 +25,10 @@ Requests = Mapping[UUID, tuple[str, Mapping[str, int]]]
 
 EXPECTED = {kind.flow.slug: kind.output for kind in KINDS}
 
+HOW_FAR_ALL_IS = """
+select status, count(*), max(updated_at) from pgflow.runs group by status order by status
+"""
+
 RUNS_TO_RETRY = """
 select run_id from pgflow.runs
 where status in ('failed', 'cancelled') and dagster_run_id is not null
