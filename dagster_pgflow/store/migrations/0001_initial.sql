@@ -116,7 +116,7 @@ language plpgsql
 immutable
 strict
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   longest bigint;
@@ -156,7 +156,7 @@ create function pgflow.refuse_beyond_limits(value jsonb, meaning text) returns v
 language plpgsql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   problem constant text := pgflow.json_problem(value);
@@ -4031,8 +4031,8 @@ as $$
   cross join (
     values
       ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
-      ('is_valid_slug'), ('json_field'), ('newest_version'), ('run_path'), ('schedule_definitions'),
-      ('step_definitions')
+      ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'), ('run_path'),
+      ('schedule_definitions'), ('step_definitions')
   ) as reading (name)
   union all
   values

@@ -2,7 +2,7 @@ create function pgflow.refuse_beyond_limits(value jsonb, meaning text) returns v
 language plpgsql
 immutable
 parallel safe
-set search_path to ''
+set search_path to pg_catalog, pg_temp
 as $$
 declare
   problem constant text := pgflow.json_problem(value);

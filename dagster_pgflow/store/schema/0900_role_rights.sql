@@ -15,8 +15,8 @@ as $$
   cross join (
     values
       ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
-      ('is_valid_slug'), ('json_field'), ('newest_version'), ('run_path'), ('schedule_definitions'),
-      ('step_definitions')
+      ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'), ('run_path'),
+      ('schedule_definitions'), ('step_definitions')
   ) as reading (name)
   union all
   values
