@@ -175,6 +175,7 @@ class Location:
                 self.jobs(),
                 without_job=self.without_job,
                 job_prefix=self._job_prefix,
+                flows_at=lambda watermark: {head.slug for head in self._catalog.heads(watermark)},
             ),
             f"{name}_catalog": lambda: build_catalog_sensor(
                 f"{name}_catalog",

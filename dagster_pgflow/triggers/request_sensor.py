@@ -1,7 +1,7 @@
 """The sensor that turns requests into runs."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -33,11 +33,17 @@ def build_request_sensor(
     *,
     without_job: Mapping[str, str] | None = None,
     job_prefix: str = "",
+    flows_at: Callable[[int], Container[str]] | None = None,
 ) -> dg.SensorDefinition:
     """Return the sensor that starts a run for each row of `pgflow.run_requests`.
 
     The run id is the run key, so a request that is offered twice starts one run. A request
     stays pending until its run has been seen, so none is lost when the daemon stops half-way.
+
+    The daemon asks the new code server already while it still has the list of jobs of the one
+    before, and stumbles over a job that is not on it (Dagster 1.13: a bare `KeyError`). So the
+    cursor says at which watermark the daemon last asked, and what has come since waits for the next
+    tick.
 
     Args:
         name: The sensor's name.
@@ -47,10 +53,19 @@ def build_request_sensor(
         jobs: Their jobs.
         without_job: Why flows have no job, by slug.
         job_prefix: What the names of jobs begin with.
+        flows_at: Returns which flows there were at an earlier watermark.
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        requests = queue.pending(REQUESTS_PER_TICK, watermark)
+        before, known = context.cursor, None
+        if flows_at is not None and before not in (None, str(watermark)):
+            known = flows_at(int(before or 0))
+        context.update_cursor(str(watermark))
+        requests = [
+            request
+            for request in queue.pending(REQUESTS_PER_TICK, watermark)
+            if known is None or request.flow_slug in known
+        ]
         launched = _launched(context.instance, requests)
         asking = _Asking(queue, flows, without_job or {}, job_prefix, context.log)
         asked = [
@@ -64,7 +79,11 @@ def build_request_sensor(
         runs = [run for run_id, run in asked if run is not None and run_id in handed_over]
         yield from runs
         if not runs:
-            yield dg.SkipReason("No request waits in pgflow.run_requests.")
+            yield dg.SkipReason(
+                "No request waits in pgflow.run_requests."
+                if known is None
+                else "Flows were loaded a moment ago; runs of new ones begin with the next tick."
+            )
 
     return dg.SensorDefinition(
         name=name,

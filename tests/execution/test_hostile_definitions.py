@@ -128,7 +128,7 @@ def as_text(definition: dict[str, Any]) -> Shown:
 
 
 @settings(
-    max_examples=settings.default.max_examples // 4,
+    max_examples=settings().max_examples // 4,
     deadline=None,
     derandomize=True,
     # To make a case of this size smaller takes longer than to understand it.

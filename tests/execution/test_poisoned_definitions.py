@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import dagster as dg
 import pytest
 
 from dagster_pgflow import Flow, FlowBuilder, build_definitions, build_repository
@@ -85,7 +86,8 @@ def test_a_poisoned_definition_keeps_no_other_flow_from_loading_and_running(
 def test_a_poisoned_definition_keeps_no_location_of_definitions_from_loading(
     database_url: str, poison: None
 ) -> None:
-    definitions = build_definitions(database_url=database_url, handlers=[HANDLERS])
+    mine = dg.Definitions()
+    definitions = build_definitions(mine, database_url=database_url, handlers=[HANDLERS])
     snap = served(definitions.get_repository_def())
     assert [job.name for job in snap.job_refs or ()] == ["around", "bad", "good"]
 

@@ -38,8 +38,8 @@ class Server:
         self.instance = instance
         self._requests = self.location.sensors()["pgflow_requests"]()
 
-    def tick(self) -> Any:
-        context = dg.build_sensor_context(instance=self.instance)
+    def tick(self, cursor: str | None = None) -> Any:
+        context = dg.build_sensor_context(instance=self.instance, cursor=cursor)
         return self._requests.evaluate_tick(context)
 
     def requested(self) -> list[tuple[str | None, str | None, Any]]:
@@ -97,6 +97,23 @@ def test_a_request_for_a_newer_version_waits_until_that_is_loaded(
 
     assert before.requested() == []
     assert Server(database_url, instance).requested() == [("f", str(run_id), {})]
+
+
+def test_a_flow_that_has_come_since_the_last_tick_waits_for_the_next_one(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    # The daemon that asks the new server may still have the list of jobs of the one before.
+    builder.define_flow(Flow("old").step("a"))
+    cursor = Server(database_url, instance).tick().cursor
+    builder.define_flow(Flow("new").step("a"))
+    builder.define_flow(Flow("old").step("a").step("b", "a", depends_on="a"))
+    old, new = requests.start("old", {}), requests.start("new", {})
+    server = Server(database_url, instance)
+
+    first = server.tick(cursor)
+    assert [request.run_key for request in first.run_requests] == [str(old)]
+    second = server.tick(first.cursor)
+    assert {request.run_key for request in second.run_requests} == {str(old), str(new)}
 
 
 def test_a_request_for_a_flow_that_was_deleted_ends_as_a_failed_run(
