@@ -72,6 +72,9 @@ _ENDS: Final[Mapping[dg.DagsterRunStatus, SightingKind]] = {
 
 _TAKEN_OVER: Final = ("succeeded", "reused", "child_run")
 
+_NO_REASON: Final = "This run has been marked as failed from outside"
+"""What Dagster 1.13 says where it tells the reason in an event before."""
+
 _INTERRUPTS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
 
@@ -240,6 +243,7 @@ def as_reused(sighting: Sighting) -> Sighting:
 
 def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
     outcomes: dict[str, Mapping[str, Any]] = {}
+    engine_said = ""
     for record in events:
         event = record.event_log_entry.dagster_event
         if event is None:
@@ -258,11 +262,16 @@ def _read(events: Iterable[dg.EventLogRecord]) -> Iterator[Sighting]:
             if told is not None:
                 seen = Sighting(record.storage_id, at, "reported", key, told)
                 yield replace(seen, kind="child_run") if told["status"] == "child_run" else seen
+            else:
+                engine_said = _said(event)
             continue
         kind = _KINDS.get(event.event_type)
         if kind is None or (kind == "failed" and _is_interrupt(event)):
             continue
-        yield _sighting(Sighting(record.storage_id, at, kind, key), event, outcomes)
+        seen = _sighting(Sighting(record.storage_id, at, kind, key), event, outcomes)
+        if kind == "run_failed" and (seen.error or "").startswith(_NO_REASON):
+            seen = replace(seen, error=storable(f"{seen.error} {engine_said}".strip()))
+        yield seen
 
 
 def _sighting(
@@ -292,6 +301,12 @@ def _sighting(
             return replace(bare, error=storable(" ".join(word for word in words if word)))
         case _:
             return bare
+
+
+def _said(event: dg.DagsterEvent) -> str:
+    """Return what Dagster's engine says, such as that a process is gone."""
+    words = [event.message, _innermost(event.engine_event_data.error)]
+    return " ".join(word for word in words if word)
 
 
 def _is_interrupt(event: dg.DagsterEvent) -> bool:

@@ -41,8 +41,8 @@ run_coordinator:
     dequeue_use_threads: true
     dequeue_num_workers: 3
     max_concurrent_runs: 4
-    max_user_code_failure_retries: 10
-    user_code_failure_retry_delay: 5
+    max_user_code_failure_retries: 20
+    user_code_failure_retry_delay: 10
 sensors:
   use_threads: true
   num_workers: 4

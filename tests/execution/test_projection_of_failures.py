@@ -59,3 +59,17 @@ def test_a_broken_flow_may_have_the_name_that_its_job_gives_its_only_op(world: W
     run = world.one("runs")
     assert run["status"] == "failed"
     assert "depends on itself" in run["error_message"]
+
+
+def test_a_run_that_dagster_gives_up_says_why(world: World) -> None:
+    world.define(Flow("f").step("a"))
+    job = world.job("f", HANDLERS)
+    run = world.instance.create_run_for_job(job, tags=dict(job.run_tags))
+    world.instance.report_engine_event("The launcher was busy.", run)
+    world.instance.report_engine_event("The process of the run is gone.", run)
+    world.instance.report_run_failed(run)
+    world.settle()
+    assert world.one("runs")["error_message"] == (
+        "This run has been marked as failed from outside the execution context."
+        " The process of the run is gone."
+    )
