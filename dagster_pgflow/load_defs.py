@@ -202,7 +202,7 @@ class Location:
                     _log.warning(_TAKEN, what, "schedule", name)
                     continue
                 try:
-                    found[name] = build_schedule(slug, schedule, self._job_prefix)
+                    found[name] = build_schedule(flow, schedule, self._job_prefix)
                 except InvalidFlow as invalid:
                     _log.warning("Without a schedule. %s", invalid)
         return found

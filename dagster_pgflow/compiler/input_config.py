@@ -171,8 +171,10 @@ def _one_of(values: list[Any]) -> Any:
     texts = list(dict.fromkeys(text for value in given if (text := _plain(value)) is not None))
     if not texts or len(texts) < len(given):
         return None
-    # Dagster takes enums of one name for the same.
-    name = f"one_of_{sha1(json.dumps(texts).encode(), usedforsecurity=False).hexdigest()[:12]}"
+    # Dagster takes enums of one name for the same, and tells people the name.
+    name = f"one of {json.dumps(texts, ensure_ascii=False)[1:-1]}"
+    if len(name) > _LONGEST:
+        name = f"one of some: {sha1(name.encode(), usedforsecurity=False).hexdigest()}"
     return dg.Enum(name, [dg.EnumValue(text) for text in texts])
 
 

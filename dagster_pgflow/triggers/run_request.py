@@ -8,7 +8,9 @@ import dagster as dg
 
 from dagster_pgflow.json_values.limits import refuse_beyond_limits
 from dagster_pgflow.json_values.sealed import seal
+from dagster_pgflow.model.step import JsonSchema
 from dagster_pgflow.names import FLOW_INPUT, REQUESTED_INPUT_KEY, TAG_RUN_ID, job_name
+from dagster_pgflow.runtime.inputs import as_run_config
 
 
 def flow_run_request(
@@ -41,6 +43,27 @@ def flow_run_request(
     refuse_beyond_limits(input, f'The input of flow "{slug}"')
     sent = seal({} if input is None else input)
     return _run_request(job_name(slug, job_prefix), sent, run_id, tags or {})
+
+
+def request_of_schedule(
+    slug: str,
+    input: Any,  # the word of SQL's start_flow
+    input_schema: JsonSchema | None,
+    *,
+    tags: Mapping[str, str],
+    job_prefix: str,
+) -> dg.RunRequest:
+    """Return the request for a run of a flow where nobody is there to hear that it is refused.
+
+    Args:
+        slug: The flow.
+        input: The flow's input; one that does not fit makes a run that says so.
+        input_schema: The schema of that.
+        tags: Tags for the run.
+        job_prefix: What the names of jobs begin with.
+    """
+    sent = as_run_config(input_schema, input)
+    return _run_request(job_name(slug, job_prefix), sent, None, tags)
 
 
 def referring_run_request(slug: str, run_id: UUID, *, job_prefix: str = "") -> dg.RunRequest:

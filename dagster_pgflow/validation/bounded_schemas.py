@@ -181,3 +181,13 @@ _Bounded: Final = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {name: _counted(rule) for name, rule in {**Draft202012Validator.VALIDATORS, **_OWN}.items()},
 )
+
+
+def _evolve(validator: Any, **changes: Any) -> Any:
+    """Go on with the same bounds, whatever `$schema` a part of the schema names."""
+    fields = (field for field in validator.__attrs_attrs__ if field.init)
+    kept = {field.alias: getattr(validator, field.name) for field in fields}
+    return type(validator)(**{**kept, **changes})
+
+
+_Bounded.evolve = _evolve

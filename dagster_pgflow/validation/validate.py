@@ -8,6 +8,7 @@ from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.branches import branches_have_rules
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
+from dagster_pgflow.validation.defaults import defaults_fit_and_end
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
@@ -57,6 +58,7 @@ RULES: tuple[Rule, ...] = (
     options_are_in_range,
     schedules_can_fire,
     schemas_are_json_schemas,
+    defaults_fit_and_end,
     tags_are_few_and_short,
 )
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import Deployment, begins_with
 from tests.polling import poll
 from tests.postgres import Session
@@ -73,6 +75,33 @@ def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: 
         {"count": 2},
         {"fetch": [1, 2]},
     )
+
+
+def begin_a_flow_with_an_example(_: Deployment, sql: Session) -> None:
+    schema = """{"type": "object", "properties": {
+        "env": {"type": "string", "enum": ["prod", "staging"]},
+        "count": {"type": "integer", "default": 3}
+    }}"""
+    sql("select pgflow.create_flow('shown', input_schema => %s)", schema)
+    sql(f"select pgflow.add_step('shown', 'fetch', {FETCH})")
+
+
+@begins_with(begin_a_flow_with_an_example)
+def test_a_launch_without_config_runs_on_the_defaults_and_a_wrong_type_does_not_run(
+    deployment: Deployment, finished: Finished
+) -> None:
+    sql, dagster = deployment.sql, deployment.dagster
+    poll(lambda: "shown" in dagster.jobs().get("pgflow", ()), timeout=120)
+
+    run_id = dagster.launch("shown", "pgflow", "pgflow", {})
+    wrong = {"inputs": {"flow_input": {"env": "produ"}}}
+    with pytest.raises(AssertionError, match="RunConfigValidationInvalid"):
+        dagster.launch("shown", "pgflow", "pgflow", wrong)
+
+    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=120)
+    run = finished(sql, run_id)
+    assert (run["status"], run["input"]) == ("completed", {"count": 3})
+    assert run["output"] == {"fetch": [1, 2, 3]}
 
 
 def begin_a_schedule(_: Deployment, sql: Session) -> None:

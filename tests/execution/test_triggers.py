@@ -171,6 +171,26 @@ def test_a_cron_row_becomes_a_schedule_with_its_input(
     assert request.tags[TAG_SCHEDULE] == "nightly"
 
 
+def test_a_cron_row_with_an_input_that_does_not_fit_makes_a_run_that_says_so(
+    database_url: str, builder: FlowBuilder, instance: dg.DagsterInstance
+) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    flow = Flow("f", input_schema=schema).step("a")
+    builder.define_flow(
+        flow.schedule("bad", "30 2 * * *", input={"n": "x"}).schedule("good", "30 2 * * *")
+    )
+    location = Location({"database_url": database_url, "handlers": [HANDLERS]})
+    ends = {}
+    for name, schedule in location.schedules().items():
+        tick = schedule.evaluate_tick(dg.build_schedule_context(instance))
+        [request] = tick.run_requests or ()
+        ran = location.job("f").execute_in_process(
+            instance=instance, run_config=request.run_config, raise_on_error=False
+        )
+        ends[name] = ran.success
+    assert ends == {"f__bad": False, "f__good": True}
+
+
 def test_a_cron_row_that_cannot_fire_takes_nothing_else_down(
     database_url: str, builder: FlowBuilder, sql: Session, instance: dg.DagsterInstance
 ) -> None:

@@ -116,6 +116,7 @@ def test_who_changes_an_input_changes_no_default() -> None:
 
 @settings(
     max_examples=150,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -53,7 +53,7 @@ def _refused_schedules(flow: Flow) -> Iterator[Problem]:
     """Yield what keeps schedules of a sound flow from being there; only Dagster knows it all."""
     for schedule in flow.schedules:
         try:
-            build_schedule(flow.slug, schedule)
+            build_schedule(flow, schedule)
         except InvalidFlow as invalid:
             yield from invalid.problems
 

@@ -47,7 +47,7 @@ def told(schema: Any, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("value", "word"),
     [
-        ({"env": "produ"}, "env"),
+        ({"env": "produ"}, 'one of "prod", "staging"'),
         ({"env": 5}, "env"),
         ({"env": None}, "env"),
         ({"lines": [{"sku": 5}]}, "lines"),
@@ -175,6 +175,7 @@ def meant(draw: st.DrawFn, schema: Any, whole: Any, levels: int = 5) -> Any:
 
 @settings(
     max_examples=100,
+    derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -192,7 +193,7 @@ def test_an_input_that_the_flow_accepts_passes_and_arrives_unchanged(
             )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(schema=st.dictionaries(st.sampled_from(["properties", "default", "enum"]), accepted))
 def test_a_schema_of_any_kind_can_be_told_to_dagster(schema: dict[str, Any]) -> None:
     """Such a schema may be no JSON Schema; then the flow has a job that says so."""
@@ -259,7 +260,7 @@ def test_names_that_dagster_gives_a_meaning_are_fields_like_others() -> None:
     snap = JobDataSnap.from_job_def(job_of(flow), True)
     assert deserialize_value(serialize_value(snap), JobDataSnap) == snap
     value = dict.fromkeys(names, 1)
-    assert run(flow, seal(value)).outputs == {"a": value}
+    assert run(flow, value).outputs == {"a": value}
     with pytest.raises(dg.DagsterInvalidConfigError):
         run(flow, {"config": "x"})
 

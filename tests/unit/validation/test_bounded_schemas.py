@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from dagster_pgflow import Flow
 from dagster_pgflow.runtime.inputs import breach
-from dagster_pgflow.validation.bounded_schemas import breaches
+from dagster_pgflow.validation.bounded_schemas import TooMuchWork, breaches
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
 from tests.unit.validation.findings import findings
 
@@ -81,6 +81,19 @@ def test_a_pattern_that_cannot_be_used_is_a_problem(pattern: str) -> None:
 def test_what_is_data_in_a_schema_is_no_pattern() -> None:
     schema = {"default": {"pattern": "("}, "properties": {"pattern": {"const": {"pattern": "("}}}}
     assert findings(schemas_are_json_schemas, Flow("f", input_schema=schema).step("a")) == []
+
+
+def test_a_part_that_names_another_schema_is_bounded_too() -> None:
+    doubling: Any = {"type": "string"}
+    defs = {"T0": doubling}
+    for level in range(40):
+        reference = {"$ref": f"#/$defs/T{level}"}
+        defs[f"T{level + 1}"] = {
+            "$schema": "http://json-schema.org/draft-07/schema#",
+            "allOf": [reference, reference],
+        }
+    with pytest.raises(TooMuchWork):
+        list(breaches({"$defs": defs, "allOf": [{"$ref": "#/$defs/T40"}]}, "text"))
 
 
 TEXTS = st.text("ab1", max_size=3)
