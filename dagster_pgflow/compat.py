@@ -38,6 +38,24 @@ from dagster._core.execution.context_creation_job import (
 # What a code server tells of a job. Whether Dagster can tell it, and read it again, shows only when
 # it is tried, and public code learns it from a code location that does not load.
 from dagster._core.remote_representation.external_data import JobDataSnap
+# What a run goes on with that executes only some steps: which outputs the runs before it have, and
+# what they fanned out; and the plan that says what feeds what. Public code can only let Dagster
+# choose these steps, which forgets elements of a map (`dagster_pgflow.resumption`).
+from dagster._core.execution.plan.handle import (
+    ResolvedFromDynamicStepHandle,
+    StepHandle,
+    UnresolvedStepHandle,
+)
+
+# How many outputs should come together in an input. Public code sees only those that came.
+from dagster._core.execution.plan.inputs import FromMultipleSources
+from dagster._core.execution.plan.outputs import StepOutputHandle
+from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
+from dagster._core.snap.execution_plan_snapshot import (
+    ExecutionPlanSnapshot,
+    ExecutionStepInputSnap,
+    ExecutionStepSnap,
+)
 
 # Whether a code server executes a run. The default run launcher has no check of its workers, but
 # the server that it starts them on knows them; public code has no client of a code server.
@@ -62,9 +80,19 @@ __all__ = [
     "DynamicCollectDependencyDefinition",
     "EngineEventData",
     "ExecuteRunWithPlanIterable",
+    "ExecutionPlanSnapshot",
+    "ExecutionStepInputSnap",
+    "ExecutionStepSnap",
+    "FromMultipleSources",
     "InMemoryJob",
     "JobDataSnap",
+    "KnownExecutionState",
+    "PastExecutionState",
     "PlanOrchestrationContextManager",
+    "ResolvedFromDynamicStepHandle",
+    "StepHandle",
+    "StepOutputHandle",
+    "UnresolvedStepHandle",
     "check_captured_interrupt",
     "create_execution_plan",
     "deserialize_value",

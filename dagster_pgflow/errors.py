@@ -7,6 +7,8 @@
     ├── UnknownFlow             no stored flow has this slug
     ├── UnknownVersion          a flow has no version of this number
     ├── InvalidInput            a run input that breaks the flow's input schema
+    ├── ListNotWhole            something of a list did not arrive where it is collected
+    ├── ResumptionRefused       a run cannot go on from where it stopped
     ├── ConfigurationError      a setting, URL or data folder that cannot be used
     │   └── EmbeddedPostgresError   the embedded PostgreSQL could not be started or stopped
     ├── StoreError              PostgreSQL said no
@@ -48,7 +50,14 @@ _LONG_WORD: Final = re.compile(rf"(\S{{{_SHOWN_LENGTH // 2}}})\S{{{_SHOWN_LENGTH
 
 
 class PgflowError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package.
+
+    Attributes:
+        is_routable: Whether it says something about the flow that it fails, so that a flow around
+            may go on after it, and not only about the store or the run.
+    """
+
+    is_routable: bool = True
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,25 @@ class InvalidInput(PgflowError):
         super().__init__(message)
 
 
+class ListNotWhole(PgflowError):
+    """Something of a list did not arrive, or came twice, where all of it is collected.
+
+    It says nothing about the step that collects, so no flow goes on after it.
+    """
+
+    is_routable = False
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} Nothing is handed on; `dagster-pgflow retry` with this run runs what is"
+            " missing."
+        )
+
+
+class ResumptionRefused(PgflowError):
+    """A run cannot go on from where it stopped."""
+
+
 class ConfigurationError(PgflowError):
     """A setting, URL or folder cannot be used as it is."""
 
@@ -189,6 +217,8 @@ class StoreError(PgflowError):
         self.trouble = trouble
         self.is_in_doubt = is_in_doubt
         super().__init__(message)
+
+    is_routable = False
 
 
 class StoreUnreachable(StoreError):

@@ -162,19 +162,15 @@ def graph_name(flow_slug: str) -> str:
     return f"{_DEFINITIONS}{job_name(flow_slug)}"
 
 
-def subflow_graph_name(flow_slug: str, *, in_items: bool) -> str:
-    """Return the name of a flow's graph where it cannot be that of its job's.
+def item_graph_name(flow_slug: str) -> str:
+    """Return the name of a flow's graph that runs once for each item of a list.
 
     No op has a name that ends in `__00`: no slug starts with a digit, and no length with a zero.
 
-    Args:
-        flow_slug: The flow.
-        in_items: Whether the graph runs once for each item of a list.
-
-    >>> subflow_graph_name("order", in_items=True)
+    >>> item_graph_name("order")
     'pgflow__order__as_item__00'
     """
-    return f"{graph_name(flow_slug)}__as_{'item' if in_items else 'subflow'}__00"
+    return f"{graph_name(flow_slug)}__as_item__00"
 
 
 def body_graph_name(flow_slug: str, loop_slug: str) -> str:

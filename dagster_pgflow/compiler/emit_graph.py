@@ -23,15 +23,13 @@ from dagster_pgflow.compiler.plan import (
     Wire,
 )
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.loops import whole_of
-from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.names import (
     FLOW_INPUT,
     body_graph_name,
     dagster_name,
     graph_name,
-    subflow_graph_name,
+    item_graph_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.sources import Flows
@@ -61,9 +59,7 @@ class GraphEmitter:
     def job_graph(self, flow_slug: str) -> dg.GraphDefinition:
         """Return the graph that a flow's job runs."""
         flow = self._flows[flow_slug]
-        # A map step as a final step needs a helper inside another flow, which the job spares.
-        as_subflow = not _ends_in_map(flow)
-        return self._graph(flow, _graph_name(flow), as_subflow=as_subflow)
+        return self._graph(flow, _graph_name(flow))
 
     def subflow_graph(self, flow: Flow, *, in_items: bool) -> dg.GraphDefinition:
         """Return the graph that stands for a flow inside another one.
@@ -72,9 +68,8 @@ class GraphEmitter:
             flow: The flow.
             in_items: Whether that one runs it once for each item of a list.
         """
-        if in_items or _ends_in_map(flow):
-            name = subflow_graph_name(flow.slug, in_items=in_items)
-            return self._graph(flow, name, as_subflow=True, in_items=in_items)
+        if in_items:
+            return self._graph(flow, item_graph_name(flow.slug), in_items=True)
         return self.job_graph(flow.slug)
 
     def pass_graph(self, body: Flow, loop_slug: str) -> dg.GraphDefinition:
@@ -85,13 +80,11 @@ class GraphEmitter:
             loop_slug: The loop.
         """
         name = body_graph_name(whole_of(body).slug, loop_slug)
-        return self._graph(body, name, as_subflow=True)
+        return self._graph(body, name)
 
-    def _graph(
-        self, flow: Flow, name: str, *, as_subflow: bool, in_items: bool = False
-    ) -> dg.GraphDefinition:
+    def _graph(self, flow: Flow, name: str, *, in_items: bool = False) -> dg.GraphDefinition:
         if name not in self._graphs:
-            around = Surroundings(self._flows, self._handlers, as_subflow, in_items)
+            around = Surroundings(self._flows, self._handlers, in_items)
             self._graphs[name] = self._emit(plan_of(flow, around), name, in_items=in_items)
         return self._graphs[name]
 
@@ -165,10 +158,6 @@ def _graph_name(flow: Flow) -> str:
         # No job has a name that ends in __0, and no op.
         name = f"{name}__0"
     return name
-
-
-def _ends_in_map(flow: Flow) -> bool:
-    return any(isinstance(leaf, MapStep) for leaf in leaves(flow))
 
 
 def _feeds(node: Node) -> Mapping[str, Feed]:

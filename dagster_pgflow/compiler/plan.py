@@ -125,11 +125,10 @@ class Surroundings:
     Attributes:
         flows: Every flow that this one contains.
         handlers: The handlers of the code location.
-        as_subflow: Whether the graph is for use inside another one.
-        in_items: Whether that one runs it once for each item of a list.
+        in_items: Whether the graph stands in another one, which runs it once for each item of a
+            list.
     """
 
     flows: Flows
     handlers: HandlerRegistry
-    as_subflow: bool = False
     in_items: bool = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.model.step import JoinStep, Step, StepBase, SubflowStep
 from dagster_pgflow.model.ways import is_joined
 from dagster_pgflow.runtime.mapping import join
@@ -125,7 +126,7 @@ def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Sou
 
 
 def outputs_of_items(
-    path: Path, sources: Sequence[Source], values: Mapping[Source, Any]
+    path: Path, sources: Sequence[Source], values: Mapping[Source, Any], count: int | None
 ) -> list[Any] | Skipped:
     """Return what a subflow returned for each item of its list, or why there is nothing.
 
@@ -133,10 +134,20 @@ def outputs_of_items(
         path: The path of the subflow step.
         sources: The final steps of its flow.
         values: What arrived from each, item by item.
+        count: How many items there are, if that is known.
+
+    Raises:
+        ListNotWhole: Something of an item is missing.
     """
-    count = max((len(values[source]) for source in sources), default=0)
+    counts = {len(values[source]) for source in sources}
+    if count is not None:
+        counts.add(count)
+    if len(counts) > 1:
+        raise ListNotWhole(
+            f'Subflow step "{".".join(path)}" returned {min(counts)} of {max(counts)} items.'
+        )
     outputs: list[Any] = []
-    for index in range(count):
+    for index in range(max(counts, default=0)):
         item = (*path[:-1], f"{path[-1]}[{index}]")
         one = {source: values[source][index] for source in sources}
         output = output_of_subflow(item, sources, one)
@@ -160,7 +171,7 @@ def _outputs(receiver: Receiver, arrived: Mapping[Source, Any]) -> dict[str, Any
 
 def _value(source: Source, arrived: Any) -> Any:
     if source.collected:
-        return join([from_wire(item) for item in arrived])
+        return join([from_wire(item) for item in arrived], source.dep)
     return from_wire(arrived)
 
 

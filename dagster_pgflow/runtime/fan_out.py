@@ -52,9 +52,10 @@ def whole_list_of(
         admitted = check(frame, step, given, facts)
         if isinstance(admitted, Skipped):
             return admitted
-        return Batch(0, tuple(_elements(frame, step, admitted)))
+        elements = tuple(_elements(frame, step, admitted))
+        return Batch(0, elements, len(elements))
     except (ConditionNotMet, TypeViolation) as error:
-        return Batch(0, (), str(error))
+        return Batch(0, (), 0, str(error))
 
 
 def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
@@ -70,7 +71,7 @@ def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
         return received
     before = Source(step.depends_on[0])
     given = check(frame, step, assemble(frame.receiver(step), (before,), {before: arrived}))
-    return given if isinstance(given, Skipped) else Batch(0, ())
+    return given if isinstance(given, Skipped) else Batch(0, (), 0)
 
 
 def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.model.step import MapStep
 from dagster_pgflow.runtime.values import Batch, Skipped, foremost
 
@@ -27,17 +28,35 @@ def split(step: MapStep, elements: Sequence[Any]) -> Iterator[Batch]:
     """Yield the batches of a list; an empty list is one batch without elements."""
     size = batch_size_for(step, len(elements))
     for start in range(0, max(len(elements), 1), size):
-        yield Batch(start, tuple(elements[start : start + size]))
+        yield Batch(start, tuple(elements[start : start + size]), len(elements))
 
 
-def join(received: Sequence[Batch | Skipped]) -> list[Any] | Skipped:
-    """Return the outputs of a map step by index; one skipped batch skips the whole step."""
+def join(received: Sequence[Batch | Skipped], step: str) -> list[Any] | Skipped:
+    """Return the outputs of a map step by index; one skipped batch skips the whole step.
+
+    Args:
+        received: What its ops sent.
+        step: The map step, for the error.
+
+    Raises:
+        ListNotWhole: An element is missing, or there twice.
+    """
     skips = [item for item in received if isinstance(item, Skipped)]
     if skips:
         return foremost(skips)
     batches = [item for item in received if isinstance(item, Batch)]
-    in_order = sorted(batches, key=lambda batch: batch.start)
-    return [value for batch in in_order for value in batch.values]
+    whole: list[Any] = []
+    for batch in sorted(batches, key=lambda batch: batch.start):
+        if batch.start != len(whole):
+            what = "missing" if batch.start > len(whole) else "there twice"
+            at = min(batch.start, len(whole))
+            raise ListNotWhole(f'Element {at} of map step "{step}" is {what}.')
+        whole += batch.values
+    # There is always at least one batch, also of an empty list.
+    if not batches or any(batch.of not in (None, len(whole)) for batch in batches):
+        wanted = max((batch.of or 0 for batch in batches), default="all")
+        raise ListNotWhole(f'Map step "{step}" returned {len(whole)} of {wanted} elements.')
+    return whole
 
 
 def mapping_key(index: int, count: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.errors import PgflowError, StepError, StoreError
+from dagster_pgflow.errors import PgflowError, StepError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import pipeline_behind
 from dagster_pgflow.model.loops import RepeatedStep
@@ -30,6 +30,7 @@ from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.memory import KEEP_EVERY_S
+from dagster_pgflow.runtime.op_arrivals import refuse_gaps
 from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
 from dagster_pgflow.runtime.op_execution import (
     Execution,
@@ -83,16 +84,14 @@ def _run(execution: Execution, batch: Batch | Skipped) -> Batch | Skipped:
     if batch.error is not None:
         raise StepError(batch.error)
     if not batch.values:
-        return Batch(batch.start, ())
+        return batch
     execution.prepare(batch.not_before)
     outputs = _run_elements(execution, batch)
-    return execution.tasks.settle() or Batch(
-        batch.start,
-        tuple(
-            outputs[index] if index in outputs else _error_of(execution.tasks.reports[index])
-            for index in range(batch.start, batch.start + len(batch.values))
-        ),
+    values = (
+        outputs[index] if index in outputs else _error_of(execution.tasks.reports[index])
+        for index in range(batch.start, batch.start + len(batch.values))
     )
+    return execution.tasks.settle() or Batch(batch.start, tuple(values), batch.of)
 
 
 def _received(execution: Execution) -> Batch | Skipped:
@@ -132,7 +131,8 @@ def send_batches(_execution: Execution) -> None:
 
 def collect(execution: Execution) -> Any:
     """Collect the outputs of a map step."""
-    return join([from_wire(item) for item in execution.inputs[COLLECTED_INPUT]])
+    received = [from_wire(item) for item in execution.inputs[COLLECTED_INPUT]]
+    return join(received, ".".join(execution.path))
 
 
 def gather(execution: Execution) -> Any:
@@ -144,11 +144,13 @@ def gather(execution: Execution) -> Any:
 def send_items(execution: Execution) -> Any:
     """Say why a subflow runs for no item of its list, when it does not.
 
-    Where one op does all items, they are sent to it as one value.
+    Else it says how many items there are. Where one op does all of them, they are sent to it as
+    one value.
     """
     if isinstance(execution.items, Skipped):
         return execution.items
-    return None if execution.work.feeds else Batch(0, tuple(execution.items))
+    count = len(execution.items)
+    return count if execution.work.feeds else Batch(0, tuple(execution.items), count)
 
 
 def shape_output(execution: Execution) -> Any:
@@ -161,12 +163,17 @@ def shape_output(execution: Execution) -> Any:
     news = from_wire(execution.inputs[ITEMS_INPUT])
     if isinstance(news, Skipped):
         return news
-    outputs = outputs_of_items(frame.path_of(step), work.sources, execution.values)
+    outputs = outputs_of_items(frame.path_of(step), work.sources, execution.values, _count_of(news))
     if isinstance(outputs, Skipped):
         return outputs
     return [
         shaped_output(frame, step, child, returned, index) for index, returned in enumerate(outputs)
     ]
+
+
+def _count_of(news: Any) -> int | None:
+    """Return how many items were sent out; a run that began with older code does not say."""
+    return len(news.values) if isinstance(news, Batch) else news
 
 
 HELP: Mapping[Role, Work] = {
@@ -188,6 +195,7 @@ def body_of(role: Role, work: OpWork) -> Body:
     def body(context: dg.OpExecutionContext, inputs: Inputs) -> Iterator[Any]:
         execution = Execution(work, context, inputs)
         try:
+            refuse_gaps(context, inputs, ".".join(execution.path))
             value = does(execution)
             sent = [(step, _batches(execution, role, step, value)) for step in work.feeds]
         except TryAgain as again:
@@ -243,7 +251,7 @@ def _batches(
     """
     if isinstance(step, SubflowStep):
         items = [] if isinstance(execution.items, Skipped) else execution.items
-        return [Batch(index, (item,)) for index, item in enumerate(items)]
+        return [Batch(index, (item,), len(items)) for index, item in enumerate(items)]
     if role == "fan_out":
         return batches_of(execution.frame, step, execution.gathered(), execution.facts)
     own = Source(execution.work.step.slug)
@@ -349,7 +357,7 @@ def _failure_metadata(
     report = outcome.failed(reason_of(error), step, execution.tasks.reported, execution.worker)
     report |= {"step": ".".join(execution.path), "place": ".".join(execution.place)}
     report |= {**_whole_list(execution), **_warnings(execution), **(more or {})}
-    if isinstance(error, StoreError) or not getattr(error, "is_routable", True):
+    if not error.is_routable:
         report["cause"] = outcome.STORE
     told = {"failed": str(error), **links_of(execution)}
     return told | {OUTCOME_KEY: reported(report)}

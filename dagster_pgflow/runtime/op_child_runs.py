@@ -12,11 +12,10 @@ from dagster_pgflow.names import BATCH_INPUT
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import output_of_subflow
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
-from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_run_inside import Kept
 from dagster_pgflow.runtime.op_runs_inside import digest, run_inside, tell_again
-from dagster_pgflow.runtime.sources import FinalOp, Source, final_ops
+from dagster_pgflow.runtime.sources import Source, final_ops
 from dagster_pgflow.runtime.values import Skipped, from_wire
 
 
@@ -87,18 +86,9 @@ def _run(execution: Execution, received: Any, index: int | None = None) -> Any:
     work, slug = execution.work, execution.subflow.flow
     received = input_of_run(work.flows[slug].input_schema, received)
     execution.turn_to(index)
-    finals = final_ops(work.flows[slug], work.flows)
+    finals = tuple(final_ops(work.flows[slug], work.flows))
     kept = Kept({final.node for final in finals})
     run_inside(execution, slug, received, kept, outcome.received(received))
-    sources = {Source(execution.place[-1], final.path): final for final in finals}
-    values = {source: _value(final, kept) for source, final in sources.items()}
+    sources = {Source(execution.place[-1], final.path): final.node for final in finals}
+    values = {source: kept.of(node)[0] for source, node in sources.items()}
     return output_of_subflow(execution.place, tuple(sources), values)
-
-
-def _value(final: FinalOp, kept: Kept) -> Any:
-    """Return what a final step sent, as it travels."""
-    sent = kept.of(final.node)
-    if not final.collected:
-        return sent[0]
-    joined = join([from_wire(value) for value in sent])
-    return joined.to_wire() if isinstance(joined, Skipped) else joined

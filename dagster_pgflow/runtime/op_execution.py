@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.errors import ChildRunFailed, ConditionNotMet, PgflowError, StoreError
+from dagster_pgflow.errors import ChildRunFailed, ConditionNotMet, PgflowError
 from dagster_pgflow.model.loops import Body, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, SubflowStep
@@ -209,9 +209,7 @@ class Execution:
         Without such a flow around, the error fails the run. So does trouble with the store, which
         says nothing about the subflow.
         """
-        if isinstance(error, StoreError):
-            return None
-        if isinstance(error, ChildRunFailed) and not error.is_routable:
+        if not error.is_routable:
             return None
         failed = self.failed_path(error)
         for path in self._caught():

@@ -74,21 +74,16 @@ class Kept(dict[Any, Any]):
         self._outputs = frozenset(outputs)
 
     def __setitem__(self, handle: Any, value: Any) -> None:
-        if handle.output_name in self._outputs and _node(handle.step_key) in self._nodes:
+        if handle.output_name in self._outputs and handle.step_key in self._nodes:
             super().__setitem__(handle, value)
 
     def of(self, node: str, output: str = RESULT_OUTPUT) -> list[Any]:
-        """Return an output of one op: many, where it ran for each batch of a list."""
-        found = {
-            handle.step_key: value
+        """Return an output of one op; nothing where it took another way."""
+        return [
+            value
             for handle, value in self.items()
-            if _node(handle.step_key) == node and handle.output_name == output
-        }
-        return [found[key] for key in sorted(found)]
-
-
-def _node(step_key: str) -> str:
-    return step_key.partition("[")[0]
+            if (handle.step_key, handle.output_name) == (node, output)
+        ]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.model.loops import Body, RepeatedStep
 from dagster_pgflow.model.step import BranchStep, LoopStep
 from dagster_pgflow.names import AGAIN_OUTPUT, DONE_OUTPUT, FLOW_INPUT, PASSES_INPUT, way_output
@@ -51,8 +52,11 @@ def lost_pass(execution: Execution, skipped: Skipped) -> Pass:
 
 def end_loop(execution: Execution) -> Any:
     """Hand on what the last pass of a loop returned, on the ways that it decided for."""
-    [arrived] = execution.inputs[PASSES_INPUT]
-    end = PassEnd.from_wire(arrived)
+    ends = execution.inputs[PASSES_INPUT]
+    if len(ends) != 1:
+        path = ".".join(execution.path)
+        raise ListNotWhole(f'Loop "{path}" came to an end in {len(ends)} passes, not in one.')
+    end = PassEnd.from_wire(ends[0])
     execution.choice = end.choice
     return end.output
 

@@ -105,36 +105,28 @@ class FinalOp:
     Attributes:
         path: The slugs down to the final step.
         node: The path of the op's node.
-        collected: Whether it runs for each batch of a list.
     """
 
     path: tuple[str, ...]
     node: str
-    collected: bool = False
 
 
-def final_ops(flow: Flow, flows: Flows) -> tuple[FinalOp, ...]:
-    """Return the ops that hand on what a flow returns, where it is a job.
+def final_ops(flow: Flow, flows: Flows) -> Iterator[FinalOp]:
+    """Yield the ops that hand on what a flow returns, where it is a job.
 
     Args:
         flow: The flow.
         flows: Every flow that it contains.
     """
-    return tuple(_final_ops(flow, flows, is_job=True))
-
-
-def _final_ops(flow: Flow, flows: Flows, *, is_job: bool) -> Iterator[FinalOp]:
     for leaf in leaves(flow):
         node = output_node(leaf, flows)
         if isinstance(leaf, MapStep):
-            # Inside another graph a helper op collects what a final map step returns.
-            collects = f"{leaf.slug}{COLLECT_SUFFIX}"
-            yield FinalOp((leaf.slug,), node if is_job else collects, collected=is_job)
+            yield FinalOp((leaf.slug,), f"{leaf.slug}{COLLECT_SUFFIX}")
         elif output_paths(leaf, flows) == [()] or not isinstance(leaf, SubflowStep):
             yield FinalOp((leaf.slug,), node)
         else:
-            for inner in _final_ops(flows[leaf.flow], flows, is_job=False):
-                yield FinalOp((leaf.slug, *inner.path), f"{node}.{inner.node}", inner.collected)
+            for inner in final_ops(flows[leaf.flow], flows):
+                yield FinalOp((leaf.slug, *inner.path), f"{node}.{inner.node}")
 
 
 def shapes_output(step: SubflowStep, flows: Flows) -> bool:

@@ -74,18 +74,22 @@ class Batch:
     Attributes:
         start: The index of the first one.
         values: The elements or outputs.
+        of: How many elements the whole list has; a run that began with older code does not say.
         error: Why the map step cannot run, when it cannot.
         not_before: When its tasks may start, in seconds since the epoch, if that is set.
     """
 
     start: int
     values: tuple[Any, ...]
+    of: int | None = None
     error: str | None = None
     not_before: float | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels."""
         content: dict[str, Any] = {"start": self.start, "values": list(self.values)}
+        if self.of is not None:
+            content["of"] = self.of
         if self.error is not None:
             content["error"] = self.error
         if self.not_before is not None:

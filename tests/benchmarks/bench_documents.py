@@ -80,7 +80,7 @@ def _plan(flow: Flow) -> None:
     expression.cache_clear()
     parts = taken_apart(flow)
     for part in parts.values():
-        plan_of(part, Surroundings(parts, HandlerRegistry(), as_subflow=True))
+        plan_of(part, Surroundings(parts, HandlerRegistry()))
 
 
 def _snapshot(flow: Flow) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import (
@@ -198,7 +199,12 @@ def _end_steps(result: Result, values: Mapping[str, list[Any]]) -> None:
     for path, found in values.items():
         if path in result.errors or not found:
             continue
-        value = join(found) if any(isinstance(item, Batch) for item in found) else found[0]
+        value: Any = found[0]
+        if any(isinstance(item, Batch) for item in found):
+            try:
+                value = join(found, path)
+            except ListNotWhole:
+                continue  # Its other elements were not reached.
         if isinstance(value, Skipped):
             result.skips[path] = value.reason
         else:

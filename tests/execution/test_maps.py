@@ -37,7 +37,7 @@ def test_the_outputs_keep_their_order_beyond_nine_elements() -> None:
 def test_a_map_without_dependency_maps_over_the_flow_input_with_one_helper() -> None:
     result = run(Flow("f").map("m", "double"), [1, 2], handlers=HANDLERS)
     assert result.outputs == {"m": [2, 4]}
-    assert result.helpers == ["m__fan_out"]
+    assert result.helpers == ["m__fan_out", "m__collect"]
 
 
 def test_a_map_over_a_single_step_needs_no_helper() -> None:
@@ -71,7 +71,7 @@ def test_a_map_over_a_map_waits_for_all_of_it() -> None:
     result = run(flow, [1, 2, 3], handlers={"note": note})
     assert result.outputs == {"first": [1, 2, 3], "second": [1, 2, 3]}
     assert [slug for slug, _ in seen] == ["first"] * 3 + ["second"] * 3
-    assert result.helpers == ["first__fan_out", "second__fan_out"]
+    assert result.helpers == ["first__fan_out", "second__fan_out", "second__collect"]
 
 
 @pytest.mark.parametrize("length", [1, 2, 4])
@@ -170,7 +170,7 @@ def test_a_map_after_a_step_after_a_map() -> None:
     )
     result = run(flow, [1, 2], handlers=HANDLERS | {"again": lambda value: value["m"]})
     assert result.outputs["n"] == [4, 8]
-    assert result.helpers == ["m__fan_out"]
+    assert result.helpers == ["m__fan_out", "n__collect"]
 
 
 def test_a_map_whose_handler_is_missing_fails_with_what_to_do() -> None:

@@ -24,9 +24,9 @@ from dagster_pgflow.names import (
     graph_name,
     is_helper,
     is_valid_slug,
+    item_graph_name,
     job_name,
     op_name,
-    subflow_graph_name,
 )
 
 AWKWARD = sorted(
@@ -35,7 +35,6 @@ AWKWARD = sorted(
     | {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, RESULT_OUTPUT, "for_a", f"{FLOW_INPUT}_"}
     | {f"{slug}{suffix}" for slug in ("a", "a_", "_", "") for suffix in HELPER_SUFFIXES}
     | {f"a{suffix}_" for suffix in HELPER_SUFFIXES}
-    | {f"{prefix}as_subflow{suffix}" for prefix in ("", "a__") for suffix in ("", "__0", "__00")}
     | {f"{prefix}as_item{suffix}" for prefix in ("", "a__") for suffix in ("", "__0", "__00")}
     | {"problems", "a" * 128}
 )
@@ -109,10 +108,7 @@ def test_all_names_of_a_location_full_of_awkward_slugs_are_distinct() -> None:
     nodes = [dagster_name(slug) for slug in AWKWARD]
     helpers = [f"{slug}{suffix}" for slug, suffix in product(AWKWARD, HELPER_SUFFIXES)]
     assert_distinct([*nodes, *helpers])
-    graphs = [graph_name(slug) for slug in AWKWARD] + [
-        subflow_graph_name(flow, in_items=in_items)
-        for flow, in_items in product(AWKWARD, [True, False])
-    ]
+    graphs = [graph_name(slug) for slug in AWKWARD] + [item_graph_name(slug) for slug in AWKWARD]
     ops = [
         op_definition_name(flow, node, in_items=in_items)
         for flow, node, in_items in product(AWKWARD, [*nodes, *helpers], [True, False])

@@ -1,7 +1,8 @@
-"""Inside another graph, a graph hands on the outputs of its final steps.
+"""A graph hands on the outputs of its final steps, for use inside another one.
 
 The output of a map step is dynamic and would make everything behind the subflow dynamic too, so
-there a helper op collects it first.
+a helper op collects it first. A job has that op as well: nothing else would see that all elements
+of a final map step are there.
 """
 
 from dataclasses import replace
@@ -16,11 +17,9 @@ from dagster_pgflow.runtime.sources import output_node, output_paths, port_names
 
 
 def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
-    """Name the graph's outputs, when it is for use inside another one."""
+    """Name the graph's outputs."""
     if isinstance(plan.flow, Body):
         return _with_ways_out_of_a_pass(plan, plan.flow)
-    if not around.as_subflow:
-        return plan
     collectors: list[Node] = []
     outputs: dict[tuple[str, ...], Wire] = {}
     for leaf in leaves(plan.flow):

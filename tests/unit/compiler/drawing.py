@@ -31,8 +31,8 @@ HANDLERS = HandlerRegistry.collect(
 )
 
 
-def surroundings(*others: Flow, as_subflow: bool = False) -> Surroundings:
-    return Surroundings({flow.slug: flow for flow in others}, HANDLERS, as_subflow)
+def surroundings(*others: Flow) -> Surroundings:
+    return Surroundings({flow.slug: flow for flow in others}, HANDLERS)
 
 
 def plan_before(target: Pass, flow: Flow, around: Surroundings) -> Plan:
@@ -43,11 +43,9 @@ def plan_before(target: Pass, flow: Flow, around: Surroundings) -> Plan:
     return plan
 
 
-def before_and_after(
-    target: Pass, flow: Flow, *others: Flow, as_subflow: bool = False
-) -> tuple[list[str], list[str]]:
+def before_and_after(target: Pass, flow: Flow, *others: Flow) -> tuple[list[str], list[str]]:
     """Return the plan before and after one pass."""
-    around = surroundings(*others, flow, as_subflow=as_subflow)
+    around = surroundings(*others, flow)
     plan = plan_before(target, flow, around)
     return drawn(plan), drawn(target(plan, around))
 

@@ -134,4 +134,4 @@ def test_flows_that_contain_each_other_are_broken_and_no_endless_loop(others: li
 
 def test_a_flow_whose_handlers_are_missing_still_compiles() -> None:
     job = job_of(Flow("f").step("a", "nobody").map("m", "nobody", depends_on="a"))
-    assert sorted(node.name for node in job.graph.nodes) == ["a", "m"]
+    assert sorted(node.name for node in job.graph.nodes) == ["a", "m", "m__collect"]

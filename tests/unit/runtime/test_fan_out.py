@@ -19,22 +19,22 @@ def batches(given: Any, **settings: Any) -> list[Any]:
 
 
 def test_a_root_map_maps_over_the_flow_input() -> None:
-    assert batches([1, None]) == [Batch(0, (1,)), Batch(1, (None,))]
+    assert batches([1, None]) == [Batch(0, (1,), 2), Batch(1, (None,), 2)]
 
 
 def test_a_map_maps_over_the_output_of_its_dependency() -> None:
     assert batches({"a": [1, 2, 3]}, depends_on="a", batch_size=2) == [
-        Batch(0, (1, 2)),
-        Batch(2, (3,)),
+        Batch(0, (1, 2), 3),
+        Batch(2, (3,), 3),
     ]
 
 
 def test_a_skipped_dependency_counts_as_an_empty_list() -> None:
-    assert batches({}, depends_on="a") == [Batch(0, ())]
+    assert batches({}, depends_on="a") == [Batch(0, (), 0)]
 
 
 def test_an_empty_list_is_one_empty_batch() -> None:
-    assert batches([]) == [Batch(0, ())]
+    assert batches([]) == [Batch(0, (), 0)]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_skip_is_the_only_batch() -> None:
 
 def test_conditions_are_looked_at_before_the_list() -> None:
     settings: dict[str, Any] = {"depends_on": "a", "if_": {"a": [9]}}
-    assert batches({"a": [9, 8]}, **settings) == [Batch(0, (9,)), Batch(1, (8,))]
+    assert batches({"a": [9, 8]}, **settings) == [Batch(0, (9,), 2), Batch(1, (8,), 2)]
     assert batches({"a": 5}, **settings) == [Skipped("condition_unmet", ("s", "m"))]
     [found] = batches({"a": [1]}, **settings, when_unmet="fail")
     assert found.error == (
@@ -85,11 +85,11 @@ def piped(arrived: Batch | Skipped) -> Batch | Skipped:
 
 
 def test_a_pipelined_map_takes_the_batches_of_the_map_before() -> None:
-    assert piped(Batch(4, (1, None))) == Batch(4, (1, None))
+    assert piped(Batch(4, (1, None), 6)) == Batch(4, (1, None), 6)
 
 
 def test_a_pipelined_map_has_nothing_to_do_when_the_map_before_is_skipped() -> None:
-    assert piped(Skipped("condition_unmet", ("s", "a"))) == Batch(0, ())
+    assert piped(Skipped("condition_unmet", ("s", "a"))) == Batch(0, (), 0)
 
 
 def test_a_cascade_reaches_a_pipelined_map() -> None:

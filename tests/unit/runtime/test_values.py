@@ -97,7 +97,7 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         Skipped("dependency_skipped", ("pay", "charge"), cascade=True),
         Batch(0, ()),
         Batch(7, (None, 0, {"a": [1]})),
-        Batch(0, (), "Map step needs a list."),
+        Batch(0, (), 0, "Map step needs a list."),
     ],
 )
 def test_markers_travel_as_json(marker: Skipped | Batch) -> None:
