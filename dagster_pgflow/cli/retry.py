@@ -18,6 +18,7 @@ from dagster_pgflow.cli.run_end import (
 from dagster_pgflow.errors import StoreRefused, UnknownFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.retries import only_retry_of
 from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary, step_at
 
 DONE = ("completed", "skipped")
@@ -34,7 +35,8 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
     """Go on with a run that failed or was cancelled.
 
     Dagster executes what has not completed, as a new run; the outputs of all else are used
-    again. It is what "re-execute from failure" does in the web UI, and needs DAGSTER_HOME.
+    again. "Re-execute from failure" in the web UI does less: of a map or a list it forgets the
+    elements that had not begun, and the run fails where they are missed. DAGSTER_HOME is needed.
 
     A new run executes the definitions of today. When the flow was edited since in such a way that
     two versions would be mixed, nothing is started.
@@ -42,7 +44,8 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
     with opened_store() as database:
         reader = RunStatusReader(database)
         report = reader.report(reader.find(run_id))
-        new_run_id = _submit_again(Catalog(database), report)
+        with only_retry_of(database, report.run.run_id):
+            new_run_id = _submit_again(Catalog(database), report)
         if not wait and timeout is None:
             _tell_start(report.run, new_run_id, wants_json=wants_json)
             return
