@@ -35,9 +35,6 @@ from dagster._core.execution.context_creation_job import (
     orchestration_context_event_generator,
 )
 
-# What a code server tells of a job. Whether Dagster can tell it, and read it again, shows only when
-# it is tried, and public code learns it from a code location that does not load.
-from dagster._core.remote_representation.external_data import JobDataSnap
 # What a run goes on with that executes only some steps: which outputs the runs before it have, and
 # what they fanned out; and the plan that says what feeds what. Public code can only let Dagster
 # choose these steps, which forgets elements of a map (`dagster_pgflow.resumption`).
@@ -51,6 +48,10 @@ from dagster._core.execution.plan.handle import (
 from dagster._core.execution.plan.inputs import FromMultipleSources
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
+
+# What a code server tells of a job. Whether Dagster can tell it, and read it again, shows only when
+# it is tried, and public code learns it from a code location that does not load.
+from dagster._core.remote_representation.external_data import JobDataSnap
 from dagster._core.snap.execution_plan_snapshot import (
     ExecutionPlanSnapshot,
     ExecutionStepInputSnap,
