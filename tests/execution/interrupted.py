@@ -117,11 +117,16 @@ def execute(
 
     What nobody ends, Dagster is told to be dead, as its monitoring of runs does.
     """
-    with interrupted(instance, interruption or Interruption("failed", 10**9)), suppress(Killed):
+    nothing = Interruption("failed", 10**9)
+    # Before its first step begins, Dagster lets an interruption through.
+    ended = suppress(Killed, dg.DagsterExecutionInterruptedError)
+    with interrupted(instance, interruption or nothing), ended:
         execute_run(InMemoryJob(job), run, instance)
     over = instance.get_run_by_id(run.run_id)
     assert over is not None
-    if not over.is_finished:
+    if over.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(over)
+    elif not over.is_finished:
         instance.report_run_failed(over, "The process of the run is dead.")
     over = instance.get_run_by_id(run.run_id)
     assert over is not None
@@ -183,3 +188,11 @@ def _again(
 def run_id_of(run: dg.DagsterRun) -> UUID:
     """Return the id of a run."""
     return UUID(run.run_id)
+
+
+def errors_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
+    """Return what the steps of a run say that failed, those of runs inside it not."""
+    events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
+    failures = [event.step_failure_data for event in events if event and event.is_step_failure]
+    told = [failure.user_failure_data for failure in failures]
+    return [str(data.description) for data in told if data is not None]

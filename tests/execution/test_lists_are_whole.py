@@ -6,7 +6,6 @@ Dagster's "re-execute from failure" runs of the elements of a list only those th
 from collections.abc import Callable
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
@@ -15,6 +14,7 @@ from tests.execution.interrupted import (
     ENDS,
     End,
     Interruption,
+    errors_of,
     execute,
     first_run,
     from_failure,
@@ -96,14 +96,6 @@ def test_a_run_that_dagster_lets_go_on_without_some_elements_says_so(
     row = world.one("runs", f"run_id = '{again.run_id}'")
     assert row["status"] == "failed"
     assert row["error_message"].endswith(error)
-
-
-def errors_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[str]:
-    """Returns what the steps of a run say that failed."""
-    events = [entry.dagster_event for entry in instance.all_logs(run.run_id)]
-    failures = [event.step_failure_data for event in events if event and event.is_step_failure]
-    told = [failure.user_failure_data for failure in failures]
-    return [str(data.description) for data in told if data is not None]
 
 
 def test_values_of_a_run_that_began_with_older_code_are_collected(world: World) -> None:
