@@ -54,7 +54,7 @@ def endless(value):
 handlers = {f.__name__: f for f in (listed, repairable, endless)}
 flows = build_repository(handlers=[handlers])
 """
-LIMIT_S = 60
+LIMIT_S = 180
 
 
 class RunningDagster:
