@@ -51,7 +51,7 @@ UNSEEN_PREFIX = "flow_"
 LOAD_DATA_KEY = "dagster-pgflow/catalog"
 """The key under which a run worker finds the watermark that its code location was loaded at."""
 
-SENSOR_PATIENCE_S = 10.0
+SENSOR_PATIENCE_S = 5.0
 """How long a code server waits for a database that is away: Dagster gives a sensor a minute."""
 
 
