@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, StoreUnreachable, ValueNotJson
+from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, ValueNotJson
 from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
@@ -129,10 +129,10 @@ class _Asking:
         except (ValueNotJson, InvalidFlow, _Refused) as error:
             self.queue.refuse(request.run_id, str(error))
             self.log.warning("Refused run %s. %s", request.run_id, error)
-        except (StoreUnreachable, StoreAccessDenied):
-            # That says nothing about the request, and is the same for all.
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, StoreAccessDenied) or getattr(error, "trouble", None):
+                # That says nothing about the request, and is the same for all.
+                raise
             self.log.exception("Run %s cannot be asked for; it is set aside.", request.run_id)
         return None
 

@@ -1,5 +1,6 @@
 """Jobs for other processes: what a run needs to find its job again, and handlers with switches."""
 
+import json
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ FOLDER = "PGFLOW_TEST_FOLDER"
 URL = "PGFLOW_TEST_DATABASE"
 FLOW = "PGFLOW_TEST_FLOW"
 EXECUTOR = "PGFLOW_TEST_EXECUTOR"
+CONFIG = "PGFLOW_TEST_RUN_CONFIG"
 
 IMPORTED_ONCE = ["dagster_pgflow.load_defs", "dagster_postgres", "psycopg2"]
 """What a process of a step need not import for itself: that takes much longer than the step."""
@@ -102,6 +104,7 @@ if __name__ == "__main__":
         dg.execute_job(
             dg.reconstructable(flow_job),
             instance=instance,
+            run_config=json.loads(os.environ.get(CONFIG, "{}")),
             reexecution_options=(
                 dg.ReexecutionOptions.from_failure(repeats[0], instance) if repeats else None
             ),
