@@ -13,11 +13,15 @@ from (
   select
     'pgflow.' || rights.name as name,
     privilege.name as privilege,
-    has_table_privilege(relation.oid, privilege.name) as granted
+    -- An update may be granted of some columns.
+    case split_part(privilege.name, ' ', 1)
+      when 'delete' then has_table_privilege(relation.oid, 'delete')
+      else has_any_column_privilege(relation.oid, split_part(privilege.name, ' ', 1))
+    end as granted
   from pgflow.role_rights() as rights
   join pg_catalog.pg_class as relation
     on relation.relnamespace = to_regnamespace('pgflow') and relation.relname = rights.name
-  cross join unnest(string_to_array(rights.privileges, ', ')) as privilege (name)
+  cross join regexp_split_to_table(rights.privileges, ', (?![^(]*\))') as privilege (name)
   where rights.role = 'worker' and rights.kind = 'table'
   union all
   select

@@ -124,7 +124,8 @@ class Reader:
     def leave(self) -> None:
         """Forgets the modules of the page, and the roles that it makes for the whole server."""
         for role in self.sql.column(
-            "select rolname from pg_roles where rolname ~ '^(pgflow_[a-z]+|shop_[a-z]+|web_shop)$'"
+            "select rolname from pg_roles"
+            " where rolname ~ '^(pgflow_[a-z]+|shop_[a-z]+|web_shop|acme)$'"
         ):
             self.sql(f"drop owned by {role}; drop role {role}")
         for name in self.modules:

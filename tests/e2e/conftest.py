@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE
 from tests.e2e.dagster_dev import DagsterDev, running_dagster_dev
 from tests.polling import poll
-from tests.postgres import Server, Session, sqlalchemy_url
+from tests.postgres import Server, Session, as_role, role_name, sqlalchemy_url
 
 ROOT = Path(__file__).parents[2]
 RUN_S = 300
@@ -93,22 +94,33 @@ def begins_with(begin: Callable[[Deployment, Session], Any]) -> pytest.MarkDecor
     return pytest.mark.begins.with_args(begin)
 
 
+@contextmanager
+def worked_in(server: Server) -> Iterator[str]:
+    """Yields the address of a store in which handlers may make tables of their own."""
+    with server.database() as url:
+        session = Session(url)
+        name = session.value("select current_database()")
+        session(f"grant create on database {name} to {role_name('worker')}")
+        session.close()
+        yield url
+
+
 @pytest.fixture(scope="package")
 def deployment(
     server: Server, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Deployment]:
     """A Dagster that runs, and all that the tests begin with; each brings flows of its own."""
     with (
-        server.database() as url,
-        server.database() as parallel_url,
+        worked_in(server) as url,
+        worked_in(server) as parallel_url,
         server.database(migrated=False) as storage_dsn,
         running_dagster_dev(
             workspaces=[ROOT / "workspace.yaml", ROOT / "tests/e2e/workspace.yaml"],
             home=tmp_path_factory.mktemp("dagster") / "home",
             storage_url=sqlalchemy_url(storage_dsn),
             environment={
-                "PGFLOW_DATABASE_URL": url,
-                "PGFLOW_PARALLEL_URL": parallel_url,
+                "PGFLOW_DATABASE_URL": as_role(url, "worker"),
+                "PGFLOW_PARALLEL_URL": as_role(parallel_url, "worker"),
                 STUCK_AFTER_VARIABLE: str(STUCK_S),
                 LOST_AFTER_VARIABLE: str(STUCK_S),
             },

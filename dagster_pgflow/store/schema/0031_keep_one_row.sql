@@ -6,7 +6,10 @@ set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_table_name = 'store' then
-    update pgflow.store set store_id = new.store_id, created_at = new.created_at;
+    update pgflow.store
+    set store_id = new.store_id,
+      created_at = new.created_at,
+      allowed_tags = new.allowed_tags;
   else
     perform from pgflow.migrations as migration where migration.version = new.version;
   end if;

@@ -9,6 +9,7 @@ declare
   ready text[];
   slug text;
 begin
+  perform pgflow.refuse_foreign_flow(publish_flow.flow_slug);
   changed := pgflow.changed_flows(publish_flow.flow_slug);
   if changed = '{}' then
     return pgflow.newest_version(publish_flow.flow_slug);

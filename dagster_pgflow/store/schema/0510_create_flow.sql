@@ -27,6 +27,7 @@ begin
       ('input schema', create_flow.input_schema),
       ('output schema', create_flow.output_schema)
   ) as given (name, value);
+  perform pgflow.refuse_foreign_flow(create_flow.flow_slug);
   loop
     select existing.* into flow
     from pgflow.flows as existing

@@ -107,6 +107,7 @@ begin
   if not pgflow.lock_flow(step.flow_slug) then
     perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
   end if;
+  perform pgflow.refuse_foreign_flow(step.flow_slug);
   perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
   perform pgflow.refuse_bad_deps(step, deps);
 

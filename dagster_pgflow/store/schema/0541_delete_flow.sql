@@ -13,6 +13,7 @@ declare
   users text;
   runs_under_way bigint;
 begin
+  perform pgflow.refuse_foreign_flow(delete_flow.flow_slug);
   perform pgflow.lock_flow(delete_flow.flow_slug);
   select existing.* into flow
   from pgflow.flows as existing

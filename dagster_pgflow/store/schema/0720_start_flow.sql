@@ -15,6 +15,7 @@ declare
   filled_input jsonb;
   problem text;
 begin
+  perform pgflow.refuse_foreign_flow(start_flow.flow_slug);
   -- Only where it can be there: of two serializable starts that look for runs, one must fail.
   if start_flow.run_id is not null then
     run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, start_flow.input);

@@ -8,15 +8,17 @@ as $$
   select duty.role, 'select', 'table', relation.relname
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join pg_class as relation
-  where relation.relnamespace = 'pgflow'::regnamespace and relation.relkind in ('r', 'p', 'v')
+  where relation.relnamespace = 'pgflow'::regnamespace
+    and relation.relkind in ('r', 'p', 'v')
+    and relation.relname <> 'tenants'
   union all
   select duty.role, 'execute', 'function', reading.name
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join (
     values
-      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
-      ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'), ('run_path'),
-      ('schedule_definitions'), ('step_definitions')
+      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'),
+      ('is_run_complete'), ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'),
+      ('run_path'), ('schedule_definitions'), ('seen_tenants'), ('step_definitions')
   ) as reading (name)
   union all
   values
@@ -35,8 +37,8 @@ as $$
     ('author', 'insert, update, delete', 'table', 'workflow_steps'),
     ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
     ('worker', 'execute', 'function', 'refuse_run'),
-    ('worker', 'update', 'table', 'store'),
-    ('worker', 'update', 'table', 'run_requests'),
+    ('worker', 'update (allowed_tags)', 'table', 'store'),
+    ('worker', 'update (handed_over_at, refused_at, refused_reason)', 'table', 'run_requests'),
     ('worker', 'insert, update', 'table', 'runs'),
     ('worker', 'insert, update', 'table', 'run_statistics'),
     ('worker', 'insert, update', 'table', 'step_outputs'),
