@@ -84,7 +84,8 @@ def with_runs(tenants: Tenants) -> None:
         run_id = user.value(f"select run_id from pgflow.start_flow('{tenant}_outer')")
         [asked] = world.waiting.pending(10)
         assert str(asked.run_id) == str(run_id)
-        world.run(asked.flow_slug, HANDLERS, asked.input, run_id=asked.run_id)
+        given = world.waiting.requested_input(str(asked.run_id))
+        world.run(asked.flow_slug, HANDLERS, given, run_id=asked.run_id)
         world.settle()
     for user, tenant in ((tenants.ann, "ann"), (tenants.bob, "bob")):
         user(f"select pgflow.start_flow('{tenant}_inner')")

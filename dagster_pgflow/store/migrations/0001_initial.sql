@@ -46,7 +46,10 @@ set search_path to pg_catalog, pg_temp
 as $$
 begin
   if tg_table_name = 'store' then
-    update pgflow.store set store_id = new.store_id, created_at = new.created_at;
+    update pgflow.store
+    set store_id = new.store_id,
+      created_at = new.created_at,
+      allowed_tags = new.allowed_tags;
   else
     perform from pgflow.migrations as migration where migration.version = new.version;
   end if;
@@ -59,6 +62,16 @@ for each row execute function pgflow.keep_one_row();
 
 create trigger a_dump_brings_nothing_new before insert on pgflow.migrations
 for each row execute function pgflow.keep_one_row();
+
+-- 0032_tenants.sql
+create table pgflow.tenants (
+  role_name text not null,
+  tenant text not null,
+  constraint tenants_pkey primary key (role_name, tenant)
+);
+
+comment on table pgflow.tenants is
+  'Which tenants a role sees, once isolate_tenants() was called: those of flows with this tag "tenant"; * is every flow';
 
 -- 0100_is_valid_slug.sql
 -- The same rule as dagster_pgflow.names.is_valid_slug; a test compares the two.
@@ -1360,6 +1373,7 @@ declare
   ready text[];
   slug text;
 begin
+  perform pgflow.refuse_foreign_flow(publish_flow.flow_slug);
   changed := pgflow.changed_flows(publish_flow.flow_slug);
   if changed = '{}' then
     return pgflow.newest_version(publish_flow.flow_slug);
@@ -2042,6 +2056,7 @@ begin
       ('input schema', create_flow.input_schema),
       ('output schema', create_flow.output_schema)
   ) as given (name, value);
+  perform pgflow.refuse_foreign_flow(create_flow.flow_slug);
   loop
     select existing.* into flow
     from pgflow.flows as existing
@@ -2724,6 +2739,7 @@ begin
   if not pgflow.lock_flow(step.flow_slug) then
     perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
   end if;
+  perform pgflow.refuse_foreign_flow(step.flow_slug);
   perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
   perform pgflow.refuse_bad_deps(step, deps);
 
@@ -2895,6 +2911,7 @@ declare
   users text;
   runs_under_way bigint;
 begin
+  perform pgflow.refuse_foreign_flow(delete_flow.flow_slug);
   perform pgflow.lock_flow(delete_flow.flow_slug);
   select existing.* into flow
   from pgflow.flows as existing
@@ -3809,6 +3826,7 @@ declare
   filled_input jsonb;
   problem text;
 begin
+  perform pgflow.refuse_foreign_flow(start_flow.flow_slug);
   -- Only where it can be there: of two serializable starts that look for runs, one must fail.
   if start_flow.run_id is not null then
     run := pgflow.run_started_as(wanted_run_id, start_flow.flow_slug, start_flow.input);
@@ -4024,15 +4042,17 @@ as $$
   select duty.role, 'select', 'table', relation.relname
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join pg_class as relation
-  where relation.relnamespace = 'pgflow'::regnamespace and relation.relkind in ('r', 'p', 'v')
+  where relation.relnamespace = 'pgflow'::regnamespace
+    and relation.relkind in ('r', 'p', 'v')
+    and relation.relname <> 'tenants'
   union all
   select duty.role, 'execute', 'function', reading.name
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join (
     values
-      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'), ('is_run_complete'),
-      ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'), ('run_path'),
-      ('schedule_definitions'), ('step_definitions')
+      ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'),
+      ('is_run_complete'), ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'),
+      ('run_path'), ('schedule_definitions'), ('seen_tenants'), ('step_definitions')
   ) as reading (name)
   union all
   values
@@ -4051,8 +4071,8 @@ as $$
     ('author', 'insert, update, delete', 'table', 'workflow_steps'),
     ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
     ('worker', 'execute', 'function', 'refuse_run'),
-    ('worker', 'update', 'table', 'store'),
-    ('worker', 'update', 'table', 'run_requests'),
+    ('worker', 'update (allowed_tags)', 'table', 'store'),
+    ('worker', 'update (handed_over_at, refused_at, refused_reason)', 'table', 'run_requests'),
     ('worker', 'insert, update', 'table', 'runs'),
     ('worker', 'insert, update', 'table', 'run_statistics'),
     ('worker', 'insert, update', 'table', 'step_outputs'),
@@ -4130,6 +4150,284 @@ $$;
 
 comment on function pgflow.make_roles(text) is
   'Makes the roles <prefix>_reader, _starter, _answerer, _author and _worker, or brings their rights up to date; returns their names';
+
+-- 0920_seen_tenants.sql
+-- The role of the session decides, which a session cannot choose: a setting it could.
+create function pgflow.seen_tenants() returns text[]
+language sql
+stable
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+  with caller (name) as (
+    select case current_setting('role')
+      when 'none' then session_user
+      else current_setting('role')::name
+    end
+  )
+  select coalesce(array_agg(seen.tenant), '{}')
+  from (
+    select listed.tenant
+    from pgflow.tenants as listed
+    join pg_roles as role on role.rolname = listed.role_name
+    join caller on pg_has_role(caller.name, role.oid, 'usage')
+    union
+    select '*'
+    from pg_namespace as schema
+    join caller on pg_has_role(caller.name, schema.nspowner, 'usage')
+    where schema.nspname = 'pgflow'
+  ) as seen
+$$;
+
+comment on function pgflow.seen_tenants() is 'The tenants whose flows the user sees; * is every flow';
+
+-- 0921_refuse_foreign_flow.sql
+-- For the functions that run as the owner, whom row level security does not bind.
+create function pgflow.refuse_foreign_flow(flow_slug text) returns void
+language plpgsql
+stable
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  if exists (
+    select
+    from pgflow.flows as flow
+    join pg_class as isolated on isolated.oid = flow.tableoid and isolated.relrowsecurity
+    where flow.flow_slug = refuse_foreign_flow.flow_slug
+      and not array[flow.tags ->> 'tenant', '*'] && pgflow.seen_tenants()
+  ) then
+    raise exception 'Flow "%" belongs to another tenant.', flow_slug
+      using errcode = 'insufficient_privilege';
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_foreign_flow(text) is
+  'Raises when tenants are isolated, and the flow is none of the user''s';
+
+-- 0922_keep_to_tenant.sql
+create function pgflow.keep_to_tenant() returns trigger
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  seen constant text[] := pgflow.seen_tenants();
+  own text;
+begin
+  if '*' = any (seen) then
+    return coalesce(new, old);
+  end if;
+  if tg_op <> 'INSERT' then
+    perform pgflow.refuse_foreign_flow(old.flow_slug);
+    own := old.tags ->> 'tenant';
+  elsif cardinality(seen) = 1 then
+    own := seen[1];
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  if own is not null and not new.tags ? 'tenant' then
+    new.tags := new.tags || jsonb_build_object('tenant', own);
+  end if;
+  if coalesce(new.tags ->> 'tenant', '*') <> all (seen) then
+    raise exception 'Flow "%" needs the tag "tenant" with a tenant of yours: %.',
+      new.flow_slug, coalesce(nullif(array_to_string(seen, ', '), ''), 'you have none')
+      using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end
+$$;
+
+create trigger flows_keep_to_their_tenant before insert or update or delete on pgflow.flows
+for each row execute function pgflow.keep_to_tenant();
+
+alter table pgflow.flows disable trigger flows_keep_to_their_tenant;
+
+-- 0923_refuse_foreign_subflow.sql
+create function pgflow.refuse_foreign_subflow() returns trigger
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  perform pgflow.refuse_foreign_flow(new.flow_slug);
+  perform pgflow.refuse_foreign_flow(new.subflow_slug);
+  return new;
+end
+$$;
+
+create trigger subflows_are_of_a_tenant_that_one_sees before insert or update on pgflow.steps
+for each row execute function pgflow.refuse_foreign_subflow();
+
+alter table pgflow.steps disable trigger subflows_are_of_a_tenant_that_one_sees;
+
+-- 0930_tenants_see_their_own.sql
+-- Made here, and at work only once isolate_tenants() turns row level security on. A policy that asks
+-- another table is bound by the policies of that one.
+create policy tenants_see_their_own on pgflow.flows
+using (array[tags ->> 'tenant', '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.flow_versions
+using (array[definition #>> '{tags,tenant}', '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.steps
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.flows as flow where flow.flow_slug = steps.flow_slug)
+);
+
+create policy tenants_see_their_own on pgflow.deps
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.flows as flow where flow.flow_slug = deps.flow_slug)
+);
+
+create policy tenants_see_their_own on pgflow.schedules
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.flows as flow where flow.flow_slug = schedules.flow_slug)
+);
+
+create policy tenants_see_their_own on pgflow.runs
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (
+    select
+    from pgflow.flow_versions as pinned
+    where pinned.flow_slug = runs.flow_slug and pinned.version = runs.flow_version
+  )
+);
+
+create policy tenants_see_their_own on pgflow.run_requests
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = run_requests.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.step_states
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = step_states.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.step_tasks
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = step_tasks.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.node_executions
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = node_executions.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.event_log
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = event_log.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.applied_keys
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = applied_keys.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.run_counter_snapshots
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = run_counter_snapshots.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.pending_tokens
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = pending_tokens.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.loop_state
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = loop_state.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.run_statistics
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = run_statistics.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.worker_registry
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = worker_registry.run_id)
+);
+
+create policy tenants_see_their_own on pgflow.subruns
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.id = subruns.parent_run_id)
+);
+
+create policy only_who_sees_all on pgflow.step_outputs
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.run_cursors
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.projection_cursors
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.unpublished_flows
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+-- 0931_isolate_tenants.sql
+create function pgflow.isolate_tenants(isolated boolean default true) returns void
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  relation record;
+begin
+  if current_setting('server_version_num')::integer < 150000 then
+    raise exception 'Tenants can be isolated from PostgreSQL 15 on: before, a view shows what its owner sees.'
+      using errcode = 'feature_not_supported';
+  end if;
+  for relation in
+    select distinct policy.polrelid::regclass as name
+    from pg_policy as policy
+    join pg_class as kept on kept.oid = policy.polrelid
+    where kept.relnamespace = 'pgflow'::regnamespace
+  loop
+    execute format(
+      'alter table %s %s row level security',
+      relation.name, case when isolated then 'enable' else 'disable' end
+    );
+  end loop;
+  for relation in
+    select shown.oid::regclass as name
+    from pg_class as shown
+    where shown.relnamespace = 'pgflow'::regnamespace and shown.relkind = 'v'
+  loop
+    execute format('alter view %s set (security_invoker = %s)', relation.name, isolated);
+  end loop;
+  if isolated then
+    alter table pgflow.flows enable trigger flows_keep_to_their_tenant;
+    alter table pgflow.steps enable trigger subflows_are_of_a_tenant_that_one_sees;
+  else
+    alter table pgflow.flows disable trigger flows_keep_to_their_tenant;
+    alter table pgflow.steps disable trigger subflows_are_of_a_tenant_that_one_sees;
+  end if;
+  if isolated and not exists (select from pgflow.tenants where tenant = '*') then
+    raise warning 'No role sees every tenant, and so no code location does, unless it is the owner: insert into pgflow.tenants values (''pgflow_worker'', ''*'').';
+  end if;
+end
+$$;
+
+comment on function pgflow.isolate_tenants(boolean) is
+  'Shows each role only the flows of its tenants, and what came of them; false shows all again';
 
 -- 0990_nothing_is_public.sql
 -- PostgreSQL lets everybody execute a new function; each migration that makes one ends like this.
