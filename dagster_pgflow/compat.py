@@ -3,6 +3,8 @@
 Tried with Dagster 1.13.
 """
 
+from inspect import currentframe
+
 # A number in run config that stays what it is. Of the public types, Float makes floats of integers,
 # and Int refuses 1.0, which JSON Schema takes for an integer.
 from dagster._config import ConfigScalar, ConfigScalarKind
@@ -21,6 +23,10 @@ from dagster._core.definitions.dependency import DynamicCollectDependencyDefinit
 # only execute a job in process as a run that belongs to no code location, so that Dagster's UI
 # neither shows what it ran nor runs it again.
 from dagster._core.definitions.job_base import InMemoryJob
+
+# For which job a process that serves a run loads its code location. Public code loads definitions
+# whole; who knows the job needs no other, and nothing of ours for a job that is not ours.
+from dagster._core.definitions.reconstruct import ReconstructableJob
 
 # What an attempt did that another one follows. Of the events that public code can write, an
 # output ends the step, a log line has no metadata, and ExpectationResult is deprecated.
@@ -69,6 +75,18 @@ from dagster._serdes import deserialize_value, serialize_value
 # interrupted. A run inside a run forgets that when it ends.
 from dagster._utils.interrupts import check_captured_interrupt
 
+
+def job_to_run() -> str | None:
+    """Return the job for which Dagster loads this code location now; `None` where nobody says."""
+    frame = currentframe()
+    while frame is not None:
+        asking = frame.f_locals.get("self")
+        if isinstance(asking, ReconstructableJob):
+            return asking.job_name
+        frame = frame.f_back
+    return None
+
+
 __all__ = [
     "GRPC_INFO_TAG",
     "CanCancelExecutionRequest",
@@ -98,6 +116,7 @@ __all__ = [
     "create_execution_plan",
     "deserialize_value",
     "job_execution_iterator",
+    "job_to_run",
     "orchestration_context_event_generator",
     "serialize_value",
 ]

@@ -8,7 +8,8 @@ from typing import Any, TypedDict, Unpack
 import dagster as dg
 from upath import UPath
 
-from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
+from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType, job_to_run
+from dagster_pgflow.compiler.broken_job import missing_job
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow, StoreError
 from dagster_pgflow.io_manager import PgflowIOManager
@@ -141,9 +142,22 @@ class Location:
         """Return the job of a flow."""
         return self._jobs.job(slug, self.flows.tags(slug))
 
-    def jobs(self) -> list[dg.JobDefinition]:
-        """Return the jobs of all flows."""
-        return [self.job(slug) for slug in self.flows if slug not in self.without_job]
+    def jobs(self, only: str | None = None) -> list[dg.JobDefinition]:
+        """Return the jobs of flows, and what stands for those that others start but that are not.
+
+        Args:
+            only: The one that is needed; without it all.
+        """
+        found = self._flow_jobs(only)
+        there = {job.name for job in found}
+        return found + [missing_job(name) for name in self._taken.absent if name not in there]
+
+    def _flow_jobs(self, only: str | None = None) -> list[dg.JobDefinition]:
+        return [
+            self.job(slug)
+            for slug in self.flows
+            if slug not in self.without_job and only in (None, self.job_name(slug))
+        ]
 
     def job_name(self, slug: str) -> str:
         """Return the name of a flow's job."""
@@ -172,7 +186,7 @@ class Location:
                 requests,
                 self.flows,
                 self.watermark,
-                self.jobs(),
+                self._flow_jobs(),
                 without_job=self.without_job,
                 job_prefix=self._job_prefix,
                 flows_at=lambda watermark: {head.slug for head in self._catalog.heads(watermark)},
@@ -278,8 +292,8 @@ def build_definitions(
 ) -> dg.Definitions:
     """Return definitions of your own together with what `build_repository` returns.
 
-    Runs are pinned in the same way, but each run worker builds the jobs of all flows: Dagster
-    loads definitions whole. With hundreds of flows `build_repository` is the quicker way.
+    Runs are pinned in the same way, and a run worker loads and compiles the flow that it runs. A
+    run of a job that is not ours needs neither the flows nor their database.
 
     Two jobs of a code location cannot have one name. A flow that is called as a job among `mine`
     has none, and its requests are refused with a sentence that says so. Where `mine` is not given,
@@ -301,16 +315,31 @@ def build_definitions(
     """
     if mine is None:
         settings = {"job_prefix": UNSEEN_PREFIX, **settings}
-    location = Location(settings, _pinned_watermark(), taken_by(mine))
+    watermark, taken = _pinned_watermark(), taken_by(mine)
+    wanted = None if watermark is None else job_to_run()
+    if wanted is not None and _is_of_others(wanted, taken, _prefix_of(settings)):
+        return _together(mine, dg.Definitions(jobs=[missing_job(name) for name in taken.absent]))
+    location = Location(settings, watermark, taken)
     DefinitionsLoadContext.get().add_to_pending_reconstruction_metadata(
         LOAD_DATA_KEY, str(location.watermark)
     )
+    if location.serves_a_run:
+        return _together(mine, dg.Definitions(jobs=location.jobs(wanted)))
     flows = dg.Definitions(
         jobs=location.jobs(),
         schedules=list(location.schedules().values()),
         sensors=[make() for make in location.sensors().values()],
     )
+    return _together(mine, flows)
+
+
+def _together(mine: dg.Definitions | None, flows: dg.Definitions) -> dg.Definitions:
     return flows if mine is None else dg.Definitions.merge(mine, flows)
+
+
+def _is_of_others(job: str, taken: TakenNames, prefix: str) -> bool:
+    """Say whether a job is certainly none of a flow."""
+    return taken.has_job(job) or not job.startswith(prefix)
 
 
 def _pinned_watermark() -> int | None:

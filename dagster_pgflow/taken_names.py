@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
+
+_JOB_OF_ASSETS: Final = "__ASSET_JOB"
+"""How the names of the jobs begin that Dagster 1.13 makes for all assets."""
 
 
 @dataclass(frozen=True)
@@ -14,10 +17,22 @@ class TakenNames:
     Attributes:
         jobs: Those of jobs.
         instigators: Those of schedules and sensors, which share them.
+        named: Those of jobs that schedules and sensors start without having them: Dagster refuses a
+            location that has no such job.
     """
 
     jobs: frozenset[str] = frozenset()
     instigators: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+
+    @property
+    def absent(self) -> list[str]:
+        """The names of jobs that are started, and that nobody has besides flows perhaps."""
+        return sorted(self.named - self.jobs)
+
+    def has_job(self, name: str) -> bool:
+        """Say whether a job is one of these, or that of all their assets."""
+        return name in self.jobs or name.startswith(_JOB_OF_ASSETS)
 
 
 NO_NAMES = TakenNames()
@@ -31,15 +46,21 @@ def taken_by(definitions: dg.Definitions | None) -> TakenNames:
     if definitions is None:
         return NO_NAMES
     instigators: list[Any] = [*(definitions.schedules or ()), *(definitions.sensors or ())]
-    started = [job for instigator in instigators for job in _brought_by(instigator)]
-    return TakenNames(_names([*(definitions.jobs or ()), *started]), _names(instigators))
+    started = [job for instigator in instigators for job in _started_by(instigator)]
+    brought = [job for job in started if not isinstance(job, str)]
+    return TakenNames(
+        _names([*(definitions.jobs or ()), *brought]),
+        _names(instigators),
+        frozenset(job for job in started if isinstance(job, str)),
+    )
 
 
 def _names(named: Iterable[Any]) -> frozenset[str]:
     return frozenset(thing.name for thing in named)
 
 
-def _brought_by(instigator: Any) -> Iterator[Any]:
+def _started_by(instigator: Any) -> Iterator[Any]:
+    """Yield the jobs that a schedule or sensor starts, or their names."""
     match instigator:
         case dg.SensorDefinition():
             targets = instigator.targets
@@ -49,4 +70,5 @@ def _brought_by(instigator: Any) -> Iterator[Any]:
             # A schedule of a job of assets, which Dagster makes when it knows the assets.
             yield instigator.job
             return
-    yield from (target.job_def for target in targets if target.has_job_def)
+    for target in targets:
+        yield target.job_def if target.has_job_def else target.job_name

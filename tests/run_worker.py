@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
@@ -9,17 +10,20 @@ from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
 from dagster_pgflow.load_defs import LOAD_DATA_KEY
 
 
-@contextmanager
-def pinned_to(watermark: int) -> Iterator[None]:
-    """Loads definitions as Dagster does in a process that serves a run with this watermark."""
+def load_data(watermark: int) -> Any:
+    """Return what a code server of this watermark hands to the processes of its runs."""
 
     @dg.repository(name="empty")
     def empty() -> list[dg.JobDefinition]:
         return []
 
     pinned = empty.replace_repository_load_data({LOAD_DATA_KEY: str(watermark)}, None)
-    context = DefinitionsLoadContext(
-        DefinitionsLoadType.RECONSTRUCTION, pinned.repository_load_data
-    )
+    return pinned.repository_load_data
+
+
+@contextmanager
+def pinned_to(watermark: int) -> Iterator[None]:
+    """Loads definitions as Dagster does in a process that serves a run with this watermark."""
+    context = DefinitionsLoadContext(DefinitionsLoadType.RECONSTRUCTION, load_data(watermark))
     with DefinitionsLoadContext.scoped(context):
         yield

@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.errors import InvalidFlow, Problem
-from dagster_pgflow.names import FLOW_INPUT, graph_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, PGFLOW_KEY, graph_name, op_name
 
 MOST_TOLD = 50
 LONGEST_TOLD = 1_000
@@ -23,8 +24,27 @@ def problem_of_crash(error: Exception) -> Problem:
     return Problem("cannot-be-a-job", "$", message)
 
 
+def missing_job(name: str) -> dg.JobDefinition:
+    """Return the job of a flow that is not there, but that a schedule or sensor starts.
+
+    Args:
+        name: The name of the job.
+    """
+    message = f'There is no flow whose job is called "{name}", or flows could not be loaded.'
+    problems = [Problem("unknown-flow", "$", message)]
+    graph = broken_graph(name, problems, make_json_type(), stem=f"{name}__missing")
+    config: dict[str, Any] = {"inputs": {FLOW_INPUT: {}}}
+    return graph.to_job(
+        name=name,
+        description=f"**{message}**",
+        config=config,
+        # What inputs are read with; there is no store here.
+        resource_defs={PGFLOW_KEY: dg.ResourceDefinition.none_resource()},
+    )
+
+
 def broken_graph(
-    flow_slug: str, problems: Sequence[Problem], json_type: dg.DagsterType
+    flow_slug: str, problems: Sequence[Problem], json_type: dg.DagsterType, stem: str | None = None
 ) -> dg.GraphDefinition:
     """Return the graph of a job that says what is wrong with its flow when it is run.
 
@@ -32,14 +52,15 @@ def broken_graph(
         flow_slug: The flow.
         problems: What is wrong with it.
         json_type: The type of its input.
+        stem: What to name its graph and op by; the flow without it.
     """
-    error = told(flow_slug, problems)
+    error, stem = told(flow_slug, problems), stem or flow_slug
 
     def fail(_context: dg.OpExecutionContext, _inputs: Mapping[str, Any]) -> None:
         raise dg.Failure(description=error, allow_retries=False)
 
     op = dg.OpDefinition(
-        name=op_name(flow_slug, "problems"),
+        name=op_name(stem, "problems"),
         compute_fn=fail,
         ins={FLOW_INPUT: dg.In(json_type)},
         outs={},
@@ -47,7 +68,7 @@ def broken_graph(
     )
     return dg.GraphDefinition(
         # Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems".
-        name=f"{graph_name(flow_slug)}__0",
+        name=f"{graph_name(stem)}__0",
         node_defs=[op],
         dependencies={dg.NodeInvocation(op.name, "problems"): {}},
         input_mappings=[
