@@ -8,10 +8,11 @@ within the schema. Which part of an `anyOf`, `oneOf`, `allOf` or `if` would coun
 stands there is left alone.
 """
 
+import json
 from collections import deque
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -58,15 +59,21 @@ def input_of_run(schema: dict[str, Any] | None, asked: Any = UNASKED) -> Any:
     {'b': None, 'a': 1}
     """
     if asked is UNASKED:
-        asked = deepcopy(default_of(schema, schema))
+        asked = _copy_of(default_of(schema, schema))
         asked = {} if asked is UNASKED else asked
-    if schema is None:
+    # Most schemas have none, and a large input takes time to look through.
+    if schema is None or '"default"' not in json.dumps(schema):
         return asked
     try:
         return _filled(asked, _Place(schema, schema))
     except _Endless:
         # Such a flow does not run, and its job says why.
         return asked
+
+
+def _copy_of(default: Any) -> Any:
+    """Return a default in a form that whoever gets the input may change."""
+    return deepcopy(default) if isinstance(default, dict | list) else default
 
 
 def default_of(schema: Any, whole: Any) -> Any:
@@ -137,10 +144,11 @@ class _Place:
     inside: _Count | None = None
 
     def within(self, schema: Any) -> "_Place":
-        return replace(self, schema=schema, level=self.level + 1)
+        return _Place(schema, self.whole, self.level + 1, self.inside)
 
     def in_default(self, schema: Any) -> "_Place":
-        return replace(self.within(schema), inside=(self.inside or _Count()).plus_one())
+        count = (self.inside or _Count()).plus_one()
+        return _Place(schema, self.whole, self.level + 1, count)
 
 
 def _filled(value: Any, at: _Place) -> Any:
@@ -165,6 +173,5 @@ def _filled(value: Any, at: _Place) -> Any:
             continue
         default = default_of(part, at.whole)
         if default is not UNASKED:
-            # A copy, since whoever gets the input may change it.
-            whole[name] = _filled(deepcopy(default), at.in_default(part))
+            whole[name] = _filled(_copy_of(default), at.in_default(part))
     return whole

@@ -191,6 +191,21 @@ def test_the_input_is_laid_over_the_defaults_of_the_schema_before_it_is_judged(
         sql("select pgflow.start_flow('f', '{\"n\": null}')")
 
 
+def nested(levels: int, inner: Any) -> Any:
+    """The object `inner` in a field `a`, so many levels deep."""
+    for _ in range(levels):
+        inner = {"a": inner}
+    return inner
+
+
+def test_an_input_that_is_too_deep_with_its_defaults_is_refused(sql: Session) -> None:
+    schema = {"properties": {"a": {"$ref": "#"}, "d": {"default": nested(60, {})}}}
+    sql("update pgflow.flows set input_schema = %s", json.dumps(schema))
+    sql("select pgflow.start_flow('f', %s)", json.dumps(nested(20, {})))
+    with pytest.raises(psycopg2.errors.InvalidParameterValue, match="with its defaults, is refuse"):
+        sql("select pgflow.start_flow('f', %s)", json.dumps(nested(50, {})))
+
+
 @pytest.mark.parametrize("asked", [None, "{}", '{"n": 1}'])
 def test_the_same_run_id_starts_nothing_new_although_a_default_has_changed(
     sql: Session, asked: str | None

@@ -10,6 +10,9 @@ begin
   if schema is null or position('"default"' in schema::text) = 0 then
     return wanted;
   end if;
+  if jsonb_typeof(wanted) not in ('object', 'array') then
+    return wanted;
+  end if;
   return coalesce(
     (select within.filled from pgflow.filled_in(wanted, schema, schema, 0, null) as within), wanted
   );

@@ -35,6 +35,11 @@ begin
     start_flow.input, format('The input of flow "%s"', flow.flow_slug)
   );
   filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
+  if filled_input is distinct from start_flow.input then
+    perform pgflow.refuse_beyond_limits(
+      filled_input, format('The input of flow "%s", with its defaults,', flow.flow_slug)
+    );
+  end if;
   problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
