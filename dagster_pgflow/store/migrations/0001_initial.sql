@@ -3533,9 +3533,13 @@ immutable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
+  -- Only what may have parts comes here, and most schemas do not refer: calls take most of the time.
   resolved constant jsonb := case
-    when jsonb_typeof(value) in ('object', 'array') then pgflow.resolved_schema(schema, root)
+    when jsonb_typeof(schema) is distinct from 'object' then null
+    when schema ? '$ref' then pgflow.resolved_schema(schema, root)
+    else schema
   end;
+  items jsonb;
   names text[] := '{}';
   parts jsonb[] := '{}';
   here record;
@@ -3554,13 +3558,15 @@ begin
     if jsonb_typeof(resolved -> 'items') is distinct from 'object' or resolved ? 'prefixItems' then
       return;
     end if;
-    for here in select element.value from jsonb_array_elements(value) as element (value) loop
-      select inner_value.filled, inner_value.inside_now into part, inside_now
-      from pgflow.filled_in(here.value, resolved -> 'items', root, level + 1, inside_now)
-        as inner_value;
-      if part is null then
-        filled := null;
-        return;
+    items := pgflow.resolved_schema(resolved -> 'items', root);
+    for part in select element.value from jsonb_array_elements(value) as element (value) loop
+      if jsonb_typeof(part) in ('object', 'array') then
+        select inner_value.filled, inner_value.inside_now into part, inside_now
+        from pgflow.filled_in(part, items, root, level + 1, inside_now) as inner_value;
+        if part is null then
+          filled := null;
+          return;
+        end if;
       end if;
       parts := array_append(parts, part);
     end loop;
@@ -3580,17 +3586,25 @@ begin
       select inner_value.filled, inner_value.inside_now into part, inside_now
       from pgflow.filled_in(part, here.schema, root, level + 1, inside_now) as inner_value;
     else
-      part := pgflow.default_of(here.schema, root);
+      part := case
+        when jsonb_typeof(here.schema) <> 'object' then null
+        when here.schema ? 'default' then here.schema -> 'default'
+        when here.schema ? '$ref' then pgflow.default_of(here.schema, root)
+      end;
       continue when part is null;
       if inside_now >= 1000 then
         filled := null;
         return;
       end if;
-      select
-        inner_value.filled, case when inside is not null then inner_value.inside_now end
-      into part, inside_now
-      from pgflow.filled_in(part, here.schema, root, level + 1, coalesce(inside_now, 0) + 1)
-        as inner_value;
+      if jsonb_typeof(part) in ('object', 'array') then
+        select
+          inner_value.filled, case when inside is not null then inner_value.inside_now end
+        into part, inside_now
+        from pgflow.filled_in(part, here.schema, root, level + 1, coalesce(inside_now, 0) + 1)
+          as inner_value;
+      elsif inside is not null then
+        inside_now := inside_now + 1;
+      end if;
     end if;
     if part is null then
       filled := null;
@@ -3619,6 +3633,9 @@ declare
 begin
   -- Most schemas have none, and a large input takes time to look through.
   if schema is null or position('"default"' in schema::text) = 0 then
+    return wanted;
+  end if;
+  if jsonb_typeof(wanted) not in ('object', 'array') then
     return wanted;
   end if;
   return coalesce(
@@ -3846,6 +3863,11 @@ begin
     start_flow.input, format('The input of flow "%s"', flow.flow_slug)
   );
   filled_input := pgflow.input_of_run(start_flow.input, flow.input_schema);
+  if filled_input is distinct from start_flow.input then
+    perform pgflow.refuse_beyond_limits(
+      filled_input, format('The input of flow "%s", with its defaults,', flow.flow_slug)
+    );
+  end if;
   problem := pgflow.schema_problem(filled_input, flow.input_schema, flow.input_schema, 'input');
   if problem is not null then
     raise exception 'Flow "%" cannot start with this input: %.', flow.flow_slug, problem
