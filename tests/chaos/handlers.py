@@ -24,6 +24,7 @@ def effect(ctx: StepContext, value: Any) -> None:
         "task_index": ctx.task_index,
         "attempt": ctx.attempt,
         "value": value,
+        "pid": os.getpid(),
     }
     line = json.dumps(told) + "\n"
     file = os.open(Path(os.environ[EFFECTS]), os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -1,5 +1,6 @@
 """What is killed: one thing after the other, as the seed says."""
 
+import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,8 +12,12 @@ from tests.chaos.deployment import Deployment
 
 PAUSE_S: Final = (1.0, 8.0)
 
+AT_WORK: Final = 10
+"""The processes of so many last effects may be at work."""
+
 WEIGHTS: Final[Mapping[str, int]] = {
-    "run worker": 50,
+    "run worker": 15,
+    "run worker amid its work": 40,
     "code server child": 6,
     "code server": 6,
     "daemon": 8,
@@ -51,6 +56,7 @@ class Killer:
         [what] = self._draw.choices(list(WEIGHTS), list(WEIGHTS.values()))
         kills: Mapping[str, Callable[[], object]] = {
             "run worker": self._kill_run_worker,
+            "run worker amid its work": self._kill_working,
             "code server child": self._kill_child,
             "code server": self._deployed.code_server.kill,
             "daemon": self._deployed.daemon.kill,
@@ -69,6 +75,15 @@ class Killer:
         workers = sorted(self._deployed.run_workers(), key=lambda process: process.pid)
         if workers:
             self._draw.choice(workers).kill()
+        return bool(workers)
+
+    def _kill_working(self) -> bool:
+        """Kills the process of a handler that has just done something."""
+        told = self._deployed.effects.read_text().splitlines()[-AT_WORK:]
+        at_work = {json.loads(line)["pid"] for line in told}
+        workers = [one for one in self._deployed.run_workers() if one.pid in at_work]
+        if workers:
+            self._draw.choice(sorted(workers, key=lambda process: process.pid)).kill()
         return bool(workers)
 
     def _kill_child(self) -> bool:
