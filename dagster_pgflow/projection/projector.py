@@ -115,7 +115,8 @@ def project(
         log: Where problems go.
     """
     deadline = time.monotonic() + budget_s
-    discover(instance, sources)
+    log = log or logging.getLogger(__name__)
+    discover(instance, sources, log=log)
     projector = Projector(instance, sources, pins or pins_of(sources), log=log)
     return projector.look_at_due_runs(deadline)
 
@@ -134,7 +135,8 @@ def rebuild(
         log: Where problems go.
     """
     sources.tables.reopen()
-    discover(instance, sources, from_the_start=True)
+    log = log or logging.getLogger(__name__)
+    discover(instance, sources, from_the_start=True, log=log)
     projector = Projector(instance, sources, pins_of(sources), log=log, rewrite=True)
     return projector.look_at_due_runs(float("inf"))
 

@@ -136,7 +136,6 @@ class Deployment:
             self._logs[1],
         )
         self._ends = threading.Event()
-        self._failed_probes = 0
         self._probed_at = time.monotonic()
         self._supervisor = threading.Thread(target=self._supervise)
 

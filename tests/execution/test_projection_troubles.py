@@ -6,6 +6,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.dagster_runs import DagsterRuns
+from dagster_pgflow.projection.projector import rebuild
 from dagster_pgflow.store import pieces
 from dagster_pgflow.store.database import Transaction
 from dagster_pgflow.store.run_status import RunStatusReader
@@ -127,3 +128,18 @@ def test_no_statement_writes_more_than_a_piece(
     wrote = {query: size for query, size in written.items() if not query.startswith("drop_")}
     assert wrote["write_tasks"] == wrote["update_subruns"] == wrote["insert_events"] == 3
     assert max(wrote.values()) == 3
+
+
+def test_a_run_that_dagster_itself_cannot_read_holds_up_no_other(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.define(SMALL)
+    job = world.job("small", HANDLERS)
+    typed = {"inputs": {"flow_input": {"__class__": "SensorTick"}}}
+    bad = world.instance.create_run_for_job(job, run_config=typed, tags=dict(job.run_tags))
+    good = world.run("small", HANDLERS)
+    assert world.project().written == 1
+    assert world.one("runs")["dagster_run_id"] == str(good)
+    assert f"Dagster cannot read its run {bad.run_id}" in caplog.text
+    assert rebuild(world.instance, world.sources).problems == []
+    assert world.one("runs")["dagster_run_id"] == str(good)
