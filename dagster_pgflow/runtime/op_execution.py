@@ -14,6 +14,7 @@ import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.errors import ChildRunFailed, ConditionNotMet, PgflowError
+from dagster_pgflow.json_values.limits import refuse_beyond_limits
 from dagster_pgflow.model.loops import Body, whole_of
 from dagster_pgflow.model.options import effort_of
 from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, SubflowStep
@@ -361,7 +362,9 @@ class Execution:
 
     def _attempt(self, index: int, value: Any) -> Any:
         if not self.work.step.needs_handler:
-            return handed_on(self.work.step, value)
+            output = handed_on(self.work.step, value)
+            refuse_beyond_limits(output, f'The output of step "{".".join(self.path)}"')
+            return output
         secrets = Secrets(self.context.resources)
         return secrets.kept_out_of(lambda: self._attempted(index, value, secrets))
 
