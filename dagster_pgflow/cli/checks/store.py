@@ -48,7 +48,11 @@ def check_schema(database: Database) -> Iterator[Check]:
     rights = checkup.missing_rights()
     if rights:
         more = f" and {len(rights) - 3} more" if len(rights) > 3 else ""
-        yield failed("Rights", f"The user lacks {', '.join(rights[:3])}{more}; grant them.")
+        yield failed(
+            "Rights",
+            f"The user lacks {', '.join(rights[:3])}{more}; a code location needs them: grant the"
+            " role of a worker (see `dagster-pgflow migrate --roles`).",
+        )
     else:
         yield ok("Rights", "all that is needed")
 
