@@ -1,12 +1,14 @@
 """The group of all commands, and the one place where errors become sentences and exit codes."""
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, Self
 
 import click
 
 from dagster_pgflow.cli.command import CONTEXT_SETTINGS
-from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.errors import PgflowError, in_short_words
 from dagster_pgflow.version import __version__
 
 COMMANDS = (
@@ -80,15 +82,25 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; an error becomes one sentence and exit code 1."""
         wants_traceback = ctx.params.pop("traceback", False)
+        if sys.stdout is None:
+            raise click.ClickException("Standard output is closed.")
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A name of a file may hold bytes that are no text, and a terminal know few letters.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except PgflowError as error:
-            raise click.ClickException(str(error)) from error
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise click.ClickException(in_short_words(str(error))) from error
+        except click.ClickException as error:
+            error.message = in_short_words(error.message)  # type: ignore[misc]
+            raise
+        except (click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
             if wants_traceback or isinstance(error, BrokenPipeError):
                 raise
+            if isinstance(error, OSError):
+                raise click.ClickException(f"The operating system refuses: {error}.") from error
             raise click.ClickException(
                 f"This should not have happened, {type(error).__name__}: {error};"
                 " `dagster-pgflow --traceback ...` shows where."

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.command import Seconds, command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.mixed_versions import what_would_mix
 from dagster_pgflow.cli.opened_store import opened_store
@@ -27,9 +27,7 @@ DONE = ("completed", "skipped")
 @command_with_examples("retry", "retry 3f2a91c4", "retry 3f2a91c4 --wait")
 @click.argument("run_id")
 @click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), help="Seconds after which to wait no more."
-)
+@click.option("--timeout", type=Seconds(), help="Seconds after which to wait no more.")
 @as_json
 def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool) -> None:
     """Go on with a run that failed or was cancelled.

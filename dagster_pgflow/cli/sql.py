@@ -1,7 +1,6 @@
 """`dagster-pgflow sql`: ask the database, for those who have no psql at hand."""
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +9,15 @@ import click
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, console, new_table, print_json
 from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.dsl.reading.files import text_of_standard_input
+from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.store.database import Answer, Transaction
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 
 WIDEST_VALUE = 200
+MOST_BYTES = 100_000_000
+"""Of statements from standard input."""
 
 
 @command_with_examples(
@@ -31,7 +34,7 @@ def command(statement: str, *, wants_json: bool) -> None:
     The embedded PostgreSQL has no port, so this is the shortest way in. `-` reads the statement
     from standard input. Of several statements each answers; all of them are one transaction.
     """
-    text = sys.stdin.read() if statement == "-" else statement
+    text = _standard_input() if statement == "-" else statement
     statements = list(split_statements(text))
     if not statements:
         raise click.UsageError("There is no statement.")
@@ -43,6 +46,13 @@ def command(statement: str, *, wants_json: bool) -> None:
         return
     for answer in answers:
         print_answer(answer)
+
+
+def _standard_input() -> str:
+    try:
+        return text_of_standard_input(MOST_BYTES)
+    except Unreadable as reason:
+        raise StoreRefused(str(reason)) from reason
 
 
 def _answer(transaction: Transaction, one: Statement, among: Sequence[Statement]) -> Answer:

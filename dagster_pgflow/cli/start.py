@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.command import Seconds, command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_end import exit_unless_completed, tell_end, wait_for_end
@@ -31,9 +31,7 @@ from dagster_pgflow.store.run_status import RunStatusReader
 )
 @click.option("--run-id", type=click.UUID, help="Your own id; the same id twice starts one run.")
 @click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), help="Seconds after which to wait no more."
-)
+@click.option("--timeout", type=Seconds(), help="Seconds after which to wait no more.")
 @as_json
 def command(
     slug: str,

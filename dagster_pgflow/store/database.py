@@ -104,7 +104,8 @@ class Transaction:
     def _run_as_it_is(self, sql: str) -> CursorResult[Any]:
         # Without this option the driver would read the percent signs of format() as parameters.
         as_it_is = self._connection.execution_options(no_parameters=True)
-        return as_it_is.exec_driver_sql(sql)
+        with _texts_told(sql):
+            return as_it_is.exec_driver_sql(sql)
 
     def _run(
         self, query: str, parameters: dict[str, Any] | list[dict[str, Any]]
@@ -114,16 +115,26 @@ class Transaction:
     def _execute(
         self, statement: TextClause, parameters: dict[str, Any] | list[dict[str, Any]]
     ) -> CursorResult[Any]:
-        try:
+        with _texts_told(statement.text):
             return self._connection.execute(statement, parameters)
-        except ValueError as error:
-            # psycopg2 itself refuses these, and raises no error of its own for it.
-            if not isinstance(error, UnicodeEncodeError) and "NUL" not in str(error):
-                raise
-            raise StoreRefused(
-                "PostgreSQL cannot store a text with a NUL character or half a surrogate pair;"
-                " remove it."
-            ) from error
+
+
+@contextmanager
+def _texts_told(sql: str) -> Iterator[None]:
+    """Run SQL that may hold, or come with, a text that PostgreSQL cannot store."""
+    refusal = StoreRefused(
+        "PostgreSQL cannot store a text with a NUL character or half a surrogate pair; remove it."
+    )
+    if "\x00" in sql:
+        # The driver would run what stands before it, and drop the rest without a word.
+        raise refusal
+    try:
+        yield
+    except ValueError as error:
+        # psycopg2 itself refuses these, and raises no error of its own for it.
+        if not isinstance(error, UnicodeEncodeError) and "NUL" not in str(error):
+            raise
+        raise refusal from error
 
 
 class Database:
