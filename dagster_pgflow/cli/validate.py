@@ -85,8 +85,10 @@ def _module(name: str) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         return import_module(name)
+    except ImportError as error:
+        raise ConfigurationError(f'The module "{name}" cannot be imported: {error}.') from error
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        reason = f"it raised {type(error).__name__}: {error}".rstrip(": ")
         raise ConfigurationError(f'The module "{name}" cannot be imported: {reason}.') from error
 
 

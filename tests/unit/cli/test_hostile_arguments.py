@@ -83,7 +83,7 @@ def test_a_module_of_handlers_may_raise_what_it_likes(stored: Cli, tmp_path: Pat
     (tmp_path / "raising_handlers.py").write_text("1 / 0\n")
     result = stored("validate", "--handlers", "raising_handlers", "-", input='{"slug": "a"}')
     assert_foreseen(result)
-    assert "cannot be imported: ZeroDivisionError: division by zero" in result.stderr
+    assert "cannot be imported: it raised ZeroDivisionError: division by zero" in result.stderr
 
 
 def run_program(*given: str, redirected: str = "", **environment: str) -> tuple[int, str]:
