@@ -248,9 +248,12 @@ where run.status = 'queued'
   and request.version_id <= (select max(version.version_id) from pgflow.flow_versions as version);
 
 -- name: hand_over_requests
--- Note that a sensor gives these requests to Dagster, but for those that are over.
+-- Note that a sensor gives these requests to Dagster, but for those that are over. Each time in
+-- another order: Dagster 1.13 launches in the order of a tick, and one that fails ends the tick.
 update pgflow.run_requests
-set handed_over_at = clock_timestamp()
+set handed_over_at = statement_timestamp()
+  + interval '1 microsecond'
+  * get_byte(decode(md5(run_id::text || coalesce(handed_over_at::text, '')), 'hex'), 0)
 where run_id = any (cast(:run_ids as uuid[])) and refused_at is null
 returning run_id;
 

@@ -82,6 +82,16 @@ def test_the_oldest_come_first_and_handed_over_ones_last(requests: Requests) -> 
     assert all(pending.handed_over_at for pending in again)
 
 
+def test_requests_that_are_offered_again_come_in_another_order(requests: Requests) -> None:
+    run_ids = {requests.start("f", number) for number in range(3)}
+    first = set()
+    for _ in range(60):
+        requests.hand_over(run_ids)
+        first.add(requests.pending(3)[0].run_id)
+    # So none waits for ever behind one whose launch fails each time.
+    assert first == run_ids
+
+
 def test_a_refused_request_ends_as_a_failed_run_with_the_reason(
     requests: Requests, sql: Session
 ) -> None:
