@@ -3,6 +3,7 @@
 The tests of the projection, of the sensors and of `dagster dev` run with them, too.
 """
 
+import re
 from collections.abc import Iterator
 
 import dagster as dg
@@ -10,7 +11,10 @@ import pytest
 
 from dagster_pgflow import Flow, FlowBuilder, build_repository
 from dagster_pgflow.store.requests import Requests
+from tests.docs.pages import ROOT
 from tests.postgres import Session, as_role
+
+OF_THE_OWNER = {("insert", "migrations")}
 
 
 @pytest.fixture
@@ -50,3 +54,25 @@ def test_a_code_location_loads_runs_and_ticks_with_the_rights_of_a_worker(
         repository.get_sensor_def("pgflow_projection").evaluate_tick(context)
         sql("update pgflow.run_cursors set due_at = now()")
     assert sql("select run_id::text, status from pgflow.runs") == [(str(run_id), "completed")]
+
+
+def test_a_worker_has_each_right_that_our_queries_need_and_no_other(sql: Session) -> None:
+    needed: set[tuple[str, str]] = set()
+    for path in (ROOT / "dagster_pgflow" / "store").glob("*.sql"):
+        for statement in path.read_text().split(";"):
+            for verb, table in re.findall(
+                r"\b(insert into|update|delete from) pgflow\.(\w+)", statement
+            ):
+                needed.add((verb.split()[0], table))
+                if verb == "insert into" and "do update" in statement:
+                    needed.add(("update", table))
+    granted = {
+        (re.sub(r" \(.*", "", privilege), table)
+        for table, privileges in sql(
+            "select name, privileges from pgflow.role_rights()"
+            " where role = 'worker' and kind = 'table' and privileges <> 'select'"
+        )
+        for privilege in re.split(r", (?![^(]*\))", privileges)
+    }
+    # What refuse_run does, it does with the rights of its caller.
+    assert granted == (needed | {("update", "run_requests")}) - OF_THE_OWNER
