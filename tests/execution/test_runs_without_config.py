@@ -70,7 +70,9 @@ def selected(world: World, slug: str) -> None:
 
 
 def by_a_sensor(world: World, slug: str) -> None:
-    @dg.sensor(job_name=slug)
+    name = f"flow_{slug}"
+
+    @dg.sensor(job_name=name)
     def own_sensor() -> dg.RunRequest:
         return dg.RunRequest(run_key="today")
 
@@ -80,7 +82,7 @@ def by_a_sensor(world: World, slug: str) -> None:
     sensor = repository.get_sensor_def("own_sensor")
     context = dg.build_sensor_context(instance=world.instance)
     [request] = sensor.evaluate_tick(context).run_requests or ()
-    repository.get_job(slug).execute_in_process(
+    repository.get_job(name).execute_in_process(
         instance=world.instance, run_config=request.run_config, raise_on_error=False
     )
 
@@ -235,3 +237,38 @@ def test_a_run_inside_another_tells_what_is_wrong_with_its_input(world: World) -
     told = world.one("runs")["error_message"]
     assert 'The input of flow "child"' in told
     assert "$.env: 7 is not" in told
+
+
+def test_a_large_input_of_a_closed_schema_is_fetched_and_laid_over_the_defaults(
+    world: World,
+) -> None:
+    fields = {"text": {"type": "string"}, "replicas": {"type": "integer", "default": 2}}
+    closed = {"type": "object", "properties": fields, "additionalProperties": False}
+    world.define(Flow("deploy", input_schema=closed).step("deploy"))
+    run_id = world.requests.start("deploy", {"text": "x" * 100_000})
+    location = Location(settings(world))  # type: ignore[arg-type]
+    sensor = location.sensors()["pgflow_requests"]()
+    tick = sensor.evaluate_tick(dg.build_sensor_context(instance=world.instance))
+    assert tick.run_requests
+    [request] = tick.run_requests
+    assert len(str(request.run_config)) < 200
+    location.job("deploy").execute_in_process(
+        instance=world.instance, run_config=request.run_config, tags=dict(request.tags)
+    )
+    world.settle()
+    assert deployed == [{"text": "x" * 100_000, "replicas": 2}]
+    run = world.one("runs")
+    assert (run["run_id"], run["input"]) == (str(run_id), deployed[0])
+
+
+@pytest.mark.parametrize("wrong", [{"replicas": "many"}, {"env": "produ"}, {"env": None}])
+def test_a_request_with_a_wrong_type_ends_as_a_run_that_says_so(world: World, wrong: Any) -> None:
+    world.define(Flow("deploy").step("deploy"))
+    run_id = world.requests.start("deploy", wrong)
+    world.define(Flow("deploy", input_schema=SCHEMA).step("deploy"))
+    sensor = Location(settings(world)).sensors()["pgflow_requests"]()  # type: ignore[arg-type]
+    tick = sensor.evaluate_tick(dg.build_sensor_context(instance=world.instance))
+    assert not tick.run_requests
+    run = world.one("runs")
+    assert (run["run_id"], run["status"]) == (str(run_id), "failed")
+    assert "does not fit the input schema" in run["error_message"]
