@@ -59,7 +59,7 @@ _KINDS: tuple[tuple[tuple[str, ...], type[StoreError], Trouble | None, str], ...
         ("25006",),
         StoreUnreachable,
         "away",
-        "The database {address} lets us only read: {message} PGFLOW_DATABASE_URL names a standby?",
+        "The database {address} lets us only read: {message} If it stays so, it is a standby.",
     ),
     (("53300",), StoreUnreachable, "busy", "{full}"),
     (
