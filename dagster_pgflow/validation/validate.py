@@ -14,6 +14,7 @@ from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
 from dagster_pgflow.validation.fields import fields_can_be_there
 from dagster_pgflow.validation.joins import joins_bring_paths_together
+from dagster_pgflow.validation.limits import values_are_within_limits
 from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import loops_go_back
@@ -66,11 +67,15 @@ RULES: tuple[Rule, ...] = (
 def validate(flow: Flow, known: KnownFlows = None) -> tuple[Problem, ...]:
     """Return every problem of a flow; an empty tuple means that it is sound.
 
+    Where values are beyond the limits of JSON from outside, nothing else is looked at: the rules
+    recurse over what is nested.
+
     Args:
         flow: The definition.
         known: The other flows by slug; without them the names of subflows are not checked.
     """
-    return tuple(problem for rule in RULES for problem in rule(flow, known))
+    too_much = tuple(values_are_within_limits(flow, known))
+    return too_much or tuple(problem for rule in RULES for problem in rule(flow, known))
 
 
 def ensure_valid(flow: Flow, known: KnownFlows = None) -> None:
