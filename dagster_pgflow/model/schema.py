@@ -1,7 +1,7 @@
 """JSON Schemas from Python types, and the parts of one that others refer to."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -9,12 +9,16 @@ from pydantic import PydanticUserError, TypeAdapter
 _MOST_REFERENCES: Final = 50
 
 
-def json_schema_of(annotation: Any) -> dict[str, Any] | None:
+def json_schema_of(
+    annotation: Any, mode: Literal["validation", "serialization"] = "validation"
+) -> dict[str, Any] | None:
     """Return the JSON Schema of a type, or `None` where the type says nothing about JSON.
 
     Args:
         annotation: A type that pydantic understands, a ready JSON Schema (returned as it is),
             `Any` or `None`.
+        mode: Whether the JSON is what a value is made of, or what it becomes: that has computed
+            fields, too.
 
     Raises:
         TypeError: The annotation is text, which pydantic would evaluate as Python.
@@ -26,7 +30,7 @@ def json_schema_of(annotation: Any) -> dict[str, Any] | None:
     if annotation is None or annotation is Any:
         return None
     try:
-        return TypeAdapter(annotation).json_schema()
+        return TypeAdapter(annotation).json_schema(mode=mode)
     except PydanticUserError:
         return None
 

@@ -70,7 +70,7 @@ class Handler:
     @cached_property
     def output_schema(self) -> JsonSchema | None:
         """JSON Schema of the output, or `None` without a type hint."""
-        return json_schema_of(self._output_type)
+        return json_schema_of(self._output_type, "serialization")
 
     @cached_property
     def input_adapter(self) -> TypeAdapter[Any] | None:

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, computed_field
 
 from dagster_pgflow import handler
+from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.expressions.paths import paths_in
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.validation.fields import fields_can_be_there
 from tests.unit.validation.findings import findings, places
 
@@ -117,7 +119,11 @@ def test_an_open_schema_may_have_any_field(schema: Any) -> None:
 
 
 class Counted(BaseModel, extra="forbid"):
-    bad: int
+    bad: int = Field(serialization_alias="bad")
+
+    @computed_field
+    def is_bad(self) -> bool:
+        return self.bad > 0
 
 
 @handler("count")
@@ -136,6 +142,19 @@ def test_what_a_step_before_returns_is_known_by_its_schema(text: str) -> None:
     told = places(fields_can_be_there, after(text, count))
     assert told == [("unknown-field", "steps.b.run_if")]
     assert findings(fields_can_be_there, after("output.bda > 1 || deps.a.bda > 1", "any")) == []
+
+
+def test_what_a_step_returns_has_computed_fields_too() -> None:
+    assert findings(fields_can_be_there, after("output.is_bad && output.bad > 1", count)) == []
+
+
+def test_the_handlers_of_a_code_location_tell_what_steps_return_that_only_name_them() -> None:
+    flow = after("output.bda > 1", "count")
+    assert findings(fields_can_be_there, flow) == []
+    handlers = HandlerRegistry.collect([{"count": count}])
+    [problem] = problems_of(flow, {"f": flow}, handlers)
+    assert (problem.code, problem.path) == ("unknown-field", "steps.b.run_if")
+    assert problems_of(after("output.is_bad", "count"), {}, handlers) == ()
 
 
 def test_a_branch_asks_for_what_it_returns_itself() -> None:
