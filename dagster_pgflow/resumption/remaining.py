@@ -4,7 +4,7 @@ Dagster's own "re-execute from failure" takes what has failed, and of what runs 
 a list only that which had begun: the others would be lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,14 +24,17 @@ steps whose number is known, which stand beside it."""
 
 
 def remaining_steps(plan: ExecutionPlanSnapshot, past: Past) -> list[str]:
-    """Return the keys of the steps that are left to do, in the order of the plan.
+    """Return the keys of the steps that are left to do, each behind those that feed it.
+
+    In another order Dagster 1.13 may let steps wait for ever for those that a failure keeps from
+    running.
 
     Args:
         plan: All steps of the job, with what is known to be fanned out (`past.state`).
         past: What has been done.
     """
-    steps = _Steps({step.key: step for step in plan.steps}, past)
-    return [step.key for step in plan.steps if steps.state_of(step.key) == "left"]
+    states = _Steps({step.key: step for step in plan.steps}, past).in_order()
+    return [key for key, state in states.items() if state == "left"]
 
 
 @dataclass
@@ -44,17 +47,17 @@ class _Steps:
     def __post_init__(self) -> None:
         self._sent = self.past.sent
 
-    def state_of(self, key: str) -> State:
-        """Say how a step stands; a long chain of steps is gone through without recursion."""
-        waiting = [key]
+    def in_order(self) -> Mapping[str, State]:
+        """Say how each step stands, behind those that feed it, whose number is not limited."""
+        waiting = [*reversed(self.by_key)]
         while waiting:
             step = self.by_key[waiting[-1]]
             unknown = [before for before in _before(step) if before not in self._known]
             if unknown:
                 waiting += unknown
-            else:
-                self._known[waiting.pop()] = self._state(step)
-        return self._known[key]
+            elif waiting.pop() not in self._known:
+                self._known[step.key] = self._state(step)
+        return self._known
 
     def _state(self, step: ExecutionStepSnap) -> State:
         if any(self._is_cut_off(step_input) for step_input in step.inputs):

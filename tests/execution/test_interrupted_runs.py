@@ -8,6 +8,7 @@ run fails and can be retried.
 `pytest tests/execution/test_interrupted_runs.py --hypothesis-profile=deep`.
 """
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from typing import Any, Literal
 
 import dagster as dg
 from hypothesis import HealthCheck, given, seed, settings
-from hypothesis import strategies as st
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.io_manager import PgflowIOManager
@@ -83,11 +83,15 @@ class Disturbance:
     way: Way
 
 
-@st.composite
-def disturbances(draw: st.DrawFn) -> Disturbance:
-    ends = draw(st.lists(st.sampled_from(ENDS), min_size=1, max_size=3))
-    places = [draw(st.floats(0, 1)) for _ in ends]
-    return Disturbance(tuple(ends), tuple(places), draw(st.sampled_from(WAYS)))
+def disturbance_of(drawn: Drawn) -> Disturbance:
+    """Return what happens to a run, by chance but the same each time.
+
+    Where hypothesis drew it beside a flow, nearly all runs would end at once: of what it may draw
+    for one case, flows leave little.
+    """
+    chance = random.Random(repr(drawn))
+    ends = chance.choices(ENDS, k=chance.choice([1, 1, 2, 3]))
+    return Disturbance(tuple(ends), tuple(chance.random() for _ in ends), chance.choice(WAYS))
 
 
 class Case:
@@ -204,17 +208,17 @@ patient = settings(
 
 @chosen
 @patient
-@given(eventful_runs(), disturbances())
+@given(eventful_runs())
 def test_a_run_comes_to_its_end_whatever_happens_to_it(
-    database: Database, sql: Session, drawn: Drawn, what: Disturbance
+    database: Database, sql: Session, drawn: Drawn
 ) -> None:
-    assert_survives(database, sql, drawn, what)
+    assert_survives(database, sql, drawn, disturbance_of(drawn))
 
 
 @chosen
 @patient
-@given(eventful_trees(), disturbances())
+@given(eventful_trees())
 def test_a_tree_of_subflows_comes_to_its_end_whatever_happens_to_it(
-    database: Database, sql: Session, drawn: Drawn, what: Disturbance
+    database: Database, sql: Session, drawn: Drawn
 ) -> None:
-    assert_survives(database, sql, drawn, what)
+    assert_survives(database, sql, drawn, disturbance_of(drawn))

@@ -25,6 +25,7 @@ run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordi
 
 CODE = """
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -45,13 +46,21 @@ def repairable(value):
     return value
 
 
+def deadly(value):
+    with (FOLDER / "tried").open("a") as traces:
+        print(value, file=traces)
+    if value == 2 and not (FOLDER / "repaired").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return value * 10
+
+
 def endless(value):
     (FOLDER / "begun").touch()
     while True:
         time.sleep(0.05)
 
 
-handlers = {f.__name__: f for f in (listed, repairable, endless)}
+handlers = {f.__name__: f for f in (listed, repairable, deadly, endless)}
 flows = build_repository(handlers=[handlers])
 """
 LIMIT_S = 180

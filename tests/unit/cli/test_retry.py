@@ -11,6 +11,7 @@ from dagster_pgflow.cli import reexecution
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.retries import only_retry_of
 from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.running_dagster import RunningDagster, dagster_in
@@ -67,6 +68,48 @@ def test_a_failed_run_goes_on_in_the_dagster_that_runs(
     again = cli("retry", told["run_id"])
     assert again.exit_code == 1
     assert "completed; `dagster-pgflow start` starts a new one." in again.stderr
+
+
+def test_a_run_whose_process_was_killed_goes_on_with_all_elements_and_once(
+    cli: Cli, dagster: RunningDagster
+) -> None:
+    one = Flow("one").step("x", handler="deadly")
+    flow = (
+        Flow("f")
+        .step("a", handler="listed")
+        .map("m", handler="deadly", depends_on="a")
+        .subflow("each", one, depends_on=["a", "m"], over="a")
+    )
+    dagster.world.define(one, flow)
+    with dagster.serving():
+        first = fail(dagster)
+        (dagster.folder / "repaired").touch()
+        told = json.loads(cli("retry", first, "--json").stdout)
+        assert dagster.ended(told["run_id"]) == "SUCCESS"
+    run = dagster.row(told["run_id"])
+    assert run["status"] == "completed"
+    assert run["output"] == {"each": [{"x": 10}, {"x": 20}, {"x": 30}]}
+    in_map, in_items = ["1", "2", "2", "3"], ["1", "2", "3"]
+    assert sorted((dagster.folder / "tried").read_text().split()) == sorted(in_map + in_items)
+    output = "select output from pgflow.step_states where run_id = %s and step_path = 'm'"
+    assert dagster.world.sql.column(output, told["run_id"]) == [[10, 20, 30]]
+
+    again = cli("retry", first)
+    assert again.exit_code == 1
+    assert f"Run {first} of flow f" not in again.stdout
+    assert f"`dagster-pgflow status {told['run_id'][:8]}` shows how it does." in again.stderr
+
+
+def test_one_process_at_a_time_retries_a_run(
+    cli: Cli, dagster: RunningDagster, sql: Session
+) -> None:
+    dagster.world.define(FLOW)
+    run_id = dagster.world.requests.start("f", {})
+    sql("update pgflow.runs set status = 'failed', dagster_run_id = run_id")
+    with only_retry_of(dagster.world.database, run_id):
+        refused = cli("retry", str(run_id))
+    assert refused.exit_code == 1
+    assert f"Another process is retrying run {run_id} at this moment." in refused.stderr
 
 
 def test_versions_are_not_mixed_and_the_way_back_works_as_it_is_told(
