@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dagster_pgflow.json_values.text import read_own_json
+from dagster_pgflow.errors import ValueNotJson
+from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.model.run_state import (
     AttemptRow,
@@ -103,9 +104,12 @@ class RunTables:
         return run_id
 
     def input_of_request(self, run_id: str) -> Any:
-        """Return the input of a request; `None` when that is gone."""
+        """Return the input of a request; `None` when that is gone, or nobody can read it."""
         text = input_text(self._database, run_id)
-        return None if text is None else read_own_json(text, "The input of the request")
+        try:
+            return None if text is None else read_json(text, "The input of the request")
+        except ValueNotJson:
+            return None
 
     def events(self, run_id: UUID) -> tuple[LogEvent, ...]:
         """Return the event log of a run."""

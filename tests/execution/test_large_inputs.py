@@ -13,6 +13,7 @@ from dagster_pgflow.projection.projector import rebuild
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.test_hostile_json import Deployment
+from tests.execution.test_hostile_requests import insert_past_the_functions
 from tests.execution.test_projection_across_processes import start_elsewhere, world
 
 __all__ = ["world"]
@@ -62,6 +63,17 @@ def test_an_input_that_does_not_fit_fails_its_run_with_the_reason(world: World) 
     assert row["status"] == "failed"
     assert "does not fit its input schema: $.rows: " in row["error_message"]
     assert len(row["error_message"]) < 2000
+
+
+def test_one_that_nobody_can_read_fails_its_run_with_the_reason(world: World) -> None:
+    world.define(Flow("f").step("a", handler="quick"))
+    text = json.dumps([*range(50_000), 0])[:-2] + "[" * 500 + "]" * 500 + "]"
+    run_id = insert_past_the_functions(world.sql, text)
+    Deployment(world).tick()
+    world.settle()
+    row = world.one("runs", f"run_id = '{run_id}'")
+    assert (row["status"], row["input"]) == ("failed", None)
+    assert "it is nested more than 100 levels deep" in row["error_message"]
 
 
 def test_each_process_and_each_re_execution_gets_it(
