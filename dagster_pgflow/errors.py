@@ -29,6 +29,7 @@
         ├── ReferenceFailed         a reference that leads to no value
         ├── TypeViolation           a map was fed something that is no list
         ├── ValueNotJson            a value that cannot be stored as JSON
+        ├── TooManyFailed           more elements of a map failed than it says may
         ├── HttpFailed              a web service did not answer an http step as expected
         ├── RetryAfter              raised by handlers: try again in so many seconds
         └── NonRetryable            raised by handlers: do not try again
@@ -318,6 +319,10 @@ class TypeViolation(StepError):
 
 class ValueNotJson(StepError):
     """A value cannot be stored as JSON."""
+
+
+class TooManyFailed(StepError):
+    """More elements of a map step failed than `max_failures` or its percentage says may."""
 
 
 class HttpFailed(StepError):

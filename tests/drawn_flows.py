@@ -121,6 +121,8 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
                 "depends_on": tuple(draw(depends_on)[:1]),
                 "batch_size": draw(st.none() | st.integers(1, 9)),
                 "collect_errors": draw(st.booleans()),
+                "max_failures": draw(st.none() | st.integers(0, 2**31 - 1)),
+                "max_failures_percent": draw(st.none() | st.integers(0, 100)),
             }
             step = MapStep(**common | handled | own)
             return _pipelined(step) if _can_be_joined(earlier, step) else step
@@ -147,7 +149,9 @@ def mappings(draw: st.DrawFn, earlier: list[Step], deps: tuple[str, ...]) -> dic
 def _can_be_joined(earlier: list[Step], step: MapStep) -> bool:
     sources = [one for one in earlier if one.slug in step.depends_on]
     return any(
-        isinstance(source, MapStep) and (source.collect_errors or source.when_exhausted == "fail")
+        isinstance(source, MapStep)
+        and not source.bounds_failures
+        and (source.collect_errors or source.when_exhausted == "fail")
         for source in sources
     )
 

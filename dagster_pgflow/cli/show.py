@@ -109,8 +109,18 @@ def _manner(step: MapStep) -> Iterator[str]:
         yield f"{step.batch_size} at a time"
     if step.pipelined:
         yield "pipelined"
-    if step.collect_errors:
-        yield "collects errors"
+    if step.collects:
+        yield "collects errors" + _bounds(step)
+
+
+def _bounds(step: MapStep) -> str:
+    """Return how many elements of a map step may fail."""
+    percent = step.max_failures_percent
+    bounds = [
+        *([] if step.max_failures is None else [str(step.max_failures)]),
+        *([] if percent is None else [f"{percent} %"]),
+    ]
+    return f" of at most {' and '.join(bounds)}" if bounds else ""
 
 
 def _conditions(step: Step) -> Iterator[str]:

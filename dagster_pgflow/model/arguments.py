@@ -17,6 +17,8 @@ ELSEWHERE = {
     "batch_size": ".map()",
     "collect_errors": ".map()",
     "pipelined": ".map()",
+    "max_failures": ".map()",
+    "max_failures_percent": ".map()",
     "handler": ".step(), .map(), .branch() and .loop()",
     "params": ".step(), .map(), .branch() and .loop()",
     "flow": ".subflow()",

@@ -124,6 +124,8 @@ class FluentSteps(BaseModel):
         batch_size: int | None = None,
         collect_errors: bool = False,
         pipelined: bool = False,
+        max_failures: int | None = None,
+        max_failures_percent: int | None = None,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this with one more step, which runs its handler once per element.
@@ -135,6 +137,8 @@ class FluentSteps(BaseModel):
             batch_size: How many elements one Dagster op handles.
             collect_errors: Whether an element that fails for good leaves an error in its place.
             pipelined: Whether an element starts as soon as the map step before has done its own.
+            max_failures: How many elements may fail and leave errors in their places.
+            max_failures_percent: The same, in percent of the elements.
             **settings: See `StepSettings`; at most one dependency.
 
         Raises:
@@ -146,6 +150,8 @@ class FluentSteps(BaseModel):
             "batch_size": batch_size,
             "collect_errors": collect_errors,
             "pipelined": pipelined,
+            "max_failures": max_failures,
+            "max_failures_percent": max_failures_percent,
         }
         return self._with(MapStep, ".map()", slug, own, settings)
 

@@ -112,12 +112,32 @@ class MapStep(HandledStep):
             error in its place.
         pipelined: Whether an element starts as soon as the map step before has done its own,
             instead of when all are done.
+        max_failures: The step collects errors, as long as no more elements fail than this.
+        max_failures_percent: The same, in percent of the elements.
     """
 
     type: Literal["map"] = "map"
     batch_size: int | None = None
     collect_errors: bool = False
     pipelined: bool = False
+    max_failures: int | None = None
+    max_failures_percent: int | None = None
+
+    @property
+    def collects(self) -> bool:
+        """Whether an element may fail without the step."""
+        return self.collect_errors or self.bounds_failures
+
+    @property
+    def bounds_failures(self) -> bool:
+        """Whether the step fails when too many of its elements do."""
+        return self.max_failures is not None or self.max_failures_percent is not None
+
+    def bears(self, failures: int, elements: int) -> bool:
+        """Say whether so many failures among so many elements leave a step that collects alone."""
+        few = self.max_failures is None or failures <= self.max_failures
+        percent = self.max_failures_percent
+        return few and (percent is None or failures * 100 <= percent * elements)
 
 
 class SubflowStep(StepBase):

@@ -122,7 +122,13 @@ class StepPlace:
     @property
     def collects_errors(self) -> bool:
         """Whether tasks may fail and the step complete all the same."""
-        return isinstance(self.step, MapStep) and self.step.collect_errors
+        return isinstance(self.step, MapStep) and self.step.collects
+
+    @property
+    def is_judged_apart(self) -> bool:
+        """Whether it is a map step that is over when a helper op has counted its failures."""
+        counts = isinstance(self.step, MapStep) and self.step.bounds_failures
+        return counts and not self.in_item_graph
 
 
 @dataclass(frozen=True)

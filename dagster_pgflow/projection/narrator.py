@@ -1,14 +1,19 @@
 """Tells what Dagster saw, one sighting after the other, in the words of our event log."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any, cast
 
-from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.model.step import BranchStep
-from dagster_pgflow.names import FINISHED_OUTPUT, INPUT_SUFFIX, OUTPUT_SUFFIX, pass_path
+from dagster_pgflow.names import (
+    COLLECT_SUFFIX,
+    FINISHED_OUTPUT,
+    INPUT_SUFFIX,
+    OUTPUT_SUFFIX,
+    pass_path,
+)
 from dagster_pgflow.projection.announcements import announced_in
 from dagster_pgflow.projection.layout import Layout, Task, node_and_index
+from dagster_pgflow.projection.map_ends import MapEnds
 from dagster_pgflow.projection.outlook import (
     Outcome,
     dead_ends_in,
@@ -22,7 +27,6 @@ from dagster_pgflow.projection.sightings import Sighting
 from dagster_pgflow.projection.subflow_ops import SubflowOps
 from dagster_pgflow.projection.told_warnings import ToldWarnings
 from dagster_pgflow.projection.unfolding import Ending, Unfolding
-from dagster_pgflow.runtime.mapping import batch_size_for
 from dagster_pgflow.runtime.values import Batch, from_wire
 
 
@@ -31,13 +35,9 @@ def finished_in(step_key: str) -> str:
     return f"{step_key}/{FINISHED_OUTPUT}"
 
 
-@dataclass
-class _MapProgress:
-    tasks: int
-    batches: int
-    done: int = 0
-    skip: tuple[SkipReason, str] | None = None
-    is_cancelled: bool = False
+def _collects(step_key: str) -> bool:
+    node, _ = node_and_index(step_key)
+    return node.endswith(COLLECT_SUFFIX)
 
 
 class Narrator:
@@ -51,7 +51,7 @@ class Narrator:
     def __init__(self, layout: Layout, unfolding: Unfolding) -> None:
         self._layout = layout
         self._unfolding = unfolding
-        self._maps: dict[str, _MapProgress] = {}
+        self._maps = MapEnds(layout, unfolding)
         self._attempts_over: dict[str, int] = {}
         self._reported: set[str] = set()
         self._announced: set[str] = set()
@@ -79,10 +79,8 @@ class Narrator:
         ending = cast("Ending", sighting.kind.removeprefix("run_"))
         error = sighting.error
         if ending == "completed":
-            for path, progress in self._maps.items():
-                # Nobody announced the batches of this map, so only the end shows that all came.
-                if progress.batches == 0 and progress.done:
-                    self._finish_map(path, progress)
+            # Nobody announced the batches of these maps, so only the end shows that all came.
+            self._maps.finish_unannounced()
         elif ending == "failed" and self._unfolding.failure:
             path, reason = self._unfolding.failure
             error = f'Step "{path}" failed: {reason}'
@@ -145,6 +143,8 @@ class Narrator:
             self._unfolding.fail(self._failed_in(path, outcome), error_of(sighting), caught_by)
             if caught_by is not None and self._layout.steps[path].runs_passes:
                 self._unfolding.cancel_inside(path)
+        elif self._layout.steps[path].is_judged_apart and _collects(sighting.step_key):
+            self._maps.judge(path, outcome)
         elif outcome:
             self._announce(path, outcome)
             self._help(path, sighting, outcome)
@@ -185,7 +185,7 @@ class Narrator:
             return
         attempt = self._attempts_over.get(key, 0) + 1
         self._unfolding.open_step(path)
-        for index in tried(outlook, self._indexes(path, key), attempt):
+        for index in tried(outlook, self._maps.indexes(path, key), attempt):
             # What was not tried at first was taken over from another run, and is not tried later.
             if attempt == 1 or self._unfolding.attempts_of((path, index)):
                 self._unfolding.open_task((path, index), attempt, sighting.pid)
@@ -208,7 +208,7 @@ class Narrator:
             self._reported.remove(key)
             return
         self._attempts_over[key] = self._attempts_over.get(key, 0) + 1
-        for index in self._indexes(path, key):
+        for index in self._maps.indexes(path, key):
             task = (path, index)
             if self._unfolding.is_open(task):
                 failure = self._failure_of(task, sighting.error)
@@ -227,12 +227,7 @@ class Narrator:
         skip = skip_of(outcome, path)
         is_cancelled = outcome["status"] == "cancelled"
         if place.is_map:
-            progress = self._maps.setdefault(path, _MapProgress(0, 0))
-            progress.done += 1
-            progress.skip = progress.skip or skip
-            progress.is_cancelled = progress.is_cancelled or is_cancelled
-            if progress.done == progress.batches or (is_cancelled and not progress.batches):
-                self._finish_map(path, progress)
+            self._maps.add(path, outcome)
         elif skip:
             self._unfolding.skip_step(path, *skip)
         elif is_cancelled:
@@ -275,7 +270,7 @@ class Narrator:
             if self._layout.steps[path].is_whole_list:
                 self._announce(path, sighting.outcome)
             self._tell_tasks(path, sighting, sighting.outcome)
-        for index in self._indexes(path, sighting.step_key):
+        for index in self._maps.indexes(path, sighting.step_key):
             task = (path, index)
             if self._unfolding.is_open(task):
                 self._unfolding.end_task(task, "failed", self._failure_of(task, error))
@@ -303,39 +298,15 @@ class Narrator:
         failed: str = (outcome or {}).get("failed_step", path)
         return failed if self._is_around(failed, path) else path
 
-    def _finish_map(self, path: str, progress: _MapProgress) -> None:
-        if progress.is_cancelled:
-            self._unfolding.cancel_step(path)
-        elif progress.skip:
-            self._unfolding.skip_step(path, *progress.skip)
-        else:
-            self._unfolding.complete_step(path, {})
-
     def _announce(self, path: str, outcome: Outcome) -> None:
         """Write how many elements an op sent out, and to which steps."""
         for fed, counts in announced_in(self._layout, path, outcome):
             if not self._layout.steps[fed].has_items:
-                self._maps[fed] = _MapProgress(counts["tasks"], counts["batches"])
+                self._maps.announce(fed, counts["tasks"], counts["batches"])
                 self._unfolding.note("step.queued", fed, counts)
             elif fed not in self._announced:
                 self._announced.add(fed)
                 self._unfolding.note("step.queued", fed, {"tasks": counts["tasks"]})
-
-    def _indexes(self, path: str, step_key: str) -> range:
-        """Return the indexes of the tasks that a Dagster step works on, empty when unknown."""
-        place = self._layout.steps[path]
-        batched_as = place.batched_as
-        if batched_as is None:
-            return range(1)
-        _, key = node_and_index(step_key)
-        progress = self._maps.get(path)
-        if progress is not None and place.is_whole_list:
-            return range(progress.tasks)
-        if progress is None or not key.isdecimal():
-            return range(0)
-        size = batch_size_for(batched_as, progress.tasks)
-        start = int(key) * size
-        return range(start, min(start + size, progress.tasks))
 
     def _tell_tasks(self, path: str, sighting: Sighting, outcome: Outcome) -> None:
         """Tell what became of the tasks that a report is about."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.model.step import SubflowStep
-from dagster_pgflow.names import is_helper
+from dagster_pgflow.names import COLLECT_SUFFIX, is_helper
 from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.runtime.values import Batch, from_wire
 
@@ -35,7 +35,7 @@ def trace_of(path: Sequence[str], outcomes: Outcomes, flows: Flows) -> list[dict
         place = _place(outcome)
         name = place.removeprefix(begin)
         # A helper is told of when it fails, because then nothing else says that its step does.
-        is_told = outcome["status"] == "failed" or not _helps(key)
+        is_told = outcome["status"] == "failed" or not _helps(key) or _skips(key, outcome)
         if place.startswith((f"{begin}.", f"{begin}[")) and is_told:
             steps.setdefault(name, _Told(name.removeprefix("."))).outcomes.append(outcome)
     failed = {told.item for told in steps.values() if told.fails(f"{begin}{told.item}")}
@@ -87,6 +87,12 @@ def _place(outcome: Mapping[str, Any]) -> str:
 
 def _helps(step_key: str) -> bool:
     return is_helper(step_key.rpartition("/")[2].partition("[")[0])
+
+
+def _skips(step_key: str, outcome: Mapping[str, Any]) -> bool:
+    """Say whether an op skips a map step whose own ops did not: too many elements failed."""
+    node = step_key.rpartition("/")[2].partition("[")[0]
+    return outcome["status"] == "skipped" and node.endswith(COLLECT_SUFFIX)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from dagster_pgflow.names import (
 )
 from dagster_pgflow.runtime import outcome
 from dagster_pgflow.runtime.assembly import assemble, output_of_subflow, outputs_of_items
+from dagster_pgflow.runtime.failures import judged
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.mapping import join, mapping_key
@@ -74,6 +75,7 @@ def run_whole_list(execution: Execution) -> Any:
     assert isinstance(step, MapStep)  # noqa: S101
     whole = whole_list_of(execution.frame, step, given, execution.facts)
     execution.whole_list = len(whole.values) if isinstance(whole, Batch) else 0
+    execution.tasks.whole_list = execution.whole_list
     done = _run(execution, whole)
     return done if isinstance(done, Skipped) else list(done.values)
 
@@ -91,7 +93,9 @@ def _run(execution: Execution, batch: Batch | Skipped) -> Batch | Skipped:
         outputs[index] if index in outputs else _error_of(execution.tasks.reports[index])
         for index in range(batch.start, batch.start + len(batch.values))
     )
-    return execution.tasks.settle() or Batch(batch.start, tuple(values), batch.of)
+    return execution.tasks.settle() or Batch(
+        batch.start, tuple(values), batch.of, failed=execution.tasks.counted_failures
+    )
 
 
 def _received(execution: Execution) -> Batch | Skipped:
@@ -130,9 +134,14 @@ def send_batches(_execution: Execution) -> None:
 
 
 def collect(execution: Execution) -> Any:
-    """Collect the outputs of a map step."""
+    """Collect the outputs of a map step, unless too many of them are errors."""
+    step = execution.work.step
+    assert isinstance(step, MapStep)  # noqa: S101
     received = [from_wire(item) for item in execution.inputs[COLLECTED_INPUT]]
-    return join(received, ".".join(execution.path))
+    outputs = join(received, ".".join(execution.path))
+    if isinstance(outputs, Skipped):
+        return outputs
+    return judged(step, execution.path, received, outputs)
 
 
 def gather(execution: Execution) -> Any:

@@ -9,6 +9,7 @@ from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
 from dagster_pgflow.model.options import Effort
 from dagster_pgflow.model.step import MapStep, StepBase
 from dagster_pgflow.runtime.backoff import delay_before
+from dagster_pgflow.runtime.failures import exhausted
 from dagster_pgflow.runtime.outcome import TaskReport, TaskStatus
 from dagster_pgflow.runtime.values import Skipped
 
@@ -41,6 +42,7 @@ class Tasks:
         attempt: Which attempt this execution is, from 1.
         reports: What became of each task so far, by index.
         errors: What went wrong, by index: in this attempt, or before it and for good.
+        whole_list: How many elements its step has, where this execution is for all of them.
     """
 
     step: StepBase
@@ -49,11 +51,18 @@ class Tasks:
     attempt: int
     reports: dict[int, TaskReport] = field(default_factory=dict)
     errors: dict[int, StepError] = field(default_factory=dict)
+    whole_list: int | None = None
 
     @property
     def collects_errors(self) -> bool:
         """Whether a task that failed for good leaves an error in the place of its output."""
-        return isinstance(self.step, MapStep) and self.step.collect_errors
+        return isinstance(self.step, MapStep) and self.step.collects
+
+    @property
+    def counted_failures(self) -> tuple[int, ...]:
+        """The indexes of the tasks that failed, where the step says how many may."""
+        counts = isinstance(self.step, MapStep) and self.step.bounds_failures
+        return tuple(sorted(self.errors)) if counts else ()
 
     @property
     def tried(self) -> tuple[TaskReport, ...]:
@@ -91,7 +100,8 @@ class Tasks:
 
         Raises:
             TryAgain: Attempts are left.
-            StepError: None is left, `when_exhausted` is `fail`, and errors are not collected.
+            StepError: None is left, `when_exhausted` is `fail`, and errors are not collected, or
+                are too many.
         """
         if not self.errors:
             return None
@@ -99,13 +109,21 @@ class Tasks:
         passing = [error for error in errors if not isinstance(error, NonRetryable)]
         if passing and self.attempt < self.effort.max_attempts:
             raise TryAgain(max(self._delay(error) for error in passing), passing[0])
-        if self.collects_errors:
-            return None
+        if isinstance(self.step, MapStep) and self.step.collects:
+            return self._judged(self.step)
         if self.step.when_exhausted == "fail":
             raise next((error for error in errors if isinstance(error, NonRetryable)), errors[0])
         return Skipped(
             "handler_failed", self.path, cascade=self.step.when_exhausted == "skip-cascade"
         )
+
+    def _judged(self, step: MapStep) -> Skipped | None:
+        """Say what follows from errors that are collected: too many are judged where all are."""
+        of = self.whole_list
+        if of is None or step.bears(len(self.errors), of):
+            return None
+        first = self.errors[min(self.errors)]
+        return exhausted(step, self.path, len(self.errors), of, str(first))
 
     def finished(self, outputs: Mapping[int, Any]) -> dict[str, Any]:
         """Return as JSON what must not be done again: tasks completed, or failed for good.

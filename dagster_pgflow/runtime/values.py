@@ -77,6 +77,7 @@ class Batch:
         of: How many elements the whole list has; a run that began with older code does not say.
         error: Why the map step cannot run, when it cannot.
         not_before: When its tasks may start, in seconds since the epoch, if that is set.
+        failed: The indexes of outputs that are errors, where the map step counts these.
     """
 
     start: int
@@ -84,6 +85,7 @@ class Batch:
     of: int | None = None
     error: str | None = None
     not_before: float | None = None
+    failed: tuple[int, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels."""
@@ -94,6 +96,8 @@ class Batch:
             content["error"] = self.error
         if self.not_before is not None:
             content["not_before"] = self.not_before
+        if self.failed:
+            content["failed"] = list(self.failed)
         return {BATCH_KEY: content}
 
 
@@ -128,7 +132,13 @@ def from_wire(value: Any) -> Any:
             return Skipped(**{**marker, "step": step, "untaken": untaken})
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
-            return Batch(**{**content, "values": tuple(content["values"])})
+            return Batch(
+                **{
+                    **content,
+                    "values": tuple(content["values"]),
+                    "failed": tuple(content.get("failed", ())),
+                }
+            )
     return unseal(value)
 
 

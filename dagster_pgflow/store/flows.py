@@ -75,6 +75,8 @@ class StepFields(StepConduct, total=False):
     batch_size: int
     collect_errors: bool
     pipelined: bool
+    max_failures: int
+    max_failures_percent: int
     rules: Sequence[WrittenRule]
     default_path: Sequence[str] | str
     wait: Literal["all", "any"] | int

@@ -99,6 +99,8 @@ from pgflow.add_step(
   jitter => cast(:jitter as text),
   collect_errors => cast(:collect_errors as boolean),
   pipelined => cast(:pipelined as boolean),
+  max_failures => cast(:max_failures as integer),
+  max_failures_percent => cast(:max_failures_percent as integer),
   subflow_input => cast(:subflow_input as jsonb),
   subflow_output => cast(:subflow_output as jsonb),
   on_failure => cast(:on_failure as text),

@@ -49,6 +49,8 @@ def step_columns(step: Step) -> dict[str, Any]:
         "batch_size": mapped.batch_size if mapped else None,
         "collect_errors": mapped is not None and mapped.collect_errors,
         "pipelined": mapped is not None and mapped.pipelined,
+        "max_failures": mapped.max_failures if mapped else None,
+        "max_failures_percent": mapped.max_failures_percent if mapped else None,
         **_subflow_columns(step),
         **_way_columns(step),
         "run_if": step.run_if,

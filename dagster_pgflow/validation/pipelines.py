@@ -24,7 +24,15 @@ def _of_source(step: MapStep, sources: list[Step | None]) -> Iterator[Problem]:
     """Check the step before; that it exists and is the only one, other rules check."""
     match sources:
         case [MapStep() as source]:
-            if source.when_exhausted != "fail" and not source.collect_errors:
+            if source.bounds_failures:
+                yield Problem(
+                    "pipelined-behind-a-count",
+                    f"steps.{step.slug}.pipelined",
+                    f'Map step "{step.slug}" is pipelined behind "{source.slug}", of which only all'
+                    " elements together say whether too many failed; leave pipelined out, or"
+                    f' max_failures of "{source.slug}".',
+                )
+            elif source.when_exhausted != "fail" and not source.collect_errors:
                 yield Problem(
                     "pipelined-behind-a-skip",
                     f"steps.{step.slug}.pipelined",

@@ -238,6 +238,7 @@ def step_called(draw: st.DrawFn, slug: str, around: Surroundings) -> Step:
     if kind == "single":
         return SingleStep(**fields, **draw(conditions(deps, around)))
     fields["collect_errors"] = draw(st.integers(0, 3)) == 0
+    fields |= draw(bounds())
     if any(step.slug in deps and may_be_overtaken(step) for step in around.before):
         return MapStep(pipelined=True, **fields)
     size = draw(st.sampled_from([None, None, 1, 2, 2, 2, 3, 3, 4, 100]))
@@ -246,7 +247,18 @@ def step_called(draw: st.DrawFn, slug: str, around: Surroundings) -> Step:
 
 def may_be_overtaken(step: Step) -> bool:
     """Say whether a map may be pipelined behind a step."""
-    return isinstance(step, MapStep) and (step.when_exhausted == "fail" or step.collect_errors)
+    if not isinstance(step, MapStep) or step.bounds_failures:
+        return False
+    return step.when_exhausted == "fail" or step.collect_errors
+
+
+@st.composite
+def bounds(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw how many elements of a map may fail."""
+    kind = draw(st.sampled_from([None] * 6 + ["max_failures", "max_failures_percent", "both"]))
+    few, percent = draw(st.integers(0, 3)), draw(st.sampled_from([0, 10, 33, 50, 100]))
+    drawn = {"max_failures": few, "max_failures_percent": percent}
+    return drawn if kind == "both" else {kind: drawn[kind]} if kind else {}
 
 
 @st.composite

@@ -185,13 +185,15 @@ def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:
         return
     yield from _things_of_batches(step, end)
     if any(task.status == "failed" for task in end.tasks):
-        collects = isinstance(step, MapStep) and step.collect_errors
+        collects = isinstance(step, MapStep) and step.collects
         yield "exhausted", step.type, step.when_exhausted, collects, len(end.tasks) > 1
     if len(set(end.waits().values())) > 1:
         yield "waits", len(end.tasks) > 1
     if isinstance(step, MapStep) and end.tasks:
         statuses = frozenset(task.status for task in end.tasks)
-        yield "map", statuses, step.collect_errors, step.pipelined
+        yield "map", statuses, step.collects, step.pipelined
+        if step.bounds_failures:
+            yield "counted", statuses, end.status, end.skip_reason, len(end.batches) > 1
         if step.pipelined:
             yield "pipelined", end.status, end.skip_reason, statuses, len(end.batches) > 1
         yield "of size", end.batch_size, len(end.tasks) > 100

@@ -20,7 +20,9 @@ Where the rules are silent, this is what they are taken to mean:
   one of its own tasks failed it, are cancelled.
 - `max_attempts` of 0 means one try, as 1 does. `RetryAfter` waits as long as it says, but no longer
   than `max_delay` says; waits with jitter lie between two bounds.
-- `collect_errors` goes before `when_exhausted`: such a map is never exhausted.
+- `collect_errors` goes before `when_exhausted`: such a map is never exhausted. With `max_failures`
+  or `max_failures_percent` it is, when more of its elements fail; each of the two is enough to
+  collect errors, and both bounds hold where there are two.
 - Input that a handler's type hint does not accept is not tried again: the same input would come.
   Output that is no JSON, or not of the handler's type, is a failed attempt.
 - Something other than a list under a map, and a handler that does not exist, are mistakes of the

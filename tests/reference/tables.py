@@ -102,7 +102,7 @@ def assert_tasks(world: World, run_id: UUID, steps: Mapping[str, Step], told: To
             place = f"{key[0]}[{key[1]}]" if isinstance(step, MapStep) else key[0]
             assert f'step "{place}"' in row["error_message"]
             assert f"attempt {task.attempts})" in row["error_message"]
-        if isinstance(step, MapStep) and step.collect_errors:
+        if isinstance(step, MapStep) and step.collects:
             assert_collected(world, run_id, key, row["error_message"])
 
 

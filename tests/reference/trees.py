@@ -17,6 +17,7 @@ from tests.reference.drawing import (
     TOP,
     Drawn,
     Surroundings,
+    bounds,
     conditions,
     delays,
     deps_among,
@@ -166,6 +167,7 @@ def handled(draw: st.DrawFn, slug: str, kind: str, around: Grown) -> Step:
     if kind == "single":
         return SingleStep(**fields, **asked)
     fields["collect_errors"] = draw(st.integers(0, 4)) == 0
+    fields |= draw(bounds())
     if any(step.slug in deps and may_be_overtaken(step) for step in around.before):
         return MapStep(pipelined=True, **fields)
     return MapStep(batch_size=draw(st.sampled_from([None, 1, 2, 100])), **fields, **asked)

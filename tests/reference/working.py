@@ -108,7 +108,7 @@ class Worker:
         tasks = tuple(
             self._task(scope, step, index, element) for index, element in enumerate(elements)
         )
-        if all(_is_done(step, task) for task in tasks):
+        if all(_is_done(step, task) for task in tasks) and _is_borne(step, tasks):
             output = [_sent_on(task) for task in tasks]
             return StepEnd("completed", output, tasks=tasks, batch_size=size)
         return _exhausted(step, tasks, size)
@@ -130,7 +130,7 @@ class Worker:
             else LEFT_ALONE
             for index, task in enumerate(source.tasks)
         )
-        fails = step.when_exhausted == "fail" and not step.collect_errors
+        fails = step.when_exhausted == "fail" and not step.collects
         failed = fails and any(task.status == "failed" for task in tasks)
         ending: Ending = "failed" if failed or (came and not has_handler) else "cancelled"
         return StepEnd(ending, tasks=tasks, batch_size=source.batch_size)
@@ -161,8 +161,17 @@ class Worker:
 
 def _is_done(step: Step, task: Task) -> bool:
     """Say whether a task of a map has something to send on."""
-    collects = isinstance(step, MapStep) and step.collect_errors
+    collects = isinstance(step, MapStep) and step.collects
     return task.status == "completed" or (collects and task.status == "failed")
+
+
+def _is_borne(step: MapStep, tasks: tuple[Task, ...]) -> bool:
+    """Say whether no more tasks of a map failed than it says."""
+    failed = sum(task.status == "failed" for task in tasks)
+    most = [step.max_failures]
+    if step.max_failures_percent is not None:
+        most.append(len(tasks) * step.max_failures_percent // 100)
+    return all(bound is None or failed <= bound for bound in most)
 
 
 def _sent_on(task: Task) -> Any:

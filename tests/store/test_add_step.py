@@ -71,6 +71,8 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "opt_max_delay": None,
         "opt_jitter": None,
         "collect_errors": False,
+        "max_failures": None,
+        "max_failures_percent": None,
         "pipelined": False,
         "subflow_input": None,
         "subflow_output": None,

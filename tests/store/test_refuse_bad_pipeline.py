@@ -123,9 +123,28 @@ def test_only_a_map_step_collects_errors(sql: Session) -> None:
         sql("select pgflow.add_step('f', 'p', '{m}', collect_errors => true)")
 
 
+@pytest.mark.parametrize("bound", ["max_failures => 0", "max_failures_percent => 5"])
+def test_only_a_map_step_bounds_failures(sql: Session, bound: str) -> None:
+    with pytest.raises(psycopg2.errors.CheckViolation, match="which only a map step has;"):
+        sql(f"select pgflow.add_step('f', 'p', '{{m}}', {bound})")
+
+
+def test_nothing_is_pipelined_behind_a_step_that_counts_failures(sql: Session) -> None:
+    sql("select pgflow.add_step('f', 'l', '{m}', step_type => 'map', max_failures => 5)")
+    with pytest.raises(psycopg2.errors.CheckViolation) as refused:
+        sql("select pgflow.add_step('f', 'p', '{l}', step_type => 'map', pipelined => true)")
+    assert str(refused.value).startswith(
+        'Step "p" of flow "f" is pipelined behind "l", of which only all elements together say'
+        " whether too many failed; leave pipelined out, or max_failures there."
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
+        ("max_failures = 1 where step_slug = 'a'", "only_map_steps_bound_failures"),
+        ("max_failures = -1 where step_slug = 'm'", "max_failures_is_nonnegative"),
+        ("max_failures_percent = 101 where step_slug = 'm'", "max_failures_percent_is_in_range"),
         ("pipelined = true where step_slug = 'a'", "only_map_steps_are_pipelined"),
         ("collect_errors = true where step_slug = 'a'", "only_map_steps_collect_errors"),
         ("pipelined = true, batch_size = 2 where step_slug = 'm'", "takes_over_batches"),

@@ -48,6 +48,10 @@ SOUND: list[GivenStep] = [
     ("x", ["m"], MAP | {"pipelined": True}),
     ("x", ["c"], MAP | {"pipelined": True, "max_attempts": 0, "when_exhausted": "skip"}),
     ("x", ["m"], MAP | {"batch_size": 1, "collect_errors": True, "if_": {}}),
+    ("x", ["a"], MAP | {"max_failures": 0}),
+    ("x", ["m"], MAP | {"max_failures": 2**31 - 1, "pipelined": True}),
+    ("x", ["a"], MAP | {"max_failures_percent": 0, "collect_errors": True}),
+    ("x", [], MAP | {"max_failures_percent": 100, "max_failures": 3, "when_exhausted": "skip"}),
     ("x", ["m"], {"max_attempts": 0, "base_delay": 0, "max_delay": 0, "timeout": 1}),
     ("x", [], {"jitter": "plus-minus", "start_delay": 2**31 - 1}),
     ("x", ["m"], SUBFLOW),
@@ -82,6 +86,12 @@ UNSOUND: list[GivenStep] = [
     ("x", [], {"start_delay": -1}),
     ("x", [], {"start_delay": 2**31}),
     ("x", [], MAP | {"batch_size": 0}),
+    ("x", ["a"], MAP | {"max_failures": -1}),
+    ("x", ["a"], MAP | {"max_failures": 2**31}),
+    ("x", ["a"], MAP | {"max_failures_percent": -1}),
+    ("x", ["a"], MAP | {"max_failures_percent": 101}),
+    ("x", ["l"], MAP | {"pipelined": True}),
+    ("x", ["p"], MAP | {"pipelined": True}),
     ("x", [], {"step_type": "subflow", "flow": "nope"}),
     ("x", [], {"step_type": "subflow", "flow": "f"}),
     ("x", ["a"], SUBFLOW | {"input": {"n": "$nodes.b"}}),
@@ -145,6 +155,8 @@ EARLIER = (
     .map("m", depends_on="a")
     .map("s", depends_on="a", when_exhausted="skip-cascade")
     .map("c", depends_on="a", when_exhausted="skip-cascade", collect_errors=True)
+    .map("l", depends_on="a", max_failures=1)
+    .map("p", depends_on="a", max_failures_percent=1, collect_errors=True)
     .step("r")
     .step("r1", depends_on="r")
     .step("r2", depends_on="r1")

@@ -37,26 +37,38 @@ FanOuts = frozenset[str]
 
 
 def collect_apart(plan: Plan, around: Surroundings) -> Plan:
-    """Put a collecting helper behind each map step that is joined with such a step."""
+    """Put a collecting helper behind each map step that is joined with such a step.
+
+    So has one that counts its failures: only where all outputs are, too many can be told from few.
+    """
     if around.in_items:
         return plan
     senders = _senders(plan)
     behind = _behind_fan_outs(plan, senders, around.flows)
     joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
     joined = {wire.node for node in plan.nodes if node.name in joining for wire in _collects(node)}
+    counting = {node.name for node in plan.nodes if _counts_failures(node)}
     collectors = {
         node.name: collector(node.step)
         for node in plan.nodes
-        if node.name in joined and isinstance(node.step, MapStep)
+        if node.name in joined | counting and isinstance(node.step, MapStep)
     }
+    counted = {name: collectors[name] for name in counting}
     nodes: list[Node] = []
     for node in plan.nodes:
-        if isinstance(node, OpNode) and node.name in joining:
-            nodes.append(_fed_by_collectors(node, collectors))
+        apart = collectors if node.name in joining else counted
+        if isinstance(node, OpNode) and any(wire.node in apart for wire in _collects(node)):
+            nodes.append(_fed_by_collectors(node, apart))
         else:
             nodes.append(node)
         nodes += [collectors[node.name]] if node.name in collectors else []
     return plan.with_nodes(nodes)
+
+
+def _counts_failures(node: Node) -> bool:
+    step = node.step
+    is_map = isinstance(node, OpNode) and node.role == "step" and isinstance(step, MapStep)
+    return is_map and isinstance(step, MapStep) and step.bounds_failures
 
 
 def collector(step: MapStep) -> OpNode:
@@ -132,9 +144,13 @@ def _fed_by_collectors(node: OpNode, collectors: Mapping[str, OpNode]) -> OpNode
     """Let a node receive the lists of its maps, where it received their batches."""
 
     def apart(feed: Feed) -> Feed:
-        if isinstance(feed, Wire) and feed.collect:
+        if isinstance(feed, Wire) and feed.collect and feed.node in collectors:
             return Wire(collectors[feed.node].name, RESULT_OUTPUT)
         return feed
 
-    sources = tuple(replace(source, collected=False) for source in node.sources)
+    collected = {collector.step.slug for collector in collectors.values()}
+    sources = tuple(
+        replace(source, collected=False) if source.dep in collected else source
+        for source in node.sources
+    )
     return replace(node, sources=sources, inputs={k: apart(v) for k, v in node.inputs.items()})

@@ -24,8 +24,10 @@ def expose_outputs(plan: Plan, around: Surroundings) -> Plan:
     outputs: dict[tuple[str, ...], Wire] = {}
     for leaf in leaves(plan.flow):
         if isinstance(leaf, MapStep) and not around.in_items:
-            collectors.append(collector(leaf))
-            outputs[leaf.slug,] = Wire(collectors[-1].name, RESULT_OUTPUT)
+            collects = collector(leaf)
+            if all(node.name != collects.name for node in plan.nodes):
+                collectors.append(collects)
+            outputs[leaf.slug,] = Wire(collects.name, RESULT_OUTPUT)
             continue
         paths = output_paths(leaf, around.flows)
         ports = {(): RESULT_OUTPUT} if paths == [()] else port_names(paths)

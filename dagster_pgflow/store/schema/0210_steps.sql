@@ -40,6 +40,8 @@ create table pgflow.steps (
   max_iterations integer,
   break_path text[] not null default '{}',
   timeout_path text[] not null default '{}',
+  max_failures integer,
+  max_failures_percent integer,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -78,6 +80,10 @@ create table pgflow.steps (
   constraint run_if_is_not_empty check (run_if <> ''),
   constraint run_unless_is_not_empty check (run_unless <> ''),
   constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
+  constraint only_map_steps_bound_failures
+    check (step_type = 'map' or num_nonnulls(max_failures, max_failures_percent) = 0),
+  constraint max_failures_is_nonnegative check (max_failures >= 0),
+  constraint max_failures_percent_is_in_range check (max_failures_percent between 0 and 100),
   constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
   constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
   constraint pipelined_step_has_no_condition check (
@@ -141,6 +147,10 @@ comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
 comment on column pgflow.steps.collect_errors is
   'Whether an element of a map step that fails for good leaves an error in its place';
+comment on column pgflow.steps.max_failures is
+  'How many elements of a map step may fail and leave errors in their places';
+comment on column pgflow.steps.max_failures_percent is
+  'The same in percent of the elements; where both are given, both hold';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
 comment on column pgflow.steps.subflow_input is

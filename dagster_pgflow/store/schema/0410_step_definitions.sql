@@ -13,6 +13,8 @@ as $$
       'batch_size', step.batch_size,
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),
+      'max_failures', step.max_failures,
+      'max_failures_percent', step.max_failures_percent,
       'flow', step.subflow_slug,
       'on_failure', step.on_failure,
       'over', step.over,

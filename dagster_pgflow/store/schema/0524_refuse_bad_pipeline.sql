@@ -9,7 +9,9 @@ declare
   broken_constraint text;
   mistake text;
 begin
-  if not step.pipelined and not step.collect_errors then
+  if not step.pipelined and not step.collect_errors
+    and num_nonnulls(step.max_failures, step.max_failures_percent) = 0
+  then
     return;
   end if;
   select earlier.* into source
@@ -19,6 +21,11 @@ begin
   if step.collect_errors and step.step_type <> 'map' then
     broken_constraint := 'only_map_steps_collect_errors';
     mistake := 'collects errors, which only a map step can; leave collect_errors out';
+  elsif num_nonnulls(step.max_failures, step.max_failures_percent) > 0
+    and step.step_type <> 'map'
+  then
+    broken_constraint := 'only_map_steps_bound_failures';
+    mistake := 'bounds the failures of elements, which only a map step has; leave max_failures and max_failures_percent out';
   elsif not step.pipelined then
     return;
   elsif step.step_type <> 'map' then
@@ -37,6 +44,12 @@ begin
     mistake := format(
       'is pipelined and takes over the batches of "%s"; say batch_size there', source.step_slug
     );
+  elsif num_nonnulls(source.max_failures, source.max_failures_percent) > 0 then
+    broken_constraint := 'pipelined_step_follows_a_step_without_a_count';
+    mistake := format(
+      'is pipelined behind "%s", of which only all elements together say whether too many failed; leave pipelined out, or max_failures there',
+      source.step_slug
+    );
   elsif source.when_exhausted <> 'fail' and not source.collect_errors then
     broken_constraint := 'pipelined_step_follows_a_step_that_fails';
     mistake := format(
@@ -52,4 +65,4 @@ end
 $$;
 
 comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
-  'Raises when a step is pipelined, or collects errors, where that cannot be';
+  'Raises when a step is pipelined, collects errors or bounds them, where that cannot be';

@@ -37,7 +37,9 @@ create function pgflow.add_step(
   condition text default null,
   max_iterations integer default null,
   break_path text[] default '{}',
-  timeout_path text[] default '{}'
+  timeout_path text[] default '{}',
+  max_failures integer default null,
+  max_failures_percent integer default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -102,6 +104,8 @@ begin
   step.max_iterations := add_step.max_iterations;
   step.break_path := coalesce(add_step.break_path, '{}');
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
+  step.max_failures := add_step.max_failures;
+  step.max_failures_percent := add_step.max_failures_percent;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   if not pgflow.lock_flow(step.flow_slug) then

@@ -9,7 +9,8 @@ as $$
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
     subflow_input, subflow_output, on_failure, over, mode,
-    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path
+    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path,
+    max_failures, max_failures_percent
   )
   select
     insert_steps.flow_slug,
@@ -49,7 +50,9 @@ as $$
     given.step ->> 'condition',
     (given.step ->> 'max_iterations')::integer,
     pgflow.texts_of(given.step -> 'break_path'),
-    pgflow.texts_of(given.step -> 'timeout_path')
+    pgflow.texts_of(given.step -> 'timeout_path'),
+    (given.step ->> 'max_failures')::integer,
+    (given.step ->> 'max_failures_percent')::integer
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

@@ -30,12 +30,15 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
                 yield from _of_subflow(step)
             case BranchStep() | JoinStep() | LoopStep() if not step.needs_handler:
                 yield from _without_handler(step)
-            case MapStep(collect_errors=True) if step.when_exhausted != "fail":
+            case MapStep(collect_errors=True, bounds_failures=False) if (
+                step.when_exhausted != "fail"
+            ):
                 yield Problem(
                     "setting-without-effect",
                     f"steps.{step.slug}.when_exhausted",
                     f'Map step "{step.slug}" collects the errors of its elements, so that it is'
-                    " never exhausted as a whole; leave when_exhausted or collect_errors out.",
+                    " never exhausted as a whole; leave when_exhausted or collect_errors out, or"
+                    " say max_failures.",
                 )
 
 

@@ -110,7 +110,7 @@ class Outputs:
                 return _of_schema(step.output_schema)
             case MapStep():
                 one = _of_schema(step.output_schema)
-                items = JsonType({"anyOf": [one, COLLECTED_ERROR]}) if step.collect_errors else one
+                items = JsonType({"anyOf": [one, COLLECTED_ERROR]}) if step.collects else one
                 return JsonType({"type": "array", "items": items})
             case SubflowStep() if step.over is not None:
                 return JsonType({"type": "array", "items": self._of_subflow(step)})

@@ -60,9 +60,15 @@ def test_a_flow_that_never_was_has_no_versions(cli: Cli) -> None:
 def test_what_is_special_about_a_step_is_shown(cli: Cli, builder: FlowBuilder) -> None:
     flow = Flow("f").step("a", jitter="full")
     flow = flow.map("m", depends_on="a", batch_size=7, collect_errors=True)
+    flow = flow.map("l", depends_on="a", max_failures=7, max_failures_percent=5)
     builder.define_flow(flow.map("p", depends_on="m", pipelined=True))
     shown = cli("show", "f").stdout
-    for part in ("5 s, full jitter", "f.m, 7 at a time, collects errors", "f.p, pipelined"):
+    for part in (
+        "5 s, full jitter",
+        "f.m, 7 at a time, collects errors",
+        "f.p, pipelined",
+        "of at most 7 and 5 %",
+    ):
         assert part in shown
 
 

@@ -58,6 +58,7 @@ def steps_of(kind: str, **required: Any) -> st.SearchStrategy[dict[str, Any]]:
     optional = dict(of_all_steps if kind == "subflow" else of_handled_steps)
     if kind == "map":
         optional |= {"collect_errors": st.booleans(), "pipelined": st.booleans()}
+        optional |= {"max_failures": st.integers(0), "max_failures_percent": st.integers(0, 100)}
     return st.fixed_dictionaries(
         {"type": st.just(kind), "slug": texts, **required}, optional=optional
     )

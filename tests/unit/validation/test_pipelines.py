@@ -84,6 +84,18 @@ def test_what_may_be_skipped_cannot_be_joined_unless_it_collects_its_errors(answ
             ),
         )
     ]
+    counting = Flow("f").map("m", when_exhausted=answer, max_failures=1)  # type: ignore[arg-type]
+    flow = counting.map("n", depends_on="m", pipelined=True)
+    assert findings(pipelined_maps_can_begin_early, flow) == [
+        (
+            "pipelined-behind-a-count",
+            "steps.n.pipelined",
+            (
+                'Map step "n" is pipelined behind "m", of which only all elements together say'
+                ' whether too many failed; leave pipelined out, or max_failures of "m".'
+            ),
+        )
+    ]
     collecting = Flow("f").map("m", when_exhausted=answer, collect_errors=True)  # type: ignore[arg-type]
     flow = collecting.map("n", depends_on="m", pipelined=True)
     assert findings(pipelined_maps_can_begin_early, flow) == []

@@ -40,11 +40,12 @@ def test_a_map_that_collects_errors_is_never_exhausted() -> None:
             "steps.m.when_exhausted",
             (
                 'Map step "m" collects the errors of its elements, so that it is never exhausted'
-                " as a whole; leave when_exhausted or collect_errors out."
+                " as a whole; leave when_exhausted or collect_errors out, or say max_failures."
             ),
         )
     ]
     flow = Flow("f").map("m", collect_errors=True).map("n", when_exhausted="skip")
+    flow = flow.map("o", collect_errors=True, max_failures=1, when_exhausted="skip")
     assert findings(settings_have_an_effect, flow) == []
 
 
