@@ -260,6 +260,11 @@ def is_helper(node_name: str) -> bool:
     return node_name.endswith(HELPER_SUFFIXES)
 
 
+def is_collector(node_name: str) -> bool:
+    """Say whether a node collects the outputs of a map step."""
+    return node_name.endswith(COLLECT_SUFFIX)
+
+
 def way_output(slug: str) -> str:
     """Return the name of the output that leads to a step, where the run need not go there."""
     return f"to_{slug}"

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from dagster_pgflow.model.step import BranchStep
 from dagster_pgflow.names import (
-    COLLECT_SUFFIX,
     FINISHED_OUTPUT,
     INPUT_SUFFIX,
     OUTPUT_SUFFIX,
+    is_collector,
     pass_path,
 )
 from dagster_pgflow.projection.announcements import announced_in
@@ -37,7 +37,7 @@ def finished_in(step_key: str) -> str:
 
 def _collects(step_key: str) -> bool:
     node, _ = node_and_index(step_key)
-    return node.endswith(COLLECT_SUFFIX)
+    return is_collector(node)
 
 
 class Narrator:

@@ -5,7 +5,7 @@ began again with what feeds a step, made what stood behind worthless.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import dagster as dg
 
@@ -19,6 +19,9 @@ from dagster_pgflow.compat import (
     StepOutputHandle,
 )
 from dagster_pgflow.errors import ResumptionRefused
+from dagster_pgflow.names import RESULT_OUTPUT, is_collector
+from dagster_pgflow.runtime.op_outcomes import failed_outcome
+from dagster_pgflow.runtime.op_reports import report_in
 
 PAGE = 1000
 _READ = {
@@ -26,6 +29,7 @@ _READ = {
     dg.DagsterEventType.STEP_RESTARTED,
     dg.DagsterEventType.STEP_OUTPUT,
     dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
 }
 
 Outputs = tuple[StepOutputHandle, ...]
@@ -89,14 +93,52 @@ def past_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Past:
     """
     done: dict[str, Outputs] = {}
     done_in: dict[str, str] = {}
+    counts = _Counts()
     runs = _from_first_to_last(instance, run)
     for one in runs:
         executed = None if one is runs[0] else frozenset(one.step_keys_to_execute or ())
         done = {key: sent for key, sent in done.items() if not _is_among(key, executed)}
-        own = _done_in(instance, one.run_id)
+        own = _done_in(instance, one.run_id, counts)
         done |= own
         done_in |= dict.fromkeys(own, one.run_id)
+    done = {key: sent for key, sent in done.items() if key not in counts.in_vain}
     return Past(tuple(one.run_id for one in runs), done, done_in)
+
+
+@dataclass
+class _Counts:
+    """Map steps of which so many elements may fail, and no more.
+
+    Their ops are done whatever fails in them; only what counts the failures fails. Counting again
+    would come to the same, so the elements that failed get another chance.
+
+    Attributes:
+        bearing: The step of each op that is done although elements of it failed.
+        exceeded: The steps of which too many failed.
+    """
+
+    bearing: dict[str, str] = field(default_factory=dict)
+    exceeded: set[str] = field(default_factory=set)
+
+    @property
+    def in_vain(self) -> set[str]:
+        """The ops that are done and yet to be done again."""
+        return {key for key, step in self.bearing.items() if step in self.exceeded}
+
+    def note(self, event: dg.DagsterEvent) -> None:
+        """Take in what an op says that sent its output, or failed."""
+        key = event.step_key or ""
+        collects = is_collector(key.partition("[")[0])
+        if event.event_type is dg.DagsterEventType.STEP_FAILURE:
+            if collects and (step := failed_outcome(event).get("step")):
+                self.exceeded.add(step)
+            return
+        told = report_in(event.step_output_data.metadata) or {}
+        self.bearing.pop(key, None)
+        if collects:
+            self.exceeded.discard(told.get("step", ""))
+        elif any(task["status"] == "failed" for task in told.get("tasks", ())):
+            self.bearing[key] = told["step"]
 
 
 def _from_first_to_last(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterRun]:
@@ -124,7 +166,7 @@ def _is_among(key: str, executed: frozenset[str] | None) -> bool:
     return handle.unresolved_form.to_key() in executed
 
 
-def _done_in(instance: dg.DagsterInstance, run_id: str) -> dict[str, Outputs]:
+def _done_in(instance: dg.DagsterInstance, run_id: str, counts: _Counts) -> dict[str, Outputs]:
     """Return what the steps sent that a run executed to their ends."""
     sent: dict[str, list[StepOutputHandle]] = {}
     done: dict[str, Outputs] = {}
@@ -132,9 +174,13 @@ def _done_in(instance: dg.DagsterInstance, run_id: str) -> dict[str, Outputs]:
         key = event.step_key or ""
         match event.event_type:
             case dg.DagsterEventType.STEP_OUTPUT:
+                if event.step_output_data.output_name == RESULT_OUTPUT:
+                    counts.note(event)
                 sent.setdefault(key, []).append(event.step_output_data.step_output_handle)
             case dg.DagsterEventType.STEP_SUCCESS:
                 done[key] = tuple(dict.fromkeys(sent.pop(key, [])))
+            case dg.DagsterEventType.STEP_FAILURE:
+                counts.note(event)
             case _:
                 # It begins, or begins anew: what was sent before does not count.
                 sent.pop(key, None)

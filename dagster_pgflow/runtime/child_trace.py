@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_pgflow.model.loops import RepeatedStep
 from dagster_pgflow.model.step import SubflowStep
-from dagster_pgflow.names import COLLECT_SUFFIX, is_helper
+from dagster_pgflow.names import is_collector, is_helper
 from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.runtime.values import Batch, from_wire
 
@@ -92,7 +92,7 @@ def _helps(step_key: str) -> bool:
 def _skips(step_key: str, outcome: Mapping[str, Any]) -> bool:
     """Say whether an op skips a map step whose own ops did not: too many elements failed."""
     node = step_key.rpartition("/")[2].partition("[")[0]
-    return outcome["status"] == "skipped" and node.endswith(COLLECT_SUFFIX)
+    return outcome["status"] == "skipped" and is_collector(node)
 
 
 @dataclass

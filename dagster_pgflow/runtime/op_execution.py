@@ -44,6 +44,7 @@ from dagster_pgflow.runtime.frames import (
 )
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.op_memory import kept_before
 from dagster_pgflow.runtime.op_outcomes import outcomes_in
 from dagster_pgflow.runtime.op_reports import reported
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
@@ -303,19 +304,9 @@ class Execution:
         return self._memory.recall(self.context.run_id, self._step_key) or self._kept_before()
 
     def _kept_before(self) -> dict[str, Any]:
-        """Return what the runs kept that this one goes on with from their failures, newest first.
-
-        One that ended before it came to the op, or with its process, kept nothing.
-        """
-        run: dg.DagsterRun | None = self.context.run
-        while run is not None and run.parent_run_id and run.step_keys_to_execute is not None:
-            kept = self._memory.recall_unfinished(run.parent_run_id, self._step_key)
-            if kept is None:
-                break
-            if kept:
-                return kept
-            run = self.context.instance.get_run_by_id(run.parent_run_id)
-        return {}
+        step = self.work.step
+        counts = isinstance(step, MapStep) and step.bounds_failures
+        return kept_before(self._memory, self.context, self._step_key, counts_failures=counts)
 
     @cached_property
     def values(self) -> dict[Source, Any]:

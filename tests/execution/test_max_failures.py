@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.projector import rebuild
 from tests.execution.harness import run
+from tests.execution.interrupted import execute, first_run, going_on, run_id_of
 from tests.execution.projecting import World, assert_log_is_sound, world
 
 __all__ = ["world"]
@@ -135,3 +137,32 @@ def test_a_failure_step_is_told_what_became_of_it(
     [told] = received
     trace = {entry["step"]: entry["status"] for entry in told["sub"]["child_trace"]}
     assert trace["m"] == ends
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_a_run_that_goes_on_tries_again_what_failed(world: World, batch_size: int) -> None:
+    """Nothing else is run again; to count the same failures again would help nobody."""
+    is_up: list[bool] = []
+    tried: list[int] = []
+
+    def work(value: int) -> int:
+        tried.append(value)
+        if value % 2 and not is_up:
+            raise NonRetryable("The bank is closed.")
+        return value * 10
+
+    flow = Flow("f", max_attempts=1).map("m", "work", batch_size=batch_size, max_failures=1)
+    world.define(flow.step("z", "echo", depends_on="m"))
+    job = world.job("f", {"work": work, "echo": lambda value: value})
+    config = {"inputs": {"flow_input": [0, 1, 2, 3]}}
+    run = execute(world.instance, job, first_run(world.instance, job, config))
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    is_up.append(True)
+    again = execute(world.instance, job, going_on(world.instance, job, run))
+    assert again.status is dg.DagsterRunStatus.SUCCESS
+    assert tried == [0, 1, 2, 3, 1, 3]
+    world.settle()
+    [output] = world.sql.column(
+        "select output from pgflow.runs where run_id = %s", str(run_id_of(again))
+    )
+    assert output == {"z": {"m": [0, 10, 20, 30]}}

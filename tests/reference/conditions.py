@@ -85,7 +85,7 @@ Values = Mapping[str, Any]
 EXPRESSIONS: Mapping[str, tuple[tuple[str, ...], Callable[[Values], Any]]] = {
     "true": ((), lambda _: True),
     "size(deps) > 1": (("deps",), lambda given: len(given["deps"]) > 1),
-    "has(deps.a) || 'b' in deps": (
+    "'a' in deps || 'b' in deps": (
         ("deps",),
         lambda given: "a" in given["deps"] or "b" in given["deps"],
     ),
@@ -146,7 +146,7 @@ DECISIONS = (
     "'a' in input",
     "flow_input.ok",
     "type(flow_input) == list",
-    "has(deps.a) || 'b' in deps",
+    "'a' in deps || 'b' in deps",
     "true",
 )
 """Those by which branches and loops decide."""
