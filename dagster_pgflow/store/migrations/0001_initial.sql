@@ -268,6 +268,8 @@ create table pgflow.steps (
   max_iterations integer,
   break_path text[] not null default '{}',
   timeout_path text[] not null default '{}',
+  max_failures integer,
+  max_failures_percent integer,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -306,6 +308,10 @@ create table pgflow.steps (
   constraint run_if_is_not_empty check (run_if <> ''),
   constraint run_unless_is_not_empty check (run_unless <> ''),
   constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
+  constraint only_map_steps_bound_failures
+    check (step_type = 'map' or num_nonnulls(max_failures, max_failures_percent) = 0),
+  constraint max_failures_is_nonnegative check (max_failures >= 0),
+  constraint max_failures_percent_is_in_range check (max_failures_percent between 0 and 100),
   constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
   constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
   constraint pipelined_step_has_no_condition check (
@@ -369,6 +375,10 @@ comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
 comment on column pgflow.steps.collect_errors is
   'Whether an element of a map step that fails for good leaves an error in its place';
+comment on column pgflow.steps.max_failures is
+  'How many elements of a map step may fail and leave errors in their places';
+comment on column pgflow.steps.max_failures_percent is
+  'The same in percent of the elements; where both are given, both hold';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
 comment on column pgflow.steps.subflow_input is
@@ -944,6 +954,8 @@ as $$
       'batch_size', step.batch_size,
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),
+      'max_failures', step.max_failures,
+      'max_failures_percent', step.max_failures_percent,
       'flow', step.subflow_slug,
       'on_failure', step.on_failure,
       'over', step.over,
@@ -2359,7 +2371,9 @@ declare
   broken_constraint text;
   mistake text;
 begin
-  if not step.pipelined and not step.collect_errors then
+  if not step.pipelined and not step.collect_errors
+    and num_nonnulls(step.max_failures, step.max_failures_percent) = 0
+  then
     return;
   end if;
   select earlier.* into source
@@ -2369,6 +2383,11 @@ begin
   if step.collect_errors and step.step_type <> 'map' then
     broken_constraint := 'only_map_steps_collect_errors';
     mistake := 'collects errors, which only a map step can; leave collect_errors out';
+  elsif num_nonnulls(step.max_failures, step.max_failures_percent) > 0
+    and step.step_type <> 'map'
+  then
+    broken_constraint := 'only_map_steps_bound_failures';
+    mistake := 'bounds the failures of elements, which only a map step has; leave max_failures and max_failures_percent out';
   elsif not step.pipelined then
     return;
   elsif step.step_type <> 'map' then
@@ -2387,6 +2406,12 @@ begin
     mistake := format(
       'is pipelined and takes over the batches of "%s"; say batch_size there', source.step_slug
     );
+  elsif num_nonnulls(source.max_failures, source.max_failures_percent) > 0 then
+    broken_constraint := 'pipelined_step_follows_a_step_without_a_count';
+    mistake := format(
+      'is pipelined behind "%s", of which only all elements together say whether too many failed; leave pipelined out, or max_failures there',
+      source.step_slug
+    );
   elsif source.when_exhausted <> 'fail' and not source.collect_errors then
     broken_constraint := 'pipelined_step_follows_a_step_that_fails';
     mistake := format(
@@ -2402,7 +2427,7 @@ end
 $$;
 
 comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
-  'Raises when a step is pipelined, or collects errors, where that cannot be';
+  'Raises when a step is pipelined, collects errors or bounds them, where that cannot be';
 
 -- 0525_references_in.sql
 create function pgflow.references_in(template jsonb) returns setof text
@@ -2669,7 +2694,9 @@ create function pgflow.add_step(
   condition text default null,
   max_iterations integer default null,
   break_path text[] default '{}',
-  timeout_path text[] default '{}'
+  timeout_path text[] default '{}',
+  max_failures integer default null,
+  max_failures_percent integer default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -2734,6 +2761,8 @@ begin
   step.max_iterations := add_step.max_iterations;
   step.break_path := coalesce(add_step.break_path, '{}');
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
+  step.max_failures := add_step.max_failures;
+  step.max_failures_percent := add_step.max_failures_percent;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   if not pgflow.lock_flow(step.flow_slug) then
@@ -2970,7 +2999,8 @@ as $$
     handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
     subflow_input, subflow_output, on_failure, over, mode,
-    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path
+    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path,
+    max_failures, max_failures_percent
   )
   select
     insert_steps.flow_slug,
@@ -3010,7 +3040,9 @@ as $$
     given.step ->> 'condition',
     (given.step ->> 'max_iterations')::integer,
     pgflow.texts_of(given.step -> 'break_path'),
-    pgflow.texts_of(given.step -> 'timeout_path')
+    pgflow.texts_of(given.step -> 'timeout_path'),
+    (given.step ->> 'max_failures')::integer,
+    (given.step ->> 'max_failures_percent')::integer
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
