@@ -28,6 +28,7 @@ from dagster_pgflow.dsl.workflow.tags import tags_of
 from dagster_pgflow.dsl.workflow.ways import Ways, ways_of
 from dagster_pgflow.dsl.workflow.work import DEFAULT_BASE_DELAY
 from dagster_pgflow.errors import InvalidFlow, Problem, more_problems
+from dagster_pgflow.json_values.limits import problem_of
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.names import slugified
@@ -62,6 +63,10 @@ def read_workflow(document: str | Mapping[str, Any], *, slug: str | None = None)
     if not isinstance(document, Mapping) or not all(isinstance(key, str) for key in document):
         message = f"A workflow is an object with nodes and edges; got {shown(document)}."
         raise InvalidFlow(slug or "?", [Problem("not-an-object", "$", message)], KIND)
+    beyond = problem_of(document)
+    if beyond is not None:
+        message = f"The document is refused: {beyond}."
+        raise InvalidFlow(slug or "?", [Problem("value-beyond-limits", "$", message)], KIND)
     problems = Problems()
     try:
         flow = _read(document, slug, problems)

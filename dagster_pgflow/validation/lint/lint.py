@@ -2,6 +2,7 @@
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.limits import values_are_within_limits
 from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
 from dagster_pgflow.validation.lint.delays import delays_have_an_effect
@@ -37,4 +38,6 @@ def lint(flow: Flow, known: KnownFlows = None) -> tuple[Problem, ...]:
         flow: The definition.
         known: The other flows by slug; without them nothing is said about its subflows.
     """
+    if any(values_are_within_limits(flow, known)):
+        return ()
     return tuple(warning for check in LINTS for warning in check(flow, known))

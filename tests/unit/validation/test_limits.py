@@ -2,10 +2,16 @@ from typing import Any
 
 import pytest
 
+from dagster_pgflow import read_workflow
+from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.limits import MOST_DIGITS, MOST_LEVELS
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.validate import validate
 from tests.hostile_json import nested
+
+ENDLESS: dict[str, Any] = {}
+ENDLESS["itself"] = ENDLESS
 
 CHILD = Flow("child").step("a")
 PLACES = {
@@ -45,3 +51,14 @@ def test_what_is_just_within_the_limits_is_none(place: str) -> None:
     for value in (nested(1, MOST_LEVELS - 1), 10**MOST_DIGITS - 1):
         found = validate(PLACES[place](value), {"child": CHILD})
         assert "value-beyond-limits" not in [problem.code for problem in found]
+
+
+@pytest.mark.parametrize(
+    "value", [nested(None, 5000), ENDLESS, 10**5000], ids=["deep", "endless", "long"]
+)
+def test_warnings_and_workflow_documents_are_no_way_round(value: Any) -> None:
+    flow = Flow("f").step("a", params={"x": value}, if_={"x": value})
+    assert lint(flow) == ()
+    node = {"id": "a", "type": "function", "config": {"handler": "h", "params": {"x": value}}}
+    with pytest.raises(InvalidFlow, match="The document is refused: it "):
+        read_workflow({"metadata": {"name": "f"}, "nodes": [node], "edges": []})
