@@ -43,8 +43,9 @@ def _roots(
     step: Step, nodes: Mapping[str, JsonType], flow_input: JsonType, *, starts_loop: bool
 ) -> dict[str, JsonType]:
     """Return what the roots of a step's expressions are, once it has an output."""
-    deps = JsonType({"type": "object", "properties": dict(nodes), "additionalProperties": False})
-    if starts_loop or len(nodes) < len(set(step.depends_on)):
+    # Whether a step that it names is a dependency, is not told here.
+    deps = JsonType({"type": "object", "properties": dict(nodes), "additionalProperties": True})
+    if starts_loop:
         # From its second pass on it receives what the loop returned, too.
         deps = ANYTHING
     given = deps if step.depends_on else ANYTHING if starts_loop else flow_input

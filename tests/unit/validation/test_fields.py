@@ -136,7 +136,7 @@ def after(run_if: str, work: Any) -> Flow:
 
 
 @pytest.mark.parametrize(
-    "text", ["output.bda > 1", "$.bda > 1", "deps.a.bda > 1", "input.a.bda > 1", "deps.b.bad > 1"]
+    "text", ["output.bda > 1", "$.bda > 1", "deps.a.bda > 1", "input.a.bda > 1", "has(deps.a.bda)"]
 )
 def test_what_a_step_before_returns_is_known_by_its_schema(text: str) -> None:
     told = places(fields_can_be_there, after(text, count))
