@@ -2,7 +2,7 @@
 
 It goes the whole way: SQL, the request sensor, a run in this process with everything that carries
 values (steps, maps, subflows, runs of their own), the projection, and a re-execution. For a long
-search: `pytest tests/execution/test_hostile_json.py --hypothesis-profile=deep`.
+search: `pytest tests/execution/test_hostile_json.py --hypothesis-profile=deep --timeout=0`.
 """
 
 import json
