@@ -166,3 +166,16 @@ def test_a_run_that_goes_on_tries_again_what_failed(world: World, batch_size: in
         "select output from pgflow.runs where run_id = %s", str(run_id_of(again))
     )
     assert output == {"z": {"m": [0, 10, 20, 30]}}
+
+
+def test_a_run_ends_that_waits_for_a_counted_map_and_for_another_one() -> None:
+    """Dagster 1.13 waits for ever where an op collects a map and waits for another fan-out."""
+
+    def fail(_value: Any) -> None:
+        raise NonRetryable("no")
+
+    flow = Flow("f", max_attempts=1).step("p", "fail").step("q", "listed")
+    flow = flow.map("m", "echo", depends_on="p", max_failures=1).map("n", "echo", depends_on="q")
+    flow = flow.step("z", "echo", depends_on=["m", "n"]).step("w", "echo", depends_on="z")
+    handlers = {"fail": fail, "listed": lambda _: [1, 2], "echo": lambda value: value}
+    assert not run(flow, {}, handlers=handlers).success

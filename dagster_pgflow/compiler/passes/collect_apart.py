@@ -43,22 +43,28 @@ def collect_apart(plan: Plan, around: Surroundings) -> Plan:
     """
     if around.in_items:
         return plan
+    counting = {node.name for node in plan.nodes if _counts_failures(node)}
+    # What receives a list from a helper waits for one more thing behind a fan-out.
+    plan = _with_collectors(plan, counting, {node.name for node in plan.nodes})
     senders = _senders(plan)
     behind = _behind_fan_outs(plan, senders, around.flows)
     joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
     joined = {wire.node for node in plan.nodes if node.name in joining for wire in _collects(node)}
-    counting = {node.name for node in plan.nodes if _counts_failures(node)}
+    return _with_collectors(plan, joined, joining)
+
+
+def _with_collectors(plan: Plan, maps: set[str], fed: set[str]) -> Plan:
+    """Put a collecting helper behind some map steps, and let some nodes receive their lists."""
     collectors = {
         node.name: collector(node.step)
         for node in plan.nodes
-        if node.name in joined | counting and isinstance(node.step, MapStep)
+        if node.name in maps and isinstance(node.step, MapStep)
     }
-    counted = {name: collectors[name] for name in counting}
     nodes: list[Node] = []
     for node in plan.nodes:
-        apart = collectors if node.name in joining else counted
-        if isinstance(node, OpNode) and any(wire.node in apart for wire in _collects(node)):
-            nodes.append(_fed_by_collectors(node, apart))
+        receives = node.name in fed and any(wire.node in collectors for wire in _collects(node))
+        if isinstance(node, OpNode) and receives:
+            nodes.append(_fed_by_collectors(node, collectors))
         else:
             nodes.append(node)
         nodes += [collectors[node.name]] if node.name in collectors else []
