@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import dagster as dg
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, reject, seed, settings
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.resources import PgflowResource
@@ -144,7 +145,10 @@ def assert_survives(database: Database, sql: Session, drawn: Drawn, what: Distur
         dg.DagsterInstance.ephemeral() as instance,
         opened_world(database, sql, instance) as world,
     ):
-        define_alone(world, drawn)
+        try:
+            define_alone(world, drawn)
+        except InvalidFlow:
+            reject()  # A few of the flows that are drawn ask for what is never there.
         case = Case(world, drawn)
         run = case.run(case.first(), what.ends[0], what.places[0])
         if what.way == "from failure" and not run.is_success:
