@@ -38,7 +38,7 @@ order by created_at, run_id
 IS_RETRIED = "select from pgflow.runs where retry_of = %s"
 
 WHY_RUNS_FAILED = """
-select regexp_replace(error_message, '[0-9a-f-]{36}|[0-9:-]{8,}', '...', 'g')
+select left(regexp_replace(error_message, '[0-9a-f-]{36}|[0-9:-]{8,}', '...', 'g'), 200)
 from pgflow.runs
 where status in ('failed', 'cancelled')
 """

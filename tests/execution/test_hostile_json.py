@@ -1,8 +1,8 @@
 """Any JSON that the product takes arrives as it was, everywhere, and disturbs nothing.
 
 It goes the whole way: SQL, the request sensor, a run in this process with everything that carries
-values (steps, maps, subflows, runs of their own), the projection, and a re-execution. For a long
-search: `pytest tests/execution/test_hostile_json.py --hypothesis-profile=deep`.
+values (steps, maps, branches, subflows, runs of their own), and the projection. For a long
+search: `pytest tests/execution/test_hostile_json.py --hypothesis-profile=deep --timeout=0`.
 """
 
 import json
