@@ -54,7 +54,7 @@ class RunAsSeen:
         position: Where in Dagster's event logs the reading ended.
         outputs_of: The Dagster runs whose outputs it uses: itself, those inside it, and those it
             re-executes.
-        lacks_runs: Whether a run inside it is not there any more.
+        lacks_runs: Whether a run inside it, or one that it goes on with, is not there any more.
     """
 
     facts: RunFacts
@@ -72,7 +72,7 @@ class _Whole:
         sightings: What Dagster saw of them.
         outputs_of: Those inside it.
         positions: Where the reading ended of those inside it that are not over.
-        lacks_runs: Whether one of those inside it is not there any more.
+        lacks_runs: Whether one that belongs to it is not there any more.
     """
 
     sightings: Sequence[Sighting]
@@ -150,15 +150,15 @@ class DagsterRuns:
         events, position = self._events(run_id, when_long)
         own = sightings_of(record, events)
         whole = self._whole(own)
-        taken_over, outputs_of = self._taken_over(record, own)
+        before = self._taken_over(record, own)
         if whole.positions:
             position = json.dumps({"run": position, "inside": whole.positions})
         return RunAsSeen(
             facts_of(record, events, self._pinned_tags(record.dagster_run)),
-            [*taken_over, *whole.sightings],
+            [*before.sightings, *whole.sightings],
             position,
-            [OutputsOf(UUID(run_id)), *whole.outputs_of, *outputs_of],
-            whole.lacks_runs,
+            [OutputsOf(UUID(run_id)), *whole.outputs_of, *before.outputs_of],
+            whole.lacks_runs or before.lacks_runs,
         )
 
     def _whole(self, own: Sequence[Sighting]) -> _Whole:
@@ -217,24 +217,23 @@ class DagsterRuns:
             if len(events) == EVENTS_PER_PAGE:
                 when_long()
 
-    def _taken_over(
-        self, record: dg.RunRecord, own: Sequence[Sighting]
-    ) -> tuple[list[Sighting], list[OutputsOf]]:
+    def _taken_over(self, record: dg.RunRecord, own: Sequence[Sighting]) -> _Whole:
         """Return what a run that executes only some steps has from the run that it repeats."""
         run = record.dagster_run
         if run.parent_run_id is None or run.step_keys_to_execute is None:
-            return [], []
+            return _Whole([])
         parent_id = UUID(run.parent_run_id)
         parent = self.records([parent_id]).get(parent_id)
         if parent is None:
-            return [], []
+            return _Whole([], lacks_runs=True)
         before = sightings_of(parent, self._events(run.parent_run_id)[0])
         whole = self._whole(before)
-        earlier, outputs_of = self._taken_over(parent, before)
+        earlier = self._taken_over(parent, before)
         executed = {*run.step_keys_to_execute, *(sighting.step_key for sighting in own)}
-        return (
-            reused_sightings([*earlier, *whole.sightings], frozenset(executed)),
-            [OutputsOf(parent_id), *whole.outputs_of, *outputs_of],
+        return _Whole(
+            reused_sightings([*earlier.sightings, *whole.sightings], frozenset(executed)),
+            [OutputsOf(parent_id), *whole.outputs_of, *earlier.outputs_of],
+            lacks_runs=earlier.lacks_runs or whole.lacks_runs,
         )
 
 

@@ -7,7 +7,7 @@ sensors at once only cost time.
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -18,8 +18,8 @@ import dagster as dg
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent, RunStatus
-from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT, pass_path
-from dagster_pgflow.projection.announcements import layout_seen, layout_told
+from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
+from dagster_pgflow.projection.announcements import layout_seen
 from dagster_pgflow.projection.dagster_runs import DagsterRuns, OutputsOf
 from dagster_pgflow.projection.discovery import discover
 from dagster_pgflow.projection.events import cut_short, narrate
@@ -32,6 +32,7 @@ from dagster_pgflow.projection.layout import (
     key_inside,
 )
 from dagster_pgflow.projection.narrator import finished_in
+from dagster_pgflow.projection.own_log import Pins, layout_in, outputs_told
 from dagster_pgflow.projection.sightings import RunFacts
 from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.projection.tokens import RUN_ENDS
@@ -64,9 +65,6 @@ _ENDS: Final[Mapping[dg.DagsterRunStatus, RunStatus]] = {
     dg.DagsterRunStatus.FAILURE: "failed",
     dg.DagsterRunStatus.CANCELED: "cancelled",
 }
-
-Pins = Callable[[str, int], tuple[PinnedTree, Layout]]
-"""Returns the definitions that a run executes, and their layout."""
 
 
 @dataclass
@@ -307,12 +305,9 @@ class Projector:
         return self._tables.events(run_id) if run_id else ()
 
     def _settle(self, cursor: RunCursor, events: Sequence[LogEvent]) -> None:
-        told = events[0].event_data
-        tree, layout = self._pins(told["flow_slug"], told["watermark"])
-        if layout.has_lists:
-            layout = layout_told(told["flow_slug"], tree, events)
+        layout = layout_in(self._pins, events)
         ended = cut_short(layout, events, self._tables.clock(), LOST)
-        runs = [OutputsOf(cursor.dagster_run_id), *runs_inside(layout, events)]
+        runs = outputs_told(self._pins, self._tables, events)
         state = fold(layout, ended, self._outputs(ended, runs))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)
         self._tables.save(cursor, state, ended, following, rewrite=self._writes_anew(cursor))
@@ -343,18 +338,3 @@ def _batch_of(finished: Mapping[str, Any]) -> Batch:
     outputs = {int(index): told.get("output") for index, told in finished.items()}
     start = min(outputs)
     return Batch(start, tuple(outputs.get(index) for index in range(start, max(outputs) + 1)))
-
-
-def runs_inside(layout: Layout, events: Sequence[LogEvent]) -> list[OutputsOf]:
-    """Return the runs inside a run, as its event log tells of them."""
-    found: list[OutputsOf] = []
-    for event in events:
-        told, path = event.event_data, str(event.correlation_id)
-        if event.event_type == "subrun.started" and "dagster_run_id" in told:
-            scope = layout.subruns[path].path
-        elif event.event_type == "loop.pass_started":
-            scope = pass_path(path, told["iteration"])
-        else:
-            continue
-        found.append(OutputsOf(UUID(told["dagster_run_id"]), scope))
-    return found

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.execution.api import execute_run
 
 from dagster_pgflow.load_defs import Location
 from dagster_pgflow.runtime.context import StepContext
+from tests.execution.interrupted import going_on
 
 FOLDER = "PGFLOW_TEST_FOLDER"
 URL = "PGFLOW_TEST_DATABASE"
@@ -23,12 +25,19 @@ IMPORTED_ONCE = ["dagster_pgflow.load_defs", "dagster_postgres", "psycopg2"]
 """What a process of a step need not import for itself: that takes much longer than the step."""
 
 
+AT_ONCE = {"multiprocess": 0, "one_process_at_a_time": 1}
+"""How many processes of steps there may be, by executor; with 0 as many as there are cores."""
+
+GOES_ON = "goes on"
+
+
 def flow_job() -> dg.JobDefinition:
     """Returns the job that the environment names."""
-    processes = os.environ.get(EXECUTOR) == "multiprocess"
-    start = {"start_method": {"forkserver": {"preload_modules": IMPORTED_ONCE}}}
-    apart = dg.multiprocess_executor.configured(start)
-    executor = apart if processes else dg.in_process_executor
+    wanted = os.environ.get(EXECUTOR, "in_process")
+    executor = dg.in_process_executor
+    if wanted in AT_ONCE:
+        start = {"start_method": {"forkserver": {"preload_modules": IMPORTED_ONCE}}}
+        executor = dg.multiprocess_executor.configured(start | {"max_concurrent": AT_ONCE[wanted]})
     settings = {"handlers": [HANDLERS], "database_url": os.environ[URL], "executor": executor}
     return Location(settings).job(os.environ[FLOW])  # type: ignore[arg-type]
 
@@ -77,6 +86,16 @@ def noted(value: int, ctx: StepContext) -> int:
     return value * 10
 
 
+def stuck(value: int, ctx: StepContext) -> int:
+    """Does the same, but the twos come to no end until then."""
+    folder = Path(os.environ[FOLDER])
+    with (folder / "calls").open("a", encoding="utf-8") as calls:
+        calls.write(f"{ctx.task_path}\n")
+    if value == 2 and not (folder / "repaired").exists():
+        endless(value)
+    return value * 10
+
+
 def failing(value: Any) -> None:
     """Says that it has begun, and fails."""
     (Path(os.environ[FOLDER]) / "begun").touch()
@@ -95,12 +114,18 @@ def killed(value: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-FUNCTIONS = (quick, listed, rows, repairable, counting, noted, failing, endless, killed)
+FUNCTIONS = (quick, listed, rows, repairable, counting, noted, stuck, failing, endless, killed)
 HANDLERS = {function.__name__: function for function in FUNCTIONS}
 
 if __name__ == "__main__":
     repeats = sys.argv[1:]
     with dg.DagsterInstance.get() as instance:
+        if GOES_ON in repeats:
+            run = instance.get_run_by_id(repeats[0])
+            assert run is not None
+            again = going_on(instance, flow_job(), run)
+            execute_run(dg.reconstructable(flow_job), again, instance)
+            sys.exit()
         dg.execute_job(
             dg.reconstructable(flow_job),
             instance=instance,

@@ -32,10 +32,9 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
 )
 from dagster_pgflow.names import TAG_RUN_ID
-from dagster_pgflow.projection.announcements import layout_told
-from dagster_pgflow.projection.dagster_runs import OutputsOf
 from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project, runs_inside
+from dagster_pgflow.projection.own_log import layout_in, outputs_told
+from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
 from dagster_pgflow.projection.sources import Sources
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -220,13 +219,11 @@ class World:
 
     def folded_state(self, run_id: UUID) -> RunState:
         """Returns what the stored event log of a run adds up to."""
+        pins = pins_of(self.sources)
         events = self.tables.events(run_id)
-        told = events[0].event_data
-        tree = self.sources.definitions.tree(told["flow_slug"], told["watermark"])
-        projector = Projector(self.instance, self.sources, pins_of(self.sources))
-        layout = layout_told(told["flow_slug"], tree, events)
-        runs = [OutputsOf(UUID(told["dagster_run_id"])), *runs_inside(layout, events)]
-        return fold(layout, events, projector._outputs(events, runs))
+        runs = outputs_told(pins, self.tables, events)
+        outputs = Projector(self.instance, self.sources, pins)._outputs(events, runs)
+        return fold(layout_in(pins, events), events, outputs)
 
     def _rows(
         self, kind: Any, table: str, condition: str, run_id: str, **special: str

@@ -255,6 +255,28 @@ def test_what_was_done_is_not_done_again_after_a_re_execution_that_crashed(
     assert row["output"] == {"m": [10, 20, 30]}
 
 
+def test_a_run_that_was_cancelled_amid_a_map_goes_on_with_what_is_left_of_it(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(elsewhere.EXECUTOR, "one_process_at_a_time")
+    world.define(Flow("f").step("a", handler="listed").map("m", handler="stuck", depends_on="a"))
+    process = start_elsewhere("f")
+    poll((tmp_path / "begun").exists, timeout=180)
+    [first] = world.instance.get_runs()
+    world.instance.report_run_canceling(first)
+    process.send_signal(signal.SIGINT)
+    process.wait(180)
+    assert (tmp_path / "calls").read_text("utf-8").splitlines() == ["m[0]", "m[1]"]
+    (tmp_path / "repaired").touch()
+    start_elsewhere("f", first.run_id, elsewhere.GOES_ON).wait(180)
+    calls = (tmp_path / "calls").read_text("utf-8").splitlines()
+    assert calls == ["m[0]", "m[1]", "m[1]", "m[2]"]
+    world.settle()
+    ended = world.sql("select status, output from pgflow.runs order by id")
+    assert ended == [("cancelled", None), ("completed", {"m": [10, 20, 30]})]
+    assert_states_add_up(world)
+
+
 def test_what_a_re_execution_takes_over_is_done_whatever_becomes_of_the_rest(
     world: World,
 ) -> None:
