@@ -27,6 +27,8 @@ _LONGEST: Final = 128
 OWN_TAGS: Final = "dagster-pgflow/"
 # What the tags of flows begin with, where they are tags of Dagster's.
 USER_TAGS: Final = "pgflow/"
+# What the names of Dagster's pools begin with that steps may name.
+_POOLS: Final = "pgflow/"
 
 TAG_FLOW: Final = "dagster-pgflow/flow"
 TAG_STEP: Final = "dagster-pgflow/step"
@@ -151,6 +153,15 @@ def schedule_name(flow_slug: str, schedule_slug: str, prefix: str = "") -> str:
     'order__nightly'
     """
     return prefix + _joined(flow_slug, schedule_slug)
+
+
+def pool_name(pool: str) -> str:
+    """Return the name of a step's pool as Dagster knows it; no step names another one.
+
+    >>> pool_name("mail")
+    'pgflow/mail'
+    """
+    return f"{_POOLS}{pool}"
 
 
 def graph_name(flow_slug: str) -> str:

@@ -95,6 +95,7 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
         "params": draw(objects),
         "input_schema": draw(st.none() | objects),
         "output_schema": draw(st.none() | objects),
+        "pool": draw(st.sampled_from([None, "mail"])),
     }
     slugs = [step.slug for step in earlier]
     depends_on = st.lists(st.sampled_from(slugs), unique=True) if slugs else st.just([])

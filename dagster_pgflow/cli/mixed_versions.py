@@ -12,7 +12,7 @@ CONDUCT = frozenset(
     {
         *("handler", "params", "if_", "if_not", "run_if", "run_unless", "when_unmet"),
         *("when_exhausted", "input_schema", "output_schema", "collect_errors"),
-        *("max_failures", "max_failures_percent"),
+        *("max_failures", "max_failures_percent", "pool"),
     }
 )
 """What a step that is still to be done may do in another way; all else ties it to other steps."""

@@ -10,7 +10,14 @@ from dagster_pgflow.cli.console import as_json, console, new_table, print_json, 
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.step import (
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    Step,
+    SubflowStep,
+)
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.history import FlowHistory
 
@@ -100,7 +107,9 @@ def _work(flow: Flow, step: Step, subflow_versions: Mapping[str, int]) -> str:
     if isinstance(step, BranchStep | LoopStep) and step.handler is None:
         return "hands on what it receives"
     name = step.handler or f"{flow.slug}.{step.slug}"
-    return ", ".join([name, *(_manner(step) if isinstance(step, MapStep) else ())])
+    manner = _manner(step) if isinstance(step, MapStep) else ()
+    pool = [f"in pool {step.pool}"] if step.pool else []
+    return ", ".join([name, *manner, *pool])
 
 
 def _manner(step: MapStep) -> Iterator[str]:

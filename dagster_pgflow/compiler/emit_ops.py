@@ -31,6 +31,7 @@ from dagster_pgflow.names import (
     TAG_TERMINAL,
     fan_out_output,
     op_name,
+    pool_name,
     way_output,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
@@ -122,6 +123,7 @@ class OpEmitter:
             outs=outs,
             description=self._description(flow, node),
             tags=_tags(flow, node),
+            pool=_pool(node),
             required_resource_keys=set(self._resource_keys),
         )
 
@@ -228,6 +230,13 @@ def _decision_lines(step: StepToRun) -> list[str]:
 
 def _listed(slugs: Sequence[str]) -> str:
     return ", ".join(f"`{slug}`" for slug in slugs) or "nothing"
+
+
+def _pool(node: OpNode) -> str | None:
+    """Return the pool of an op; helpers have none, since they call no handler."""
+    if node.role != "step" or not isinstance(node.step, HandledStep) or node.step.pool is None:
+        return None
+    return pool_name(node.step.pool)
 
 
 def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:

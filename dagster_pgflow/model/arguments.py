@@ -21,6 +21,7 @@ ELSEWHERE = {
     "max_failures_percent": ".map()",
     "handler": ".step(), .map(), .branch() and .loop()",
     "params": ".step(), .map(), .branch() and .loop()",
+    "pool": ".step(), .map(), .branch() and .loop()",
     "flow": ".subflow()",
     "input": ".subflow()",
     "output": ".subflow()",

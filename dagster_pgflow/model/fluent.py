@@ -99,6 +99,7 @@ class FluentSteps(BaseModel):
         handler: str | NamedHandler | None = None,
         *,
         params: dict[str, Any] | None = None,
+        pool: str | None = None,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this with one more step, which runs its handler once.
@@ -107,12 +108,13 @@ class FluentSteps(BaseModel):
             slug: The step's name.
             handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
             params: Constants for the handler (`ctx.params`).
+            pool: The pool of slots that it shares with all runs.
             **settings: See `StepSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        own = {"handler": handler, "params": params or {}}
+        own = {"handler": handler, "params": params or {}, "pool": pool}
         return self._with(SingleStep, ".step()", slug, own, settings)
 
     def map(
@@ -121,6 +123,7 @@ class FluentSteps(BaseModel):
         handler: str | NamedHandler | None = None,
         *,
         params: dict[str, Any] | None = None,
+        pool: str | None = None,
         batch_size: int | None = None,
         collect_errors: bool = False,
         pipelined: bool = False,
@@ -134,6 +137,7 @@ class FluentSteps(BaseModel):
             slug: The step's name.
             handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
             params: Constants for the handler (`ctx.params`).
+            pool: The pool of slots that it shares with all runs.
             batch_size: How many elements one Dagster op handles.
             collect_errors: Whether an element that fails for good leaves an error in its place.
             pipelined: Whether an element starts as soon as the map step before has done its own.
@@ -147,6 +151,7 @@ class FluentSteps(BaseModel):
         own = {
             "handler": handler,
             "params": params or {},
+            "pool": pool,
             "batch_size": batch_size,
             "collect_errors": collect_errors,
             "pipelined": pipelined,
@@ -203,6 +208,7 @@ class FluentSteps(BaseModel):
         default_path: Sequence[str] | str = (),
         handler: str | NamedHandler | None = None,
         params: dict[str, Any] | None = None,
+        pool: str | None = None,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this with one more step, which decides which of the steps behind it run.
@@ -214,6 +220,7 @@ class FluentSteps(BaseModel):
             default_path: The steps that the run goes on with when no rule holds.
             handler: A handler or its name; without it the step hands on what it receives.
             params: Constants for the handler (`ctx.params`).
+            pool: The pool of slots that it shares with all runs.
             **settings: See `StepSettings`.
 
         Raises:
@@ -224,6 +231,7 @@ class FluentSteps(BaseModel):
             "default_path": default_path,
             "handler": handler,
             "params": params or {},
+            "pool": pool,
         }
         return self._with(BranchStep, ".branch()", slug, own, settings)
 
@@ -257,6 +265,7 @@ class FluentSteps(BaseModel):
         timeout_path: Sequence[str] | str = (),
         handler: str | NamedHandler | None = None,
         params: dict[str, Any] | None = None,
+        pool: str | None = None,
         **settings: Unpack[StepSettings],
     ) -> Self:
         """Return this with one more step, which has the steps before it run again.
@@ -270,6 +279,7 @@ class FluentSteps(BaseModel):
             timeout_path: The steps that it goes on with when it still holds after the last pass.
             handler: A handler or its name; without it the step hands on what it receives.
             params: Constants for the handler (`ctx.params`).
+            pool: The pool of slots that it shares with all runs.
             **settings: See `StepSettings`.
 
         Raises:
@@ -283,6 +293,7 @@ class FluentSteps(BaseModel):
             "timeout_path": timeout_path,
             "handler": handler,
             "params": params or {},
+            "pool": pool,
         }
         return self._with(LoopStep, ".loop()", slug, own, settings)
 

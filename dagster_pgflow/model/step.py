@@ -84,12 +84,14 @@ class HandledStep(StepBase):
         params: Constants that the handler finds in `ctx.params`.
         input_schema: JSON Schema of what the handler takes, when it says so.
         output_schema: JSON Schema of what the handler returns, when it says so.
+        pool: The pool of Dagster that each op of the step takes a slot of, under our prefix.
     """
 
     handler: str | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
+    pool: str | None = None
 
     @property
     def needs_handler(self) -> bool:

@@ -87,6 +87,7 @@ class StepFields(StepConduct, total=False):
     timeout_path: Sequence[str] | str
     input_schema: JsonSchema
     output_schema: JsonSchema
+    pool: str
 
 
 class FlowBuilder:

@@ -101,6 +101,7 @@ from pgflow.add_step(
   pipelined => cast(:pipelined as boolean),
   max_failures => cast(:max_failures as integer),
   max_failures_percent => cast(:max_failures_percent as integer),
+  pool => cast(:pool as text),
   subflow_input => cast(:subflow_input as jsonb),
   subflow_output => cast(:subflow_output as jsonb),
   on_failure => cast(:on_failure as text),

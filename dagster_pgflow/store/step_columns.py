@@ -46,6 +46,7 @@ def step_columns(step: Step) -> dict[str, Any]:
         "output_schema": write_json_or_null(
             handled.output_schema if handled else None, f"The output schema of {about}"
         ),
+        "pool": handled.pool if handled else None,
         "batch_size": mapped.batch_size if mapped else None,
         "collect_errors": mapped is not None and mapped.collect_errors,
         "pipelined": mapped is not None and mapped.pipelined,

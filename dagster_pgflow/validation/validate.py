@@ -22,6 +22,7 @@ from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
+from dagster_pgflow.validation.pools import pools_are_named_as_slugs
 from dagster_pgflow.validation.references import references_lead_to_steps
 from dagster_pgflow.validation.rule import KnownFlows, Rule
 from dagster_pgflow.validation.schedules import schedules_can_fire
@@ -41,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     dependencies_form_no_cycle,
     maps_have_one_source,
     pipelined_maps_can_begin_early,
+    pools_are_named_as_slugs,
     expressions_are_conditions,
     branches_have_rules,
     joins_bring_paths_together,

@@ -72,6 +72,7 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "opt_jitter": None,
         "collect_errors": False,
         "max_failures": None,
+        "pool": None,
         "max_failures_percent": None,
         "pipelined": False,
         "subflow_input": None,

@@ -270,6 +270,7 @@ create table pgflow.steps (
   timeout_path text[] not null default '{}',
   max_failures integer,
   max_failures_percent integer,
+  pool text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -292,6 +293,9 @@ create table pgflow.steps (
   constraint when_unmet_is_valid check (when_unmet in ('fail', 'skip', 'skip-cascade')),
   constraint when_exhausted_is_valid check (when_exhausted in ('fail', 'skip', 'skip-cascade')),
   constraint handler_is_a_name check (handler <> ''),
+  constraint only_steps_with_handlers_have_a_pool
+    check (pool is null or step_type not in ('subflow', 'join')),
+  constraint pool_is_valid check (pool is null or pgflow.is_valid_slug(pool)),
   constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
   constraint only_subflow_steps_name_a_subflow
     check ((step_type = 'subflow') = (subflow_slug is not null)),
@@ -379,6 +383,8 @@ comment on column pgflow.steps.max_failures is
   'How many elements of a map step may fail and leave errors in their places';
 comment on column pgflow.steps.max_failures_percent is
   'The same in percent of the elements; where both are given, both hold';
+comment on column pgflow.steps.pool is
+  'The pool whose slots the ops of the step share with all runs: pgflow/<pool> in Dagster';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
 comment on column pgflow.steps.subflow_input is
@@ -951,6 +957,7 @@ as $$
       'description', nullif(step.description, ''),
       'depends_on', needed.slugs,
       'handler', step.handler,
+      'pool', step.pool,
       'batch_size', step.batch_size,
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),
@@ -2654,6 +2661,41 @@ $$;
 comment on function pgflow.refuse_bad_failure_step(pgflow.steps, text[]) is
   'Raises when a step cannot go on after the failure of a subflow, or names one that cannot';
 
+-- 0529_refuse_bad_pool.sql
+create function pgflow.refuse_bad_pool(step pgflow.steps) returns void
+language plpgsql
+immutable
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  broken_constraint text;
+  mistake text;
+begin
+  if step.pool is null then
+    return;
+  elsif step.step_type in ('subflow', 'join') then
+    broken_constraint := 'only_steps_with_handlers_have_a_pool';
+    mistake := format(
+      'is a %s, which has no handler and so no pool; give one to the steps that do the work',
+      step.step_type
+    );
+  elsif not pgflow.is_valid_slug(step.pool) then
+    broken_constraint := 'pool_is_valid';
+    mistake := format(
+      'has the pool "%s"; a pool is named as a slug is: 1 to 128 letters, digits or underscores, no digit first, and not the reserved word "run"',
+      left(step.pool, 128)
+    );
+  else
+    return;
+  end if;
+  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
+    using errcode = 'check_violation', constraint = broken_constraint;
+end
+$$;
+
+comment on function pgflow.refuse_bad_pool(pgflow.steps) is
+  'Raises when a step has a pool that cannot be';
+
 -- 0530_add_step.sql
 create function pgflow.add_step(
   flow_slug text,
@@ -2696,7 +2738,8 @@ create function pgflow.add_step(
   break_path text[] default '{}',
   timeout_path text[] default '{}',
   max_failures integer default null,
-  max_failures_percent integer default null
+  max_failures_percent integer default null,
+  pool text default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -2763,6 +2806,7 @@ begin
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
   step.max_failures := add_step.max_failures;
   step.max_failures_percent := add_step.max_failures_percent;
+  step.pool := add_step.pool;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   if not pgflow.lock_flow(step.flow_slug) then
@@ -2785,6 +2829,7 @@ begin
       using errcode = 'unique_violation', constraint = 'steps_pkey';
   end if;
 
+  perform pgflow.refuse_bad_pool(step);
   perform pgflow.refuse_bad_pipeline(step, deps);
   perform pgflow.refuse_bad_mapping(step, deps);
   perform pgflow.refuse_bad_failure_step(step, deps);
@@ -3000,7 +3045,7 @@ as $$
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
     subflow_input, subflow_output, on_failure, over, mode,
     rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path,
-    max_failures, max_failures_percent
+    max_failures, max_failures_percent, pool
   )
   select
     insert_steps.flow_slug,
@@ -3042,7 +3087,8 @@ as $$
     pgflow.texts_of(given.step -> 'break_path'),
     pgflow.texts_of(given.step -> 'timeout_path'),
     (given.step ->> 'max_failures')::integer,
-    (given.step ->> 'max_failures_percent')::integer
+    (given.step ->> 'max_failures_percent')::integer,
+    given.step ->> 'pool'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

@@ -42,6 +42,7 @@ create table pgflow.steps (
   timeout_path text[] not null default '{}',
   max_failures integer,
   max_failures_percent integer,
+  pool text,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -64,6 +65,9 @@ create table pgflow.steps (
   constraint when_unmet_is_valid check (when_unmet in ('fail', 'skip', 'skip-cascade')),
   constraint when_exhausted_is_valid check (when_exhausted in ('fail', 'skip', 'skip-cascade')),
   constraint handler_is_a_name check (handler <> ''),
+  constraint only_steps_with_handlers_have_a_pool
+    check (pool is null or step_type not in ('subflow', 'join')),
+  constraint pool_is_valid check (pool is null or pgflow.is_valid_slug(pool)),
   constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
   constraint only_subflow_steps_name_a_subflow
     check ((step_type = 'subflow') = (subflow_slug is not null)),
@@ -151,6 +155,8 @@ comment on column pgflow.steps.max_failures is
   'How many elements of a map step may fail and leave errors in their places';
 comment on column pgflow.steps.max_failures_percent is
   'The same in percent of the elements; where both are given, both hold';
+comment on column pgflow.steps.pool is
+  'The pool whose slots the ops of the step share with all runs: pgflow/<pool> in Dagster';
 comment on column pgflow.steps.pipelined is
   'Whether an element starts as soon as the map step before has done its own';
 comment on column pgflow.steps.subflow_input is

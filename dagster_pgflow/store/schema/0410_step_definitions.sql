@@ -10,6 +10,7 @@ as $$
       'description', nullif(step.description, ''),
       'depends_on', needed.slugs,
       'handler', step.handler,
+      'pool', step.pool,
       'batch_size', step.batch_size,
       'collect_errors', nullif(step.collect_errors, false),
       'pipelined', nullif(step.pipelined, false),

@@ -39,7 +39,8 @@ create function pgflow.add_step(
   break_path text[] default '{}',
   timeout_path text[] default '{}',
   max_failures integer default null,
-  max_failures_percent integer default null
+  max_failures_percent integer default null,
+  pool text default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -106,6 +107,7 @@ begin
   step.timeout_path := coalesce(add_step.timeout_path, '{}');
   step.max_failures := add_step.max_failures;
   step.max_failures_percent := add_step.max_failures_percent;
+  step.pool := add_step.pool;
 
   -- Whoever adds to the same flow waits here, and then sees the steps of this session.
   if not pgflow.lock_flow(step.flow_slug) then
@@ -128,6 +130,7 @@ begin
       using errcode = 'unique_violation', constraint = 'steps_pkey';
   end if;
 
+  perform pgflow.refuse_bad_pool(step);
   perform pgflow.refuse_bad_pipeline(step, deps);
   perform pgflow.refuse_bad_mapping(step, deps);
   perform pgflow.refuse_bad_failure_step(step, deps);

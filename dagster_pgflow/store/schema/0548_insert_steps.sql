@@ -10,7 +10,7 @@ as $$
     run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
     subflow_input, subflow_output, on_failure, over, mode,
     rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path,
-    max_failures, max_failures_percent
+    max_failures, max_failures_percent, pool
   )
   select
     insert_steps.flow_slug,
@@ -52,7 +52,8 @@ as $$
     pgflow.texts_of(given.step -> 'break_path'),
     pgflow.texts_of(given.step -> 'timeout_path'),
     (given.step ->> 'max_failures')::integer,
-    (given.step ->> 'max_failures_percent')::integer
+    (given.step ->> 'max_failures_percent')::integer,
+    given.step ->> 'pool'
   from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
 
   insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)

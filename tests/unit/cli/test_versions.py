@@ -61,6 +61,7 @@ def test_what_is_special_about_a_step_is_shown(cli: Cli, builder: FlowBuilder) -
     flow = Flow("f").step("a", jitter="full")
     flow = flow.map("m", depends_on="a", batch_size=7, collect_errors=True)
     flow = flow.map("l", depends_on="a", max_failures=7, max_failures_percent=5)
+    flow = flow.step("s", "mail.send", depends_on="a", pool="mail")
     builder.define_flow(flow.map("p", depends_on="m", pipelined=True))
     shown = cli("show", "f").stdout
     for part in (
@@ -68,6 +69,7 @@ def test_what_is_special_about_a_step_is_shown(cli: Cli, builder: FlowBuilder) -
         "f.m, 7 at a time, collects errors",
         "f.p, pipelined",
         "of at most 7 and 5 %",
+        "mail.send, in pool mail",
     ):
         assert part in shown
 

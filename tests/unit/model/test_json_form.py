@@ -50,6 +50,7 @@ of_handled_steps = of_all_steps | {
     "params": objects,
     "input_schema": objects,
     "output_schema": objects,
+    "pool": texts,
 }
 
 
