@@ -27,6 +27,7 @@ from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
 from dagster_pgflow.names import TAG_WATERMARK
 from dagster_pgflow.resumption.choice import choose
+from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.past import Past, past_of
 
 PATIENCE_S = 120.0
@@ -139,6 +140,9 @@ class _Repetition:
             if int(job.tags[TAG_WATERMARK]) < watermark:
                 return None
             again = self._created(workspace, location, job)
+            if not again.step_keys_to_execute:
+                end_at_once(self.instance, again)
+                return again
             return self.instance.submit_run(again.run_id, workspace)
         except Exception as error:
             reason = without_passwords(error)

@@ -19,6 +19,7 @@ from dagster_pgflow.compat import ExecutionPlanSnapshot, InMemoryJob, KnownExecu
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.past import past_of
 from dagster_pgflow.resumption.remaining import remaining_steps
 
@@ -121,7 +122,10 @@ def execute(
     # Before its first step begins, Dagster lets an interruption through.
     ended = suppress(Killed, dg.DagsterExecutionInterruptedError)
     with interrupted(instance, interruption or nothing), ended:
-        execute_run(InMemoryJob(job), run, instance)
+        if run.step_keys_to_execute == []:
+            end_at_once(instance, run)
+        else:
+            execute_run(InMemoryJob(job), run, instance)
     over = instance.get_run_by_id(run.run_id)
     assert over is not None
     if over.status is dg.DagsterRunStatus.CANCELING:

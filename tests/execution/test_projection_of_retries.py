@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
@@ -80,3 +81,30 @@ def test_rows_of_a_run_that_went_on_twice_stay_whole_without_the_runs_before(
 def differences(before: Any, after: Any) -> list[str]:
     """Return the names of tables that are not the same; their rows are too large to be shown."""
     return [table for table in before if after[table] != before[table]]
+
+
+def test_a_run_of_which_only_the_end_is_missing_ends(world: World) -> None:
+    world.define(Flow("f").step("a", "listed").map("m", "echo", depends_on="a"))
+    handlers = {"echo": lambda value: value, "listed": lambda _: [1, 2]}
+    job = world.job("f", handlers)
+    run = interrupted_at_its_end(world, job)
+    again = going_on(world.instance, job, run)
+    assert again.step_keys_to_execute == []
+    assert execute(world.instance, job, again).is_success
+    world.settle()
+    row = world.one("runs", f"run_id = '{again.run_id}'")
+    assert (row["status"], row["output"]) == ("completed", {"m": [1, 2]})
+    assert world.by_path("status") == {"a": "completed", "m": "completed"}
+    assert_states_add_up(world)
+
+
+def interrupted_at_its_end(world: World, job: dg.JobDefinition) -> dg.DagsterRun:
+    """Run a job, and kill it before the event that would end it."""
+    config: dict[str, Any] = {"inputs": {"flow_input": {}}}
+    whole = Interruption("killed", 10**9)
+    run = execute(world.instance, job, first_run(world.instance, job, config), whole)
+    assert run.is_success
+    cut = Interruption("killed", whole.seen - 1)
+    run = execute(world.instance, job, first_run(world.instance, job, config), cut)
+    assert not run.is_success
+    return run

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from dagster_pgflow.cli import reexecution
+from dagster_pgflow.cli.dagster_instance import known_run
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.retries import only_retry_of
+from tests.polling import poll
 from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 from tests.unit.cli.running_dagster import RunningDagster, dagster_in
@@ -98,6 +100,26 @@ def test_a_run_whose_process_was_killed_goes_on_with_all_elements_and_once(
     assert again.exit_code == 1
     assert f"Run {first} of flow f" not in again.stdout
     assert f"`dagster-pgflow status {told['run_id'][:8]}` shows how it does." in again.stderr
+
+
+def test_a_run_of_which_only_the_end_is_missing_ends_and_does_nothing_again(
+    cli: Cli, dagster: RunningDagster
+) -> None:
+    dagster.world.define(FLOW)
+    (dagster.folder / "repaired").touch()
+    instance = dagster.world.instance
+    with dagster.serving():
+        first = str(dagster.world.requests.start("f", {}))
+        dagster_run_id = str(dagster.launch("f", UUID(first)))
+        poll(lambda: known_run(instance, UUID(dagster_run_id)).is_finished, timeout=180)
+        # Dagster's monitoring of runs says so where the process was killed before it could tell.
+        instance.report_run_failed(known_run(instance, UUID(dagster_run_id)))
+        assert dagster.ended(dagster_run_id) == "FAILURE"
+        told = json.loads(cli("retry", first, "--json").stdout)
+        assert dagster.ended(told["run_id"]) == "SUCCESS"
+    run = dagster.row(told["run_id"])
+    assert (run["status"], run["output"]) == ("completed", {"z": [1, 2, 3]})
+    assert sorted((dagster.folder / "tried").read_text().split()) == ["1", "2", "3"]
 
 
 def test_one_process_at_a_time_retries_a_run(
