@@ -38,7 +38,7 @@ from tests.execution.interrupted import (
     going_on,
     run_id_of,
 )
-from tests.execution.projecting import World, opened_world
+from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
 from tests.execution.test_against_reference import (
     LONGEST_RUN_S,
     QUIET,
@@ -58,7 +58,7 @@ from tests.reference.traces import calm
 __all__ = ["passes_of_longer_loops_are_runs"]
 
 DEEP = settings().max_examples > 100
-RUNS = settings().max_examples if DEEP else 6
+RUNS = settings().max_examples if DEEP else 5
 SEED = 3
 EVENTS_AN_OP = 8
 OUTPUTS_AN_OP = 2
@@ -176,6 +176,7 @@ def assert_ended_as_told(case: Case, run: dg.DagsterRun) -> None:
     assert row["status"] == told.status
     assert same(row["output"], told.output)
     assert_steps_ended_as_told(world, run, told)
+    assert_log_adds_up_to_rows(world, run_id_of(run))
 
 
 def assert_steps_ended_as_told(world: World, run: dg.DagsterRun, told: Told) -> None:
