@@ -41,6 +41,14 @@ AWKWARD_TEXTS = (
 )
 
 
+def _is_short(text: str) -> bool:
+    return len(text) <= 127
+
+
+def _can_be_a_tag(key: str) -> bool:
+    return _is_short(key) and _gives_no_orders(key)
+
+
 def _gives_no_orders(tag: str) -> bool:
     """Say whether a flow may have a tag in any code location."""
     return "/" not in tag
@@ -222,7 +230,9 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             max_delay=draw(COUNTS),
             jitter=draw(st.sampled_from([None, "full", "plus-minus"])),
         ),
-        tags=draw(st.dictionaries(texts.filter(_gives_no_orders), texts, max_size=2)),
+        tags=draw(
+            st.dictionaries(texts.filter(_can_be_a_tag), texts.filter(_is_short), max_size=2)
+        ),
         steps=draw(led(drawn)),
         schedules=tuple(
             Schedule(
