@@ -249,6 +249,7 @@ def test_only_what_asks_for_the_flow_input_is_wired_to_it() -> None:
         "asks": {"a", "flow_input"},
         "asks_not": {"a"},
         "m": {"batch"},
+        "m__collect": {"batches"},
     }
 
 
