@@ -283,4 +283,4 @@ def test_branches_with_handlers_have_params_too() -> None:
         .step("other", "echo", depends_on="b")
     )
     assert run(flow, {"more": 1}, handlers={"slack": slack}).outputs["vip"] == ["#82", 1]
-    assert run(flow, {"more": -1}, handlers={"slack": slack}).skips == {"vip": "condition_unmet"}
+    assert run(flow, {"more": -1}, handlers={"slack": slack}).skips == {"vip": "not_taken"}

@@ -9,6 +9,7 @@ from dagster_pgflow.examples.order import order
 from dagster_pgflow.examples.payment import CARD_LIMIT, payment
 from dagster_pgflow.runtime.handlers import Handler
 from tests.execution.projecting import World, world
+from tests.postgres import role_name
 
 __all__ = ["world"]
 
@@ -21,6 +22,9 @@ INSIDE = ["payment.validate_card", "payment.charge", "payment.receipt"]
 def ordered(world: World, card_number: str, price: int) -> dict[str, Any]:
     """Returns the row of the run of an order."""
     world.define(payment, order)
+    # The handlers make tables of their own, for which the right is the deployment's to give.
+    name = world.sql.value("select current_database()")
+    world.sql(f"grant create on database {name} to {role_name('worker')}")
     line = {"item": "coffee", "price": price}
     sent = {"order_id": "A-1", "lines": [line], "card_number": card_number, "expires": "12/39"}
     world.run("order", HANDLERS, sent)
