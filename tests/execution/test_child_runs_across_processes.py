@@ -11,7 +11,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_PARENT_RUN, TAG_PARENT_STEP, TAG_TOP_RUN
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
-from tests.execution.test_projection_across_processes import (
+from tests.execution.projecting_elsewhere import (
     run_elsewhere,
     start_elsewhere,
     world,

@@ -12,9 +12,9 @@ from dagster_pgflow.names import FLOW_INPUT, REQUESTED_INPUT_KEY
 from dagster_pgflow.projection.projector import rebuild
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
+from tests.execution.projecting_elsewhere import start_elsewhere, world
 from tests.execution.test_hostile_json import Deployment
 from tests.execution.test_hostile_requests import insert_past_the_functions
-from tests.execution.test_projection_across_processes import start_elsewhere, world
 
 __all__ = ["world"]
 

@@ -1,59 +1,25 @@
 """Runs that a Dagster with PostgreSQL storage keeps, in processes of their own."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
-from dagster_pgflow.store.database import Database
 from tests.execution import elsewhere
-from tests.execution.projecting import World, assert_states_add_up, opened_world
+from tests.execution.projecting import World, assert_states_add_up
+from tests.execution.projecting_elsewhere import (
+    re_execute,
+    run_elsewhere,
+    start_elsewhere,
+    steps_of,
+    world,
+)
 from tests.polling import poll
-from tests.postgres import Server, Session, as_role
 
-
-@pytest.fixture
-def world(
-    server: Server,
-    database: Database,
-    sql: Session,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[World]:
-    """A store, and a Dagster instance that keeps its runs in PostgreSQL."""
-    monkeypatch.setenv(elsewhere.URL, as_role(database.address.dsn, "worker"))
-    monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with server.database(migrated=False) as storage:
-        parts = dict(part.split("=", 1) for part in storage.replace("'", "").split())
-        host = parts["host"].replace("/", "%2F")
-        url = f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={host}"
-        (tmp_path / "dagster.yaml").write_text(
-            f"storage:\n  postgres:\n    postgres_url: {url}\ntelemetry:\n  enabled: false\n"
-        )
-        with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
-            yield world
-
-
-def run_elsewhere(flow: str) -> None:
-    """Runs a flow in another process, to its end."""
-    start_elsewhere(flow).wait(180)
-
-
-def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.execution.elsewhere", *repeats],
-        env={**os.environ, elsewhere.FLOW: flow},
-        stderr=subprocess.DEVNULL,
-    )
+__all__ = ["world"]
 
 
 def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) -> None:
@@ -386,23 +352,6 @@ def attempts_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
     return world.sql(
         "select step_path, task_index, attempt from pgflow.node_executions"
         " where run_id = %s order by step_path, task_index, attempt",
-        run_id,
-    )
-
-
-def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
-    """Does what "re-execute from failure" does in the UI, after a repair."""
-    (folder / "repaired").touch()
-    start_elsewhere("f", dagster_run_id).wait(180)
-    runs = world.instance.get_runs()
-    [second] = [run.run_id for run in runs if run.parent_run_id == dagster_run_id]
-    return second
-
-
-def steps_of(world: World, run_id: str) -> list[tuple[Any, ...]]:
-    return world.sql(
-        "select step_path, status, output from pgflow.step_states where run_id = %s"
-        " order by step_path",
         run_id,
     )
 

@@ -9,7 +9,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.projector import rebuild
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
-from tests.execution.test_projection_across_processes import (
+from tests.execution.projecting_elsewhere import (
     re_execute,
     run_elsewhere,
     start_elsewhere,

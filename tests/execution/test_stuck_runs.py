@@ -29,7 +29,7 @@ from dagster_pgflow.store.silent_runs import SilentRuns
 from tests.execution import elsewhere
 from tests.execution.known_process import KnownProcess
 from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
-from tests.execution.test_projection_across_processes import start_elsewhere
+from tests.execution.projecting_elsewhere import start_elsewhere
 from tests.polling import poll
 from tests.postgres import Session, as_role
 

@@ -1496,7 +1496,11 @@ language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
-  with given (key, value) as (select * from jsonb_each_text(tag_problem.tags)),
+  with given (key, value) as (
+    -- That tags are an object, a constraint says.
+    select *
+    from jsonb_each_text(case jsonb_typeof(tags) when 'object' then tags else '{}' end)
+  ),
   found (place, problem) as (
     select 0, format('has %s tags, and a flow may have 50', count(*))
     from given
