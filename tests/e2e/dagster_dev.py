@@ -33,7 +33,7 @@ run_coordinator:
     dequeue_num_workers: 3
     max_concurrent_runs: 6
     tag_concurrency_limits:
-      - key: one_at_a_time
+      - key: pgflow/one_at_a_time
         limit: 1
 sensors:
   use_threads: true

@@ -64,10 +64,10 @@ def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
             "down.down",
         ]
         assert {run["status"] for run in inside} == {"SUCCESS"}
-        assert {run["tags"]["one_at_a_time"] for run in inside} == {"yes"}
+        assert {run["tags"]["pgflow/one_at_a_time"] for run in inside} == {"yes"}
     # The queue did hold the second one back: it began when the first was over.
     first, second = (
-        run for run in runs_tagged(dagster, "one_at_a_time", "yes") if run["runId"] in tops
+        run for run in runs_tagged(dagster, "pgflow/one_at_a_time", "yes") if run["runId"] in tops
     )
     assert {first["status"], second["status"]} == {"SUCCESS"}
     assert first["endTime"] <= second["startTime"]
