@@ -124,16 +124,5 @@ def test_dagster_has_a_job_for_each_flow_and_no_tick_that_failed(
         assert [tick["error"] for tick in ticks if tick["status"] == "FAILURE"] == [], sensor
 
 
-@begins_with(begin_normal_work_beside_hostile_rows)
-def test_a_request_that_cannot_be_handled_is_set_aside_with_its_reason(
-    deployment: Deployment, begun: Any
-) -> None:
-    requests = "select refused_reason from pgflow.run_requests where flow_slug = 'nowhere'"
-
-    [reason] = poll(lambda: [why for why in deployment.sql.column(requests) if why], timeout=240)
-
-    assert reason == 'Flow "nowhere" was deleted before this run could start.'
-
-
 def _jobs(dagster: DagsterDev) -> set[str]:
     return {job for jobs in dagster.jobs().values() for job in jobs}

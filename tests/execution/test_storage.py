@@ -65,12 +65,15 @@ def test_each_output_is_one_row_under_its_step(database: Database, sql: Session)
     flow = Flow("f").step("a", "echo").map("m", "echo", depends_on="a", batch_size=2)
     assert run_in(database, flow, [1, None, 3]).success
     batches = {
-        ("a", "for_m", "0"): {"dagster-pgflow/batch": {"start": 0, "values": [1, None]}},
-        ("a", "for_m", "1"): {"dagster-pgflow/batch": {"start": 2, "values": [3]}},
-        ("m[0]", "result", ""): {"dagster-pgflow/batch": {"start": 0, "values": [1, None]}},
-        ("m[1]", "result", ""): {"dagster-pgflow/batch": {"start": 2, "values": [3]}},
+        ("a", "for_m", "0"): {"dagster-pgflow/batch": {"start": 0, "values": [1, None], "of": 3}},
+        ("a", "for_m", "1"): {"dagster-pgflow/batch": {"start": 2, "values": [3], "of": 3}},
+        ("m[0]", "result", ""): {
+            "dagster-pgflow/batch": {"start": 0, "values": [1, None], "of": 3}
+        },
+        ("m[1]", "result", ""): {"dagster-pgflow/batch": {"start": 2, "values": [3], "of": 3}},
     }
-    assert stored(sql) == {("a", "result", ""): [1, None, 3]} | batches
+    whole = {("a", "result", ""): [1, None, 3], ("m__collect", "result", ""): [1, None, 3]}
+    assert stored(sql) == whole | batches
 
 
 def test_a_skipped_step_stores_why(database: Database, sql: Session) -> None:
