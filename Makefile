@@ -4,22 +4,25 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format chaos bench migrations clean
+.PHONY: help demo check test lint format chaos bench peers migrations migration release-migrations release-record clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
 STAMP := $(VENV)/installed-$(shell pwd | cksum | cut -d ' ' -f 1)
-WORKERS ?= 2
+WORKERS ?= 3
 SEED ?= 1
 DURATION ?= 120
 SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP)  ## embedded Postgres, example flows, Dagster with its web UI; Ctrl-C ends it all
 	@exec $(BIN)/dagster-pgflow demo
+
+check: lint  ## for every change: the checks, and the unit tests that need no database
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --quiet -m 'not database' tests/unit
 
 test: lint  ## every check, then every test
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder
@@ -40,8 +43,21 @@ chaos: $(STAMP)  ## kill a deployment's processes at random: make chaos SEED=1 D
 bench: $(STAMP)  ## load times and the overhead per step
 	@$(BIN)/python -m tests.benchmarks
 
-migrations: $(STAMP)  ## write the initial migration from the schema files
+peers: $(STAMP)  ## starts, chains and bursts side by side with DBOS, which this installs; ten minutes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,peers]'
+	@$(BIN)/python -m tests.benchmarks peers
+
+migrations: $(STAMP)  ## before the first release: write the migration from the schema files
 	@$(BIN)/python -m dagster_pgflow.store.assemble
+
+migration: $(STAMP)  ## write the next migration from what has changed: make migration NAME=add_x
+	@$(BIN)/python -m dagster_pgflow.store.schema_changes '$(NAME)'
+
+release-migrations: $(STAMP)  ## freeze the migrations that no release had yet
+	@$(BIN)/python -m dagster_pgflow.store.released
+
+release-record: $(STAMP)  ## keep runs of this version, which later ones have to read and upgrade
+	@$(BIN)/python -m tests.recorded.record --name $$($(BIN)/dagster-pgflow --version | sed 's/.* //')
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from dagster_pgflow.version import __version__
 
 if TYPE_CHECKING:
+    from dagster_pgflow.dsl.manifest_text import read_manifest
     from dagster_pgflow.dsl.workflow.writing import write_workflow
+    from dagster_pgflow.dsl.workflow_cells import register_workflow_cell, workflow_to_cell
     from dagster_pgflow.dsl.workflow_json import read_workflow
-    from dagster_pgflow.errors import NonRetryable, PgflowError, RetryAfter
+    from dagster_pgflow.errors import PgflowError
     from dagster_pgflow.io_manager import PgflowIOManager
     from dagster_pgflow.load_defs import build_definitions, build_repository
     from dagster_pgflow.model.flow import Flow
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
     from dagster_pgflow.runtime.context import StepContext
     from dagster_pgflow.runtime.handlers import handler
     from dagster_pgflow.settings import database_url
+    from dagster_pgflow.step_errors import NonRetryable, RetryAfter
     from dagster_pgflow.store.database import Database
     from dagster_pgflow.store.flows import FlowBuilder
     from dagster_pgflow.store.requests import Requests
+    from dagster_pgflow.store.run_outcomes import RunCancelled, RunFailed, RunTimedOut
     from dagster_pgflow.triggers.run_request import flow_run_request
 
 __all__ = [
@@ -37,6 +41,9 @@ __all__ = [
     "PgflowResource",
     "Requests",
     "RetryAfter",
+    "RunCancelled",
+    "RunFailed",
+    "RunTimedOut",
     "StepContext",
     "__version__",
     "build_definitions",
@@ -44,7 +51,10 @@ __all__ = [
     "database_url",
     "flow_run_request",
     "handler",
+    "read_manifest",
     "read_workflow",
+    "register_workflow_cell",
+    "workflow_to_cell",
     "write_workflow",
 ]
 
@@ -53,19 +63,25 @@ _HOMES = {
     "Flow": "model.flow",
     "FlowBuilder": "store.flows",
     "Fragment": "model.fragment",
-    "NonRetryable": "errors",
+    "NonRetryable": "step_errors",
     "PgflowError": "errors",
     "PgflowIOManager": "io_manager",
     "PgflowResource": "resources",
     "Requests": "store.requests",
-    "RetryAfter": "errors",
+    "RetryAfter": "step_errors",
+    "RunCancelled": "store.run_outcomes",
+    "RunFailed": "store.run_outcomes",
+    "RunTimedOut": "store.run_outcomes",
     "StepContext": "runtime.context",
     "build_definitions": "load_defs",
     "build_repository": "load_defs",
     "database_url": "settings",
     "flow_run_request": "triggers.run_request",
     "handler": "runtime.handlers",
+    "read_manifest": "dsl.manifest_text",
     "read_workflow": "dsl.workflow_json",
+    "register_workflow_cell": "dsl.workflow_cells",
+    "workflow_to_cell": "dsl.workflow_cells",
     "write_workflow": "dsl.workflow.writing",
 }
 

@@ -55,8 +55,8 @@ from dagster._core.execution.plan.inputs import FromMultipleSources
 from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.state import KnownExecutionState, PastExecutionState
 
-# What a code server tells of a job. Whether Dagster can tell it, and read it again, shows only when
-# it is tried, and public code learns it from a code location that does not load.
+# How a code server describes a job. Whether Dagster can write it, and read it again, shows only
+# when it is tried, and public code learns it from a code location that does not load.
 from dagster._core.remote_representation.external_data import JobDataSnap
 from dagster._core.snap.execution_plan_snapshot import (
     ExecutionPlanSnapshot,

@@ -2,23 +2,29 @@
 
     PgflowError
     ├── InvalidFlow             a definition with problems (all of them, `.problems`)
-    ├── InvalidExpression       a text that is no CEL (every mistake, `.mistakes`)
+    ├── InvalidExpression       a text that is no CEL (every problem, `.problems`)
     ├── InvalidReference        a text that should lead to a value and cannot
     ├── UnknownFlow             no stored flow has this slug
     ├── UnknownVersion          a flow has no version of this number
     ├── InvalidInput            a run input that breaks the flow's input schema
     ├── ListNotWhole            something of a list did not arrive where it is collected
     ├── ResumptionRefused       a run cannot go on from where it stopped
+    ├── RunWithoutOutput        no output for who waits: `store/run_outcomes`
+    │   ├── RunFailed               the run failed
+    │   ├── RunCancelled            it was cancelled
+    │   └── RunTimedOut             it goes on, and the time to wait is over
     ├── ConfigurationError      a setting, URL or data folder that cannot be used
     │   └── EmbeddedPostgresError   the embedded PostgreSQL could not be started or stopped
+    ├── LogsLost                what steps print cannot be kept
     ├── StoreError              PostgreSQL said no
     │   ├── StoreUnreachable        no server answers or serves us now, or it has no such database
     │   ├── StoreAccessDenied       wrong user or password, or missing rights
     │   ├── SchemaMissing           the pgflow schema is not there
     │   ├── SchemaOutdated          the schema is older than this code
     │   ├── SchemaTooNew            the schema is newer than this code
+    │   ├── SchemaDiffers           the schema was made by other migrations
     │   └── StoreRefused            a SQL function or constraint refused the change
-    └── StepError               a step of a run cannot go on
+    └── StepError               a step of a run cannot go on; all of these stand in `step_errors`
         ├── UnknownHandler          the step names a handler nobody registered
         ├── HandlerFailed           the handler raised
         ├── ChildRunFailed          a flow that runs as a Dagster run of its own failed there
@@ -28,11 +34,14 @@
         ├── ExpressionFailed        an expression that has no answer for the values at hand
         ├── ReferenceFailed         a reference that leads to no value
         ├── TypeViolation           a map was fed something that is no list
+        ├── NotMerged               what is to be one object was returned as something else
         ├── ValueNotJson            a value that cannot be stored as JSON
         ├── TooManyFailed           more elements of a map failed than it says may
+        ├── MembersFailed           a join fails with dependencies of it
         ├── HttpFailed              a web service did not answer an http step as expected
         ├── RetryAfter              raised by handlers: try again in so many seconds
         └── NonRetryable            raised by handlers: do not try again
+            └── FailedOnPurpose         a step is there to fail, and says why
 
 Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into exit codes.
 """
@@ -40,10 +49,9 @@ Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into e
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Final, Literal
 
-MOST_TOLD: Final = 1_000
+MOST_PROBLEMS: Final = 1_000
 """Of the problems of a definition: who has more mends these first."""
 
 _SHOWN_LENGTH: Final = 200
@@ -89,8 +97,8 @@ def in_short_words(sentence: str) -> str:
 
 
 def more_problems() -> Problem:
-    """Return what stands at the end of `MOST_TOLD` problems."""
-    return Problem("more-problems", "$", "There are more problems; mend these first.")
+    """Return what stands at the end of `MOST_PROBLEMS` problems."""
+    return Problem("more-problems", "$", "There are more problems; fix these first.")
 
 
 class InvalidFlow(PgflowError):
@@ -105,7 +113,7 @@ class InvalidFlow(PgflowError):
 
 
 @dataclass(frozen=True)
-class Mistake:
+class ExpressionProblem:
     """One thing that is wrong with an expression.
 
     Attributes:
@@ -120,19 +128,21 @@ class Mistake:
 
 
 class InvalidExpression(PgflowError):
-    """A text is no condition, or no expression, in CEL; every mistake is in `mistakes`."""
+    """A text is not CEL, or not of the type that is needed; every problem is in `problems`."""
 
-    def __init__(self, text: str, mistakes: Sequence[Mistake], what: str = "condition") -> None:
+    def __init__(
+        self, text: str, problems: Sequence[ExpressionProblem], what: str = "a condition"
+    ) -> None:
         self.text = text
-        self.mistakes = tuple(mistakes)
+        self.problems = tuple(problems)
         places = "; ".join(
-            f"line {mistake.line}, column {mistake.column}: {mistake.message}"
-            for mistake in self.mistakes
+            f"line {problem.line}, column {problem.column}: {problem.message}"
+            for problem in self.problems
         )
         shown = text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]} …"
-        # Text that is no Unicode could not be printed.
-        told = f"`{shown}` is no {what}: {places}."
-        super().__init__(told.encode(errors="backslashreplace").decode())
+        # Text that is not Unicode could not be printed.
+        sentence = f"`{shown}` is not {what}: {places}."
+        super().__init__(sentence.encode(errors="backslashreplace").decode())
 
 
 class InvalidReference(PgflowError):
@@ -200,6 +210,10 @@ class EmbeddedPostgresError(ConfigurationError):
     """The embedded PostgreSQL could not be started, joined or stopped."""
 
 
+class LogsLost(PgflowError):
+    """What the steps of a run print cannot be kept, or not all of it."""
+
+
 Trouble = Literal["away", "busy", "conflict"]
 """What passes by itself: no server answers, it takes nobody now, another session was faster."""
 
@@ -239,114 +253,30 @@ class SchemaOutdated(StoreError):
 
 
 class SchemaTooNew(StoreError):
-    """The pgflow schema is newer than this code; upgrade dagster_pgflow."""
+    """The pgflow schema is newer than this code can live with; upgrade dagster_pgflow."""
+
+
+class SchemaDiffers(StoreError):
+    """The pgflow schema was made by other migrations than those of this code."""
 
 
 class StoreRefused(StoreError):
-    """A SQL function or a constraint refused a change; nothing was written."""
-
-
-class StepError(PgflowError):
-    """A step of a run cannot go on."""
-
-
-class UnknownHandler(StepError):
-    """The step names a handler that this code location did not register."""
-
-
-class HandlerFailed(StepError):
-    """The handler of a step raised an error."""
-
-
-class ChildRunFailed(StepError):
-    """A flow that a subflow step runs as a Dagster run of its own failed there.
+    """A SQL function or a constraint refused a change; nothing was written.
 
     Attributes:
-        reason: What went wrong, in the words of the step that failed.
-        step_path: That step, or the subflow step itself when no step inside failed.
-        is_routable: Whether it says something about the flow, and not only about the store.
+        code: The code of the problem, where the error says it: those of our functions do.
+        constraint: The constraint that was broken, if it was one; `pgflow.problem_code` knows
+            the code.
     """
 
     def __init__(
-        self, message: str, reason: str, step_path: str, *, is_routable: bool = True
+        self,
+        message: str,
+        trouble: Trouble | None = None,
+        *,
+        code: str | None = None,
+        constraint: str | None = None,
     ) -> None:
-        self.reason = reason
-        self.step_path = step_path
-        self.is_routable = is_routable
-        super().__init__(message)
-
-
-class HandlerTimedOut(StepError):
-    """One attempt of a step took longer than its timeout."""
-
-
-class ConditionNotMet(StepError):
-    """A condition did not hold and `when_unmet` is `fail`.
-
-    Attributes:
-        step_path: The step that has the condition, which may be a subflow around the step that
-            found out.
-    """
-
-    def __init__(self, message: str, step_path: str) -> None:
-        self.step_path = step_path
-        super().__init__(message)
-
-
-class InvalidOutput(StepError):
-    """What a flow returns inside another breaks its output schema, or cannot be mapped.
-
-    Attributes:
-        step_path: The subflow step that runs the flow.
-    """
-
-    def __init__(self, message: str, step_path: str) -> None:
-        self.step_path = step_path
-        super().__init__(message)
-
-
-class ExpressionFailed(StepError):
-    """An expression has no answer for the values that it looks at."""
-
-
-class ReferenceFailed(StepError):
-    """A reference leads to no value, among the values at hand."""
-
-
-class TypeViolation(StepError):
-    """A map step was fed something that is no list."""
-
-
-class ValueNotJson(StepError):
-    """A value cannot be stored as JSON."""
-
-
-class TooManyFailed(StepError):
-    """More elements of a map step failed than `max_failures` or its percentage says may."""
-
-
-class HttpFailed(StepError):
-    """A web service could not be reached, or did not answer an http step as expected."""
-
-
-class RetryAfter(StepError):
-    """Raise it in a handler to be tried again after so many seconds.
-
-    Args:
-        seconds: The delay before the next attempt; it replaces the growing default delay. The text
-            of a number is one too, as in an HTTP header `Retry-After`.
-        message: Why, for the run's log.
-
-    Raises:
-        ValueError: Nobody can wait that long: it is infinite, or no number.
-    """
-
-    def __init__(self, seconds: float | str, message: str = "") -> None:
-        self.seconds = float(seconds)
-        if not isfinite(self.seconds):
-            raise ValueError(f"Nothing can be tried again after {seconds} s.")
-        super().__init__(message or f"The handler asked to be tried again after {seconds} s.")
-
-
-class NonRetryable(StepError):
-    """Raise it in a handler to fail the step at once, whatever attempts are left."""
+        self.code = code
+        self.constraint = constraint
+        super().__init__(message, trouble)

@@ -45,20 +45,30 @@ TAG_PARENT_RUN: Final = "dagster-pgflow/parent_run_id"
 TAG_TOP_RUN: Final = "dagster-pgflow/top_run_id"
 TAG_PARENT_STEP: Final = "dagster-pgflow/parent_step"
 TAG_LABEL: Final = "dagster-pgflow/label"
-# On a run that is one pass of a loop: the loop.
+# On a run that is one iteration of a loop: the loop.
 TAG_LOOP: Final = "dagster-pgflow/loop"
 # Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
 TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
+# Its own id, on a run that goes the ordinary way although a live worker may still come upon it.
+TAG_ORDINARY: Final = "dagster-pgflow/ordinary_run_id"
+
+# Under which the processes of a run find the watermark that it is pinned to.
+LOAD_DATA_KEY: Final = "dagster-pgflow/catalog"
+
+# Dagster's own, which its queue reads: a whole number, and the highest goes first.
+TAG_PRIORITY: Final = "dagster/priority"
+
 # In run config, in place of an input that is too large for it: the request that has it.
 REQUESTED_INPUT_KEY: Final = "dagster-pgflow/input"
 
-OUTCOME_KEY: Final = "dagster-pgflow/outcome"
+# What an op reports, in the metadata of its events; the word is that of the first version.
+REPORT_KEY: Final = "dagster-pgflow/outcome"
 PATH_KEY: Final = "dagster-pgflow/path"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 BATCH_KEY: Final = "dagster-pgflow/batch"
-PASS_KEY: Final = "dagster-pgflow/pass"  # noqa: S105
-PASS_END_KEY: Final = "dagster-pgflow/pass_end"  # noqa: S105
+ITERATION_KEY: Final = "dagster-pgflow/iteration"
+ITERATION_END_KEY: Final = "dagster-pgflow/iteration_end"
 # Among the params of a step from a fragment: what its handler calls its dependencies, by slug.
 NAMES_KEY: Final = "dagster-pgflow/names"
 
@@ -71,8 +81,11 @@ FLOW_INPUT: Final = "flow_input"
 BATCH_INPUT: Final = "batch"
 COLLECTED_INPUT: Final = "batches"
 ITEMS_INPUT: Final = "sent_items"
-PASSES_INPUT: Final = "passes"
+ITERATIONS_INPUT: Final = "iterations"
+# No part of what a subflow returned has a name without two underscores.
+KEPT_INPUT: Final = "kept_input"
 RESULT_OUTPUT: Final = "result"
+KEPT_OUTPUT: Final = "received"
 AGAIN_OUTPUT: Final = "again"
 DONE_OUTPUT: Final = "done"
 # What a batch of a map step that failed had finished; no op has an output of this name.
@@ -86,7 +99,12 @@ HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX, OUTPUT_S
 
 # What the names of op and graph definitions begin with.
 _DEFINITIONS: Final = "pgflow__"
-_PASS: Final = re.compile(r"(?P<loop>.+)__pass_(?P<number>[0-9]+)")
+_ITERATION: Final = re.compile(r"(?P<loop>.+)__iteration_(?P<number>[0-9]+)")
+# What the nodes of iterations are called, or were before version 0.1, in the logs of old runs.
+_LIKE_ITERATION: Final = re.compile(r".+__(?:iteration|pass)_[0-9]+")
+
+# Labels that are in the names of outputs, where two underscores stand before them.
+_PLAIN_LABEL: Final = re.compile(r"(?=.{1,60}$)[A-Za-z0-9]+(?:_[A-Za-z0-9]+)*")
 
 # Dagster 1.13 refuses these as names of nodes and inputs (dagster._core.definitions.utils).
 _DAGSTER_WORDS: Final = frozenset(
@@ -96,13 +114,13 @@ _DAGSTER_WORDS: Final = frozenset(
 # Dagster takes a graph of this name for the job itself, and never ends.
 _JOBS: Final = frozenset({"root"})
 _OWN_INPUTS: Final = frozenset(
-    {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, PASSES_INPUT}
+    {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, ITERATIONS_INPUT}
 )
 _RESERVED: Final = frozenset(keyword.kwlist) | _DAGSTER_WORDS | _JOBS | _OWN_INPUTS
 
 
 def is_valid_slug(text: object) -> bool:
-    """Say whether a value is a slug; the SQL function `pgflow.is_valid_slug` agrees."""
+    """Return whether a value is a slug; the SQL function `pgflow.is_valid_slug` agrees."""
     return isinstance(text, str) and text != "run" and _SLUG.fullmatch(text) is not None
 
 
@@ -128,7 +146,7 @@ def dagster_name(slug: str) -> str:
     ('charge', 'config_', 'config__')
     """
     bare = slug.rstrip("_")
-    if bare in _RESERVED or bare.endswith(HELPER_SUFFIXES) or _PASS.fullmatch(bare):
+    if bare in _RESERVED or bare.endswith(HELPER_SUFFIXES) or _LIKE_ITERATION.fullmatch(bare):
         return f"{slug}_"
     return slug
 
@@ -137,13 +155,27 @@ def job_name(flow_slug: str, prefix: str = "") -> str:
     """Return the name of a flow's job.
 
     Args:
-        flow_slug: The flow.
         prefix: What the names of jobs begin with in its code location.
 
     >>> job_name("order"), job_name("a__b"), job_name("order", "flow_")
     ('order', 'a__b_', 'flow_order')
     """
     return prefix + (f"{flow_slug}_" if "__" in flow_slug else dagster_name(flow_slug))
+
+
+def flow_of_job(name: str, prefix: str = "") -> str | None:
+    """Return the flow whose job has this name; `None` when that of no flow has.
+
+    Args:
+        name: The name of a job.
+        prefix: What the names of jobs begin with in its code location.
+
+    >>> flow_of_job("order"), flow_of_job("a__b_"), flow_of_job("a__b"), flow_of_job("x", "flow_")
+    ('order', 'a__b', None, None)
+    """
+    bare = name.removeprefix(prefix)
+    found = (slug for slug in (bare, bare[:-1]) if job_name(slug, prefix) == name)
+    return next(filter(is_valid_slug, found), None)
 
 
 def schedule_name(flow_slug: str, schedule_slug: str, prefix: str = "") -> str:
@@ -193,40 +225,27 @@ def body_graph_name(flow_slug: str, loop_slug: str) -> str:
     return f"{op_name(flow_slug, loop_slug)}__00"
 
 
-def pass_job_name(flow_slug: str, loop_slug: str, prefix: str = "") -> str:
-    """Return the name of the job that runs one pass of a loop.
+def iteration_job_name(flow_slug: str, loop_slug: str, prefix: str = "") -> str:
+    """Return the name of the job that runs one iteration of a loop.
 
-    >>> pass_job_name("essay", "refine")
-    'essay__refine__pass'
+    >>> iteration_job_name("essay", "refine")
+    'essay__refine__iteration'
     """
-    return f"{prefix}{_joined(flow_slug, loop_slug)}__pass"
+    return f"{prefix}{_joined(flow_slug, loop_slug)}__iteration"
 
 
-def pass_node(loop_slug: str, number: int) -> str:
-    """Return the name of the node that is one pass of a loop, from 1."""
-    return f"{loop_slug}__pass_{number}"
+def iteration_node(loop_slug: str, number: int) -> str:
+    """Return the name of the node that is one iteration of a loop, from 1."""
+    return f"{loop_slug}__iteration_{number}"
 
 
-def pass_path(loop: str, number: int) -> str:
-    """Return the path of a pass of a loop.
+def iteration_of(node_name: str) -> tuple[str, int] | None:
+    """Return the loop and the number of the iteration that a node is, if it is one.
 
-    Args:
-        loop: The path of the loop.
-        number: The pass, from 1.
-
-    >>> pass_path("essay.refine", 2)
-    'essay.refine[2]'
-    """
-    return f"{loop}[{number}]"
-
-
-def pass_of(node_name: str) -> tuple[str, int] | None:
-    """Return the loop and the number of the pass that a node is, if it is one.
-
-    >>> pass_of("refine__pass_2"), pass_of("refine")
+    >>> iteration_of("refine__iteration_2"), iteration_of("refine")
     (('refine', 2), None)
     """
-    found = _PASS.fullmatch(node_name)
+    found = _ITERATION.fullmatch(node_name)
     return (found["loop"], int(found["number"])) if found else None
 
 
@@ -267,18 +286,26 @@ def child_run_path(run_id: str, tags: Mapping[str, str]) -> str | None:
 
 
 def is_helper(node_name: str) -> bool:
-    """Say whether a node is one that the compiler added, not a step of the flow."""
+    """Return whether a node is one that the compiler added, not a step of the flow."""
     return node_name.endswith(HELPER_SUFFIXES)
 
 
 def is_collector(node_name: str) -> bool:
-    """Say whether a node collects the outputs of a map step."""
+    """Return whether a node collects the outputs of a map step."""
     return node_name.endswith(COLLECT_SUFFIX)
 
 
-def way_output(slug: str) -> str:
-    """Return the name of the output that leads to a step, where the run need not go there."""
-    return f"to_{slug}"
+def route_output(slug: str, label: str | None = None) -> str:
+    """Return the name of the output that leads to a step, where the run need not go there.
+
+    Args:
+        slug: The step.
+        label: What the route is called; it is in the name where Dagster can have it, and the name
+            stays one that no other route has.
+    """
+    if label is None or not _PLAIN_LABEL.fullmatch(label):
+        return f"to_{slug}"
+    return f"to_{slug}__{label}"
 
 
 def fan_out_output(map_slug: str) -> str:

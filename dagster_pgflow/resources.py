@@ -1,18 +1,22 @@
 """The Dagster resource of a code location: the store, for steps and for handlers."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
 from dagster_pgflow.json_values.text import write_own_json
+from dagster_pgflow.model.guards import GuardName
 from dagster_pgflow.names import FINISHED_OUTPUT
+from dagster_pgflow.runtime.guards import Admission, CallGuards, CallOutcome, GuardedCall
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.requested import RequestedInputs
+from dagster_pgflow.store.call_guards import CallGuardRows
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputKey, OutputStore
 from dagster_pgflow.store.requests import Requests
 
 
-class PgflowResource(TaskMemory, RequestedInputs):
+class PgflowResource(TaskMemory, RequestedInputs, CallGuards):
     """The resource `pgflow`.
 
     Handlers reach it as `ctx.resources.pgflow`.
@@ -25,6 +29,7 @@ class PgflowResource(TaskMemory, RequestedInputs):
         self.database = database
         self._outputs = OutputStore(database)
         self._requests = Requests(database)
+        self._guards = CallGuardRows(database)
 
     def requested_input(self, run_id: str) -> Any:
         """Return the input that a run was requested with."""
@@ -43,6 +48,22 @@ class PgflowResource(TaskMemory, RequestedInputs):
         """Return the finished elements of a batch, or an empty dict; `None` if it has an output."""
         ended = self._outputs.get(OutputKey(UUID(run_id), step_key)) is not None
         return None if ended else self.recall(run_id, step_key)
+
+    def enter_call(self, call: GuardedCall, without: frozenset[GuardName]) -> Admission:
+        """Take a call past its guards."""
+        guards = {name: guard for name, guard in call.guards.items() if name not in without}
+        said = self._guards.enter(call.tenant, guards, call.call_id, call.holder)
+        wait_s = float(said.get("wait", said.get("seconds", 0.0)))
+        return Admission(said.get("guard") if "refused" in said else None, wait_s, said)
+
+    def keeping_call(self, call: GuardedCall) -> AbstractContextManager[None]:
+        """Keep what a call holds while it is under way."""
+        return self._guards.keeping(call.call_id)
+
+    def leave_call(self, call: GuardedCall, admission: Admission, outcome: CallOutcome) -> None:
+        """Free what a call holds, and note what it came to."""
+        breaker_round = admission.details.get("round")
+        self._guards.leave(call.tenant, call.guards, call.call_id, outcome, breaker_round)
 
 
 def _key(run_id: str, step_key: str) -> OutputKey:

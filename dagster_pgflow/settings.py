@@ -46,7 +46,7 @@ DATABASE_PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class StuckThresholds:
     """How long a run may be silent.
 
     Attributes:
@@ -96,15 +96,15 @@ def database_url() -> str:
     return configured_url() or embedded_postgres().start()
 
 
-def patience() -> Patience:
+def stuck_thresholds() -> StuckThresholds:
     """Returns how long a run may be silent.
 
     Raises:
         ConfigurationError: A variable holds no number of seconds.
     """
-    return Patience(
-        stuck_after=_seconds(STUCK_AFTER_VARIABLE, Patience.stuck_after),
-        lost_after=_seconds(LOST_AFTER_VARIABLE, Patience.lost_after),
+    return StuckThresholds(
+        stuck_after=_seconds(STUCK_AFTER_VARIABLE, StuckThresholds.stuck_after),
+        lost_after=_seconds(LOST_AFTER_VARIABLE, StuckThresholds.lost_after),
     )
 
 

@@ -31,7 +31,7 @@ class TakenNames:
         return sorted(self.named - self.jobs)
 
     def has_job(self, name: str) -> bool:
-        """Say whether a job is one of these, or that of all their assets."""
+        """Return whether a job is one of these, or that of all their assets."""
         return name in self.jobs or name.startswith(_JOB_OF_ASSETS)
 
 

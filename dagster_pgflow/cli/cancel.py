@@ -8,6 +8,8 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import aside, clock
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
 
@@ -19,7 +21,7 @@ ON_ITS_WAY_S = 5.0
 @command_with_examples("cancel", "cancel 3f2a91c4", "cancel 3f2a91c4 --force")
 @click.argument("run_id")
 @click.option(
-    "--force", is_flag=True, help="Call it cancelled in Dagster, whatever its process still does."
+    "--force", is_flag=True, help="Mark it as cancelled in Dagster, whatever its process does."
 )
 def command(run_id: str, *, force: bool) -> None:
     """Cancel a run.
@@ -33,11 +35,11 @@ def command(run_id: str, *, force: bool) -> None:
         run = reader.summary(reader.find(run_id))
         _refuse_if_over(run)
         if run.dagster_run_id is None and requests.take_back(run.run_id, REASON):
-            _tell(run, has_ended=True)
+            _print_result(run, has_ended=True)
             return
-        has_ended = _cancel_in_dagster(run, requests, force=force)
+        has_ended = _cancel_in_dagster(run, database, force=force)
         _refuse_if_over(reader.summary(run.run_id), but="cancelled")
-    _tell(run, has_ended=has_ended)
+    _print_result(run, has_ended=has_ended)
 
 
 def _refuse_if_over(run: RunSummary, but: str | None = None) -> None:
@@ -48,8 +50,8 @@ def _refuse_if_over(run: RunSummary, but: str | None = None) -> None:
         )
 
 
-def _cancel_in_dagster(run: RunSummary, requests: Requests, *, force: bool) -> bool:
-    """Cancel what Dagster has, or is about to have, of a run; say whether it has ended."""
+def _cancel_in_dagster(run: RunSummary, database: Database, *, force: bool) -> bool:
+    """Cancel what Dagster has, or is about to have, of a run; return whether it has ended."""
     # Here, because Dagster takes seconds to import.
     from dagster_pgflow.cli.cancellation import (  # noqa: PLC0415
         cancel_in_dagster,
@@ -60,13 +62,14 @@ def _cancel_in_dagster(run: RunSummary, requests: Requests, *, force: bool) -> b
     with opened_instance() as instance:
         found: list[UUID] = [run.dagster_run_id] if run.dagster_run_id else []
         if not found:
-            requests.take_back(run.run_id, REASON, although_handed_over=True)
+            Requests(database).take_back(run.run_id, REASON, although_handed_over=True)
             found = runs_of_request(instance, run.run_id, ON_ITS_WAY_S)
-        ended = [cancel_in_dagster(instance, one, force=force) for one in found]
+        live_runs = LiveRuns(database)
+        ended = [cancel_in_dagster(instance, live_runs, one, force=force) for one in found]
         return all(ended)
 
 
-def _tell(run: RunSummary, *, has_ended: bool) -> None:
+def _print_result(run: RunSummary, *, has_ended: bool) -> None:
     state = "is cancelled" if has_ended else "is being cancelled"
     click.echo(f"Run {run.run_id} of flow {run.flow_slug} {state}.")
     if not has_ended:

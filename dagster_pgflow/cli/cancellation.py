@@ -7,9 +7,11 @@ import dagster as dg
 
 from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.launching.live_ends import ask_live_run_to_end
 from dagster_pgflow.names import TAG_RUN_ID, child_run_path
+from dagster_pgflow.store.live_runs import LiveRuns
 
-PATIENCE_S = 10.0
+END_TIMEOUT_S = 10.0
 """How long a run in Dagster is given to end."""
 
 POLL_S = 0.25
@@ -19,8 +21,6 @@ def runs_of_request(instance: dg.DagsterInstance, run_id: UUID, wait_s: float) -
     """Return the runs that Dagster made of a request.
 
     Args:
-        instance: The Dagster instance.
-        run_id: The request.
         wait_s: How long to look for one that is on its way.
     """
     deadline = time.monotonic() + wait_s
@@ -33,19 +33,22 @@ def runs_of_request(instance: dg.DagsterInstance, run_id: UUID, wait_s: float) -
 
 
 def _is_of_request(run: dg.DagsterRun) -> bool:
-    """Say whether a run is no repetition of another one, nor a part; both have the same tags."""
+    """Return whether a run is no repetition of another one, nor a part; both have the same tags."""
     return run.parent_run_id is None and child_run_path(run.run_id, run.tags) is None
 
 
 def cancel_in_dagster(
-    instance: dg.DagsterInstance, dagster_run_id: UUID, *, force: bool = False
+    instance: dg.DagsterInstance,
+    live_runs: LiveRuns,
+    dagster_run_id: UUID,
+    *,
+    force: bool = False,
 ) -> bool:
     """Cancel a run.
 
     Args:
-        instance: The Dagster instance.
-        dagster_run_id: The run.
-        force: Call it cancelled whatever its process does.
+        live_runs: The runs of live workers, which are asked without any run launcher.
+        force: Mark it as cancelled, whatever its process does.
 
     Returns:
         Whether it has ended already.
@@ -60,7 +63,7 @@ def cancel_in_dagster(
             " nothing to cancel; `dagster-pgflow status` shows it as soon as the sensors have"
             " seen it."
         )
-    reason = _ask(instance, run.run_id)
+    reason = _ask(instance, live_runs, run)
     if force:
         now = known_run(instance, dagster_run_id)
         if not now.is_finished:
@@ -68,16 +71,18 @@ def cancel_in_dagster(
         return True
     if reason is not None:
         raise StoreRefused(
-            f"Dagster cannot cancel run {run.run_id}: {reason} `--force` calls it cancelled"
-            " whatever its process still does."
+            f"Dagster cannot cancel run {run.run_id}: {reason} `--force` marks it as"
+            " cancelled, whatever its process does."
         )
     return _ends(instance, run.run_id)
 
 
-def _ask(instance: dg.DagsterInstance, dagster_run_id: str) -> str | None:
+def _ask(instance: dg.DagsterInstance, live_runs: LiveRuns, run: dg.DagsterRun) -> str | None:
     """Ask for the end of a run; return why that cannot be."""
+    if ask_live_run_to_end(instance, live_runs, run):
+        return None
     try:
-        if instance.run_coordinator.cancel_run(dagster_run_id):
+        if instance.run_coordinator.cancel_run(run.run_id):
             return None
     except Exception as error:  # noqa: BLE001  launchers raise what their platform raises
         return without_passwords(error)
@@ -85,7 +90,7 @@ def _ask(instance: dg.DagsterInstance, dagster_run_id: str) -> str | None:
 
 
 def _ends(instance: dg.DagsterInstance, dagster_run_id: str) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + END_TIMEOUT_S
     while time.monotonic() < deadline:
         run = instance.get_run_by_id(dagster_run_id)
         if run is None or run.is_finished:

@@ -22,7 +22,7 @@ from dagster_pgflow.errors import ConfigurationError
 
 LONGEST_REASON = 300
 LOG_LEVEL = "ERROR"
-"""A code server that is started here would tell each of its steps."""
+"""A code server that is started here would log each of its steps."""
 
 
 @contextmanager
@@ -36,7 +36,6 @@ def opened_code_location(
     that Dagster.
 
     Args:
-        instance: The Dagster instance.
         origin: Where the run says that it came from.
 
     Raises:

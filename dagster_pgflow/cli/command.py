@@ -27,9 +27,9 @@ class Seconds(click.FloatRange):
     ) -> float:
         """Return it as a number."""
         seconds = float(super().convert(value, param, ctx))
-        return (
-            self.fail(f"{value} is no length of time.", param, ctx) if isnan(seconds) else seconds
-        )
+        if isnan(seconds):
+            self.fail(f"{value} is not a number of seconds.", param, ctx)
+        return seconds
 
 
 def command_with_examples(
@@ -38,7 +38,6 @@ def command_with_examples(
     """Make a function a command whose help ends in examples.
 
     Args:
-        name: The command's name.
         *examples: Command lines, without the program's name.
     """
     lines = [f"  dagster-pgflow {example}" for example in examples]

@@ -20,9 +20,13 @@ COMMANDS = (
     "show",
     "versions",
     "diff",
+    "paths",
+    "brief",
+    "infer-schemas",
     "export",
     "delete",
     "start",
+    "live",
     "status",
     "cancel",
     "retry",
@@ -76,7 +80,9 @@ class CommandGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"dagster_pgflow.cli.{cmd_name}").command
+        command: click.Command = import_module(
+            f"dagster_pgflow.cli.{cmd_name.replace('-', '_')}"
+        ).command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -100,8 +106,8 @@ class CommandGroup(click.Group):
             if wants_traceback or isinstance(error, BrokenPipeError):
                 raise
             if isinstance(error, OSError):
-                raise click.ClickException(f"The operating system refuses: {error}.") from error
+                raise click.ClickException(f"The operating system refused: {error}.") from error
             raise click.ClickException(
-                f"This should not have happened, {type(error).__name__}: {error};"
-                " `dagster-pgflow --traceback ...` shows where."
+                f"Unexpected error, {type(error).__name__}: {error};"
+                " `dagster-pgflow --traceback ...` shows where it was raised."
             ) from error

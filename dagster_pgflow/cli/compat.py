@@ -30,6 +30,10 @@ from dagster._core.workspace.load_target import (
     WorkspaceLoadTarget,
 )
 
+# The job of a run by the code that the run names, as its run worker loads it. Public code loads a
+# job by a function that makes it alone.
+from dagster._utils.hosted_user_process import recon_job_from_origin
+
 __all__ = [
     "PARENT_RUN_ID_TAG",
     "RESUME_RETRY_TAG",
@@ -47,4 +51,5 @@ __all__ = [
     "WorkspaceLoadTarget",
     "WorkspaceProcessContext",
     "WorkspaceRequestContext",
+    "recon_job_from_origin",
 ]

@@ -71,7 +71,6 @@ def new_table(*columns: str, numbers: Sequence[str] = (), title: str | None = No
     """Return an empty table.
 
     Args:
-        *columns: The headings.
         numbers: Those that are aligned to the right.
         title: What stands above it.
     """

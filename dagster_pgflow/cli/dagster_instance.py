@@ -8,10 +8,8 @@ from uuid import UUID
 
 import dagster as dg
 
+from dagster_pgflow.cli.dagster_home import HOME_VARIABLE, dagster_home
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
-
-HOME_VARIABLE = "DAGSTER_HOME"
-
 
 _PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
 
@@ -28,11 +26,7 @@ def opened_instance() -> Iterator[dg.DagsterInstance]:
     Raises:
         ConfigurationError: DAGSTER_HOME is not set, or its dagster.yaml cannot be used.
     """
-    if not os.environ.get(HOME_VARIABLE, "").strip():
-        raise ConfigurationError(
-            f"{HOME_VARIABLE} is not set; set it to the folder of Dagster's dagster.yaml, as it is"
-            " for `dagster dev`."
-        )
+    dagster_home()
     try:
         instance = dg.DagsterInstance.get()
     except Exception as error:

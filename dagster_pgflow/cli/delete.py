@@ -19,9 +19,9 @@ from dagster_pgflow.store.flows import FlowBuilder
 @click.option(
     "--force",
     is_flag=True,
-    help="Although other flows contain it, or runs of it are under way.",
+    help="Delete it even if other flows contain it or runs of it are under way.",
 )
-@click.option("--with-runs", is_flag=True, help="And what is known of its runs that are over.")
+@click.option("--with-runs", is_flag=True, help="Delete its runs that are over, too.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def command(slug: str, *, force: bool, with_runs: bool, yes: bool) -> None:
     """Delete a stored flow, with its steps and schedules.
@@ -43,6 +43,6 @@ def command(slug: str, *, force: bool, with_runs: bool, yes: bool) -> None:
         except StoreRefused as error:
             if force:
                 raise
-            raise click.ClickException(f"{error} Here that is --force.") from error
+            raise click.ClickException(f"{error} On the command line, this is --force.") from error
     click.echo(f"{slug}: deleted")
     aside(f"`dagster-pgflow export {slug} --version {version}` still shows how it was.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
-from dagster_pgflow.cli.demonstration.dagster_dev import Address, DagsterDev, running_dagster_dev
+from dagster_pgflow.cli.demonstration.dagster_dev import DagsterDev, WebAddress, running_dagster_dev
 from dagster_pgflow.cli.demonstration.example_runs import (
     ExampleRun,
     example_runs,
@@ -18,10 +18,11 @@ from dagster_pgflow.cli.demonstration.example_runs import (
     what_happened,
 )
 from dagster_pgflow.cli.demonstration.home import DemoHome
+from dagster_pgflow.cli.demonstration.live_worker import running_live_worker
 from dagster_pgflow.cli.demonstration.next_steps import next_steps
-from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
+from dagster_pgflow.cli.demonstration.signals import Interrupted, ended_by_signals
 from dagster_pgflow.cli.flow_files import read_sources, refuse
-from dagster_pgflow.cli.sql import print_answer
+from dagster_pgflow.cli.sql import print_result
 from dagster_pgflow.examples import FLOW_FILES
 from dagster_pgflow.settings import (
     DATA_DIR_VARIABLE,
@@ -40,23 +41,34 @@ POLL_S = 0.5
 
 @command_with_examples("demo", "demo", "demo --port 4000", "demo --exit-when-done")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="Of the web UI; the first free one from 3000 on."
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="The port of the web UI; without it, the first free one from 3000 on.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="What the web UI listens on.")
-@click.option("--exit-when-done", is_flag=True, help="End after the runs, not after Ctrl-C.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address that the web UI listens on.",
+)
+@click.option(
+    "--exit-when-done",
+    is_flag=True,
+    help="End when the runs have ended, without waiting for Ctrl-C.",
+)
 def command(port: int | None, host: str, *, exit_when_done: bool) -> None:
     """See all of it at work.
 
-    Starts an embedded PostgreSQL, stores the example flows, starts Dagster with its web UI,
-    runs the flows, and tells by SQL what happened. Ctrl-C ends everything that it started; what
-    was stored is there the next time.
+    Starts an embedded PostgreSQL, stores the example flows, starts Dagster with its web UI and a
+    live worker, runs the flows, and shows with SQL what happened. Ctrl-C ends everything that it
+    started; what it stored is still there the next time.
     """
     began = time.monotonic()
     own_folder = _choose_data_folder()
     try:
         with ended_by_signals():
-            _demo(Address.choose(host, port), began, own_folder, exit_when_done=exit_when_done)
-    except Ended:
+            _demo(WebAddress.choose(host, port), began, own_folder, exit_when_done=exit_when_done)
+    except Interrupted:
         click.echo("Everything that the demo started has ended.")
 
 
@@ -72,20 +84,25 @@ def _choose_data_folder() -> Path | None:
     return folder
 
 
-def _demo(address: Address, began: float, own_folder: Path | None, *, exit_when_done: bool) -> None:
+def _demo(
+    address: WebAddress, began: float, own_folder: Path | None, *, exit_when_done: bool
+) -> None:
     home = DemoHome.beside_data()
     with home.locked(address.url), _store(home) as database:
         _prepare(database)
         runs = example_runs(home.report)
         environment = _environment(home)
-        with running_dagster_dev(home.workspace, address, home.log, environment) as dagster:
+        with (
+            running_dagster_dev(home.workspace, address, home.log, environment) as dagster,
+            running_live_worker(home.workspace, home.live_log, environment),
+        ):
             try:
-                unexpected = _show(database, dagster, runs)
+                unexpected = _show(database, dagster, home, runs)
                 click.echo(f"All of this took {time.monotonic() - began:.0f} s.")
                 if not exit_when_done:
                     click.echo(next_steps(address.url, own_folder))
                     _wait_for_the_end(dagster)
-            except Ended:
+            except Interrupted:
                 click.echo("\nEnding Dagster and PostgreSQL; this takes some seconds.")
                 raise
     if unexpected:
@@ -96,7 +113,7 @@ def _demo(address: Address, began: float, own_folder: Path | None, *, exit_when_
 def _store(home: DemoHome) -> Iterator[Database]:
     """Start the embedded PostgreSQL, whatever server the environment names."""
     if configured_url() is not None:
-        click.echo(f"The demo leaves the server in {DATABASE_URL_VARIABLE} alone.")
+        click.echo(f"The demo does not use the server in {DATABASE_URL_VARIABLE}.")
     server = embedded_postgres()
     fresh = not data_dir().exists()
     database = Database(server.start())
@@ -112,10 +129,10 @@ def _store(home: DemoHome) -> Iterator[Database]:
 
 def _prepare(database: Database) -> None:
     migrate(database)
-    sources, findings = read_sources(FLOW_FILES)
-    refuse(findings)
+    sources, problems = read_sources(FLOW_FILES)
+    refuse(problems)
     loading = load(database, sources)
-    refuse(loading.findings)
+    refuse(loading.problems)
     click.echo("Stored the example flows: ai_workflow, payment, order, measure_docs")
 
 
@@ -125,18 +142,21 @@ def _environment(home: DemoHome) -> Mapping[str, str]:
     return {**own, DATA_DIR_VARIABLE: str(data_dir()), "DAGSTER_HOME": str(home.path)}
 
 
-def _show(database: Database, dagster: DagsterDev, runs: Sequence[ExampleRun]) -> str:
+def _show(
+    database: Database, dagster: DagsterDev, home: DemoHome, runs: Sequence[ExampleRun]
+) -> str:
     """Start runs and show them; return those that did not end as they should, in words."""
-    click.echo(f"Starting Dagster; what it says is in {dagster.log}")
+    click.echo(f"Starting Dagster; its log is {dagster.log}")
+    click.echo(f"Starting a live worker, which starts runs at once; its log is {home.live_log}")
     run_ids = start_runs(database, runs)
     slugs = ", ".join(run.flow_slug for run in runs)
     click.echo(f"Asked for {len(runs)} runs through pgflow.start_flow: {slugs}")
-    dagster.wait_until_ready()
-    click.echo(f"Dagster is at {dagster.address.url}\n")
     ends = wait_for_runs(database, run_ids, click.echo, dagster.ensure_running)
+    dagster.wait_until_ready()
+    click.echo(f"Dagster is at {dagster.address.url}")
     sql, answer = what_happened(database, len(runs))
     click.echo(f"\n{sql}\n")
-    print_answer(answer)
+    print_result(answer)
     return ", ".join(
         f"{run.flow_slug} {end}, not {run.ends}"
         for run, end in zip(runs, ends, strict=True)

@@ -10,10 +10,12 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.flow_text import TextFormat, document_text, flow_text
+from dagster_pgflow.dsl.manifest.back import manifest_of_flow
+from dagster_pgflow.dsl.manifest.back_document import document_of_manifest
 from dagster_pgflow.dsl.workflow.writing import write_workflow
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
@@ -25,7 +27,7 @@ FORMATS: dict[str, TextFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "jso
 def _loadable(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in FORMATS:
         raise click.BadParameter(
-            f"{path} must end in one of: {', '.join(FORMATS)}; `load` goes by that."
+            f"{path} must end in one of: {', '.join(FORMATS)}; `load` recognises files by it."
         )
     return path
 
@@ -37,17 +39,19 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
     "export order --version 3",
     "export order --with-subflows -o order.yaml",
     "export order --workflow -o order.json",
+    "export order --manifest",
 )
 @click.argument("slug")
 @click.option(
     "--format",
     "text_format",
     type=click.Choice(get_args(TextFormat)),
-    help="The language of the file; without it, what the name of FILE says, or YAML.",
+    help="The format of the file; without it, what the name of FILE says, or YAML.",
 )
-@click.option("--version", type=click.IntRange(1), help="One of its versions, not the newest.")
-@click.option("--with-subflows", is_flag=True, help="And all flows that it contains.")
-@click.option("--workflow", is_flag=True, help="As a workflow document: nodes and edges.")
+@click.option("--version", type=click.IntRange(1), help="A version, instead of the newest one.")
+@click.option("--with-subflows", is_flag=True, help="Write the flows that it contains, too.")
+@click.option("--workflow", is_flag=True, help="Write a workflow document: nodes and edges.")
+@click.option("--manifest", is_flag=True, help="Write a manifest: cells and edges.")
 @click.option(
     "--output",
     "-o",
@@ -65,21 +69,27 @@ def command(
     *,
     with_subflows: bool,
     workflow: bool,
+    manifest: bool,
 ) -> None:
     """Write a stored flow as a file that `load` takes back.
 
-    Nothing is lost on the way: loading the file where the flow came from changes nothing. With
-    --workflow, a flow that has what workflow documents cannot say is refused.
+    Nothing is lost: loading the file into the same database changes nothing. With --workflow or
+    --manifest, a flow that uses more than such a document can express is refused.
     """
     if version is not None and with_subflows:
         raise click.UsageError("A version belongs to one flow; leave out --with-subflows.")
     if workflow and with_subflows:
         raise click.UsageError("Workflow documents have no subflows; leave out --with-subflows.")
+    if workflow and manifest:
+        raise click.UsageError("A file is one or the other; leave out --workflow or --manifest.")
     with opened_store() as database:
         flows = _tree(database, slug) if with_subflows else [_flow(database, slug, version)]
     language = text_format or FORMATS[file.suffix.lower() if file else ".yaml"]
     if workflow:
         text = document_text([write_workflow(flow) for flow in flows], language)
+    elif manifest:
+        manifests = map(manifest_of_flow, flows)
+        text = document_text([document_of_manifest(one) for one in manifests], language)
     else:
         text = flow_text(flows, language)
     if file is None:
@@ -111,8 +121,8 @@ def _refuse_gaps(flows: Sequence[Flow]) -> None:
     ]
     if missing:
         raise ConfigurationError(
-            f"Not all that is contained is stored: there is no flow {', '.join(missing)}; load it"
-            " first, or export without --with-subflows."
+            f"A flow that is contained is not stored: there is no flow {', '.join(missing)}; load"
+            " it first, or export without --with-subflows."
         )
 
 

@@ -1,22 +1,29 @@
 """The files that `load` and `validate` take, as sources for the store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import click
 
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.dsl.document import SUFFIXES, read_flow_file, read_standard_input
+from dagster_pgflow.dsl.document import (
+    SUFFIXES,
+    WrittenFile,
+    written_file,
+    written_standard_input,
+)
+from dagster_pgflow.dsl.manifest_text import WrittenManifest
 from dagster_pgflow.dsl.reading.files import text_of_file
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import ConfigurationError, Problem
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
+from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.loading import (
-    Finding,
+    FileProblem,
+    FlowSource,
     Loading,
     MoreProblems,
-    Source,
     check,
     load,
     no_more_problems,
@@ -26,15 +33,42 @@ SQL_SUFFIX = ".sql"
 STANDARD_INPUT = Path("-")
 STANDARD_INPUT_NAME = "standard input"
 
-strict_option = click.option("--strict", is_flag=True, help="Warnings are problems.")
+strict_option = click.option("--strict", is_flag=True, help="Treat warnings as problems.")
 """The option of the commands that have warnings."""
 
 
-def read_sources(paths: Sequence[Path]) -> tuple[list[Source], list[Finding]]:
+FlowsElsewhere = Callable[[Sequence[WrittenManifest], Collection[str]], Collection[str]]
+"""Returns the flows of the store that cells of manifests may run, given those of the files."""
+
+
+def where_it_matters(
+    manifests: Sequence[WrittenManifest], flows: Collection[str]
+) -> Collection[str]:
+    """Ask the store for its flows only if a manifest is not sound without one of them."""
+    return stored_slugs() if any(one.hangs_on_flows(flows) for one in manifests) else ()
+
+
+def for_every_manifest(
+    manifests: Sequence[WrittenManifest], _flows: Collection[str]
+) -> Collection[str]:
+    """Ask the store for its flows if there is a manifest."""
+    return stored_slugs() if manifests else ()
+
+
+def stored_slugs() -> Collection[str]:
+    """Return the slugs of the flows that are stored."""
+    with opened_store() as database:
+        return frozenset(flow.slug for flow in FlowBuilder(database).list_flows())
+
+
+def read_sources(
+    paths: Sequence[Path], elsewhere: FlowsElsewhere = where_it_matters
+) -> tuple[list[FlowSource], list[FileProblem]]:
     """Read files; return what they hold, and what could not be read.
 
     Args:
-        paths: Flow files and SQL scripts; `-` is JSON or YAML from standard input.
+        paths: Flow files and SQL scripts; `-` is JSON, YAML or EDN from standard input.
+        elsewhere: Finds the flows that are in no file and that cells of manifests may run.
 
     Raises:
         ConfigurationError: A file cannot be opened, or is of another kind.
@@ -42,17 +76,21 @@ def read_sources(paths: Sequence[Path]) -> tuple[list[Source], list[Finding]]:
     """
     if list(paths).count(STANDARD_INPUT) > 1:
         raise click.UsageError("Standard input can be read once only; name - once.")
-    sources: list[Source] = []
-    findings: list[Finding] = []
-    for path in paths:
-        source, problems = _read(path)
+    sources: list[FlowSource] = []
+    problems: list[FileProblem] = []
+    written = [_written(path) for path in paths]
+    files = [file for _, file in written if isinstance(file, WrittenFile)]
+    slugs = frozenset(slug for file in files for slug in file.slugs)
+    flows = slugs.union(elsewhere([one for file in files for one in file.manifests], slugs))
+    for name, file in written:
+        source, found = _source(name, file, flows)
         sources.append(source)
-        findings += [Finding(source.name, problem) for problem in problems]
-    return sources, findings
+        problems += [FileProblem(name, problem) for problem in found]
+    return sources, problems
 
 
-def needs_store(sources: Sequence[Source]) -> bool:
-    """Say whether only a database can tell if the sources are sound."""
+def needs_store(sources: Sequence[FlowSource]) -> bool:
+    """Return whether only a database can say whether the sources are sound."""
     flows = {flow.slug: flow for source in sources for flow in source.flows}
     return any(source.sql is not None for source in sources) or any(
         isinstance(step, SubflowStep) and step.flow not in flows
@@ -62,7 +100,7 @@ def needs_store(sources: Sequence[Source]) -> bool:
 
 
 def tried(
-    sources: Sequence[Source],
+    sources: Sequence[FlowSource],
     *,
     strict: bool = False,
     more_problems: MoreProblems = no_more_problems,
@@ -74,18 +112,18 @@ def tried(
         return load(database, sources, keep=False, strict=strict, more_problems=more_problems)
 
 
-def refuse(findings: Sequence[Finding]) -> None:
+def refuse(problems: Sequence[FileProblem]) -> None:
     """Print every problem, and end with exit code 1, when there are any."""
-    if not findings:
+    if not problems:
         return
-    for finding in findings:
-        aside(f"{finding.source}: {finding.problem}")
-    raise click.ClickException(f"{counted(len(findings), 'problem')}; nothing was changed.")
+    for found in problems:
+        aside(f"{found.source}: {found.problem}")
+    raise click.ClickException(f"{counted(len(problems), 'problem')}; nothing was changed.")
 
 
-def warning_line(finding: Finding) -> str:
+def warning_line(found: FileProblem) -> str:
     """Return a warning as a line."""
-    return f"{finding.source}: warning: {finding.problem}"
+    return f"{found.source}: warning: {found.problem}"
 
 
 def counted(count: int, noun: str) -> str:
@@ -93,20 +131,26 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _read(path: Path) -> tuple[Source, tuple[Problem, ...]]:
+def _written(path: Path) -> tuple[str, WrittenFile | None]:
+    """Return what the user calls a file, and what it says; nothing where it is SQL."""
     if path == STANDARD_INPUT:
-        given = read_standard_input(STANDARD_INPUT_NAME)
-        return Source(STANDARD_INPUT_NAME, flows=given.flows), given.problems
+        return STANDARD_INPUT_NAME, written_standard_input(STANDARD_INPUT_NAME)
     suffix = path.suffix.lower()
     if suffix not in (*SUFFIXES, SQL_SUFFIX):
         raise ConfigurationError(
-            f"{path} is no flow file; its name must end in one of:"
+            f"{path} is not a flow file; its name must end in one of:"
             f" {', '.join((*SUFFIXES, SQL_SUFFIX))}."
         )
-    if suffix != SQL_SUFFIX:
-        file = read_flow_file(path)
-        return Source(str(path), flows=file.flows), file.problems
+    return str(path), None if suffix == SQL_SUFFIX else written_file(path)
+
+
+def _source(
+    name: str, written: WrittenFile | None, flows: Collection[str]
+) -> tuple[FlowSource, tuple[Problem, ...]]:
+    if written is not None:
+        file = written.read(flows)
+        return FlowSource(name, flows=file.flows), file.problems
     try:
-        return Source(str(path), sql=text_of_file(path)), ()
+        return FlowSource(name, sql=text_of_file(Path(name))), ()
     except Unreadable as reason:
-        return Source(str(path)), (Problem("unreadable-file", reason.place, str(reason)),)
+        return FlowSource(name), (Problem("unreadable-file", reason.place, str(reason)),)

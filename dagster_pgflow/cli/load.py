@@ -9,6 +9,7 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.flow_files import (
     STANDARD_INPUT_NAME,
+    for_every_manifest,
     read_sources,
     refuse,
     strict_option,
@@ -24,12 +25,13 @@ from dagster_pgflow.store.loading import FlowChange, load
 @command_with_examples(
     "load",
     "load flows/order.yaml flows/payment.py",
+    "load shop/order.edn shop/payment.edn",
     "load my_flow.sql",
     "load --examples",
     "load - < order.yaml",
 )
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--examples", "wants_examples", is_flag=True, help="The flows that ship with this.")
+@click.option("--examples", "wants_examples", is_flag=True, help="Load the flows of this package.")
 @strict_option
 @as_json
 def command(
@@ -39,25 +41,25 @@ def command(
 
     All flows of FILES are stored, or none when there is a problem.
 
-    A .json, .yaml or .yml file holds one flow or a list of flows. A .py file is run and gives
-    the `Flow` objects at its top. A .sql file is run, all of it in one transaction. - reads JSON
-    or YAML from standard input.
+    A .json, .yaml, .yml or .edn file holds one flow or a list of flows; workflow documents and
+    manifests are flows, too. A .py file is run and gives the `Flow` objects at its top. A .sql file
+    is run, all of it in one transaction. - reads JSON, YAML or EDN from standard input.
 
     A running Dagster shows new and changed flows some seconds later.
     """
     paths = [*files, *(FLOW_FILES if wants_examples else ())]
     if not paths:
         raise click.UsageError("Name at least one file, or --examples.")
-    sources, findings = read_sources(paths)
-    if findings:
+    sources, problems = read_sources(paths, for_every_manifest)
+    if problems:
         with suppress(StoreError, ConfigurationError):
-            findings += tried(sources, strict=strict).findings
-    refuse(findings)
+            problems += tried(sources, strict=strict).problems
+    refuse(problems)
     with opened_store() as database:
         loading = load(database, sources, strict=strict)
-    refuse(loading.findings)
-    for finding in loading.warnings:
-        aside(warning_line(finding))
+    refuse(loading.problems)
+    for found in loading.warnings:
+        aside(warning_line(found))
     changes = list(loading.changes.values())
     if wants_json:
         print_json(changes)

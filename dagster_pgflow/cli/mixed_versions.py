@@ -3,25 +3,26 @@
 from collections.abc import Collection, Mapping
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.guards import GUARDS
+from dagster_pgflow.model.steps import Step
 
-EFFORT = frozenset({"description", "options"})
-"""What a step is told to do better, which changes nothing of what it did."""
+RETRY_FIELDS = frozenset({"description", "options", *GUARDS})
+"""These may change for a step that is done: they change nothing of its output."""
 
-CONDUCT = frozenset(
+BEHAVIOUR_FIELDS = frozenset(
     {
         *("handler", "params", "if_", "if_not", "run_if", "run_unless", "when_unmet"),
         *("when_exhausted", "input_schema", "output_schema", "collect_errors"),
         *("max_failures", "max_failures_percent", "pool"),
     }
 )
-"""What a step that is still to be done may do in another way; all else ties it to other steps."""
+"""These may change for a step that is not done yet; all other fields tie it to other steps."""
 
 
 def what_would_mix(
     before: Mapping[str, Flow], after: Mapping[str, Flow], done: Collection[tuple[str, str]]
 ) -> tuple[str, str] | None:
-    """Say what keeps a run from going on with other definitions.
+    """Return what keeps a run from going on with other definitions.
 
     Args:
         before: The flow and all that it contains, as the run has them.
@@ -48,16 +49,17 @@ def _between(before: Flow, after: Flow, done: Collection[str]) -> str | None:
             return f'step "{slug}" was added'
         if slug not in new:
             return f'step "{slug}" was removed'
-        if _told(old[slug], EFFORT | CONDUCT) != _told(new[slug], EFFORT | CONDUCT):
+        free = RETRY_FIELDS | BEHAVIOUR_FIELDS
+        if _fields(old[slug], free) != _fields(new[slug], free):
             return f'step "{slug}" has another place in the flow'
-        if slug in done and _told(old[slug], EFFORT) != _told(new[slug], EFFORT):
+        if slug in done and _fields(old[slug], RETRY_FIELDS) != _fields(new[slug], RETRY_FIELDS):
             return f'step "{slug}", which is done, was changed'
     return None
 
 
-def _told(step: Step, without: Collection[str]) -> dict[str, object]:
-    """Return what a definition says; the order of dependencies says nothing."""
-    told: dict[str, object] = {
+def _fields(step: Step, without: Collection[str]) -> dict[str, object]:
+    """Return the fields of a step to compare; the order of its dependencies does not matter."""
+    fields: dict[str, object] = {
         name: value for name, value in step if name not in without and name != "depends_on"
     }
-    return {**told, "depends_on": frozenset(step.depends_on)}
+    return {**fields, "depends_on": frozenset(step.depends_on)}

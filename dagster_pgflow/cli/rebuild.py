@@ -14,7 +14,7 @@ from dagster_pgflow.store.run_tables import RunTables
 
 @command_with_examples("rebuild", "rebuild")
 def command() -> None:
-    """Make the run tables anew.
+    """Make the run tables again.
 
     Every row is made from Dagster's event log, as the sensors would have made it, with the same
     ids; runs go on meanwhile. Runs that Dagster has deleted, or a child run of which it has, are
@@ -23,16 +23,16 @@ def command() -> None:
     """
     # Here, because Dagster takes seconds to import.
     from dagster_pgflow.cli.dagster_instance import opened_instance  # noqa: PLC0415
-    from dagster_pgflow.projection.projector import rebuild  # noqa: PLC0415
-    from dagster_pgflow.projection.sources import Sources  # noqa: PLC0415
+    from dagster_pgflow.projection.sync.projector import rebuild  # noqa: PLC0415
+    from dagster_pgflow.projection.sync.store import ProjectionStore  # noqa: PLC0415
 
     began = time.monotonic()
     with opened_store() as database, opened_instance() as instance:
-        sources = Sources(Catalog(database), OutputStore(database), RunTables(database))
-        tally = rebuild(instance, sources)
-    for problem in tally.problems:
+        store = ProjectionStore(Catalog(database), OutputStore(database), RunTables(database))
+        result = rebuild(instance, store)
+    for problem in result.problems:
         aside(problem)
-    runs = "1 run" if tally.written == 1 else f"{tally.written} runs"
+    runs = "1 run" if result.written == 1 else f"{result.written} runs"
     click.echo(f"Rebuilt {runs} in {time.monotonic() - began:.1f} s.")
-    if tally.problems:
-        raise click.ClickException(f"{len(tally.problems)} runs could not be read.")
+    if result.problems:
+        raise click.ClickException(f"{len(result.problems)} runs could not be read.")

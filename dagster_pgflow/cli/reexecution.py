@@ -4,7 +4,6 @@ It is what "re-execute from failure" of its web UI does, but for the steps: thos
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,22 +15,22 @@ from dagster_pgflow.cli.compat import (
     RESUME_RETRY_TAG,
     ROOT_RUN_ID_TAG,
     TAGS_TO_MAYBE_OMIT_ON_RETRY,
-    CodeLocation,
-    JobSubsetSelector,
-    RemoteJob,
-    RemoteJobOrigin,
     WorkspaceRequestContext,
 )
 from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
-from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
+from dagster_pgflow.cli.job_of_run import JobNotListed, JobOfRun, job_of_run
+from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
+from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
 from dagster_pgflow.names import TAG_WATERMARK
-from dagster_pgflow.resumption.choice import choose
+from dagster_pgflow.resumption.completed import CompletedSteps, completed_in
 from dagster_pgflow.resumption.ending import end_at_once
-from dagster_pgflow.resumption.past import Past, past_of
+from dagster_pgflow.resumption.resume_plan import resume_plan
 
-PATIENCE_S = 120.0
+LOAD_TIMEOUT_S = 120.0
 """A code location may take a fifth of its time to load, so what is new may wait five loads long."""
+LISTED_TIMEOUT_S = 30.0
+"""A flow that was stored just now is a job in a moment; one that is none stays so."""
 POLL_S = 1.0
 REPEATABLE = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
@@ -53,10 +52,10 @@ def failed_run(instance: dg.DagsterInstance, dagster_run_id: UUID) -> dg.Dagster
     later = next((one for one in repeats if one.step_keys_to_execute is not None), None)
     if later is not None:
         shown = later.run_id[:8]
-        what = "repeats that one" if later.status in REPEATABLE else "shows how it does"
+        what = "repeats that one" if later.status in REPEATABLE else "shows its progress"
         verb = "retry" if later.status in REPEATABLE else "status"
         raise StoreRefused(
-            f"Run {run.run_id} went on as run {later.run_id} already, which is"
+            f"Run {run.run_id} was continued already by run {later.run_id}, which is"
             f" {later.status.value.lower()} in Dagster; `dagster-pgflow {verb} {shown}` {what}."
         )
     return run
@@ -64,11 +63,7 @@ def failed_run(instance: dg.DagsterInstance, dagster_run_id: UUID) -> dg.Dagster
 
 def watermark_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     """Return what pins the definitions that a run executed."""
-    tags = run.tags
-    if run.job_snapshot_id is not None:
-        # Those of the run itself may be those of the run that it repeated.
-        tags = dict(instance.get_job_snapshot(run.job_snapshot_id).tags)
-    return int(tags[TAG_WATERMARK])
+    return int(pinned_tags(instance, run)[TAG_WATERMARK])
 
 
 def submit_again(instance: dg.DagsterInstance, run: dg.DagsterRun, watermark: int) -> UUID:
@@ -77,7 +72,6 @@ def submit_again(instance: dg.DagsterInstance, run: dg.DagsterRun, watermark: in
     A code location that still has older definitions is given some time to load those of today.
 
     Args:
-        instance: The Dagster instance.
         run: The other run.
         watermark: The definitions of today.
 
@@ -91,16 +85,18 @@ def submit_again(instance: dg.DagsterInstance, run: dg.DagsterRun, watermark: in
             f"Run {run.run_id} was not started by a Dagster deployment, so it cannot be repeated"
             " in one; start a new run."
         )
-    repetition = _Repetition(instance, run, origin, past_of(instance, run))
-    deadline = time.monotonic() + PATIENCE_S
+    repetition = _Repetition(instance, run, completed_in(earlier_runs(instance, run)))
+    begun = time.monotonic()
     while True:
         with opened_code_location(
             instance, origin.repository_origin.code_location_origin
         ) as workspace:
-            again = repetition.submitted(workspace, watermark)
+            again = repetition.submitted(
+                workspace, watermark, is_last=time.monotonic() - begun > LISTED_TIMEOUT_S
+            )
         if again is not None:
             return UUID(again.run_id)
-        if time.monotonic() > deadline:
+        if time.monotonic() - begun > LOAD_TIMEOUT_S:
             raise ConfigurationError(
                 f'The code location has not loaded the newest version of flow "{run.job_name}";'
                 " reload it in the Dagster UI, or turn on the sensor whose name ends in _catalog."
@@ -115,72 +111,59 @@ class _Repetition:
     Attributes:
         instance: The Dagster instance.
         before: The other run.
-        origin: The job of that.
-        past: What has been done.
+        completed: What has been done.
     """
 
     instance: dg.DagsterInstance
     before: dg.DagsterRun
-    origin: RemoteJobOrigin
-    past: Past
+    completed: CompletedSteps
 
-    def submitted(self, workspace: WorkspaceRequestContext, watermark: int) -> dg.DagsterRun | None:
-        """Submit the run, unless the code location has older definitions."""
-        repository = self.origin.repository_origin
+    def submitted(
+        self, workspace: WorkspaceRequestContext, watermark: int, *, is_last: bool
+    ) -> dg.DagsterRun | None:
+        """Submit the run, unless the code location has older definitions, or none yet.
+
+        Args:
+            workspace: Has the code location.
+            watermark: The definitions of today.
+            is_last: Whether a flow that is not listed now is not waited for.
+        """
         try:
-            location = workspace.get_code_location(repository.code_location_origin.location_name)
-            job = location.get_job(
-                JobSubsetSelector(
-                    location_name=location.name,
-                    repository_name=repository.repository_name,
-                    job_name=self.before.job_name,
-                    op_selection=self.before.op_selection,
-                )
-            )
-            if int(job.tags[TAG_WATERMARK]) < watermark:
+            job = job_of_run(self.instance, workspace, self.before, watermark)
+            if job is None:
                 return None
-            again = self._created(workspace, location, job)
+            again = self._created(job)
             if not again.step_keys_to_execute:
                 end_at_once(self.instance, again)
                 return again
             return self.instance.submit_run(again.run_id, workspace)
+        except JobNotListed:
+            if is_last:
+                raise
+            return None
+        except ConfigurationError:
+            raise
         except Exception as error:
             reason = without_passwords(error)
             raise ConfigurationError(f"Dagster refuses to repeat this run: {reason}") from error
 
-    def _created(
-        self, workspace: WorkspaceRequestContext, location: CodeLocation, job: RemoteJob
-    ) -> dg.DagsterRun:
+    def _created(self, job: JobOfRun) -> dg.DagsterRun:
         """Create the run, as Dagster does for the steps that it chooses itself."""
-        config = self.before.run_config
-
-        def planned(
-            state: KnownExecutionState | None, step_keys: Sequence[str] | None = None
-        ) -> ExecutionPlanSnapshot:
-            plan = location.get_execution_plan(job, config, step_keys, state, self.instance)
-            return plan.execution_plan_snapshot
-
-        chosen = choose(self.past, planned)
+        chosen = resume_plan(self.completed, job.planned)
         tags = self._tags()
         return self.instance.create_run(
             job_name=self.before.job_name,
             run_id=None,
-            run_config=config,
+            run_config=self.before.run_config,
             resolved_op_selection=self.before.resolved_op_selection,
             step_keys_to_execute=chosen.step_keys,
             status=dg.DagsterRunStatus.NOT_STARTED,
             tags={**job.tags, **tags},
             root_run_id=tags[ROOT_RUN_ID_TAG],
             parent_run_id=self.before.run_id,
-            job_snapshot=job.job_snapshot,
-            execution_plan_snapshot=planned(chosen.state, chosen.step_keys),
-            parent_job_snapshot=job.parent_job_snapshot,
+            execution_plan_snapshot=job.planned(chosen.state, chosen.step_keys),
             op_selection=self.before.op_selection,
-            asset_selection=job.asset_selection,
-            asset_check_selection=job.asset_check_selection,
-            remote_job_origin=job.get_remote_origin(),
-            job_code_origin=job.get_python_origin(),
-            asset_graph=workspace.asset_graph,
+            **job.given,
         )
 
     def _tags(self) -> dict[str, str]:

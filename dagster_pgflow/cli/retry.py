@@ -11,7 +11,7 @@ from dagster_pgflow.cli.mixed_versions import what_would_mix
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_end import (
     exit_unless_completed,
-    tell_end,
+    print_end,
     wait_for_end,
     wait_until_seen,
 )
@@ -19,7 +19,7 @@ from dagster_pgflow.errors import StoreRefused, UnknownFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.retries import only_retry_of
-from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary, step_at
+from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
 
 DONE = ("completed", "skipped")
 
@@ -27,17 +27,18 @@ DONE = ("completed", "skipped")
 @command_with_examples("retry", "retry 3f2a91c4", "retry 3f2a91c4 --wait")
 @click.argument("run_id")
 @click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")
-@click.option("--timeout", type=Seconds(), help="Seconds after which to wait no more.")
+@click.option("--timeout", type=Seconds(), help="How many seconds to wait at most.")
 @as_json
 def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool) -> None:
     """Go on with a run that failed or was cancelled.
 
     Dagster executes what has not completed, as a new run; the outputs of all else are used
-    again. "Re-execute from failure" in the web UI does less: of a map or a list it forgets the
-    elements that had not begun, and the run fails where they are missed. DAGSTER_HOME is needed.
+    again. "Re-execute from failure" in the web UI does less: it forgets the elements of a map or a
+    list that had not begun, and the run fails where their outputs are needed. DAGSTER_HOME is
+    needed.
 
-    A new run executes the definitions of today. When the flow was edited since in such a way that
-    two versions would be mixed, nothing is started.
+    A new run executes the definitions of today. When the flow has changed so much that two
+    versions would be mixed, nothing is started.
     """
     with opened_store() as database:
         reader = RunStatusReader(database)
@@ -45,7 +46,7 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
         with only_retry_of(database, report.run.run_id):
             new_run_id = _submit_again(Catalog(database), report)
         if not wait and timeout is None:
-            _tell_start(report.run, new_run_id, wants_json=wants_json)
+            _print_start(report.run, new_run_id, wants_json=wants_json)
             return
         aside(f"run {new_run_id} goes on with run {report.run.run_id}")
         wait_until_seen(database, new_run_id, timeout)
@@ -53,7 +54,7 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
     if wants_json:
         print_json(run)
     else:
-        tell_end(run)
+        print_end(run)
     exit_unless_completed(run)
 
 
@@ -74,12 +75,12 @@ def _submit_again(catalog: Catalog, report: RunReport) -> UUID:
         return submit_again(instance, before, max(pinned.version_id for pinned in now))
 
 
-def _tell_start(run: RunSummary, new_run_id: UUID, *, wants_json: bool) -> None:
+def _print_start(run: RunSummary, new_run_id: UUID, *, wants_json: bool) -> None:
     if wants_json:
         print_json({"run_id": new_run_id, "retry_of": run.run_id})
         return
     click.echo(f"Run {new_run_id} goes on with run {run.run_id} of flow {run.flow_slug}.")
-    aside(f"`dagster-pgflow status {str(new_run_id)[:8]}` shows, in some seconds, how it does.")
+    aside(f"`dagster-pgflow status {str(new_run_id)[:8]}` shows its progress in a few seconds.")
 
 
 def _failed_in_dagster(run: RunSummary) -> UUID:
@@ -92,7 +93,7 @@ def _failed_in_dagster(run: RunSummary) -> UUID:
             raise StoreRefused(f"{who} is {run.status}; only a run that is over can be repeated.")
     if run.dagster_run_id is None:
         raise StoreRefused(
-            f"{who} never began in Dagster, so there is nothing to go on with;"
+            f"{who} never began in Dagster, so there is nothing to continue;"
             " `dagster-pgflow start` starts a new one."
         )
     return run.dagster_run_id
@@ -122,11 +123,7 @@ def _done(report: RunReport) -> frozenset[tuple[str, str]]:
     """
     steps = {step.step_path: (step.flow_slug, step.step_slug) for step in report.steps}
     done = {step.step_path for step in report.steps if step.status in DONE or step.tasks_done}
-    around = {
-        step_at(".".join(path.split(".")[:depth]))[0]
-        for path in done
-        for depth in range(1, path.count(".") + 1)
-    }
+    around = {outer.step for path in done for outer in path.scope.from_outside()}
     return frozenset(steps[path] for path in done | around if path in steps)
 
 

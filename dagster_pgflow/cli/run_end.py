@@ -1,5 +1,6 @@
-"""Waits for the end of a run, and tells it."""
+"""Waits for the end of a run, and prints it."""
 
+import threading
 import time
 from contextlib import suppress
 from uuid import UUID
@@ -8,7 +9,7 @@ import click
 
 from dagster_pgflow.cli.console import aside, duration, print_json
 from dagster_pgflow.cli.oddities import oddities
-from dagster_pgflow.cli.waiting import POLL_S, RunGoesOn, Watcher, hints, wait_for_ends
+from dagster_pgflow.cli.waiting import POLL_S, ProgressPrinter, RunGoesOn, hints, wait_for_ends
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.settings import database_patience
 from dagster_pgflow.store.database import Database
@@ -16,23 +17,32 @@ from dagster_pgflow.store.run_status import RunStatusReader, RunSummary
 
 
 def wait_for_end(database: Database, run_id: UUID, timeout: float | None) -> RunSummary:
-    """Wait for the end of a run, telling on standard error what happens.
+    """Wait for the end of a run, and print on standard error what happens.
 
     A database that is away meanwhile is waited for, as the run does.
 
     Args:
-        database: The store.
-        run_id: The run.
         timeout: Seconds; without it the wait has no end.
 
     Raises:
         RunGoesOn: The time is over.
     """
     patience = database_patience()
-    patient = database.patient(patience if timeout is None else min(patience, timeout))
-    reader = RunStatusReader(patient)
-    watchers = {run_id: Watcher(aside)}
-    report = wait_for_ends(reader, watchers, timeout, hints(reader, run_id, aside))[run_id]
+    waiting = database.retrying(patience if timeout is None else min(patience, timeout))
+    reader = RunStatusReader(waiting)
+    printers = {run_id: ProgressPrinter(aside)}
+    told = threading.Event()
+
+    def pause(seconds: float) -> None:
+        told.wait(seconds)
+        told.clear()
+
+    unsubscribe = database.run_ends.subscribe(run_id, told.set)
+    try:
+        seen = wait_for_ends(reader, printers, timeout, hints(reader, run_id, aside), pause)
+    finally:
+        unsubscribe()
+    report = seen[run_id]
     for line in oddities(report):
         aside(line)
     return report.run
@@ -58,10 +68,10 @@ def wait_until_seen(database: Database, run_id: UUID, timeout: float | None) -> 
         time.sleep(POLL_S)
 
 
-def tell_end(run: RunSummary) -> None:
-    """Print how a run ended, and its output."""
+def print_end(run: RunSummary) -> None:
+    """Print how a run ended, on standard error, and its output alone on standard output."""
     took = duration(run.started_at, run.ended_at)
-    click.echo(f"Run {run.run_id} of flow {run.flow_slug} {run.status}{took and f' in {took}'}.")
+    aside(f"Run {run.run_id} of flow {run.flow_slug} {run.status}{took and f' in {took}'}.")
     if run.error_message:
         aside(run.error_message)
     elif run.status == "completed":

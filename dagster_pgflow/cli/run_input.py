@@ -12,15 +12,13 @@ from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.defaults import UNASKED
 
 MOST_BYTES: Final = 100_000_000
-"""Of an input: what Dagster's processes can tell each other at once."""
+"""Of an input: what Dagster's processes can send each other at once."""
 
 
 def read_input(ctx: click.Context, param: click.Parameter, text: str | None) -> Any:
     """Return the JSON value that an option stands for.
 
     Args:
-        ctx: The command.
-        param: The option.
         text: JSON, `@file` for the JSON in a file, `-` for standard input; nothing when it is not
             there.
     """

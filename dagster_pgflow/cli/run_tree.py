@@ -7,7 +7,7 @@ from typing import Final
 from rich.table import Table
 
 from dagster_pgflow.cli.console import duration, new_table, styled, time_of_day
-from dagster_pgflow.store.run_status import RunReport, StepReport, SubrunReport, step_at
+from dagster_pgflow.store.run_status import RunReport, StepReport, SubrunReport
 
 ITEMS_SHOWN: Final = 10
 """Of a longer list only the items that are not completed are shown."""
@@ -16,7 +16,7 @@ Children = Mapping[str, Sequence[StepReport]]
 
 
 @dataclass(frozen=True)
-class Branch:
+class TreeLine:
     """One line of the tree.
 
     Attributes:
@@ -33,12 +33,12 @@ def run_tree(report: RunReport) -> Table:
     subruns = {subrun.subrun_path: subrun for subrun in report.subruns}
     children = _by_parent(report)
     table = new_table("Step", "State", "Tasks", "Tries", "Started", "Took", "", numbers=("Took",))
-    for branch in branches(children):
-        step = branch.step
+    for line in tree_lines(children):
+        step = line.step
         inner = children.get(step.step_path, ())
         subrun = inner[0].subrun_path if inner and not step.has_items else None
         table.add_row(
-            f"{branch.lead}{_name(step)}",
+            f"{line.lead}{_name(step)}",
             styled(step.status),
             _tasks(step),
             str(step.attempts) if step.attempts > 1 else "",
@@ -49,7 +49,7 @@ def run_tree(report: RunReport) -> Table:
     return table
 
 
-def branches(children: Children, parent: str = "", lead: str = "") -> Iterator[Branch]:
+def tree_lines(children: Children, parent: str = "", lead: str = "") -> Iterator[TreeLine]:
     """Yield the lines below a step.
 
     Args:
@@ -60,8 +60,8 @@ def branches(children: Children, parent: str = "", lead: str = "") -> Iterator[B
     siblings = children.get(parent, ())
     for number, step in enumerate(siblings, 1):
         is_last = number == len(siblings)
-        yield Branch(f"{lead}{'└─ ' if is_last else '├─ '}", step)
-        yield from branches(children, step.step_path, f"{lead}{'   ' if is_last else '│  '}")
+        yield TreeLine(f"{lead}{'└─ ' if is_last else '├─ '}", step)
+        yield from tree_lines(children, step.step_path, f"{lead}{'   ' if is_last else '│  '}")
 
 
 def _by_parent(report: RunReport) -> dict[str, list[StepReport]]:
@@ -77,7 +77,7 @@ def _by_parent(report: RunReport) -> dict[str, list[StepReport]]:
 
 def _name(step: StepReport) -> str:
     """Return the slug of a step, behind the index of its item if it has one."""
-    _, item = step_at(step.step_path.rpartition(".")[0])
+    item = step.step_path.scope.number
     return step.step_slug if item is None else f"[{item}] {step.step_slug}"
 
 
@@ -94,15 +94,15 @@ def _note(step: StepReport, subrun: SubrunReport | None) -> str:
     if step.next_at is not None:
         return f"goes on at {time_of_day(step.next_at)}"
     if step.iteration is not None and step.error_message is None:
-        return _passes(step)
+        return _iterations(step)
     if subrun is None:
         return ""
     note = f"subrun {subrun.subrun_path} of flow {subrun.subflow_slug}"
     return f"{note}, run {subrun.dagster_run_id}" if subrun.dagster_run_id else note
 
 
-def _passes(loop: StepReport) -> str:
+def _iterations(loop: StepReport) -> str:
     """Return how often a loop went round, and why it ended."""
     if loop.ended_by is None:
-        return f"pass {loop.iteration} of {loop.max_iterations}"
-    return f"{loop.iteration} of {loop.max_iterations} passes, {loop.ended_by}"
+        return f"iteration {loop.iteration} of {loop.max_iterations}"
+    return f"{loop.iteration} of {loop.max_iterations} iterations, {loop.ended_by}"

@@ -9,15 +9,8 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, console, new_table, print_json, short
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import (
-    BranchStep,
-    JoinStep,
-    LoopStep,
-    MapStep,
-    Step,
-    SubflowStep,
-)
+from dagster_pgflow.model.options import retry_policy_of
+from dagster_pgflow.model.steps import Step
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.history import FlowHistory
 
@@ -29,7 +22,7 @@ from dagster_pgflow.store.history import FlowHistory
     "show order --json > order.json",
 )
 @click.argument("slug")
-@click.option("--version", type=click.IntRange(1), help="One of its versions, not the newest.")
+@click.option("--version", type=click.IntRange(1), help="A version, instead of the newest one.")
 @as_json
 def command(slug: str, version: int | None, *, wants_json: bool) -> None:
     """Show a stored flow.
@@ -80,56 +73,24 @@ def _steps(flow: Flow, subflow_versions: Mapping[str, int]) -> Table:
             step.slug,
             step.type,
             ", ".join(step.depends_on),
-            _work(flow, step, subflow_versions),
-            *_effort(flow, step),
+            step.shown_work(flow.slug, subflow_versions),
+            *_retry_policy(flow, step),
             "; ".join(_conditions(step)),
         )
     return table
 
 
-def _effort(flow: Flow, step: Step) -> tuple[str, str, str]:
+def _retry_policy(flow: Flow, step: Step) -> tuple[str, str, str]:
     """Return attempts, delay and timeout; a step without a handler has none."""
     if not step.needs_handler:
         return "", "", ""
-    effort = effort_of(flow.options, step.options)
-    jitter = "" if effort.jitter == "none" else f", {effort.jitter} jitter"
-    return str(effort.max_attempts), f"{effort.base_delay} s{jitter}", f"{effort.timeout} s"
-
-
-def _work(flow: Flow, step: Step, subflow_versions: Mapping[str, int]) -> str:
-    if isinstance(step, SubflowStep):
-        version = subflow_versions.get(step.flow)
-        named = f"flow {step.flow}, " + (f"version {version}" if version else "which is not there")
-        named = f"{named}, for each of {step.over}" if step.over else named
-        return f"{named}, as a run of its own" if step.is_child_run else named
-    if isinstance(step, JoinStep):
-        return f"waits for {step.wait}"
-    if isinstance(step, BranchStep | LoopStep) and step.handler is None:
-        return "hands on what it receives"
-    name = step.handler or f"{flow.slug}.{step.slug}"
-    manner = _manner(step) if isinstance(step, MapStep) else ()
-    pool = [f"in pool {step.pool}"] if step.pool else []
-    return ", ".join([name, *manner, *pool])
-
-
-def _manner(step: MapStep) -> Iterator[str]:
-    """Yield how a map step goes through its elements."""
-    if step.batch_size:
-        yield f"{step.batch_size} at a time"
-    if step.pipelined:
-        yield "pipelined"
-    if step.collects:
-        yield "collects errors" + _bounds(step)
-
-
-def _bounds(step: MapStep) -> str:
-    """Return how many elements of a map step may fail."""
-    percent = step.max_failures_percent
-    bounds = [
-        *([] if step.max_failures is None else [str(step.max_failures)]),
-        *([] if percent is None else [f"{percent} %"]),
-    ]
-    return f" of at most {' and '.join(bounds)}" if bounds else ""
+    retry_policy = retry_policy_of(flow.options, step.options)
+    jitter = "" if retry_policy.jitter == "none" else f", {retry_policy.jitter} jitter"
+    return (
+        str(retry_policy.max_attempts),
+        f"{retry_policy.base_delay} s{jitter}",
+        f"{retry_policy.timeout} s",
+    )
 
 
 def _conditions(step: Step) -> Iterator[str]:
@@ -139,32 +100,11 @@ def _conditions(step: Step) -> Iterator[str]:
         yield f"if not {short(step.if_not, 60)}"
     for name, text in step.expressions.items():
         yield f"{name.replace('_', ' ')} {text}"
-    if isinstance(step, BranchStep):
-        yield from _ways(step)
-    if isinstance(step, LoopStep):
-        yield from _passes(step)
-    if isinstance(step, SubflowStep) and step.on_failure:
-        yield f"on failure: {step.on_failure}"
+    yield from step.shown_routes()
     if step.when_unmet != "skip":
         yield f"unmet: {step.when_unmet}"
     if step.when_exhausted != "fail":
         yield f"exhausted: {step.when_exhausted}"
-
-
-def _ways(step: BranchStep) -> Iterator[str]:
-    """Yield where a branch leads."""
-    for rule in step.rules:
-        yield f"{', '.join(rule.then) or 'nowhere'} if {rule.when}"
-    yield f"otherwise {', '.join(step.default_path) or 'nowhere'}"
-
-
-def _passes(step: LoopStep) -> Iterator[str]:
-    """Yield how long a loop goes on, and where it leads."""
-    yield f"back to {step.back_to} while {step.condition}, {step.max_iterations} times at most"
-    if step.break_path:
-        yield f"then {', '.join(step.break_path)}"
-    if step.timeout_path:
-        yield f"{', '.join(step.timeout_path)} if it still holds"
 
 
 def _schedules(flow: Flow) -> Table:

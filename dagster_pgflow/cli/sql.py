@@ -12,7 +12,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.reading.files import text_of_standard_input
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import StoreRefused
-from dagster_pgflow.store.database import Answer, Transaction
+from dagster_pgflow.store.database import StatementResult, Transaction
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 
 WIDEST_VALUE = 200
@@ -38,14 +38,14 @@ def command(statement: str, *, wants_json: bool) -> None:
     statements = list(split_statements(text))
     if not statements:
         raise click.UsageError("There is no statement.")
-    with opened_store() as database, database.telling_of_waits().transaction() as transaction:
+    with opened_store() as database, database.logging_waits().transaction() as transaction:
         answers = [_answer(transaction, one, statements) for one in statements]
     if wants_json:
         rows = [_objects(answer) for answer in answers]
         print_json(rows[0] if len(rows) == 1 else rows)
         return
     for answer in answers:
-        print_answer(answer)
+        print_result(answer)
 
 
 def _standard_input() -> str:
@@ -55,7 +55,9 @@ def _standard_input() -> str:
         raise StoreRefused(str(reason)) from reason
 
 
-def _answer(transaction: Transaction, one: Statement, among: Sequence[Statement]) -> Answer:
+def _answer(
+    transaction: Transaction, one: Statement, among: Sequence[Statement]
+) -> StatementResult:
     problem = refusal(one)
     if problem is not None:
         raise StoreRefused(f"{problem.path}: {problem.message}")
@@ -66,11 +68,11 @@ def _answer(transaction: Transaction, one: Statement, among: Sequence[Statement]
         raise StoreRefused(f"{place}{error}") from error
 
 
-def _objects(answer: Answer) -> list[dict[str, Any]]:
+def _objects(answer: StatementResult) -> list[dict[str, Any]]:
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
 
-def print_answer(answer: Answer) -> None:
+def print_result(answer: StatementResult) -> None:
     """Print what a statement says, as psql does."""
     if answer.columns:
         table = new_table(*answer.columns)

@@ -8,7 +8,7 @@ import click
 from dagster_pgflow.cli.command import Seconds, command_with_examples
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.opened_store import opened_store
-from dagster_pgflow.cli.run_end import exit_unless_completed, tell_end, wait_for_end
+from dagster_pgflow.cli.run_end import exit_unless_completed, print_end, wait_for_end
 from dagster_pgflow.cli.run_input import read_input
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_status import RunStatusReader
@@ -30,13 +30,21 @@ from dagster_pgflow.store.run_status import RunStatusReader
     help="The flow's input: JSON, a file of JSON, or standard input; without it, its defaults.",
 )
 @click.option("--run-id", type=click.UUID, help="Your own id; the same id twice starts one run.")
+@click.option(
+    "--priority",
+    type=click.IntRange(-(2**31), 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Requests of a higher one begin first.",
+)
 @click.option("--wait", "-w", is_flag=True, help="Wait for the end and show what happens.")
-@click.option("--timeout", type=Seconds(), help="Seconds after which to wait no more.")
+@click.option("--timeout", type=Seconds(), help="How many seconds to wait at most.")
 @as_json
 def command(
     slug: str,
     flow_input: Any,
     run_id: UUID | None,
+    priority: int,
     timeout: float | None,
     *,
     wait: bool,
@@ -49,7 +57,7 @@ def command(
     failed or was cancelled.
     """
     with opened_store() as database:
-        started = Requests(database).start(slug, flow_input, run_id)
+        started = Requests(database).start(slug, flow_input, run_id, priority=priority)
         if wait or timeout is not None:
             run = wait_for_end(database, started, timeout)
         else:
@@ -57,8 +65,8 @@ def command(
     if wants_json:
         print_json(run)
     elif run.is_over:
-        tell_end(run)
+        print_end(run)
     else:
         click.echo(f"Run {run.run_id} of flow {slug} is {run.status}.")
-        aside(f"`dagster-pgflow status {str(run.run_id)[:8]}` shows how it does.")
+        aside(f"`dagster-pgflow status {str(run.run_id)[:8]}` shows its progress.")
     exit_unless_completed(run)

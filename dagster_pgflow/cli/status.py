@@ -62,8 +62,8 @@ def command(
 ) -> None:
     """Show a run, or the latest runs.
 
-    The first digits of a run id are enough, and Dagster's own run id works too. The steps of a
-    run stand in the order of its flow, those of a subflow below its step.
+    The first digits of a run id are enough, and Dagster's own run id works too. Steps are
+    listed in the order of their flow, those of a subflow below its step.
     """
     chooses = flow_slug is not None or status is not None
     if run_id is not None and chooses:
@@ -119,7 +119,9 @@ def print_report(report: RunReport, out: Console) -> None:
     run = report.run
     _print_head(run, out)
     if report.unread_because is not None:
-        out.print(f"This may be old: the run cannot be read now. {report.unread_because}")
+        out.print(f"This may be out of date: the run cannot be read now. {report.unread_because}")
+    if report.waits_for is not None:
+        out.print(f"Waits:  {report.waits_for}")
     out.print(f"Input:  {short(run.input, 300)}")
     if run.error_message:
         out.print(f"Error:  {run.error_message}")

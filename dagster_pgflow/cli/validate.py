@@ -1,4 +1,4 @@
-"""`dagster-pgflow validate`: say all that is wrong with files, and change nothing."""
+"""`dagster-pgflow validate`: report every problem of files, and change nothing."""
 
 import sys
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from dagster_pgflow.cli.flow_files import (
 from dagster_pgflow.compiler.soundness import problems_of_params
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.store.loading import Finding, MoreProblems, no_more_problems
+from dagster_pgflow.store.loading import FileProblem, MoreProblems, no_more_problems
 
 
 @command_with_examples(
@@ -36,37 +36,39 @@ from dagster_pgflow.store.loading import Finding, MoreProblems, no_more_problems
     "modules",
     metavar="MODULE",
     multiple=True,
-    help="Also ask the handlers in it which params they take.",
+    help="Check params against the handlers in this module, too.",
 )
 @strict_option
 @as_json
 def command(
     files: tuple[Path, ...], *, modules: tuple[str, ...], strict: bool, wants_json: bool
 ) -> None:
-    """Say all that is wrong with files.
+    """Report every problem of files.
 
     The files are those that `load` takes, - included; nothing is stored. A database is only asked
-    when a file is SQL, which is run and undone, or when a flow contains one that is in no file.
+    when a file is SQL, which is run and undone, when a flow contains one that is in no file, or
+    when a cell of a manifest leads on as one that runs a flow, and no file has it.
 
     Params of steps are checked where their handler says what it takes: --handlers names modules of
-    your code location, and packages that are installed bring theirs.
+    your code location, and packages that are installed bring theirs. Which resources there are that
+    steps require, only a code location knows, when it loads.
 
-    Warnings are what is allowed and most likely not meant. Exit code 1 means that there are
+    A warning is about what is allowed and most likely not meant. Exit code 1 means that there are
     problems.
     """
-    sources, findings = read_sources(files)
+    sources, problems = read_sources(files)
     loading = tried(sources, strict=strict, more_problems=_problems_of_params(modules))
-    findings += loading.findings
+    problems += loading.problems
     if wants_json:
-        problems = [_document("problem", finding) for finding in findings]
-        print_json(problems + [_document("warning", finding) for finding in loading.warnings])
+        documents = [_document("problem", found) for found in problems]
+        print_json(documents + [_document("warning", found) for found in loading.warnings])
     else:
-        for finding in findings:
-            click.echo(f"{finding.source}: {finding.problem}")
-        for finding in loading.warnings:
-            click.echo(warning_line(finding))
-        click.echo(_verdict(findings, loading.warnings, files))
-    if findings:
+        for found in problems:
+            click.echo(f"{found.source}: {found.problem}")
+        for found in loading.warnings:
+            click.echo(warning_line(found))
+        click.echo(_verdict(problems, loading.warnings, files))
+    if problems:
         raise click.exceptions.Exit(1)
 
 
@@ -92,11 +94,11 @@ def _module(name: str) -> ModuleType:
         raise ConfigurationError(f'The module "{name}" cannot be imported: {reason}.') from error
 
 
-def _document(severity: str, finding: Finding) -> dict[str, str]:
-    problem = finding.problem
+def _document(severity: str, found: FileProblem) -> dict[str, str]:
+    problem = found.problem
     return {
         "severity": severity,
-        "file": finding.source,
+        "file": found.source,
         "code": problem.code,
         "path": problem.path,
         "message": problem.message,
@@ -104,8 +106,8 @@ def _document(severity: str, finding: Finding) -> dict[str, str]:
 
 
 def _verdict(
-    findings: Sequence[Finding], warnings: Sequence[Finding], files: Sequence[Path]
+    problems: Sequence[FileProblem], warnings: Sequence[FileProblem], files: Sequence[Path]
 ) -> str:
-    told = counted(len(findings), "problem") if findings else "No problems"
+    wrong = counted(len(problems), "problem") if problems else "No problems"
     more = f" and {counted(len(warnings), 'warning')}" if warnings else ""
-    return f"{told}{more} in {counted(len(files), 'file')}."
+    return f"{wrong}{more} in {counted(len(files), 'file')}."

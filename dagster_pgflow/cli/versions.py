@@ -34,17 +34,17 @@ def command(slug: str, limit: int, *, wants_json: bool) -> None:
     with opened_store() as database:
         # One more, to say what changed in the oldest that is listed.
         found = FlowHistory(database).versions(slug, limit + 1)
-    told = list(_told(found))[:limit]
+    listed = list(_changes_of(found))[:limit]
     if wants_json:
         print_json(
             [
                 {"version": version.version, "created_at": version.created_at, "change": change}
-                for version, change in told
+                for version, change in listed
             ]
         )
         return
     table = new_table("Version", "Published", "Change", numbers=("Version",))
-    for version, change in told:
+    for version, change in listed:
         table.add_row(str(version.version), clock(version.created_at), change)
     console().print(table)
     if len(found) > 1 and found[0].flow is not None and found[1].flow is not None:
@@ -52,7 +52,7 @@ def command(slug: str, limit: int, *, wants_json: bool) -> None:
         aside(f"`dagster-pgflow diff {slug}@{before} {slug}@{newest}` says exactly what changed.")
 
 
-def _told(found: Sequence[FlowVersion]) -> Iterator[tuple[FlowVersion, str]]:
+def _changes_of(found: Sequence[FlowVersion]) -> Iterator[tuple[FlowVersion, str]]:
     for version, before in pairwise(found):
         yield version, change_between(before, version)
     yield found[-1], "created" if found[-1].version == 1 else "…"
@@ -78,11 +78,11 @@ def _of_subflows(before: FlowVersion, after: FlowVersion) -> Iterator[str]:
 
 def _changes(found: Sequence[Difference]) -> Iterator[str]:
     """Yield each step, schedule or field that is another once."""
-    told: dict[str, str] = {}
+    kinds: dict[str, str] = {}
     for difference in found:
         path = difference.path.split(".")
         is_listed = path[0] in ("steps", "schedules") and len(path) > 1
         thing = f"{path[0].removesuffix('s')} {path[1]}" if is_listed else path[0]
         is_whole = len(path) == (2 if is_listed else 1)
-        told.setdefault(thing, difference.kind if is_whole else "changed")
-    yield from (f"{thing} {kind}" for thing, kind in told.items())
+        kinds.setdefault(thing, difference.kind if is_whole else "changed")
+    yield from (f"{thing} {kind}" for thing, kind in kinds.items())

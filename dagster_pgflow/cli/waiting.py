@@ -1,4 +1,4 @@
-"""Waits for runs, and tells what happens in them meanwhile."""
+"""Waits for runs, and prints what happens in them meanwhile."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from dagster_pgflow.store.run_status import (
 )
 
 POLL_S = 0.5
-PATIENCE_S = 10.0
+HINT_AFTER_S = 10.0
 SILENCE_S = 30.0
 """Sensors that run leave a mark every five seconds or so."""
 
@@ -43,8 +43,8 @@ class RunGoesOn(PgflowError):
 
 
 @dataclass
-class Watcher:
-    """Tells each change of a run once.
+class ProgressPrinter:
+    """Prints each change of a run once.
 
     Attributes:
         say: Prints a line.
@@ -53,45 +53,45 @@ class Watcher:
 
     say: Printer
     with_run: bool = False
-    _told: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _told_attempts: set[tuple[str, int, int]] = field(default_factory=set)
-    _told_tasks_at: float = 0.0
+    _shown: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _shown_attempts: set[tuple[str, int, int]] = field(default_factory=set)
+    _shown_tasks_at: float = 0.0
     _name: str = ""
 
-    def tell(self, report: RunReport) -> None:
-        """Tell what has changed since the last time."""
+    def show(self, report: RunReport) -> None:
+        """Print what has changed since the last time."""
         run = report.run
         self._name = f"{str(run.run_id)[:8]} {run.flow_slug}: " if self.with_run else ""
         if not run.is_over:
-            self._tell_run(run)
+            self._show_run(run)
         for attempt in report.failed_attempts:
-            self._tell_attempt(attempt)
+            self._show_attempt(attempt)
         for step in report.steps:
-            self._tell_step(step)
+            self._show_step(step)
         if run.is_over and self.with_run:
-            self._tell_run(run)
+            self._show_run(run)
 
-    def _tell_run(self, run: RunSummary) -> None:
-        if self._told.get("") != (run.status, 0):
-            self._told[""] = (run.status, 0)
+    def _show_run(self, run: RunSummary) -> None:
+        if self._shown.get("") != (run.status, 0):
+            self._shown[""] = (run.status, 0)
             self.say(f"{self._name}run {run.run_id} {run.status}")
 
-    def _tell_attempt(self, attempt: FailedAttempt) -> None:
+    def _show_attempt(self, attempt: FailedAttempt) -> None:
         one = (attempt.step_path, attempt.task_index, attempt.attempt)
-        if one not in self._told_attempts:
-            self._told_attempts.add(one)
+        if one not in self._shown_attempts:
+            self._shown_attempts.add(one)
             self.say(f"{self._name}{attempt_line(attempt)}")
 
-    def _tell_step(self, step: StepReport) -> None:
-        told = self._told.get(step.step_path, ("created", 0))
-        if step.status != told[0]:
-            self._told[step.step_path] = (step.status, step.tasks_done)
+    def _show_step(self, step: StepReport) -> None:
+        shown = self._shown.get(step.step_path, ("created", 0))
+        if step.status != shown[0]:
+            self._shown[step.step_path] = (step.status, step.tasks_done)
             self.say(f"{self._name}{step_line(step)}")
-        elif step.status == "started" and step.tasks_done != told[1] and (step.tasks or 0) > 1:
+        elif step.status == "started" and step.tasks_done != shown[1] and (step.tasks or 0) > 1:
             now = time.monotonic()
-            if now - self._told_tasks_at > TASKS_EVERY_S:
-                self._told_tasks_at = now
-                self._told[step.step_path] = (step.status, step.tasks_done)
+            if now - self._shown_tasks_at > TASKS_EVERY_S:
+                self._shown_tasks_at = now
+                self._shown[step.step_path] = (step.status, step.tasks_done)
                 self.say(f"{self._name}{step_line(step)}")
 
 
@@ -112,17 +112,18 @@ def step_line(step: StepReport) -> str:
 
 def wait_for_ends(
     reader: RunStatusReader,
-    watchers: Mapping[UUID, Watcher],
+    printers: Mapping[UUID, ProgressPrinter],
     timeout: float | None = None,
     each_time: Callable[[], None] = lambda: None,
+    pause: Callable[[float], object] = time.sleep,
 ) -> dict[UUID, RunReport]:
     """Return runs once all of them are over.
 
     Args:
-        reader: Reads the run tables.
-        watchers: For each run, who is shown every state that is seen.
+        printers: For each run, who is shown every state that is seen.
         timeout: Seconds; without it the wait has no end.
         each_time: Called while waiting; it raises when there is nothing more to wait for.
+        pause: Waits until the next look for so many seconds, or less when there is news.
 
     Raises:
         RunGoesOn: The time is over; it says which runs go on and which nobody has begun.
@@ -131,16 +132,16 @@ def wait_for_ends(
     seen: dict[UUID, RunReport] = {}
     while True:
         each_time()
-        for run_id, watcher in watchers.items():
+        for run_id, printer in printers.items():
             if run_id not in seen or not seen[run_id].run.is_over:
                 seen[run_id] = reader.report(run_id)
-                watcher.tell(seen[run_id])
+                printer.show(seen[run_id])
         going_on = [report.run for report in seen.values() if not report.run.is_over]
         if not going_on:
             return seen
         if time.monotonic() > deadline:
             raise RunGoesOn("\n".join(_not_over(reader, run, timeout or 0) for run in going_on))
-        time.sleep(POLL_S)
+        pause(POLL_S)
 
 
 def _not_over(reader: RunStatusReader, run: RunSummary, timeout: float) -> str:
@@ -154,7 +155,7 @@ def _not_over(reader: RunStatusReader, run: RunSummary, timeout: float) -> str:
     state = "waits in Dagster's queue" if run.status == "queued" else "goes on"
     return (
         f"Run {run.run_id} has not ended within {timeout:g} s and {state};"
-        f" `dagster-pgflow status {short_id}` shows how it does."
+        f" `dagster-pgflow status {short_id}` shows its progress."
     )
 
 
@@ -170,7 +171,7 @@ def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], N
     def look() -> None:
         run = reader.summary(run_id)
         waited = (run.seen_at - run.created_at).total_seconds()
-        if said or run.status != "queued" or waited < PATIENCE_S:
+        if said or run.status != "queued" or waited < HINT_AFTER_S:
             return
         if _are_sensors_silent(reader):
             said.append(HINT)

@@ -9,7 +9,7 @@ from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.names import FLOW_INPUT, PGFLOW_KEY, graph_name, op_name
 
-MOST_TOLD = 50
+MOST_PROBLEMS = 50
 LONGEST_TOLD = 1_000
 """A definition decides how many problems it has, and problems quote it."""
 
@@ -85,7 +85,7 @@ def told(flow_slug: str, problems: Sequence[Problem]) -> str:
     """Return what is wrong with a flow, at a length that people read."""
     shown = [
         Problem(problem.code, _shortened(problem.path), _shortened(problem.message))
-        for problem in problems[:MOST_TOLD]
+        for problem in problems[:MOST_PROBLEMS]
     ]
     more = len(problems) - len(shown)
     return f"{InvalidFlow(flow_slug, shown)}" + (f"\n  ... and {more} more" if more else "")

@@ -9,10 +9,10 @@ from dagster_pgflow.compiler.passes.gather_subflow_inputs import gather_subflow_
 from dagster_pgflow.compiler.passes.hand_on_flow_input import hand_on_flow_input
 from dagster_pgflow.compiler.passes.mark_terminal import mark_terminal
 from dagster_pgflow.compiler.passes.place_steps import place_steps
-from dagster_pgflow.compiler.plan import Plan, Surroundings
+from dagster_pgflow.compiler.plan import PassContext, Plan
 from dagster_pgflow.model.flow import Flow
 
-Pass = Callable[[Plan, Surroundings], Plan]
+Pass = Callable[[Plan, PassContext], Plan]
 
 PASSES: tuple[Pass, ...] = (
     place_steps,
@@ -26,14 +26,14 @@ PASSES: tuple[Pass, ...] = (
 )
 
 
-def plan_of(flow: Flow, around: Surroundings) -> Plan:
+def plan_of(flow: Flow, context: PassContext) -> Plan:
     """Return the plan of a sound flow.
 
     Args:
         flow: The flow; `validation.validate` found no problem in it.
-        around: The flows that it contains, and the handlers.
+        context: The flows that it contains, and the handlers.
     """
     plan = Plan(flow)
     for rewrite in PASSES:
-        plan = rewrite(plan, around)
+        plan = rewrite(plan, context)
     return plan

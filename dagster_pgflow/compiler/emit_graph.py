@@ -15,15 +15,15 @@ from dagster_pgflow.compiler.plan import (
     Feed,
     FromFlowInput,
     GraphNode,
+    IterationNode,
     Node,
     OpNode,
-    PassNode,
+    PassContext,
     Plan,
-    Surroundings,
     Wire,
 )
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import whole_of
+from dagster_pgflow.model.lowered import whole_of
 from dagster_pgflow.names import (
     FLOW_INPUT,
     body_graph_name,
@@ -32,7 +32,7 @@ from dagster_pgflow.names import (
     item_graph_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.sources import Flows
+from dagster_pgflow.runtime.input_parts import Flows
 
 
 class GraphEmitter:
@@ -72,8 +72,8 @@ class GraphEmitter:
             return self._graph(flow, item_graph_name(flow.slug), in_items=True)
         return self.job_graph(flow.slug)
 
-    def pass_graph(self, body: Flow, loop_slug: str) -> dg.GraphDefinition:
-        """Return the graph of a pass of a loop.
+    def iteration_graph(self, body: Flow, loop_slug: str) -> dg.GraphDefinition:
+        """Return the graph of an iteration of a loop.
 
         Args:
             body: What the loop repeats.
@@ -84,8 +84,8 @@ class GraphEmitter:
 
     def _graph(self, flow: Flow, name: str, *, in_items: bool = False) -> dg.GraphDefinition:
         if name not in self._graphs:
-            around = Surroundings(self._flows, self._handlers, in_items)
-            self._graphs[name] = self._emit(plan_of(flow, around), name, in_items=in_items)
+            context = PassContext(self._flows, self._handlers, in_items)
+            self._graphs[name] = self._emit(plan_of(flow, context), name, in_items=in_items)
         return self._graphs[name]
 
     def _input_type(self, flow: Flow) -> dg.DagsterType:
@@ -136,8 +136,8 @@ class GraphEmitter:
     def _definition(
         self, flow: Flow, node: Node, *, in_items: bool
     ) -> dg.OpDefinition | dg.GraphDefinition:
-        if isinstance(node, PassNode):
-            return self.pass_graph(self._flows[node.step.flow], node.step.slug)
+        if isinstance(node, IterationNode):
+            return self.iteration_graph(self._flows[node.step.flow], node.step.slug)
         if isinstance(node, GraphNode):
             each = in_items or node.step.over is not None
             return self.subflow_graph(self._flows[node.step.flow], in_items=each)

@@ -17,17 +17,17 @@ from dagster_pgflow.compiler.served import ensure_job_is_told
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import FlowsToRun, whole_of
+from dagster_pgflow.model.lowered import LoweredFlows, whole_of
 from dagster_pgflow.names import (
     FLOW_INPUT,
     TAG_FLOW,
     TAG_LOOP,
+    iteration_job_name,
     job_name,
-    pass_job_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.input_parts import Flows
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
-from dagster_pgflow.runtime.sources import Flows
 from dagster_pgflow.validation import schedules
 
 _log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class JobEmitter:
         handlers: Its handlers.
         settings: What the jobs have in common.
         tags_of: Returns the tags that say which version of a flow its job runs, for the jobs that
-            steps of other jobs run. A pass of a loop has those of its flow.
+            steps of other jobs run. An iteration of a loop has those of its flow.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class JobEmitter:
         self._settings = settings
         self._json_type = make_json_type()
         keys = frozenset(settings.resources)
-        self._to_run = FlowsToRun(flows)
+        self._to_run = LoweredFlows(flows)
         ops = OpEmitter(self._to_run, handlers, self._json_type, keys, self._child_job)
         self._graphs = GraphEmitter(self._to_run, handlers, ops, self._json_type)
         self._tags_of = tags_of
@@ -116,27 +116,33 @@ class JobEmitter:
         return self._broken(flow_slug, problems, tags)
 
     def _child_job(self, name: str) -> ChildJob:
-        """Return the job of a flow, or of a pass of a loop, as steps of other jobs run it."""
+        """Return the job of a flow, or of an iteration of a loop, as steps of other jobs run it."""
         if name not in self._child_jobs:
             flow_slug, _, loop_slug = name.partition(".")
             tags = self._tags_of(flow_slug)
-            job = self._pass_job(name, loop_slug, tags) if loop_slug else self.job(flow_slug, tags)
+            job = (
+                self._iteration_job(name, loop_slug, tags)
+                if loop_slug
+                else self.job(flow_slug, tags)
+            )
             self._child_jobs[name] = child_job_of(job)
         return self._child_jobs[name]
 
-    def _pass_job(self, name: str, loop_slug: str, tags: Mapping[str, str]) -> dg.JobDefinition:
+    def _iteration_job(
+        self, name: str, loop_slug: str, tags: Mapping[str, str]
+    ) -> dg.JobDefinition:
         body = self._to_run[name]
         flow = whole_of(body)
-        return self._graphs.pass_graph(body, loop_slug).to_job(
-            name=pass_job_name(flow.slug, loop_slug, self._settings.job_prefix),
-            description=f"One pass of loop `{loop_slug}` of flow `{flow.slug}`.",
+        return self._graphs.iteration_graph(body, loop_slug).to_job(
+            name=iteration_job_name(flow.slug, loop_slug, self._settings.job_prefix),
+            description=f"One iteration of loop `{loop_slug}` of flow `{flow.slug}`.",
             resource_defs=dict(self._settings.resources),
             tags={**self._run_tags(flow), **tags, TAG_LOOP: loop_slug},
             executor_def=self._settings.executor,
         )
 
     def _problems_of(self, flow: Flow) -> tuple[Problem, ...]:
-        found = problems_of(flow, self._flows, self._handlers)
+        found = problems_of(flow, self._flows, self._handlers, self._settings.resources.keys())
         return tuple(problem for problem in found if problem.code not in schedules.CODES)
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:

@@ -1,7 +1,7 @@
 """From the nodes of a plan to Dagster ops."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -9,20 +9,22 @@ import dagster as dg
 from dagster_pgflow.compiler.plan import Feed, FromFlowInput, OpNode
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import StepToRun, whole_of
-from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.lowered import LoweredStep, whole_of
+from dagster_pgflow.model.options import retry_policy_of
+from dagster_pgflow.model.steps import (
     BranchStep,
     HandledStep,
-    JoinStep,
+    HookedStep,
     LoopStep,
     MapStep,
     SubflowStep,
 )
+from dagster_pgflow.model.steps.fields import listed
 from dagster_pgflow.names import (
     AGAIN_OUTPUT,
     DONE_OUTPUT,
     IO_MANAGER_KEY,
+    KEPT_OUTPUT,
     PGFLOW_KEY,
     RESULT_OUTPUT,
     TAG_FLOW,
@@ -32,13 +34,13 @@ from dagster_pgflow.names import (
     fan_out_output,
     op_name,
     pool_name,
-    way_output,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.hooks import unknown_hooks
+from dagster_pgflow.runtime.input_parts import Flows, kept_output
 from dagster_pgflow.runtime.op_bodies import body_of
 from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.op_work import OpWork
-from dagster_pgflow.runtime.sources import Flows
 
 HELP = {
     "fan_out": "Sends the elements of the list to map step `{slug}`.",
@@ -46,12 +48,12 @@ HELP = {
     "items": "Sends the items of the list to subflow `{slug}`.",
     "gather": "Puts together what subflow `{slug}` receives.",
     "output": "Puts together what subflow `{slug}` returns.",
-    "begin": "Puts together what the passes of loop `{slug}` receive from outside.",
-    "end": "Hands on what the last pass of loop `{slug}` returned.",
-    "passes": "Runs the passes of loop `{slug}`, each as a run of its own.",
+    "begin": "Puts together what the iterations of loop `{slug}` receive from outside.",
+    "end": "Hands on what the last iteration of loop `{slug}` returned.",
+    "iterations": "Runs the iterations of loop `{slug}`, each as a run of its own.",
 }
 WAYS_OUT = {
-    AGAIN_OUTPUT: "Leads to the next pass of the loop.",
+    AGAIN_OUTPUT: "Leads to the next iteration of the loop.",
     DONE_OUTPUT: "Leads out of the loop.",
 }
 
@@ -64,7 +66,8 @@ class OpEmitter:
         handlers: The handlers of the code location.
         json_type: The type of inputs and outputs.
         resource_keys: The resources that handlers may use.
-        child_job: Returns the job of a flow, or of a pass of a loop, that is a run of its own.
+        child_job: Returns the job of a flow, or of an iteration of a loop, that is a run of its
+            own.
     """
 
     def __init__(
@@ -89,27 +92,10 @@ class OpEmitter:
             node: The node.
             in_items: Whether the flow, or one around it, runs once for each item of a list.
         """
-        outs: dict[str, dg.Out | dg.DynamicOut] = {
-            RESULT_OUTPUT: dg.Out(self._json_type, io_manager_key=IO_MANAGER_KEY)
-        }
-        for fed in node.feeds:
-            outs[fan_out_output(fed.slug)] = dg.DynamicOut(
-                self._json_type,
-                io_manager_key=IO_MANAGER_KEY,
-                description=_what_is_sent(fed),
-            )
-        if isinstance(node.step, LoopStep):
-            outs |= {name: self._way_out(name) for name in WAYS_OUT}
-        for target in _ways(node):
-            outs[way_output(target)] = dg.Out(
-                self._json_type,
-                io_manager_key=IO_MANAGER_KEY,
-                description=f"The way to step `{target}`.",
-            )
         work = OpWork(
             flow,
             node.step,
-            node.sources,
+            node.parts,
             node.feeds,
             self._flows,
             self._handlers,
@@ -120,12 +106,39 @@ class OpEmitter:
             name=op_definition_name(whole_of(flow).slug, node.name, in_items=in_items),
             compute_fn=body_of(node.role, work),
             ins={name: self._input(feed) for name, feed in node.inputs.items()},
-            outs=outs,
+            outs=self._outs(node),
             description=self._description(flow, node),
             tags=_tags(flow, node),
             pool=_pool(node),
             required_resource_keys=set(self._resource_keys),
         )
+
+    def _outs(self, node: OpNode) -> dict[str, dg.Out | dg.DynamicOut]:
+        """Return what an op sends out, by the names of the outputs."""
+        outs: dict[str, dg.Out | dg.DynamicOut] = {
+            RESULT_OUTPUT: dg.Out(self._json_type, io_manager_key=IO_MANAGER_KEY)
+        }
+        for fed in node.feeds:
+            outs[fan_out_output(fed.slug)] = dg.DynamicOut(
+                self._json_type,
+                io_manager_key=IO_MANAGER_KEY,
+                description=_what_is_sent(fed),
+            )
+        if isinstance(node.step, LoopStep):
+            outs |= {name: self._route_out(name) for name in WAYS_OUT}
+        if _keeps_mapped_input(node):
+            outs[KEPT_OUTPUT] = dg.Out(
+                self._json_type,
+                io_manager_key=IO_MANAGER_KEY,
+                description=f"What subflow `{node.step.slug}` received, before it was mapped.",
+            )
+        for target in _routes(node):
+            outs[node.step.route_output(target)] = dg.Out(
+                self._json_type,
+                io_manager_key=IO_MANAGER_KEY,
+                description=_route_description(node.step, target),
+            )
+        return outs
 
     def _input(self, feed: Feed) -> dg.In:
         if isinstance(feed, FromFlowInput):
@@ -133,8 +146,8 @@ class OpEmitter:
             return dg.In(self._json_type, default_value=UNASKED)
         return dg.In(self._json_type)
 
-    def _way_out(self, name: str) -> dg.Out:
-        """Return an output of the last op of a pass: which of them it has, decides what follows."""
+    def _route_out(self, name: str) -> dg.Out:
+        """Return an output of an iteration's last op: the one it sends decides what follows."""
         return dg.Out(
             self._json_type,
             io_manager_key=IO_MANAGER_KEY,
@@ -145,19 +158,28 @@ class OpEmitter:
     def _description(self, flow: Flow, node: OpNode) -> str:
         if node.role != "step":
             return HELP[node.role].format(slug=node.step.slug)
-        parts = [node.step.description, self._handler_line(flow, node.step)]
+        parts = [
+            node.step.description,
+            self._handler_line(flow, node.step),
+            *self._hook_lines(node.step),
+        ]
         if isinstance(node.step, SubflowStep):
             parts.append(f"Flow `{node.step.flow}` runs here as a run of its own.")
-            return "\n\n".join(part for part in [*parts, *_condition_lines(node.step)] if part)
-        effort = effort_of(flow.options, node.step.options)
+            parts += [*node.step.described_data(), *_condition_lines(node.step)]
+            return "\n\n".join(part for part in parts if part)
+        retry_policy = retry_policy_of(flow.options, node.step.options)
         parts.append(
-            f"Up to {effort.max_attempts} attempts, {effort.base_delay} s base delay,"
-            f" {effort.timeout} s timeout."
+            f"Up to {retry_policy.max_attempts} attempts, {retry_policy.base_delay} s base delay,"
+            f" {retry_policy.timeout} s timeout."
         )
-        parts += [*_condition_lines(node.step), *_decision_lines(node.step)]
+        parts += [
+            *node.step.described_data(),
+            *_condition_lines(node.step),
+            *node.step.described_routes(),
+        ]
         return "\n\n".join(part for part in parts if part)
 
-    def _handler_line(self, flow: Flow, step: StepToRun) -> str:
+    def _handler_line(self, flow: Flow, step: LoweredStep) -> str:
         if not isinstance(step, HandledStep) or not step.needs_handler:
             return ""
         slug = whole_of(flow).slug
@@ -169,6 +191,18 @@ class OpEmitter:
             f"**No handler.** This code location registers no handler `{wanted}`;"
             " the step will fail until it does."
         )
+
+    def _hook_lines(self, step: LoweredStep) -> Iterator[str]:
+        if not isinstance(step, HookedStep):
+            return
+        for field, names in step.hooks.items():
+            if names:
+                yield f"{field.capitalize()} it: {listed(names)}."
+        for field, name in unknown_hooks(step, self._handlers):
+            yield (
+                f"**No handler {field} it.** This code location registers no handler `{name}`;"
+                " the step will fail until it does."
+            )
 
 
 def op_definition_name(flow_slug: str, node_name: str, *, in_items: bool) -> str:
@@ -188,7 +222,7 @@ def _first_line(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n")[0]
 
 
-def _condition_lines(step: StepToRun) -> list[str]:
+def _condition_lines(step: LoweredStep) -> list[str]:
     lines = []
     if step.if_ is not None:
         lines.append(
@@ -207,29 +241,23 @@ def _condition_lines(step: StepToRun) -> list[str]:
     return lines
 
 
-def _ways(node: OpNode) -> tuple[str, ...]:
-    """Return the steps to which an op opens a way or not."""
+def _keeps_mapped_input(node: OpNode) -> bool:
+    """Return whether an op hands on what a subflow received beside what its flow does."""
+    step = node.step
+    is_kept = node.role == "gather" and isinstance(step, SubflowStep) and step.keep_input
+    return is_kept and isinstance(step, SubflowStep) and kept_output(step) == KEPT_OUTPUT
+
+
+def _routes(node: OpNode) -> tuple[str, ...]:
+    """Return the steps to which an op opens a route or not."""
     is_branch = node.role == "step" and isinstance(node.step, BranchStep)
-    decides = node.role in ("end", "passes") or is_branch
+    decides = node.role in ("end", "iterations") or is_branch
     return node.step.targets if decides else ()
 
 
-def _decision_lines(step: StepToRun) -> list[str]:
-    match step:
-        case BranchStep():
-            lines = [f"If `{rule.when}`: {_listed(rule.then)}." for rule in step.rules]
-            return [*lines, f"Otherwise: {_listed(step.default_path)}."]
-        case LoopStep():
-            again = f"back to `{step.back_to}`, {step.max_iterations} times at most"
-            return [f"While `{step.condition}`: {again}."]
-        case JoinStep() if step.least is not None:
-            return [f"Runs when {step.least} of its dependencies have completed."]
-        case _:
-            return []
-
-
-def _listed(slugs: Sequence[str]) -> str:
-    return ", ".join(f"`{slug}`" for slug in slugs) or "nothing"
+def _route_description(step: LoweredStep, target: str) -> str:
+    labels = step.labels_to(target) if isinstance(step, BranchStep) else ()
+    return f"The route to step `{target}`{': ' if labels else ''}{', '.join(labels)}."
 
 
 def _pool(node: OpNode) -> str | None:

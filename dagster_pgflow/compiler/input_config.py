@@ -41,7 +41,7 @@ def input_config(schema: Mapping[str, Any]) -> Any:
         schema: The input schema.
     """
     try:
-        found = _Reading(schema).of_input()
+        found = _ConfigReading(schema).of_input()
     except _Beyond:
         found = None
     return dg.Any if found is None else found
@@ -51,7 +51,7 @@ class _Beyond(Exception):
     """The schema is too large, or says things that cannot be followed here."""
 
 
-class _Reading:
+class _ConfigReading:
     """Reads one schema.
 
     Args:

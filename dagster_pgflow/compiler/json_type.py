@@ -9,7 +9,7 @@ from dagster_pgflow.compiler.launchpad import shown_example
 from dagster_pgflow.json_values.limits import refuse_beyond_limits
 from dagster_pgflow.json_values.sealed import unseal
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import JsonSchema
+from dagster_pgflow.model.steps.fields import JsonSchema
 from dagster_pgflow.names import PGFLOW_KEY, REQUESTED_INPUT_KEY
 from dagster_pgflow.runtime.requested import RequestedInputs
 

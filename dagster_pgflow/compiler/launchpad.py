@@ -8,14 +8,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import known_deps
 from dagster_pgflow.model.schema import referred_schema
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.inputs import breach
+from dagster_pgflow.step_errors import ValueNotJson
 
 _EXAMPLES: dict[str, Any] = {
     "string": "",

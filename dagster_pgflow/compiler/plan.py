@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import RepeatedStep, StepToRun
-from dagster_pgflow.model.step import MapStep, SubflowStep
+from dagster_pgflow.model.lowered import LoopNode, LoweredStep
+from dagster_pgflow.model.steps import MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.op_work import Role
-from dagster_pgflow.runtime.sources import Flows, Source
+from dagster_pgflow.runtime.input_parts import Flows, InputPart
+from dagster_pgflow.runtime.roles import Role
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class OpNode:
         name: The node's name in its graph.
         role: What it does.
         step: The step that it is, or helps.
-        sources: What the step receives, where the op puts that together.
+        parts: What the step receives, where the op puts that together.
         inputs: What feeds each input.
         feeds: The map steps whose batches this op sends out, or the subflow whose items.
         is_terminal: Whether it is a step that nothing depends on.
@@ -57,8 +57,8 @@ class OpNode:
 
     name: str
     role: Role
-    step: StepToRun
-    sources: tuple[Source, ...] = ()
+    step: LoweredStep
+    parts: tuple[InputPart, ...] = ()
     inputs: Mapping[str, Feed] = field(default_factory=dict)
     feeds: tuple[MapStep | SubflowStep, ...] = ()
     is_terminal: bool = False
@@ -71,32 +71,32 @@ class GraphNode:
     Attributes:
         name: The node's name in its graph.
         step: The step.
-        sources: What the step receives.
+        parts: What the step receives.
         input: What feeds the graph's input.
     """
 
     name: str
     step: SubflowStep
-    sources: tuple[Source, ...]
+    parts: tuple[InputPart, ...]
     input: Feed
 
 
 @dataclass(frozen=True)
-class PassNode:
-    """One pass of a loop: the graph of its body.
+class IterationNode:
+    """One iteration of a loop: the graph of its body.
 
     Attributes:
         name: The node's name in its graph.
         step: The loop.
-        input: What feeds the graph's input: the begin of the loop, or the pass before.
+        input: What feeds the graph's input: the begin of the loop, or the iteration before.
     """
 
     name: str
-    step: RepeatedStep
+    step: LoopNode
     input: Wire
 
 
-Node = OpNode | GraphNode | PassNode
+Node = OpNode | GraphNode | IterationNode
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class PassContext:
     """What the passes may look at besides the flow.
 
     Attributes:

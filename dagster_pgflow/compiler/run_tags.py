@@ -57,7 +57,7 @@ def _name(key: str, allowed: Sequence[str]) -> str | None:
 
 
 def is_allowed(key: str, allowed: Sequence[str]) -> bool:
-    """Say whether a code location lets a tag out as it is; `pgflow.tag_problem` agrees."""
+    """Return whether a code location lets a tag out as it is; `pgflow.tag_problem` agrees."""
     return any(
         re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), key, re.DOTALL)
         for pattern in allowed

@@ -1,1 +1,1 @@
-"""Ways in: every way to write a flow down ends in the one `Flow`."""
+"""Routes in: every way to write a flow down ends in the one `Flow`."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
+from dagster_pgflow.dsl.registering import registering
 from dagster_pgflow.model.flow import Flow
 
 
 def flows_of_python_file(path: Path) -> tuple[Flow, ...]:
-    """Run a file and return the flows at its top, those that it imports included.
+    """Run a file; return the flows that it registers and those at its top, imported ones included.
 
     What it prints goes to standard error, because standard output is for our answer.
 
@@ -20,14 +21,19 @@ def flows_of_python_file(path: Path) -> tuple[Flow, ...]:
         Unreadable: It is no Python, raised an error, or has no flow.
     """
     try:
-        with _importing_from(path.parent), redirect_stdout(sys.stderr):
+        with (
+            _importing_from(path.parent),
+            redirect_stdout(sys.stderr),
+            registering() as registered,
+        ):
             names: Mapping[str, Any] = runpy.run_path(str(path))
     except SyntaxError as error:
-        raise Unreadable(f"line {error.lineno}", f"This is no Python: {error.msg}.") from error
+        raise Unreadable(f"line {error.lineno}", f"This is not Python: {error.msg}.") from error
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise Unreadable(_place_of(error, path), f"It raised {reason}.") from error
-    flows = {id(value): value for value in names.values() if isinstance(value, Flow)}
+    named = (value for value in names.values() if isinstance(value, Flow))
+    flows = {id(flow): flow for flow in (*registered, *named)}
     if not flows:
         raise Unreadable("$", "The file has no Flow at its top level; give one a name there.")
     return tuple(flows.values())

@@ -1,6 +1,6 @@
 """Workflow documents become flows: nodes and edges in JSON or YAML, checked as a whole.
 
-All that is wrong with a document is told at once and where it stands in the document, whether the
+All that is wrong with a document is reported at once, with its place in the document, whether the
 document has not the shape of one, its nodes hang together badly, or the flow that it describes is
 not sound.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 from dagster_pgflow.dsl.reading.json_text import read_json
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.dsl.reading.yaml_text import read_yaml
+from dagster_pgflow.dsl.workflow.flow_settings import settings_of
 from dagster_pgflow.dsl.workflow.links import links_of
 from dagster_pgflow.dsl.workflow.parts import (
     Parts,
@@ -22,27 +23,23 @@ from dagster_pgflow.dsl.workflow.parts import (
     shown,
 )
 from dagster_pgflow.dsl.workflow.places import problems_of_flow
+from dagster_pgflow.dsl.workflow.routes import Routes, routes_of
 from dagster_pgflow.dsl.workflow.shape import Metadata
 from dagster_pgflow.dsl.workflow.steps import step_of
 from dagster_pgflow.dsl.workflow.tags import tags_of
-from dagster_pgflow.dsl.workflow.ways import Ways, ways_of
-from dagster_pgflow.dsl.workflow.work import DEFAULT_BASE_DELAY
 from dagster_pgflow.errors import InvalidFlow, Problem, more_problems
 from dagster_pgflow.json_values.limits import problem_of
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.names import slugified
 
 KIND: Final = "Workflow document"
 STAND_IN: Final = "workflow"
-OPTIONS: Final = FlowOptions(base_delay=DEFAULT_BASE_DELAY)
-"""What holds for the nodes of a document that do not say otherwise."""
 
 _NUMBERED: Final = re.compile(r"(nodes|edges)\[(\d+)\]")
 
 
 def is_workflow(document: Any) -> bool:
-    """Say whether a document is meant to be a workflow, by its shape, and not a flow."""
+    """Return whether a document is meant to be a workflow, by its shape, and not a flow."""
     if not isinstance(document, dict) or "steps" in document or "slug" in document:
         return False
     return "nodes" in document or "edges" in document
@@ -102,13 +99,17 @@ def _object_in(text: str, slug: str | None) -> Any:
 
 def _read(document: Mapping[str, Any], slug: str | None, problems: Problems) -> Flow:
     parts = parts_of(document, problems)
-    ways = _ways(parts, problems)
-    deps = links_of(parts.nodes, parts.edges, ways, problems)
-    steps = [step_of(node, ways[id], deps[id], problems) for id, node in parts.nodes.items()]
+    routes = _routes(parts, problems)
+    deps = links_of(parts.nodes, parts.edges, routes, problems)
+    settings = settings_of(parts.metadata, problems)
+    options = settings["options"]
+    steps = [
+        step_of(node, routes[id], deps[id], options, problems) for id, node in parts.nodes.items()
+    ]
     flow = Flow(
         slug=_slug(parts.metadata, slug, problems),
         description=parts.metadata.description,
-        options=OPTIONS,
+        **settings,
         tags=tags_of(parts.metadata, problems),
         steps=tuple(placed.step for placed in steps),
     )
@@ -117,13 +118,13 @@ def _read(document: Mapping[str, Any], slug: str | None, problems: Problems) -> 
     return flow
 
 
-def _ways(parts: Parts, problems: Problems) -> dict[str, Ways]:
+def _routes(parts: Parts, problems: Problems) -> dict[str, Routes]:
     leaving: dict[str, list[PlacedEdge]] = {id: [] for id in parts.nodes}
     for edge in parts.edges:
         if edge.shape.from_ != edge.shape.to:
             leaving[edge.shape.from_].append(edge)
     return {
-        id: ways_of(node, leaving[id], parts.nodes, problems) for id, node in parts.nodes.items()
+        id: routes_of(node, leaving[id], parts.nodes, problems) for id, node in parts.nodes.items()
     }
 
 
@@ -132,7 +133,9 @@ def _slug(metadata: Metadata, given: str | None, problems: Problems) -> str:
         slug = slugified(metadata.name)
         if slug:
             return slug
-        message = f"{shown(metadata.name)} has no letter or digit; a flow needs a name with some."
+        message = (
+            f"{shown(metadata.name)} has no letter or digit; a flow's name needs at least one."
+        )
         problems.note("no-name", "metadata.name", message)
         return STAND_IN
     slug = slugified(given or "")

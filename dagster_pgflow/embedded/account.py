@@ -41,7 +41,7 @@ _AccessList: TypeAlias = dict[tuple[int, int], int]  # permission bits by tag an
 
 
 @dataclass(frozen=True)
-class Account:
+class ServerAccount:
     """The operating system account of the server.
 
     Attributes:
@@ -146,7 +146,7 @@ class Account:
                 if details.st_uid == former_uid:
                     os.chown(name, self.uid, self.gid, dir_fd=descriptor, follow_symlinks=False)
 
-    def open_way_to(self, path: Path) -> None:
+    def open_path_to(self, path: Path) -> None:
         """Lets the account pass through every folder from the root of the system to `path`.
 
         Raises:
@@ -188,7 +188,7 @@ class Account:
 
 
 def _is_free(number: int) -> bool:
-    """Says whether a number is one of ours: no account and no group of the system has it."""
+    """Return whether a number is one of ours: no account and no group of the system has it."""
     if number not in _FREE_IDS:
         return False
     for lookup in (pwd.getpwuid, grp.getgrgid):
@@ -200,7 +200,7 @@ def _is_free(number: int) -> bool:
     return True
 
 
-def _let_pass(folder: Path, account: Account, entries: _AccessList) -> None:
+def _let_pass(folder: Path, account: ServerAccount, entries: _AccessList) -> None:
     if sys.platform != "linux":
         raise OSError(errno.ENOTSUP, "no POSIX access control lists")
     key, mask = account.entry, (_MASK, _NO_ID)

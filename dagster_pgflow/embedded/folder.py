@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from dagster_pgflow.embedded import locks
-from dagster_pgflow.embedded.account import NOBODY, Account
+from dagster_pgflow.embedded.account import NOBODY, ServerAccount
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 CLUSTER = "cluster"
@@ -27,7 +27,7 @@ class DataFolder:
     """A usable data folder, and the account that its server runs as."""
 
     path: Path
-    account: Account
+    account: ServerAccount
 
     @property
     def cluster(self) -> Path:
@@ -64,10 +64,10 @@ class DataFolder:
         _make(path)
         _refuse_strange_content(path)
         cluster = path / CLUSTER
-        account = Account.for_folder((cluster if cluster.exists() else path).stat().st_uid)
+        account = ServerAccount.for_folder((cluster if cluster.exists() else path).stat().st_uid)
         folder = cls(path, account)
         folder._refuse_other_owner()
-        account.open_way_to(path)
+        account.open_path_to(path)
         for lock in (folder.starting, folder.users, folder.keeper):
             if not lock.exists():
                 os.close(locks.open_lock(lock))
@@ -93,7 +93,7 @@ class DataFolder:
         path = os.fsencode(self.cluster / SOCKET_NAME)
         if len(path) <= _SOCKET_PATH_BYTES and b"," not in path:
             return self.cluster
-        # The inode tells a folder from an earlier one of the same name, the id from that of nobody.
+        # The inode differs from that of an earlier folder of the same name, the id from `nobody`'s.
         identity = f"{self.cluster}:{self.cluster.stat().st_ino}:{self.account.uid}"
         short = Path("/tmp") / f"pgflow-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"  # noqa: S108  checked below
         try:
@@ -113,7 +113,7 @@ class DataFolder:
         return short
 
     def is_shared_with_nobody(self) -> bool:
-        """Says whether root keeps the folder, and its server runs as `nobody`."""
+        """Return whether root keeps the folder, and its server runs as `nobody`."""
         return self.account.switch and self.account.name == NOBODY and self.path.stat().st_uid == 0
 
     def _refuse_other_owner(self) -> None:

@@ -28,7 +28,7 @@ def try_exclusive(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Says whether some process holds the lock, shared or alone."""
+    """Return whether some process holds the lock, shared or alone."""
     descriptor = try_exclusive(path)
     if descriptor is None:
         return True
@@ -45,7 +45,7 @@ def share(path: Path) -> int:
 
 @contextmanager
 def attempt(path: Path) -> Iterator[bool]:
-    """Holds the lock alone for the length of a block, or tells the block that it does not."""
+    """Holds the lock alone for the length of a block, or yields that it does not."""
     descriptor = try_exclusive(path)
     try:
         yield descriptor is not None

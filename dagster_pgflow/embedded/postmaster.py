@@ -42,7 +42,7 @@ class Postmaster:
             return None
 
     def answers(self) -> bool:
-        """Says whether a server listens on the socket."""
+        """Return whether a server listens on the socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_CONNECT_SECONDS)
             try:
@@ -125,7 +125,7 @@ def _server_processes(folder: DataFolder) -> list[int]:
 
 
 def _is_server(pid: int, folder: DataFolder) -> bool:
-    """Says whether a process is a PostgreSQL that works in the cluster folder."""
+    """Return whether a process is a PostgreSQL that works in the cluster folder."""
     try:
         process = psutil.Process(pid)
         if not process.name().startswith("postgres"):

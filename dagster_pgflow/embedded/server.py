@@ -91,7 +91,6 @@ class EmbeddedPostgres:
         The databases `pgflow` and `dagster` (for Dagster's own storage) exist from the start.
 
         Args:
-            database: Its name.
             driver: An SQLAlchemy driver such as `psycopg2`; without one any libpq takes the URL.
 
         Raises:
@@ -107,7 +106,7 @@ class EmbeddedPostgres:
         return f"{scheme}://{cluster.SUPERUSER}@/{quote(database, safe='')}?host={host}"
 
     def is_running(self) -> bool:
-        """Says whether the server takes connections now, whoever started it."""
+        """Return whether the server takes connections now, whoever started it."""
         return postmaster.serving(self.data_dir / CLUSTER) is not None
 
     def __enter__(self) -> Self:
@@ -160,5 +159,5 @@ def _reason(folder: DataFolder, offset: int) -> str:
     """Finds in the log, from an offset on, the line that says why the server ended."""
     log = folder.log.read_bytes()
     lines = log[offset if offset <= len(log) else 0 :].decode(errors="replace").splitlines()
-    telling = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "Error" in line]
-    return (telling or lines or ["no reason given"])[-1].strip()
+    errors = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "Error" in line]
+    return (errors or lines or ["no reason given"])[-1].strip()

@@ -60,7 +60,6 @@ def write_report(folder: Path, files: Sequence[Measured], path: Path) -> DocsRep
 
     Args:
         folder: The folder that was measured.
-        files: Its files.
         path: Where the report goes; folders on the way are made.
     """
     totals = _totals(files)

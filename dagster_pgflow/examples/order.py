@@ -46,7 +46,7 @@ class Paid(BaseModel):
     payment: Receipt
 
 
-class Failure(BaseModel):
+class PaymentFailure(BaseModel):
     """What became of a payment that failed."""
 
     error: str
@@ -56,7 +56,7 @@ class Failure(BaseModel):
 class Unpaid(BaseModel):
     """What `decline` receives."""
 
-    payment: Failure
+    payment: PaymentFailure
     prepare: Sum
 
 

@@ -137,7 +137,7 @@ def receipt(charged: Charged) -> Receipt:
 
 
 def is_card_number(digits: str) -> bool:
-    """Say whether the last digit is the one that the others demand (Luhn's rule).
+    """Return whether the last digit is the one that the others demand (Luhn's rule).
 
     >>> is_card_number("4111111111111111"), is_card_number("4111111111111112")
     (True, False)
@@ -149,7 +149,7 @@ def is_card_number(digits: str) -> bool:
 
 
 def has_expired(expires: str, today: date) -> bool:
-    """Say whether a card is void: it is good until the end of the month that it names.
+    """Return whether a card is void: it is good until the end of the month that it names.
 
     >>> has_expired("02/30", date(2030, 2, 28)), has_expired("02/30", date(2030, 3, 1))
     (False, True)

@@ -2,8 +2,8 @@
 
 An expression is checked when a flow is defined and compiled once in a process. `$.x` in one is
 short for `output.x` (`shorthand.py`). It cannot call Python, and the library limits its depth and
-its iterations, though not its memory. What is wrong with one, then or when it is asked, is told in
-our words (`mistakes.py`).
+its iterations, though not its memory. What is wrong with one, then or when it is asked, is said in
+our words (`problems.py`).
 """
 
 import math
@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from cel_expr_python import cel
 
-from dagster_pgflow.errors import ExpressionFailed, InvalidExpression, Mistake
-from dagster_pgflow.expressions.mistakes import failure_in, mistakes_in
+from dagster_pgflow.errors import ExpressionProblem, InvalidExpression
+from dagster_pgflow.expressions.large_integers import doubles_of_large, replaced
+from dagster_pgflow.expressions.problems import failure_in, problems_in
 from dagster_pgflow.expressions.shorthand import long_form
+from dagster_pgflow.step_errors import ExpressionFailed
 
 ROOTS: Final = ("input", "flow_input", "deps", "output", "ctx")
 """What a condition may begin a path with."""
@@ -25,6 +27,9 @@ ELEMENT_ROOTS: Final = ("item", "index")
 
 DEEPEST = 250
 """How deeply a value may be nested: at thousands of levels the library ends the process."""
+
+DATA_ROOT: Final = "data"
+"""What a predicate of a manifest begins one with, until it is a condition of a step."""
 
 _KEPT = 2048
 _ALL_ROOTS: Final = frozenset((*ROOTS, *ELEMENT_ROOTS))
@@ -62,7 +67,7 @@ class Expression:
         Raises:
             ExpressionFailed: It cannot be answered for these values, or with neither yes nor no.
         """
-        answer = self._answer(values)
+        answer, _ = self._answer(values)
         if answer.type() != cel.Type.BOOL:
             raise ExpressionFailed(f"it gives {_kind(answer.type())}, not true or false")
         return bool(answer.value())
@@ -74,23 +79,30 @@ class Expression:
             values: JSON values by root; `ctx` is an object.
 
         Raises:
-            ExpressionFailed: It gives nothing for these values, or what is no JSON.
+            ExpressionFailed: It gives nothing for these values, or what is not JSON.
         """
-        given = self._answer(values).plain_value()
+        answer, doubles = self._answer(values)
+        given = answer.plain_value()
+        if doubles:
+            given = replaced(given, {double: number for number, double in doubles.items()})
         reason = _no_json(given)
         if reason:
-            raise ExpressionFailed(f"it gives {reason}, which is no JSON")
+            raise ExpressionFailed(f"it gives {reason}, which is not JSON")
         return given
 
-    def _answer(self, values: Mapping[str, Any]) -> cel.Value:
+    def _answer(self, values: Mapping[str, Any]) -> tuple[cel.Value, Mapping[int, float]]:
+        """Return the answer, and which doubles stand for large integers in it."""
         data = _flat({root: values[root] for root in self.roots if root in values})
         for root, value in data.items():
             if _is_too_deep(value):
                 raise ExpressionFailed(f"{root} is nested more than {DEEPEST} levels deep")
+        doubles = doubles_of_large(data.values())
+        if doubles:
+            data = {root: replaced(value, doubles) for root, value in data.items()}
         try:
             answer = self._compiled.eval(data=data)
             if answer.type() != cel.Type.ERROR:
-                return answer
+                return answer, doubles
             reason = failure_in(str(answer.value()))
         except MemoryError as error:
             raise ExpressionFailed("it takes too much memory") from error
@@ -99,9 +111,9 @@ class Expression:
         raise ExpressionFailed(reason)
 
     def asks_for(self, name: str) -> bool:
-        """Say whether the answer depends on a variable, such as `ctx.iteration`."""
+        """Return whether the answer depends on a variable, such as `ctx.iteration`."""
         if _root(name) not in self._long_text:
-            return False  # The library needs not be asked, which takes longer than an answer.
+            return False  # The library need not be asked, which takes longer than an answer.
         try:
             _environment(frozenset(_variables()) - {name}).compile(self._long_text)
         except RuntimeError:
@@ -118,13 +130,13 @@ def expression(text: str, roots: frozenset[str] = frozenset(ROOTS)) -> Expressio
         roots: What it may begin a path with: some of `ROOTS`.
 
     Raises:
-        InvalidExpression: With every mistake and its place.
+        InvalidExpression: With every problem and its place.
     """
-    long_text, compiled = _compiled(text, roots, "condition")
+    long_text, compiled = _compiled(text, roots, "a condition")
     kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
         message = f"it gives {_kind(kind)}, not true or false"
-        raise InvalidExpression(text, [Mistake(1, 1, message)])
+        raise InvalidExpression(text, [ExpressionProblem(1, 1, message)])
     return Expression(text, long_text, compiled)
 
 
@@ -137,13 +149,13 @@ def value_expression(text: str, roots: frozenset[str] = _ALL_ROOTS) -> Expressio
         roots: What it may begin a path with: some of `ROOTS` and `ELEMENT_ROOTS`.
 
     Raises:
-        InvalidExpression: With every mistake and its place.
+        InvalidExpression: With every problem and its place.
     """
-    long_text, compiled = _compiled(text, roots, "expression")
+    long_text, compiled = _compiled(text, roots, "an expression")
     kind = _NO_JSON.get(compiled.return_type().name().partition("<")[0])
     if kind is not None:
-        message = f"it gives {kind}, which is no JSON; use string(...)"
-        raise InvalidExpression(text, [Mistake(1, 1, message)], "expression")
+        message = f"it gives {kind}, which is not JSON; use string(...)"
+        raise InvalidExpression(text, [ExpressionProblem(1, 1, message)], "an expression")
     return Expression(text, long_text, compiled)
 
 
@@ -151,15 +163,15 @@ def _compiled(text: str, roots: frozenset[str], what: str) -> tuple[str, cel.Exp
     if "\x00" in text:
         place = text.index("\x00")
         line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
-        mistake = Mistake(line, column, "NUL characters cannot be stored")
-        raise InvalidExpression(text, [mistake], what)
+        problem = ExpressionProblem(line, column, "NUL characters cannot be stored")
+        raise InvalidExpression(text, [problem], what)
     long = long_form(text)
     known = [name for name in _variables() if _root(name) in roots]
     try:
         return long.text, _environment(frozenset(known)).compile(long.text)
     except (RuntimeError, TypeError, ValueError) as error:
-        mistakes = [long.place(found) for found in mistakes_in(str(error), long.text, known)]
-        raise InvalidExpression(text, mistakes, what) from error
+        problems = [long.place(found) for found in problems_in(str(error), long.text, known)]
+        raise InvalidExpression(text, problems, what) from error
 
 
 def _variables() -> dict[str, cel.Type]:
@@ -176,6 +188,7 @@ def _variables() -> dict[str, cel.Type]:
         "ctx.max_iterations": cel.Type.INT,
         "ctx.params": objects,
         "item": cel.Type.DYN,
+        DATA_ROOT: cel.Type.DYN,
         "index": cel.Type.INT,
     }
 
@@ -222,12 +235,12 @@ def _no_json(value: Any) -> str | None:
         case None | bool() | int() | str():
             return None
         case float():
-            return None if math.isfinite(value) else "a number without end, or none"
+            return None if math.isfinite(value) else "infinity or NaN"
         case list():
             return next(filter(None, map(_no_json, value)), None)
         case dict():
             if not all(isinstance(key, str) for key in value):
-                return "an object whose keys are no texts"
+                return "an object with keys that are not texts"
             return next(filter(None, map(_no_json, value.values())), None)
         case _:
             return {"datetime": "a timestamp", "timedelta": "a duration"}.get(

@@ -1,6 +1,6 @@
 """Which fields an expression in CEL asks for: `flow_input.order.id`, `deps.cart["sum"]`.
 
-Only what is certain is told. Names that a macro gives to elements may hide a root, and what is
+Only what is certain is returned. Names that a macro gives to elements may hide a root, and what is
 called or put together has no field that anybody knows beforehand.
 """
 
@@ -12,7 +12,7 @@ from dagster_pgflow.expressions.tokens import Token, tokens_of
 
 
 @dataclass(frozen=True)
-class AskedPath:
+class FieldPath:
     """A path that an expression follows.
 
     Attributes:
@@ -31,12 +31,11 @@ class AskedPath:
         )
 
 
-def paths_in(text: str, roots: Sequence[str]) -> Iterator[AskedPath]:
+def paths_in(text: str, roots: Sequence[str]) -> Iterator[FieldPath]:
     """Yield the paths of an expression that begin with some roots, each once.
 
     Args:
         text: CEL, in which `$` may stand for `output`.
-        roots: The roots.
 
     >>> [path.text for path in paths_in('$.a["b"] > flow_input.c[0]', ["output", "flow_input"])]
     ['output.a.b', 'flow_input.c[0]']
@@ -44,7 +43,7 @@ def paths_in(text: str, roots: Sequence[str]) -> Iterator[AskedPath]:
     tokens = [token for token in tokens_of(long_form(text).text) if token.kind != "blank"]
     hidden = frozenset(_given_names(tokens))
     found = (
-        AskedPath(token.text, tuple(_parts(tokens, at + 1)))
+        FieldPath(token.text, tuple(_parts(tokens, at + 1)))
         for at, token in enumerate(tokens)
         if token.kind == "name" and token.text in roots and token.text not in hidden
         if at == 0 or tokens[at - 1].text not in (".", "?")

@@ -6,8 +6,9 @@ letters. RE2 takes time in proportion to the text, and refuses patterns that wou
 
 from functools import cache
 
-from dagster_pgflow.errors import ExpressionFailed, PgflowError
+from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.expressions.cel import Expression, expression
+from dagster_pgflow.step_errors import ExpressionFailed
 
 
 class UnusablePattern(PgflowError):
@@ -15,7 +16,7 @@ class UnusablePattern(PgflowError):
 
 
 def is_found(pattern: str, text: str) -> bool:
-    """Say whether a pattern is found in a text.
+    """Return whether a pattern is found in a text.
 
     Raises:
         UnusablePattern: It is no pattern, or looks around or back, or counts too far.

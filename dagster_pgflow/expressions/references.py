@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
-from dagster_pgflow.errors import InvalidReference, ReferenceFailed
-from dagster_pgflow.expressions.web_addresses import Given, address_of, place_behind
+from dagster_pgflow.errors import InvalidReference
+from dagster_pgflow.expressions.web_addresses import InsertedValue, address_of, place_behind
+from dagster_pgflow.step_errors import ReferenceFailed
 
 NODES: Final = "nodes"
 INPUT: Final = "input"
@@ -71,8 +72,8 @@ def reference(text: str) -> Reference:
     found = _REFERENCE.fullmatch(text)
     if found is None:
         raise InvalidReference(
-            f"`{text}` is no reference; write $nodes.<step>, $input or $item, or a path below one"
-            " of them (and $$ for a text that begins with $)."
+            f"`{text}` is not a reference; write $nodes.<step>, $input or $item, or a path below"
+            " one of them (and $$ for a text that begins with $)."
         )
     path = tuple(part for part in re.split(r"[.\[\]]", found["path"]) if part)
     if found["root"] == NODES and not path:
@@ -84,7 +85,6 @@ def references_in(template: Any, path: str = "") -> Iterator[tuple[str, Referenc
     """Yield every reference of a template with the place where it stands.
 
     Args:
-        template: The template.
         path: Where the template itself stands.
 
     Raises:
@@ -197,14 +197,16 @@ class _Filling:
 
     def _referred_to(self, text: str, place: str) -> Any:
         value = _value_of(reference(text), self.values)
-        return self._together([Given(value, text)], place) if isinstance(value, str) else value
+        return (
+            self._together([InsertedValue(value, text)], place) if isinstance(value, str) else value
+        )
 
-    def _together(self, parts: Iterable[str | Given], place: str) -> str:
+    def _together(self, parts: Iterable[str | InsertedValue], place: str) -> str:
         if place in self.addresses:
             return address_of(parts, hosts_are_given=self.hosts_are_given)
         return "".join(part if isinstance(part, str) else part.text for part in parts)
 
-    def _parts(self, text: str) -> Iterator[str | Given]:
+    def _parts(self, text: str) -> Iterator[str | InsertedValue]:
         ends = 0
         for found in _EMBEDDED.finditer(text):
             inside = found[1].strip()
@@ -212,7 +214,7 @@ class _Filling:
             if named := _SECRET.fullmatch(inside):
                 yield self.secret(named[1])
             elif _is_reference(inside):
-                yield Given(_as_text(_value_of(reference(inside), self.values)), inside)
+                yield InsertedValue(_as_text(_value_of(reference(inside), self.values)), inside)
             else:
                 yield found[0]
             ends = found.end()
@@ -239,7 +241,7 @@ def leads_where_data_says(address: str) -> str | None:
 
 
 def is_filled_in(template: Any) -> bool:
-    """Say whether a part of a step's params stands for something else than itself."""
+    """Return whether a part of a step's params stands for something else than itself."""
     for _, text in texts_in(template):
         inside = _reference_texts(text)
         if _form(text) == "escaped" or any(_is_reference(found) for found in inside):

@@ -21,7 +21,7 @@ def renamed_condition(text: str, names: Mapping[str, str], roots: Collection[str
         roots: Where outputs of steps are found: `deps`, or `deps` and `input`.
 
     Returns:
-        The condition, or `None` where its text does not tell which steps it asks for.
+        The condition, or `None` where its text does not say which steps it asks for.
 
     >>> renamed_condition("deps.check.ok", {"check": "login_check"}, ["deps"])
     'deps.login_check.ok'
@@ -68,7 +68,7 @@ def _step_at(tokens: Sequence[Token], at: int) -> Token | None:
 
 
 def _is_key(tokens: Sequence[Token], at: int) -> bool:
-    """Say whether a name is a key of something, as in `output.deps`."""
+    """Return whether a name is a key of something, as in `output.deps`."""
     if at < 2 or tokens[at - 1].text != ".":
         return False
     owner = tokens[at - 2]
@@ -76,14 +76,14 @@ def _is_key(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _is_variable(tokens: Sequence[Token], at: int) -> bool:
-    """Say whether a name is one that the expression gives to elements, as in `all(deps, ...)`."""
+    """Return whether the expression gives a name to elements, as in `all(deps, ...)`."""
     before = [token.text for token in tokens[max(at - 2, 0) : at]]
     follows = at + 1 < len(tokens) and tokens[at + 1].text == ","
     return follows and len(before) == 2 and before[0] in _MACROS and before[1] == "("
 
 
 def _computes_key(tokens: Sequence[Token], at: int) -> bool:
-    """Say whether the key behind a root is anything but a plain text."""
+    """Return whether the key behind a root is anything but a plain text."""
     if [token.text for token in tokens[at + 1 : at + 2]] != ["["]:
         return False
     inside = tokens[at + 2 : at + 4]

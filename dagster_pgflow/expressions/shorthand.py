@@ -1,13 +1,13 @@
 """`$` in CEL, as it is written elsewhere for the value at hand: `$.x` is `output.x`.
 
-The library reads the long form. Where it finds a mistake there, `place` tells where that stands in
+The library reads the long form. Where it finds a problem there, `place` says where that stands in
 what the author wrote.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from dagster_pgflow.errors import Mistake
+from dagster_pgflow.errors import ExpressionProblem
 from dagster_pgflow.expressions.tokens import Token, tokens_of
 
 SHORT: Final = "$"
@@ -27,13 +27,13 @@ class LongForm:
     text: str
     columns: dict[int, list[int]]
 
-    def place(self, mistake: Mistake) -> Mistake:
-        """Return a mistake with its place in what the author wrote."""
-        column = mistake.column
-        for short in self.columns.get(mistake.line, ()):
+    def place(self, problem: ExpressionProblem) -> ExpressionProblem:
+        """Return a problem with its place in what the author wrote."""
+        column = problem.column
+        for short in self.columns.get(problem.line, ()):
             if short < column:
                 column = max(short, column - _GROWTH)
-        return Mistake(mistake.line, column, mistake.message)
+        return ExpressionProblem(problem.line, column, problem.message)
 
 
 def long_form(text: str) -> LongForm:
@@ -57,7 +57,7 @@ def long_form(text: str) -> LongForm:
 
 
 def _is_short(tokens: list[Token], at: int) -> bool:
-    """Say whether a piece is a `$` that stands for itself, not one in `$nodes` or `a.$`."""
+    """Return whether a piece is a `$` that stands for itself, not one in `$nodes` or `a.$`."""
     if tokens[at].text != SHORT or tokens[at].kind != "sign":
         return False
     before = tokens[at - 1] if at else None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote, unquote
 
-from dagster_pgflow.errors import ReferenceFailed
+from dagster_pgflow.step_errors import ReferenceFailed
 
 Place = Literal["beginning", "host", "path", "behind"]
 
@@ -27,7 +27,7 @@ _MOST_DECODED: Final = 4
 
 
 @dataclass(frozen=True)
-class Given:
+class InsertedValue:
     """A value that is put in.
 
     Attributes:
@@ -39,7 +39,7 @@ class Given:
     source: str
 
 
-def address_of(parts: Iterable[str | Given], *, hosts_are_given: bool) -> str:
+def address_of(parts: Iterable[str | InsertedValue], *, hosts_are_given: bool) -> str:
     """Return the address that some parts make up.
 
     Args:
@@ -51,7 +51,7 @@ def address_of(parts: Iterable[str | Given], *, hosts_are_given: bool) -> str:
         ReferenceFailed: A value would lead to another host or another path.
     """
     address = ""
-    segments: list[tuple[int, Given]] = []
+    segments: list[tuple[int, InsertedValue]] = []
     for part in parts:
         if isinstance(part, str):
             address += part
@@ -81,7 +81,7 @@ def place_behind(written: str) -> Place:
     return "path" if "/" in written[begins.end() :] else "host"
 
 
-def _kept_to(place: Place, given: Given, *, hosts_are_given: bool) -> str:
+def _kept_to(place: Place, given: InsertedValue, *, hosts_are_given: bool) -> str:
     if place in ("path", "behind"):
         return _encoded(given)
     if not hosts_are_given:
@@ -90,20 +90,20 @@ def _kept_to(place: Place, given: Given, *, hosts_are_given: bool) -> str:
             " list in allow_hosts where it may lead."
         )
     if place == "host" and not _PART_OF_HOST.fullmatch(given.text):
-        raise ReferenceFailed(f"{given.source} is no part of the name of a host.")
+        raise ReferenceFailed(f"{given.source} is not part of a host name.")
     return given.text
 
 
-def _encoded(given: Given) -> str:
+def _encoded(given: InsertedValue) -> str:
     try:
         return quote(given.text, safe="")
     except UnicodeEncodeError:
         raise ReferenceFailed(
-            f"{given.source} has a lone surrogate, which is no valid Unicode."
+            f"{given.source} has a lone surrogate, which is not valid Unicode."
         ) from None
 
 
-def _check_segment(address: str, position: int, given: Given) -> None:
+def _check_segment(address: str, position: int, given: InsertedValue) -> None:
     """Refuse a value that makes a segment which services, or what stands before them, resolve.
 
     They do so with `..` although it is encoded, and many with `%2F` between; `//` is `/` to some,

@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.limits import MOST_DIGITS, MOST_LEVELS
+from dagster_pgflow.step_errors import ValueNotJson
 
 TOO_DEEP: Final = f"it is nested more than {MOST_LEVELS} levels deep; make it flatter"
 TOO_LONG: Final = (
@@ -58,7 +58,7 @@ def problem_of(value: Any) -> str | None:
 
 
 def is_too_long(number: int) -> bool:
-    """Say whether an integer has too many digits."""
+    """Return whether an integer has too many digits."""
     return not -_TOO_LONG < number < _TOO_LONG
 
 
@@ -66,7 +66,6 @@ def refuse_beyond_limits(value: Any, meaning: str) -> None:
     """Raise when a JSON value is too much.
 
     Args:
-        value: The value.
         meaning: What it is, for the message: "The input of flow ...".
 
     Raises:

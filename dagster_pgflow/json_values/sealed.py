@@ -103,7 +103,7 @@ def _is_harmless_scalar(value: Any, kind: type) -> bool:
 
 
 def _is_harmless_text(text: str) -> bool:
-    """Say whether PostgreSQL and every encoding can hold a text."""
+    """Return whether PostgreSQL and every encoding can hold a text."""
     if "\x00" in text:
         return False
     if text.isascii():

@@ -7,19 +7,18 @@ instance, is ours to bound: it may be a little more.
 import json
 from typing import Any, NoReturn
 
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.json_values.limits import TOO_DEEP, TOO_LONG, refusal, refuse_beyond_limits
+from dagster_pgflow.step_errors import ValueNotJson
 
 
 def read_json(text: str, meaning: str) -> Any:
     """Return what a JSON text from outside says.
 
     Args:
-        text: The text.
         meaning: What it is, for the message: "The input of flow ...".
 
     Raises:
-        ValueNotJson: It is no JSON, or more than the limits allow.
+        ValueNotJson: It is not JSON, or more than the limits allow.
     """
     value = read_own_json(text, meaning)
     refuse_beyond_limits(value, meaning)
@@ -30,7 +29,6 @@ def read_own_json(text: str, meaning: str) -> Any:
     """Return what a JSON text says that we wrote.
 
     Args:
-        text: The text.
         meaning: What it is, for the message.
 
     Raises:
@@ -39,7 +37,7 @@ def read_own_json(text: str, meaning: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant)
     except (json.JSONDecodeError, _NotJson) as error:
-        raise ValueNotJson(f"{meaning} is no JSON: {error}.") from error
+        raise ValueNotJson(f"{meaning} is not JSON: {error}.") from error
     except RecursionError:
         raise ValueNotJson(refusal(meaning, TOO_DEEP)) from None
     except ValueError:
@@ -51,7 +49,6 @@ def write_json(value: Any, meaning: str) -> str:
     """Return a value from outside as JSON text, in ASCII.
 
     Args:
-        value: The value.
         meaning: What it is, for the message.
 
     Raises:
@@ -74,7 +71,6 @@ def write_own_json(value: Any, meaning: str) -> str:
     """Return a value that we put together as JSON text, in ASCII.
 
     Args:
-        value: The value.
         meaning: What it is, for the message.
 
     Raises:

@@ -1,7 +1,7 @@
 """What is wrong with a call of `Flow(...)`, `.step(...)` and the like, in the caller's words."""
 
 import reprlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -9,35 +9,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from dagster_pgflow.errors import InvalidFlow, Problem
-from dagster_pgflow.model.step import WAIT_RULE
+from dagster_pgflow.model.steps import ARGUMENTS, builders_with
+from dagster_pgflow.model.steps.fields import SLUGS
 
 M = TypeVar("M", bound=BaseModel)
-
-ELSEWHERE = {
-    "batch_size": ".map()",
-    "collect_errors": ".map()",
-    "pipelined": ".map()",
-    "max_failures": ".map()",
-    "max_failures_percent": ".map()",
-    "handler": ".step(), .map(), .branch() and .loop()",
-    "params": ".step(), .map(), .branch() and .loop()",
-    "pool": ".step(), .map(), .branch() and .loop()",
-    "flow": ".subflow()",
-    "input": ".subflow()",
-    "output": ".subflow()",
-    "on_failure": ".subflow()",
-    "rules": ".branch()",
-    "default_path": ".branch()",
-    "wait": ".join()",
-    "back_to": ".loop()",
-    "condition": ".loop()",
-    "max_iterations": ".loop()",
-    "break_path": ".loop()",
-    "timeout_path": ".loop()",
-    "over": ".subflow()",
-    "mode": ".subflow()",
-}
-"""Arguments that only some of the methods take."""
 
 MEANT = {
     "retries": "max_attempts",
@@ -51,23 +26,13 @@ MEANT = {
 """What other libraries call our arguments, where the letters do not tell."""
 
 WANTED = {
-    "depends_on": "a slug, or a list of slugs",
-    "handler": "the name of a handler, or a function with @handler before it",
-    "flow": "a Flow, or the slug of one",
-    "rules": "a list of pairs: a condition, and the step or steps that it leads to",
-    "default_path": "a slug, or a list of slugs",
-    "break_path": "a slug, or a list of slugs",
-    "timeout_path": "a slug, or a list of slugs",
-    "wait": WAIT_RULE,
-    "output": "a dict, or text with a reference",
+    **{name: argument.wanted for name, argument in ARGUMENTS.items()},
     "fragment": "a Fragment",
-    "entry": "a slug, or a list of slugs",
-    "input_schema": "a JSON Schema, or a type",
-    "output_schema": "a JSON Schema, or a type",
+    "entry": SLUGS.wanted,
 }
-"""What some arguments must be; of all others the kind tells."""
+"""What some arguments must be; of all others the type tells."""
 
-KINDS = {
+WORDS = {
     "int": "a whole number",
     "bool": "True or False",
     "string": "text",
@@ -131,8 +96,8 @@ class Call:
 
     def _unknown(self, name: str) -> Problem:
         meant = MEANT.get(name) or next(iter(get_close_matches(name, self.takes, 1)), None)
-        if name in ELSEWHERE:
-            advice = f"that is an argument of {ELSEWHERE[name]}"
+        if methods := builders_with(name):
+            advice = f"that is an argument of {_listed(methods)}"
         elif meant in self.takes:
             advice = f'"{meant}" may be meant'
         else:
@@ -142,6 +107,11 @@ class Call:
 
     def _path(self, argument: str) -> str:
         return f"{self.path}.{argument}" if self.path else argument
+
+
+def _listed(methods: Sequence[str]) -> str:
+    *others, last = (f".{method}()" for method in methods)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _written(place: tuple[str | int, ...]) -> tuple[str, tuple[str | int, ...]]:
@@ -169,4 +139,4 @@ def _advice(argument: str, inside: tuple[str | int, ...], details: Any) -> str:
         return f"it must be {words}{meant}"
     if argument in WANTED and not inside:
         return f"it must be {WANTED[argument]}"
-    return f"it must be {KINDS[kind]}" if kind in KINDS else f"pydantic says: {details['msg']}"
+    return f"it must be {WORDS[kind]}" if kind in WORDS else f"pydantic says: {details['msg']}"

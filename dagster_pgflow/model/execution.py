@@ -9,6 +9,7 @@ from typing import Literal
 
 LoopStatus = Literal["started", "completed", "failed", "cancelled"]
 LoopEnd = Literal["break", "timeout", "error"]
+"""What ends a loop: its condition, the number of iterations, or a condition without an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class ExecutionRows:
     """The rows of one run in the tables of execution, in a fixed order."""
 
     applied: tuple[AppliedKeyRow, ...] = ()

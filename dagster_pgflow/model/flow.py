@@ -6,10 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.arguments import Call
+from dagster_pgflow.model.exact import Flag
 from dagster_pgflow.model.fluent import FluentSteps
 from dagster_pgflow.model.options import FlowOptions
 from dagster_pgflow.model.schema import json_schema_of
-from dagster_pgflow.model.step import JsonSchema, Step
+from dagster_pgflow.model.steps import Step
+from dagster_pgflow.model.steps.fields import JsonSchema
 
 JSON_KINDS = (dict, list, str, bool, int, float, type(None))
 
@@ -32,14 +34,17 @@ class Schedule(BaseModel):
     cron: str
     timezone: str = "UTC"
     input: Any = Field(default_factory=dict)
-    enabled: bool = True
+    enabled: Flag = True
 
 
 class Flow(FluentSteps):
     """A flow: steps, what each depends on, and when it starts.
 
-    A flow never changes: every method returns a new one. It may hold mistakes;
+    A flow never changes: every method returns a new one. It may hold problems;
     `validation.validate` lists them all, and nothing invalid can be stored.
+
+    It returns `{final step: output}`; with `merge_output` the objects that its final steps
+    returned, laid over each other in the order of the steps.
 
     Example:
         >>> flow = Flow("order").step("fetch").map("price", depends_on="fetch")
@@ -49,6 +54,7 @@ class Flow(FluentSteps):
 
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None
+    merge_output: Flag = False
     options: FlowOptions = FlowOptions()
     tags: dict[str, str] = Field(default_factory=dict)
     steps: tuple[Step, ...] = ()

@@ -1,7 +1,7 @@
 """The fluent way to write steps down in Python, which flows and fragments share."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypedDict, Unpack, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, Unpack, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,26 +9,26 @@ from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.inclusion import Includable, Inclusion
 from dagster_pgflow.model.inclusion_rules import problems_of_inclusion
-from dagster_pgflow.model.options import Jitter, StepOptions
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.options import StepOptions
+from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
-    JsonSchema,
     LoopStep,
     MapStep,
-    Rule,
     SingleStep,
     Step,
-    SubflowMode,
     SubflowStep,
-    WhenExhausted,
-    WhenUnmet,
+    as_documents_have_them,
 )
-
-_LISTS = ("depends_on", "default_path", "break_path", "timeout_path")
-
-WrittenRule = tuple[str, Sequence[str] | str] | Mapping[str, Any] | Rule
-"""A rule of a branch as an author may write it."""
+from dagster_pgflow.model.steps.branch import WrittenRule
+from dagster_pgflow.model.steps.data_map import (
+    DataMapFields,
+    MergingFields,
+)
+from dagster_pgflow.model.steps.fields import CommonFields, JsonSchema
+from dagster_pgflow.model.steps.guarded import GuardFields
+from dagster_pgflow.model.steps.hooked import HookFields
+from dagster_pgflow.model.steps.subflow import SubflowMode
 
 
 @runtime_checkable
@@ -58,28 +58,26 @@ class NamedFlow(Protocol):
         """Return its definition."""
 
 
-class StepConduct(TypedDict, total=False):
-    """What every kind of step may say, besides its name and what it depends on."""
-
-    description: str
-    max_attempts: int
-    base_delay: int
-    timeout: int
-    max_delay: int
-    jitter: Jitter
-    start_delay: int
-    if_: dict[str, Any]
-    if_not: dict[str, Any]
-    run_if: str
-    run_unless: str
-    when_unmet: WhenUnmet
-    when_exhausted: WhenExhausted
-
-
-class StepSettings(StepConduct, total=False):
+class StepSettings(CommonFields, total=False):
     """The keyword arguments that every kind of step takes in the fluent interface."""
 
     depends_on: Sequence[str] | str
+
+
+class MergingSettings(StepSettings, MergingFields, total=False):
+    """The keyword arguments besides that steps take which can receive one object."""
+
+
+class DataMapSettings(StepSettings, DataMapFields, total=False):
+    """The keyword arguments besides that steps take which can hand it on, too."""
+
+
+class MapSettings(StepSettings, GuardFields, HookFields, total=False):
+    """The keyword arguments besides that map steps take."""
+
+
+class WorkSettings(DataMapSettings, GuardFields, HookFields, total=False):
+    """The keyword arguments besides that other steps with a handler take."""
 
 
 class FluentSteps(BaseModel):
@@ -100,7 +98,8 @@ class FluentSteps(BaseModel):
         *,
         params: dict[str, Any] | None = None,
         pool: str | None = None,
-        **settings: Unpack[StepSettings],
+        on_timeout: str | None = None,
+        **settings: Unpack[WorkSettings],
     ) -> Self:
         """Return this with one more step, which runs its handler once.
 
@@ -109,41 +108,8 @@ class FluentSteps(BaseModel):
             handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
             params: Constants for the handler (`ctx.params`).
             pool: The pool of slots that it shares with all runs.
-            **settings: See `StepSettings`.
-
-        Raises:
-            InvalidFlow: There is no such argument, or it cannot be what it is.
-        """
-        own = {"handler": handler, "params": params or {}, "pool": pool}
-        return self._with(SingleStep, ".step()", slug, own, settings)
-
-    def map(
-        self,
-        slug: str,
-        handler: str | NamedHandler | None = None,
-        *,
-        params: dict[str, Any] | None = None,
-        pool: str | None = None,
-        batch_size: int | None = None,
-        collect_errors: bool = False,
-        pipelined: bool = False,
-        max_failures: int | None = None,
-        max_failures_percent: int | None = None,
-        **settings: Unpack[StepSettings],
-    ) -> Self:
-        """Return this with one more step, which runs its handler once per element.
-
-        Args:
-            slug: The step's name.
-            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
-            params: Constants for the handler (`ctx.params`).
-            pool: The pool of slots that it shares with all runs.
-            batch_size: How many elements one Dagster op handles.
-            collect_errors: Whether an element that fails for good leaves an error in its place.
-            pipelined: Whether an element starts as soon as the map step before has done its own.
-            max_failures: How many elements may fail and leave errors in their places.
-            max_failures_percent: The same, in percent of the elements.
-            **settings: See `StepSettings`; at most one dependency.
+            on_timeout: The step that goes on when its last attempt took too long.
+            **settings: See `WorkSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
@@ -152,13 +118,55 @@ class FluentSteps(BaseModel):
             "handler": handler,
             "params": params or {},
             "pool": pool,
+            "on_timeout": on_timeout,
+        }
+        return self._with(SingleStep, slug, own, settings)
+
+    def map(
+        self,
+        slug: str,
+        handler: str | NamedHandler | None = None,
+        *,
+        params: dict[str, Any] | None = None,
+        pool: str | None = None,
+        on_timeout: str | None = None,
+        batch_size: int | None = None,
+        collect_errors: bool = False,
+        pipelined: bool = False,
+        max_failures: int | None = None,
+        max_failures_percent: int | None = None,
+        **settings: Unpack[MapSettings],
+    ) -> Self:
+        """Return this with one more step, which runs its handler once per element.
+
+        Args:
+            slug: The step's name.
+            handler: A handler or its name; `<flow>.<step>` or `<step>` when absent.
+            params: Constants for the handler (`ctx.params`).
+            pool: The pool of slots that it shares with all runs.
+            on_timeout: The step that goes on when its last attempt took too long.
+            batch_size: How many elements one Dagster op handles.
+            collect_errors: Whether an element that fails for good leaves an error in its place.
+            pipelined: Whether an element starts as soon as the map step before has done its own.
+            max_failures: How many elements may fail and leave errors in their places.
+            max_failures_percent: The same, in percent of the elements.
+            **settings: See `MapSettings`; at most one dependency.
+
+        Raises:
+            InvalidFlow: There is no such argument, or it cannot be what it is.
+        """
+        own = {
+            "handler": handler,
+            "params": params or {},
+            "pool": pool,
+            "on_timeout": on_timeout,
             "batch_size": batch_size,
             "collect_errors": collect_errors,
             "pipelined": pipelined,
             "max_failures": max_failures,
             "max_failures_percent": max_failures_percent,
         }
-        return self._with(MapStep, ".map()", slug, own, settings)
+        return self._with(MapStep, slug, own, settings)
 
     def subflow(
         self,
@@ -167,10 +175,9 @@ class FluentSteps(BaseModel):
         *,
         input: dict[str, Any] | None = None,
         output: dict[str, Any] | str | None = None,
-        on_failure: str | None = None,
         over: str | None = None,
         mode: SubflowMode = "inline",
-        **settings: Unpack[StepSettings],
+        **settings: Unpack[DataMapSettings],
     ) -> Self:
         """Return this with one more step, which runs a whole flow.
 
@@ -180,12 +187,11 @@ class FluentSteps(BaseModel):
             input: What the flow receives, with references such as `$nodes.cart.total`,
                 `$input.customer`.
             output: What the step returns, with references to the final steps of the flow.
-            on_failure: The step that goes on when the flow fails here.
             over: The list that the flow runs over, once for each item: a dependency, or a
                 reference such as `$nodes.cart.items`, `$input.orders`.
             mode: Whether the flow runs inside the run of this one (`inline`), or as a Dagster run
                 of its own (`run`).
-            **settings: See `StepSettings`.
+            **settings: See `DataMapSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
@@ -194,11 +200,10 @@ class FluentSteps(BaseModel):
             "flow": flow.slug if isinstance(flow, NamedFlow) else flow,
             "input": input,
             "output": output,
-            "on_failure": on_failure,
             "over": over,
             "mode": mode,
         }
-        return self._with(SubflowStep, ".subflow()", slug, own, settings)
+        return self._with(SubflowStep, slug, own, settings)
 
     def branch(
         self,
@@ -209,7 +214,8 @@ class FluentSteps(BaseModel):
         handler: str | NamedHandler | None = None,
         params: dict[str, Any] | None = None,
         pool: str | None = None,
-        **settings: Unpack[StepSettings],
+        on_timeout: str | None = None,
+        **settings: Unpack[WorkSettings],
     ) -> Self:
         """Return this with one more step, which decides which of the steps behind it run.
 
@@ -221,7 +227,8 @@ class FluentSteps(BaseModel):
             handler: A handler or its name; without it the step hands on what it receives.
             params: Constants for the handler (`ctx.params`).
             pool: The pool of slots that it shares with all runs.
-            **settings: See `StepSettings`.
+            on_timeout: The step that goes on when its last attempt took too long.
+            **settings: See `WorkSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
@@ -232,27 +239,31 @@ class FluentSteps(BaseModel):
             "handler": handler,
             "params": params or {},
             "pool": pool,
+            "on_timeout": on_timeout,
         }
-        return self._with(BranchStep, ".branch()", slug, own, settings)
+        return self._with(BranchStep, slug, own, settings)
 
     def join(
         self,
         slug: str,
         *,
         wait: Literal["all", "any"] | int = "all",
-        **settings: Unpack[StepSettings],
+        members: Sequence[str] | str = (),
+        **settings: Unpack[MergingSettings],
     ) -> Self:
         """Return this with one more step, where paths come together.
 
         Args:
             slug: The step's name.
             wait: How many dependencies must have completed.
-            **settings: See `StepSettings`.
+            members: With `on_failure`, the dependencies whose failures fail the join and not the
+                run; all of them when there are none.
+            **settings: See `MergingSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
         """
-        return self._with(JoinStep, ".join()", slug, {"wait": wait}, settings)
+        return self._with(JoinStep, slug, {"wait": wait, "members": members}, settings)
 
     def loop(
         self,
@@ -266,7 +277,8 @@ class FluentSteps(BaseModel):
         handler: str | NamedHandler | None = None,
         params: dict[str, Any] | None = None,
         pool: str | None = None,
-        **settings: Unpack[StepSettings],
+        on_timeout: str | None = None,
+        **settings: Unpack[WorkSettings],
     ) -> Self:
         """Return this with one more step, which has the steps before it run again.
 
@@ -276,11 +288,13 @@ class FluentSteps(BaseModel):
             condition: A condition in CEL; while it holds, they run again.
             max_iterations: How often they run at most.
             break_path: The steps that the run goes on with once the condition does not hold.
-            timeout_path: The steps that it goes on with when it still holds after the last pass.
+            timeout_path: The steps that it goes on with when it still holds after the last
+                iteration.
             handler: A handler or its name; without it the step hands on what it receives.
             params: Constants for the handler (`ctx.params`).
             pool: The pool of slots that it shares with all runs.
-            **settings: See `StepSettings`.
+            on_timeout: The step that goes on when its last attempt took too long.
+            **settings: See `WorkSettings`.
 
         Raises:
             InvalidFlow: There is no such argument, or it cannot be what it is.
@@ -294,8 +308,9 @@ class FluentSteps(BaseModel):
             "handler": handler,
             "params": params or {},
             "pool": pool,
+            "on_timeout": on_timeout,
         }
-        return self._with(LoopStep, ".loop()", slug, own, settings)
+        return self._with(LoopStep, slug, own, settings)
 
     def include(
         self,
@@ -340,21 +355,29 @@ class FluentSteps(BaseModel):
     def _with(
         self,
         kind: type[Step],
-        written: str,
         slug: str,
         own: dict[str, Any],
         settings: StepSettings,
     ) -> Self:
-        takes = (*own, *StepSettings.__annotations__)
+        takes = (*own, *_settings_of(kind).__annotations__)
         strangers = [name for name in settings if name not in takes]
         known = {name: value for name, value in settings.items() if name in takes}
-        call = Call(self.slug, written, f"steps.{slug}", takes, type(self).__name__)
+        call = Call(self.slug, f".{kind.builder}()", f"steps.{slug}", takes, type(self).__name__)
         step = call.make(kind, {"slug": slug} | _step_fields(own | known), strangers)
         return self.model_copy(update={"steps": (*self.steps, step)})
 
 
+def _settings_of(kind: type[Step]) -> type[StepSettings]:
+    """Return the keyword arguments that the method takes besides its own."""
+    if issubclass(kind, MapStep):
+        return MapSettings
+    if issubclass(kind, JoinStep):
+        return MergingSettings
+    return DataMapSettings if issubclass(kind, SubflowStep) else WorkSettings
+
+
 def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
-    fields = with_lists(arguments)
+    fields = as_documents_have_them(arguments)
     if isinstance(handler := fields.get("handler"), NamedHandler):
         fields |= {
             "handler": handler.name,
@@ -363,28 +386,3 @@ def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:
         }
     options = {name: fields.pop(name) for name in StepOptions.model_fields if name in fields}
     return fields | {"options": options}
-
-
-def with_lists(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a step as documents have them: rules as objects, and lists of slugs.
-
-    Args:
-        fields: The fields; rules may be pairs, and one slug may stand for a list.
-    """
-    listed = {name: _in_a_tuple(fields[name]) for name in _LISTS if name in fields}
-    if isinstance(rules := fields.get("rules"), list | tuple):
-        listed["rules"] = [_rule(one) for one in rules]
-    return {**fields, **listed}
-
-
-def _rule(given: Any) -> Any:
-    """Return a rule that is written as a pair in the form that a document has."""
-    match given:
-        case (when, then):
-            return {"when": when, "then": _in_a_tuple(then)}
-        case _:
-            return given
-
-
-def _in_a_tuple(given: Any) -> Any:
-    return (given,) if isinstance(given, str) else given

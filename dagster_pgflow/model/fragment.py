@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.fluent import FluentSteps
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.steps import Step
 
 
 class Fragment(FluentSteps):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import LoopStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.steps import LoopStep, MapStep, Step, SubflowStep
 
 
 def by_slug(flow: Flow) -> dict[str, Step]:
@@ -81,7 +81,7 @@ def dependents(flow: Flow) -> Mapping[str, tuple[Step, ...]]:
 
 
 def contains_maps(flow: Flow, flows: Mapping[str, Flow]) -> bool:
-    """Say whether a flow runs anything once for each element of a list, in it or further inside.
+    """Return whether a flow runs anything once for each element of a list, in it or further inside.
 
     What a run of its own does for its elements is not done in this one.
 
@@ -146,7 +146,7 @@ def pipeline_behind(flow: Flow, step: MapStep) -> Iterator[MapStep]:
 
 
 def body_of(steps: Mapping[str, Step], loop: LoopStep) -> tuple[str, ...]:
-    """Return what a loop repeats: the steps on the way from its first one to itself, in order.
+    """Return what a loop repeats: the steps from its first one to itself, in order.
 
     Args:
         steps: The steps of a flow by slug, in any order.
@@ -174,7 +174,7 @@ def bodies_of(
     depth = _depths(before)
     bodies: dict[str, tuple[str, ...]] = {}
     for loop in wanted:
-        # Nothing on the way stands above the first step: a loop looks only at what is near.
+        # Nothing between them stands above the first step: a loop looks only at what is near.
         top = depth.get(loop.back_to, 0)
         near = {loop.slug: _below(before[loop.slug], depth, top)}
         waiting = list(near[loop.slug])

@@ -10,20 +10,14 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from dagster_pgflow.expressions.references import with_steps_renamed
 from dagster_pgflow.expressions.renaming import renamed_condition
-from dagster_pgflow.model.step import (
-    BranchStep,
+from dagster_pgflow.model.steps import (
     HandledStep,
-    LoopStep,
-    Rule,
-    SingleStep,
     Step,
-    SubflowStep,
 )
+from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
-
-_PATHS = ("break_path", "timeout_path")
 
 
 @runtime_checkable
@@ -109,7 +103,7 @@ class Inclusion(BaseModel):
         )
         return (*own, *(self._included(step) for step in self.fragment.steps))
 
-    def host_deps_of(self, step: Step) -> tuple[str, ...]:
+    def host_deps_of(self, step: StepBase) -> tuple[str, ...]:
         """Return the steps of the host that a step of the fragment is to depend on."""
         return tuple(self.depends_on.values()) if step.slug in self._entries else ()
 
@@ -120,12 +114,12 @@ class Inclusion(BaseModel):
         """
         return self._renamed(step, step.expressions)
 
-    def decisions_of(self, step: Step) -> Mapping[str, str | None]:
+    def decisions_of(self, step: StepBase) -> Mapping[str, str | None]:
         """Return in the same way what a step asks to find out how the run goes on."""
         return self._renamed(step, step.decisions)
 
-    def _renamed(self, step: Step, asked: Mapping[str, str]) -> Mapping[str, str | None]:
-        names = self._names_for(step)
+    def _renamed(self, step: StepBase, asked: Mapping[str, str]) -> Mapping[str, str | None]:
+        names = self.names_for(step)
         roots = ("deps", "input") if self._has_deps(step) else ("deps",)
         return {field: renamed_condition(text, names, roots) for field, text in asked.items()}
 
@@ -137,19 +131,22 @@ class Inclusion(BaseModel):
     def _slugs(self) -> Mapping[str, str]:
         return {step.slug: self.slug_of(step.slug) for step in self.fragment.steps}
 
-    def _names_for(self, step: Step) -> Mapping[str, str]:
+    def names_for(self, step: StepBase) -> Mapping[str, str]:
         """Return the slugs in the host of all that a step may name.
 
         What an entry waits for goes first: it may be called like another step of the fragment.
         """
         return {**self._slugs, **(self.depends_on if self.host_deps_of(step) else {})}
 
-    def _has_deps(self, step: Step) -> bool:
-        """Say whether a step receives outputs by the names of steps, and not the flow input."""
-        return bool(step.depends_on or self.host_deps_of(step))
+    def _has_deps(self, step: StepBase) -> bool:
+        """Return whether what a step receives has the names of steps, and not those of its author.
+
+        At the root of a flow it is the flow input, and where it is merged an object.
+        """
+        return bool(step.depends_on or self.host_deps_of(step)) and not merges_input(step)
 
     def _included(self, step: Step) -> Step:
-        names = self._names_for(step)
+        names = self.names_for(step)
         changes: dict[str, Any] = {
             "slug": self.slug_of(step.slug),
             "depends_on": (*(names[dep] for dep in step.depends_on), *self.host_deps_of(step)),
@@ -160,45 +157,20 @@ class Inclusion(BaseModel):
                 field: pattern if pattern is None else _with_keys(pattern, names)
                 for field, pattern in {"if_": step.if_, "if_not": step.if_not}.items()
             }
-        if isinstance(step, SubflowStep):
-            changes |= {
-                "input": with_steps_renamed(step.input, names),
-                "over": names.get(step.over or "", with_steps_renamed(step.over, names)),
-                "on_failure": step.on_failure and self.slug_of(step.on_failure),
-            }
-        if isinstance(step, HandledStep) and step.needs_handler:
-            changes["handler"] = step.handler or f"{self.fragment.slug}.{step.slug}"
-        if isinstance(step, BranchStep | LoopStep):
-            changes |= self._ways_of(step)
-        if isinstance(step, HandledStep):
-            changes["params"] = with_steps_renamed(step.params, names)
-        if isinstance(step, SingleStep):
-            changes["params"] |= self._known_as(step)
+        changes |= step.in_host(self)
         return step.model_copy(update=changes)
 
-    def _ways_of(self, step: BranchStep | LoopStep) -> dict[str, Any]:
-        """Return where a step leads, in the names of the host."""
-        fields = ("default_path",) if isinstance(step, BranchStep) else _PATHS
-        ways: dict[str, Any] = {
-            field: tuple(self.slug_of(slug) for slug in getattr(step, field)) for field in fields
-        }
-        asked = self.decisions_of(step)
-        if isinstance(step, LoopStep):
-            return ways | {"back_to": self.slug_of(step.back_to), "condition": asked["condition"]}
-        rules = (
-            Rule(when=when or "", then=tuple(self.slug_of(slug) for slug in rule.then))
-            for rule, when in zip(step.rules, asked.values(), strict=True)
-        )
-        return ways | {"rules": tuple(rules)}
+    def handler_of(self, step: HandledStep) -> str:
+        """Return the name of the handler of a step, without which it would be sought elsewhere."""
+        return step.handler or f"{self.fragment.slug}.{step.slug}"
 
-    def _known_as(self, step: SingleStep) -> Mapping[str, Any]:
-        """Return the param that tells by which names a handler knows its dependencies."""
+    def known_names(self, step: HandledStep) -> Mapping[str, str]:
+        """Return the names by which a handler knows its dependencies, where they are others."""
         before: Mapping[str, str] = step.params.get(NAMES_KEY, {})
         from_host = self.depends_on if self.host_deps_of(step) else {}
         names = [*((dep, self.slug_of(dep)) for dep in step.depends_on), *from_host.items()]
         known = {slug: before.get(name, name) for name, slug in names}
-        renamed = {slug: name for slug, name in known.items() if slug != name}
-        return {NAMES_KEY: renamed} if renamed else {}
+        return {slug: name for slug, name in known.items() if slug != name}
 
 
 def with_more(step: Step, deps: Sequence[str]) -> tuple[str, ...]:

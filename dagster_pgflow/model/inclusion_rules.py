@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.exits import undeclared_exits, unwired_exits
 from dagster_pgflow.model.inclusion import Inclusion, with_more
-from dagster_pgflow.model.step import LoopStep, MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.steps import LoopStep, MapStep, SingleStep, Step
 from dagster_pgflow.names import NAMES_KEY, NODE_TYPE_PREFIX, SLUG_RULE, is_valid_slug
 
 
@@ -26,22 +27,22 @@ def _slugs(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
     """Check that every name is a slug, and that no two steps have the same one."""
     fragment, prefix = inclusion.fragment, inclusion.prefix
     if not is_valid_slug(fragment.slug):
-        message = f'"{fragment.slug}" is no valid fragment slug: {SLUG_RULE}.'
+        message = f'"{fragment.slug}" is not a valid fragment slug: {SLUG_RULE}.'
         yield Problem("invalid-slug", "fragment", message)
     if f"{fragment.slug}." == NODE_TYPE_PREFIX:
         message = f'"{fragment.slug}" is reserved for built-in node types; rename the fragment.'
         yield Problem("invalid-slug", "fragment", message)
     if not is_valid_slug(prefix):
-        message = f'"{prefix}" is no valid prefix of slugs: {SLUG_RULE}.'
+        message = f'"{prefix}" is not a valid prefix of slugs: {SLUG_RULE}.'
         yield Problem("invalid-prefix", "prefix", message)
     taken = {step.slug for step in host}
     for slug, count in Counter(step.slug for step in fragment.steps).items():
         included = inclusion.slug_of(slug)
         if not is_valid_slug(slug):
-            message = f'"{slug}" is no valid step slug: {SLUG_RULE}.'
+            message = f'"{slug}" is not a valid step slug: {SLUG_RULE}.'
             yield Problem("invalid-slug", f"steps.{slug}", message)
         elif is_valid_slug(prefix) and not is_valid_slug(included):
-            message = f'"{included}" is no valid step slug; take a shorter prefix: {SLUG_RULE}.'
+            message = f'"{included}" is not a valid step slug; take a shorter prefix: {SLUG_RULE}.'
             yield Problem("invalid-prefix", "prefix", message)
         if count > 1:
             message = f'{count} steps of fragment "{fragment.slug}" are called "{slug}".'
@@ -61,25 +62,27 @@ def _inside(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
                 yield Problem(
                     "unknown-dependency",
                     f"steps.{step.slug}.depends_on",
-                    f'Step "{step.slug}" depends on "{dep}", which is no step of fragment'
+                    f'Step "{step.slug}" depends on "{dep}", which is not a step of fragment'
                     f' "{fragment.slug}"; what comes before a fragment is said where it is'
                     " included.",
                 )
-        if isinstance(step, SubflowStep) and step.on_failure and step.on_failure not in known:
-            yield Problem(
-                "failure-step-unknown",
-                f"steps.{step.slug}.on_failure",
-                f'The failure of step "{step.slug}" leads to "{step.on_failure}", which is no step'
-                f' of fragment "{fragment.slug}"; add that step to it, and make it an exit.',
-            )
-        ways = step.ways | ({"back_to": (step.back_to,)} if isinstance(step, LoopStep) else {})
-        for field, slugs in ways.items():
+        for field, slug in step.failure_steps.items():
+            if slug not in known:
+                yield Problem(
+                    "failure-step-unknown",
+                    f"steps.{step.slug}.{field}",
+                    f'The failure of step "{step.slug}" leads to "{slug}", which is not a'
+                    f' step of fragment "{fragment.slug}"; add that step to it, and make it an'
+                    " exit.",
+                )
+        routes = step.routes | ({"back_to": (step.back_to,)} if isinstance(step, LoopStep) else {})
+        for field, slugs in routes.items():
             for slug in dict.fromkeys(slugs):
                 if slug not in known:
                     yield Problem(
                         "target-unknown",
                         f"steps.{step.slug}.{field}",
-                        f'Step "{step.slug}" leads to "{slug}", which is no step of fragment'
+                        f'Step "{step.slug}" leads to "{slug}", which is not a step of fragment'
                         f' "{fragment.slug}"; add that step to it.',
                     )
 
@@ -109,7 +112,9 @@ def _entries(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
         yield Problem("missing-entry", "fragment", message)
     for slug in fragment.entries:
         if slug not in steps:
-            message = f'The entry of fragment "{fragment.slug}" is "{slug}", which is no step of it'
+            message = (
+                f'The entry of fragment "{fragment.slug}" is "{slug}", which is not a step of it'
+            )
             yield Problem("missing-entry", "fragment", f"{message}; it has {_list(steps)}.")
     yield from _unknown_steps("depends_on", inclusion.depends_on.values(), host)
     for slug in dict.fromkeys(fragment.entries):
@@ -140,19 +145,14 @@ def _exits(inclusion: Inclusion, host: Sequence[Step]) -> Iterator[Problem]:
     """Check that each exit is declared, is a step, and leads somewhere."""
     fragment, targets = inclusion.fragment, inclusion.targets
     steps = {step.slug for step in fragment.steps}
+    advice = "name in exits the steps that depend on it, or [] if none does"
     for name, slug in fragment.exits.items():
         if slug not in steps:
             message = f'Exit "{name}" of fragment "{fragment.slug}" is step "{slug}", which it has'
             yield Problem("unknown-exit-step", f"exits.{name}", f"{message} not.")
-        if name not in targets:
-            message = f'Exit "{name}" of fragment "{fragment.slug}" is not wired; name in exits'
-            message += " the steps that depend on it, or [] if none does."
-            yield Problem("unwired-exit", f"exits.{name}", message)
+        yield from unwired_exits(fragment.slug, [name], targets, advice)
     for name, slugs in targets.items():
-        if name not in fragment.exits:
-            message = f'Fragment "{fragment.slug}" has no exit "{name}"; it has'
-            message += f" {_list(fragment.exits)}."
-            yield Problem("undeclared-exit", f"exits.{name}", message)
+        yield from undeclared_exits(fragment.slug, fragment.exits, [name])
         yield from _unknown_steps(f"exits.{name}", slugs, host)
     exits = inclusion.exits_of
     for step in host:

@@ -1,7 +1,7 @@
-"""How often, how long and how patiently a step is tried."""
+"""How often, how long and how patiently a step is tried, and how many runs a flow has at once."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,14 +10,17 @@ DEFAULT_BASE_DELAY = 5
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_DELAY = 3600
 
+KEY_ROOTS: Final = frozenset({"input"})
+"""What a concurrency key may begin a path with: of a run that has not begun, all that there is."""
+
 T = TypeVar("T")
 
 Jitter = Literal["none", "full", "plus-minus"]
 """What chance does to a delay, in Dagster's words."""
 
 
-class FlowOptions(BaseModel):
-    """The defaults of a flow's steps; `None` means the default of the product.
+class TryOptions(BaseModel):
+    """What is said of the tries of a step, or of a flow's steps; `None` says nothing.
 
     Attributes:
         max_attempts: How many times a step is tried in all (default 3).
@@ -37,7 +40,23 @@ class FlowOptions(BaseModel):
     jitter: Jitter | None = None
 
 
-class StepOptions(FlowOptions):
+class FlowOptions(TryOptions):
+    """The defaults of a flow's steps, and how many of its runs are under way at once.
+
+    Attributes:
+        max_concurrent_runs: How many requested runs of the flow are under way at most; `None` is
+            any number.
+        concurrency_key: CEL over `input`, such as `input.customer`: requests that it gives one
+            value for stand in one line, and each line gets its turn.
+        max_concurrent_runs_per_key: How many of one key are under way at most.
+    """
+
+    max_concurrent_runs: int | None = None
+    concurrency_key: str | None = None
+    max_concurrent_runs_per_key: int | None = None
+
+
+class StepOptions(TryOptions):
     """What one step says of its own; each `None` is taken from the flow.
 
     Attributes:
@@ -48,7 +67,7 @@ class StepOptions(FlowOptions):
 
 
 @dataclass(frozen=True)
-class Effort:
+class RetryPolicy:
     """The options that hold for one step, after step, flow and product defaults are merged."""
 
     max_attempts: int
@@ -59,9 +78,9 @@ class Effort:
     start_delay: int
 
 
-def effort_of(flow: FlowOptions, step: StepOptions) -> Effort:
+def retry_policy_of(flow: TryOptions, step: StepOptions) -> RetryPolicy:
     """Merge option by option: the step's word first, then the flow's, then the default."""
-    return Effort(
+    return RetryPolicy(
         max_attempts=_first(step.max_attempts, flow.max_attempts, DEFAULT_MAX_ATTEMPTS),
         base_delay=_first(step.base_delay, flow.base_delay, DEFAULT_BASE_DELAY),
         timeout=_first(step.timeout, flow.timeout, DEFAULT_TIMEOUT),

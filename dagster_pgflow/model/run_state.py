@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from dagster_pgflow.model.execution import Execution
+from dagster_pgflow.model.event_types import EventType
+from dagster_pgflow.model.execution import ExecutionRows
 
 RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
 StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
@@ -46,7 +47,7 @@ class LogEvent:
     event_id: UUID
     run_id: UUID
     sequence_num: int
-    event_type: str
+    event_type: EventType
     timestamp: datetime
     event_data: Mapping[str, Any]
     parent_event_id: UUID | None
@@ -171,4 +172,4 @@ class RunState:
     steps: tuple[StepRow, ...]
     tasks: tuple[TaskRow, ...]
     attempts: tuple[AttemptRow, ...]
-    execution: Execution = field(default_factory=Execution)
+    execution: ExecutionRows = field(default_factory=ExecutionRows)

@@ -12,7 +12,7 @@ from dagster_pgflow.model.options import (
     DEFAULT_MAX_DELAY,
     DEFAULT_TIMEOUT,
 )
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.steps import Step
 
 _FLOW_DEFAULTS = {
     "max_attempts": DEFAULT_MAX_ATTEMPTS,
@@ -42,7 +42,7 @@ def stored_form(flow: Flow) -> dict[str, Any]:
     options = {
         name: value
         for name, value in document.pop("options", {}).items()
-        if value != _FLOW_DEFAULTS[name]
+        if value != _FLOW_DEFAULTS.get(name)
     }
     return document | ({"options": options} if options else {})
 

@@ -1,56 +1,117 @@
-"""The ways on which a run goes on behind a step: which steps lie on one, and which on another.
+"""The ways through a flow: from a step at its root to one that nothing depends on.
 
-Behind a branch, a loop or a subflow with a failure step the run takes some ways and not others.
-A step that several of them lead to runs with what those bring that were taken. They need not always
-exclude each other: one rule of a branch may take two of them, and another only one. Then the step
-behind both goes with the run, as its rules have it, and does not stay behind for the other way.
+There may be more of them than anybody can list, so they come one by one, and how many there are is
+counted without them. Loops are passed once; where they lead back to is said apart.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from dagster_pgflow.model.graph import reach
-from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug, in_order, known_deps
+from dagster_pgflow.model.steps import BranchStep, LoopStep, Step
 
-Ways = frozenset[str]
-"""Ways behind one step, each called like the step that it begins with."""
+MOST_COUNTED: Final = 10**15
 
 
-def begins_of(steps: Mapping[str, Step], branching: Step) -> tuple[str, ...]:
-    """Return the steps that the ways behind a step begin with.
+@dataclass(frozen=True)
+class Passed:
+    """A step on a way.
 
-    Args:
-        steps: The steps of a flow by slug.
-        branching: One of them.
+    Attributes:
+        step: Its slug.
+        route: What the route to it is called, where the step before decides about it.
     """
-    if not isinstance(branching, SubflowStep):
-        return branching.targets
-    if branching.on_failure is None:
-        return ()
-    return tuple(step.slug for step in steps.values() if branching.slug in step.depends_on)
+
+    step: str
+    route: str | None = None
 
 
-def is_joined(
-    steps: Mapping[str, Step], slug: str, missing: str, arrived: Iterable[str], behind: str
-) -> bool:
-    """Say whether a step runs without a dependency that the run did not come by.
+Way = tuple[Passed, ...]
 
-    It does when another dependency that did arrive lies on another way: each of the two on one on
-    which the other does not.
 
-    Args:
-        steps: The steps of the flow by slug.
-        slug: The step.
-        missing: The dependency.
-        arrived: The dependencies that are there.
-        behind: The step behind which the run took another way than to the missing one.
+def ways_through(flow: Flow) -> Iterator[Way]:
+    """Yield the ways through a flow, each step in the order in which it is written.
+
+    Raises:
+        graphlib.CycleError: The dependencies form a cycle.
     """
-    reached = {begin: reach(steps, [begin]) for begin in begins_of(steps, steps[behind])}
+    in_order(flow)
+    behind = passed_behind(flow)
+    roots = [slug for slug, deps in known_deps(flow).items() if not deps]
+    for root in roots:
+        way = [Passed(root)]
+        waiting = [iter(behind[root])]
+        if not behind[root]:
+            yield tuple(way)
+        while waiting:
+            passed = next(waiting[-1], None)
+            if passed is None:
+                waiting.pop()
+                way.pop()
+                continue
+            way.append(passed)
+            waiting.append(iter(behind[passed.step]))
+            if not behind[passed.step]:
+                yield tuple(way)
 
-    def ways_to(dep: str) -> Ways:
-        # Straight from the step that branches to this one is a way too.
-        if dep == behind:
-            return frozenset({slug}) & reached.keys()
-        return frozenset(begin for begin, found in reached.items() if dep in found)
 
-    lost = ways_to(missing)
-    return any(lost - found and found - lost for found in map(ways_to, arrived))
+def count_ways(flow: Flow) -> int:
+    """Return how many ways there are, in time linear in steps and dependencies.
+
+    Of more than `MOST_COUNTED` it is only said that there are more: that number and one.
+    """
+    behind = passed_behind(flow)
+    counts: dict[str, int] = {}
+    for step in reversed(in_order(flow)):
+        count = sum(counts[passed.step] for passed in behind[step.slug]) or 1
+        counts[step.slug] = min(count, MOST_COUNTED + 1)
+    count = sum(counts[slug] for slug, deps in known_deps(flow).items() if not deps)
+    return min(count, MOST_COUNTED + 1)
+
+
+def passed_behind(flow: Flow) -> Mapping[str, tuple[Passed, ...]]:
+    """Return what comes behind each step: a step once for each route that leads to it."""
+    steps = by_slug(flow)
+    found: dict[str, list[Passed]] = {slug: [] for slug in steps}
+    for slug, deps in known_deps(flow).items():
+        for dep in deps:
+            found[dep] += [Passed(slug, route) for route in _routes(steps[dep], slug)]
+    return {slug: tuple(passed) for slug, passed in found.items()}
+
+
+def way_in_words(way: Way) -> str:
+    """Return a way on one line.
+
+    >>> way_in_words((Passed("check"), Passed("charge", "paid"), Passed("receipt")))
+    'check -(paid)-> charge -> receipt'
+    """
+    first, *rest = way
+    return first.step + "".join(
+        f" -> {passed.step}" if passed.route is None else f" -({passed.route})-> {passed.step}"
+        for passed in rest
+    )
+
+
+def loops_of(flow: Flow) -> Iterator[LoopStep]:
+    """Yield the loops of a flow."""
+    yield from (step for step in flow.steps if isinstance(step, LoopStep))
+
+
+def _routes(step: Step, target: str) -> list[str | None]:
+    """Return what the routes from a step to one that depends on it are called."""
+    found: list[str | None] = []
+    if isinstance(step, BranchStep):
+        found += [
+            rule.label or f"rule {number}"
+            for number, rule in enumerate(step.rules, 1)
+            if target in rule.then
+        ]
+        found += ["default"] if target in step.default_path else []
+    elif isinstance(step, LoopStep) and target in step.targets:
+        found += ["break" if target in step.break_path else "timeout"]
+    for field, route in (("on_failure", "failure"), ("on_timeout", "timeout")):
+        if getattr(step, field, None) == target:
+            found.append(route)
+    return found or [None]

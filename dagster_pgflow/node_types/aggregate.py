@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dagster_pgflow.expressions.cel import ELEMENT_ROOTS, ROOTS
-from dagster_pgflow.node_types.config import Flaw, Site, flaws_of_expression
+from dagster_pgflow.node_types.config import ConfiguredStep, ParamProblem, problems_of_expression
 from dagster_pgflow.node_types.listed import ListConfig
 
 Operation = Literal["count", "sum", "min", "max", "mean", "collect"]
@@ -89,12 +89,12 @@ class AggregateConfig(ListConfig):
             case _:
                 return self.group_by
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
-        yield from super().flaws(site)
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
+        yield from super().problems(site)
         for place, text in self._texts():
             if path_in(text) is None:
-                yield from flaws_of_expression(text, place, site.roots | set(ELEMENT_ROOTS))
+                yield from problems_of_expression(text, place, site.roots | set(ELEMENT_ROOTS))
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         for name, text in self.groups.items():

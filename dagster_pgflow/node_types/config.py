@@ -11,7 +11,7 @@ from dagster_pgflow.expressions.cel import value_expression
 
 
 @dataclass(frozen=True)
-class Flaw:
+class ParamProblem:
     """One thing that is wrong with the params of a step.
 
     Attributes:
@@ -26,7 +26,7 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class Site:
+class ConfiguredStep:
     """The step that a config belongs to, as far as that matters.
 
     Attributes:
@@ -55,22 +55,18 @@ class NodeConfig(BaseModel):
     addresses: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
-    def flaws_as_written(cls, params: Mapping[str, Any]) -> Iterator[Flaw]:
-        """Yield what is wrong with params whatever values their references will have.
-
-        Args:
-            params: The params.
-        """
+    def problems_as_written(cls, params: Mapping[str, Any]) -> Iterator[ParamProblem]:
+        """Yield what is wrong with params whatever values their references will have."""
         del params
         yield from ()
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
         del site
         yield from ()
 
 
-def flaws_of_expression(text: str, place: str, roots: frozenset[str]) -> Iterator[Flaw]:
+def problems_of_expression(text: str, place: str, roots: frozenset[str]) -> Iterator[ParamProblem]:
     """Yield what is wrong with an expression of a config.
 
     Args:
@@ -81,4 +77,4 @@ def flaws_of_expression(text: str, place: str, roots: frozenset[str]) -> Iterato
     try:
         value_expression(text, roots)
     except InvalidExpression as invalid:
-        yield Flaw("invalid-expression", place, str(invalid))
+        yield ParamProblem("invalid-expression", place, str(invalid))

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from dagster_pgflow.errors import InvalidExpression
 from dagster_pgflow.expressions.cel import ELEMENT_ROOTS, expression
-from dagster_pgflow.node_types.config import Flaw, Site
+from dagster_pgflow.node_types.config import ConfiguredStep, ParamProblem
 from dagster_pgflow.node_types.listed import ListConfig
 
 OnError = Literal["fail", "drop", "keep"]
@@ -27,10 +27,10 @@ class FilterConfig(ListConfig):
     condition: str = Field(description="A condition in CEL over item and index.")
     on_error: OnError = "fail"
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
-        yield from super().flaws(site)
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
+        yield from super().problems(site)
         try:
             expression(self.condition, site.roots | set(ELEMENT_ROOTS))
         except InvalidExpression as invalid:
-            yield Flaw("invalid-expression", "condition", str(invalid))
+            yield ParamProblem("invalid-expression", "condition", str(invalid))

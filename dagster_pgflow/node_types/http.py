@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, field_validator
 
 from dagster_pgflow.expressions.references import leads_where_data_says
-from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
+from dagster_pgflow.node_types.config import ConfiguredStep, NodeConfig, ParamProblem
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 Scalar = str | int | float | bool | None
@@ -94,7 +94,7 @@ class HttpConfig(NodeConfig):
     def _are_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name):
-                raise ValueError(f'"{name}" is no name of a header')
+                raise ValueError(f'"{name}" is not the name of a header')
             if name.lower() in _OWN_HEADERS:
                 raise ValueError(f'The header "{name}" cannot be set; it follows from the request')
             if not _HEADER_VALUE.fullmatch(value):
@@ -119,7 +119,7 @@ class HttpConfig(NodeConfig):
         return [int(one) if str(one).isdecimal() else one for one in statuses]
 
     @classmethod
-    def flaws_as_written(cls, params: Mapping[str, Any]) -> Iterator[Flaw]:
+    def problems_as_written(cls, params: Mapping[str, Any]) -> Iterator[ParamProblem]:
         """Yield what is wrong with params whatever values their references will have."""
         url = params.get("url")
         source = leads_where_data_says(url) if isinstance(url, str) else None
@@ -128,16 +128,16 @@ class HttpConfig(NodeConfig):
                 f"{source} would say which host the step goes to; write the host into the url, or"
                 ' list in allow_hosts where it may lead, such as ["api.example.org"].'
             )
-            yield Flaw("host-from-data", "url", message)
+            yield ParamProblem("host-from-data", "url", message)
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
         if self.timeout is not None and self.timeout > site.timeout:
             message = (
                 f"The request may take {self.timeout:g} s, but an attempt of the step only"
                 f" {site.timeout:g} s; lower this one, or raise the timeout of the step."
             )
-            yield Flaw("timeout-too-long", "timeout", message)
+            yield ParamProblem("timeout-too-long", "timeout", message)
 
 
 def _is_status(given: Any) -> bool:

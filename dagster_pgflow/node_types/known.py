@@ -7,8 +7,10 @@ from typing import Final
 from dagster_pgflow.names import NODE_TYPE_PREFIX
 from dagster_pgflow.node_types.aggregate import AggregateConfig
 from dagster_pgflow.node_types.config import NodeConfig
+from dagster_pgflow.node_types.fail import FailConfig
 from dagster_pgflow.node_types.filter import FilterConfig
 from dagster_pgflow.node_types.http import HttpConfig
+from dagster_pgflow.node_types.pick import PickConfig
 from dagster_pgflow.node_types.transform import TransformConfig
 
 NODE_TYPES: Final[Mapping[str, type[NodeConfig]]] = MappingProxyType(
@@ -17,6 +19,8 @@ NODE_TYPES: Final[Mapping[str, type[NodeConfig]]] = MappingProxyType(
         f"{NODE_TYPE_PREFIX}transform": TransformConfig,
         f"{NODE_TYPE_PREFIX}filter": FilterConfig,
         f"{NODE_TYPE_PREFIX}aggregate": AggregateConfig,
+        f"{NODE_TYPE_PREFIX}pick": PickConfig,
+        f"{NODE_TYPE_PREFIX}fail": FailConfig,
     }
 )
 

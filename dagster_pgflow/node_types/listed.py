@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
+from dagster_pgflow.node_types.config import ConfiguredStep, NodeConfig, ParamProblem
 
 
 class ListConfig(NodeConfig):
@@ -19,11 +19,11 @@ class ListConfig(NodeConfig):
 
     items: Any = Field(default=None, description="The list; without it what the step receives.")
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
         if "items" not in self.model_fields_set and site.sources > 1:
             message = (
                 f"The step receives the outputs of {site.sources} steps; say in items which list"
                 " it works on, as in $nodes.<step>.<path>."
             )
-            yield Flaw("unclear-items", "items", message)
+            yield ParamProblem("unclear-items", "items", message)

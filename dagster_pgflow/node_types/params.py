@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from dagster_pgflow.expressions.references import is_filled_in
-from dagster_pgflow.node_types.config import Flaw
+from dagster_pgflow.node_types.config import ParamProblem
 
 JUDGED_ALWAYS = ("missing", "extra_forbidden")
 """What no value of a reference can put right."""
@@ -28,19 +28,18 @@ def params_of_type(adapter: TypeAdapter[Any], params: Mapping[str, Any]) -> Any:
     return adapter.validate_json(json.dumps(params))
 
 
-def flaws_in_template(
+def problems_in_template(
     error: ValidationError,
     adapter: TypeAdapter[Any],
     params: Mapping[str, Any],
     name: str,
     literal: frozenset[str] = frozenset(),
-) -> Iterator[Flaw]:
+) -> Iterator[ParamProblem]:
     """Yield what is wrong with params whose references have no values yet.
 
     Args:
         error: What pydantic says.
         adapter: What the handler takes.
-        params: The params.
         name: The handler's name.
         literal: The fields that are no templates.
     """
@@ -48,22 +47,21 @@ def flaws_in_template(
         is_literal = place.partition(".")[0].partition("[")[0] in literal
         waits = details["type"] not in JUDGED_ALWAYS and not is_literal
         if not (waits and is_filled_in(_at(details["loc"], params)[1])):
-            yield _flaw(place, details, name, adapter, shown=reprlib.repr(details["input"]))
+            yield _problem(place, details, name, adapter, shown=reprlib.repr(details["input"]))
 
 
-def flaws_in_values(
+def problems_in_values(
     error: ValidationError, adapter: TypeAdapter[Any], params: Mapping[str, Any], name: str
-) -> Iterator[Flaw]:
+) -> Iterator[ParamProblem]:
     """Yield what is wrong with params that have their values; these, which may be secrets, untold.
 
     Args:
         error: What pydantic says.
         adapter: What the handler takes.
-        params: The params.
         name: The handler's name.
     """
     for place, details in _by_place(error, params).items():
-        yield _flaw(place, details, name, adapter)
+        yield _problem(place, details, name, adapter)
 
 
 def _by_place(error: ValidationError, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,18 +89,22 @@ def _at(location: tuple[str | int, ...], params: Any) -> tuple[str, Any]:
     return place, value
 
 
-def _flaw(
+def _problem(
     place: str, details: Any, name: str, adapter: TypeAdapter[Any], shown: str | None = None
-) -> Flaw:
+) -> ParamProblem:
     field = str(details["loc"][-1]) if details["loc"] else ""
     match details["type"]:
         case "extra_forbidden":
             advice = _advice(field, adapter) if len(details["loc"]) == 1 else "remove it"
-            return Flaw("unknown-param", place, f'{name} takes no param "{field}"; {advice}.')
+            return ParamProblem(
+                "unknown-param", place, f'{name} takes no param "{field}"; {advice}.'
+            )
         case "missing":
-            return Flaw("missing-param", place, f'{name} needs "{field}"; add it to the params.')
+            return ParamProblem(
+                "missing-param", place, f'{name} needs "{field}"; add it to the params.'
+            )
     said = details["msg"].removeprefix("Value error, ")
-    return Flaw("wrong-param", place, f"{said}; got {shown}." if shown else f"{said}.")
+    return ParamProblem("wrong-param", place, f"{said}; got {shown}." if shown else f"{said}.")
 
 
 def _advice(field: str, adapter: TypeAdapter[Any]) -> str:

@@ -1,11 +1,18 @@
 """What a step of type `pgflow.transform` says."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site, flaws_of_expression
+from dagster_pgflow.node_types.config import (
+    ConfiguredStep,
+    NodeConfig,
+    ParamProblem,
+    problems_of_expression,
+)
+
+Transformation = Literal["uppercase", "lowercase", "trim"]
 
 
 class TransformConfig(NodeConfig):
@@ -13,13 +20,18 @@ class TransformConfig(NodeConfig):
 
     Attributes:
         expression: CEL, whose value is the output; or an object of expressions, whose values the
-            output has under the same names.
+            output has under the same names. Without it the value is what the step receives.
+        transformation: What is done to each of these values, which are texts then.
     """
 
     literal: ClassVar[frozenset[str]] = frozenset({"expression"})
 
-    expression: str | dict[str, str] = Field(
-        description="CEL, or an object of expressions in CEL, one for each field of the output."
+    expression: str | dict[str, str] | None = Field(
+        default=None,
+        description="CEL, or an object of expressions in CEL, one for each field of the output.",
+    )
+    transformation: Transformation | None = Field(
+        default=None, description="What is done to the texts that the expressions give."
     )
 
     @field_validator("expression", mode="before")
@@ -30,14 +42,24 @@ class TransformConfig(NodeConfig):
             raise ValueError("It must be an expression in CEL, or an object of expressions")
         return given
 
+    @model_validator(mode="after")
+    def _says_something(self) -> "TransformConfig":
+        if self.expression is None and self.transformation is None:
+            raise ValueError("It needs an expression, a transformation, or both; add one")
+        return self
+
     @property
     def expressions(self) -> dict[str, str]:
         """The expressions by their places."""
-        if isinstance(self.expression, str):
-            return {"expression": self.expression}
-        return {f"expression.{name}": text for name, text in self.expression.items()}
+        match self.expression:
+            case None:
+                return {}
+            case str():
+                return {"expression": self.expression}
+            case _:
+                return {f"expression.{name}": text for name, text in self.expression.items()}
 
-    def flaws(self, site: Site) -> Iterator[Flaw]:
-        """Yield what is wrong beside what the types of the fields tell."""
+    def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
+        """Yield what is wrong besides what the types of the fields say."""
         for place, text in self.expressions.items():
-            yield from flaws_of_expression(text, place, site.roots)
+            yield from problems_of_expression(text, place, site.roots)

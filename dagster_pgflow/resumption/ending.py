@@ -6,14 +6,13 @@ another one and has no step.
 
 import dagster as dg
 
-SENTENCE = "All steps were done before, only the end of the run was missing."
+SENTENCE = "All steps were done before; only the end of the run was missing."
 
 
 def end_at_once(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Let a run without steps begin and succeed, with no process.
 
     Args:
-        instance: The Dagster instance.
         run: The run; it has been created, and not been submitted.
     """
     for kind in (dg.DagsterEventType.RUN_START, dg.DagsterEventType.RUN_SUCCESS):

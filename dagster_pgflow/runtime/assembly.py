@@ -6,26 +6,38 @@ that the run takes another path.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from dagster_pgflow.errors import ListNotWhole
-from dagster_pgflow.model.step import JoinStep, Step, StepBase, SubflowStep
-from dagster_pgflow.model.ways import is_joined
+from dagster_pgflow.model.failures import waits_for_failure
+from dagster_pgflow.model.routes import is_joined
+from dagster_pgflow.model.run_state import SkipReason
+from dagster_pgflow.model.steps import JoinStep, Step
+from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.runtime.failure_data import (
+    laid_over_input,
+    refuse_failed_members,
+    told_of,
+)
+from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import join
-from dagster_pgflow.runtime.sources import Source
-from dagster_pgflow.runtime.values import Skipped, SkipReason, foremost, from_wire
+from dagster_pgflow.runtime.values import Skipped, foremost, from_wire
+from dagster_pgflow.step_path import StepPath
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-Path = tuple[str, ...]
-"""Slugs from the top flow down to a step."""
-
-Trace = Callable[[Path], list[dict[str, Any]]]
+Trace = Callable[[StepPath], list[dict[str, Any]]]
 """Tells what the steps of a subflow did."""
 
 
-def no_trace(_path: Path) -> list[dict[str, Any]]:
+_Inside = tuple[str, ...]
+"""Slugs from a subflow down to one of its final steps."""
+
+
+def no_trace(_path: StepPath) -> list[dict[str, Any]]:
     """Tells nothing, where no step waits for a failure."""
     return []
 
@@ -44,49 +56,51 @@ class Receiver:
 
     step: StepBase
     steps: Mapping[str, Step]
-    frame: Path
+    frame: StepPath
     trace: Trace = no_trace
-    elsewhere: Mapping[str, Path] = field(default_factory=dict)
+    elsewhere: Mapping[str, StepPath] = field(default_factory=dict)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> StepPath:
         """The path of the step."""
-        return (*self.frame, self.step.slug)
+        return self.frame.to(self.step.slug)
 
-    def path_of(self, dep: str) -> Path:
+    def path_of(self, dep: str) -> StepPath:
         """Return the path of a dependency."""
-        return self.elsewhere.get(dep, (*self.frame, dep))
+        return self.elsewhere.get(dep) or self.frame.to(dep)
 
 
 def assemble(
     receiver: Receiver,
-    sources: Sequence[Source],
-    values: Mapping[Source, Any],
+    parts: Sequence[InputPart],
+    values: Mapping[InputPart, Any],
     outside: Mapping[str, Any] = NOTHING,
 ) -> dict[str, Any] | Skipped:
     """Return `{dep: output}` of the completed dependencies, or why the step is skipped.
 
     Args:
         receiver: The step.
-        sources: What it receives.
-        values: What arrived from each source, as it travelled.
+        parts: What it receives.
+        values: What arrived from each part, as it travelled.
         outside: What became of the dependencies outside of the loop around the step.
+
+    Raises:
+        MembersFailed: The step is a join, and fails with some of them.
     """
-    arrived = _arrived(sources, values)
-    told = [(source.dep, value) for source, value in arrived.items()]
-    skips = [
-        value
-        for dep, value in [*told, *outside.items()]
-        if isinstance(value, Skipped) and _skips(value, dep, receiver)
-    ]
-    if skips:
+    arrived = _arrived(parts, values)
+    skips = _skips_among(receiver, arrived, outside)
+    if any(skip.encloses(receiver.frame) for skip in skips):
         return foremost(skips)
     outputs = _outputs(receiver, arrived)
     if outside:
         outputs = {dep: (outputs | dict(outside))[dep] for dep in receiver.step.depends_on}
-    ways = {dep: _other_way(receiver, dep, output) for dep, output in outputs.items()}
-    others = {dep: way for dep, way in ways.items() if way is not None}
-    # What a join waits for is not the way that leads elsewhere, such as a subflow's success.
+    # A failure that is caught here is told here, whatever else would have the join be skipped.
+    refuse_failed_members(receiver.step, receiver.path, outputs)
+    if skips:
+        return foremost(skips)
+    routes = {dep: _other_route(receiver, dep, output) for dep, output in outputs.items()}
+    others = {dep: route for dep, route in routes.items() if route is not None}
+    # What a join waits for is not the route that leads elsewhere, such as a subflow's success.
     came = {dep: output for dep, output in outputs.items() if dep not in others}
     given = dict(_received(receiver, came))
     least = _least(receiver.step)
@@ -94,63 +108,90 @@ def assemble(
         completed = [output for output in came.values() if not isinstance(output, Skipped)]
         is_enough = len(completed) >= least
         return given if is_enough else _too_few(receiver, outputs, others)
-    lost = [way for dep, way in others.items() if not _joins(receiver, dep, list(came), way)]
+    lost = _lost(receiver, list(came), others)
     if lost:
-        behind = dict.fromkeys(path for way in lost for path in way.behind)
-        return Skipped(lost[0].reason, receiver.path, untaken=tuple(behind))
+        behind = dict.fromkeys(path for route in lost for path in route.behind)
+        return Skipped(lost[0].reason, receiver.path, not_taken=tuple(behind))
     return given
 
 
+def _skips_among(
+    receiver: Receiver, arrived: Mapping[InputPart, Any], outside: Mapping[str, Any]
+) -> list[Skipped]:
+    """Return what arrived that has the step skipped."""
+    told = [(part.dep, value) for part, value in arrived.items()]
+    return [
+        value
+        for dep, value in [*told, *outside.items()]
+        if isinstance(value, Skipped) and _skips(value, dep, receiver)
+    ]
+
+
+def _lost(
+    receiver: Receiver, came: list[str], others: Mapping[str, "_OtherRoute"]
+) -> list["_OtherRoute"]:
+    """Return why the run does not come by the step, as far as its other dependencies tell."""
+    goes_on = any(_waits_for_failure(receiver, dep) for dep in came)
+    return [
+        route
+        for dep, route in others.items()
+        if not (
+            # One failure is enough for the step that goes on after several.
+            goes_on if _waits_for_failure(receiver, dep) else _joins(receiver, dep, came, route)
+        )
+    ]
+
+
 def outputs_by_dep(
-    receiver: Receiver, sources: Sequence[Source], values: Mapping[Source, Any]
+    receiver: Receiver, parts: Sequence[InputPart], values: Mapping[InputPart, Any]
 ) -> dict[str, Any]:
-    """Return the output of each dependency by the key of its sources, or why it has none.
+    """Return the output of each dependency by the key of its parts, or why it has none.
 
     Args:
         receiver: The step.
-        sources: What it receives.
-        values: What arrived from each source, as it travelled.
+        parts: What it receives.
+        values: What arrived from each part, as it travelled.
     """
-    return _outputs(receiver, _arrived(sources, values))
+    return _outputs(receiver, _arrived(parts, values))
 
 
-def output_of_subflow(path: Path, sources: Sequence[Source], values: Mapping[Source, Any]) -> Any:
+def output_of_subflow(
+    path: StepPath, parts: Sequence[InputPart], values: Mapping[InputPart, Any]
+) -> Any:
     """Return `{final step: output}` of a subflow, `None` without any, or why there is nothing.
 
     Args:
         path: The path of the subflow step.
-        sources: Its final steps.
+        parts: Its final steps.
         values: What arrived from each, as it travelled.
     """
-    return _output_of(path, {source.path: from_wire(values[source]) for source in sources})
+    return _output_of(path, {part.path: from_wire(values[part]) for part in parts})
 
 
 def outputs_of_items(
-    path: Path, sources: Sequence[Source], values: Mapping[Source, Any], count: int | None
+    path: StepPath, parts: Sequence[InputPart], values: Mapping[InputPart, Any], count: int | None
 ) -> list[Any] | Skipped:
     """Return what a subflow returned for each item of its list, or why there is nothing.
 
     Args:
         path: The path of the subflow step.
-        sources: The final steps of its flow.
+        parts: The final steps of its flow.
         values: What arrived from each, item by item.
         count: How many items there are, if that is known.
 
     Raises:
         ListNotWhole: Something of an item is missing.
     """
-    counts = {len(values[source]) for source in sources}
+    counts = {len(values[part]) for part in parts}
     if count is not None:
         counts.add(count)
     if len(counts) > 1:
-        raise ListNotWhole(
-            f'Subflow step "{".".join(path)}" returned {min(counts)} of {max(counts)} items.'
-        )
+        raise ListNotWhole(f'Subflow step "{path}" returned {min(counts)} of {max(counts)} items.')
     outputs: list[Any] = []
     for index in range(max(counts, default=0)):
-        item = (*path[:-1], f"{path[-1]}[{index}]")
-        one = {source: values[source][index] for source in sources}
-        output = output_of_subflow(item, sources, one)
+        item = path.at(index)
+        one = {part: values[part][index] for part in parts}
+        output = output_of_subflow(item, parts, one)
         if isinstance(output, Skipped):
             # One failed item is a failure of the step; that of a flow around it stays what it is.
             return replace(output, step=path) if output.step == item else output
@@ -158,25 +199,25 @@ def outputs_of_items(
     return outputs
 
 
-def _arrived(sources: Sequence[Source], values: Mapping[Source, Any]) -> dict[Source, Any]:
-    return {source: _value(source, values[source]) for source in sources}
+def _arrived(parts: Sequence[InputPart], values: Mapping[InputPart, Any]) -> dict[InputPart, Any]:
+    return {part: _value(part, values[part]) for part in parts}
 
 
-def _outputs(receiver: Receiver, arrived: Mapping[Source, Any]) -> dict[str, Any]:
+def _outputs(receiver: Receiver, arrived: Mapping[InputPart, Any]) -> dict[str, Any]:
     return {
         key: _output_of(receiver.path_of(dep), _tree(key, arrived))
-        for key, dep in {source.key: source.dep for source in arrived}.items()
+        for key, dep in {part.key: part.dep for part in arrived}.items()
     }
 
 
-def _value(source: Source, arrived: Any) -> Any:
-    if source.collected:
-        return join([from_wire(item) for item in arrived], source.dep)
+def _value(part: InputPart, arrived: Any) -> Any:
+    if part.collected:
+        return join([from_wire(item) for item in arrived], part.dep)
     return from_wire(arrived)
 
 
 def _skips(skipped: Skipped, dep: str, receiver: Receiver) -> bool:
-    """Say whether a skipped value skips the step that receives it.
+    """Return whether a skipped value skips the step that receives it.
 
     It does when a subflow around that step is skipped, or when its dependency itself cascades,
     unless the step waits only for some of its dependencies.
@@ -192,81 +233,95 @@ def _least(step: StepBase) -> int | None:
 
 
 def _too_few(
-    receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherWay"]
+    receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherRoute"]
 ) -> Skipped:
     """Return the skip of a join to which too few paths led."""
-    behind = dict.fromkeys(path for way in others.values() for path in way.behind)
+    behind = dict.fromkeys(path for route in others.values() for path in route.behind)
     cascade = any(output.cascade for output in outputs.values() if isinstance(output, Skipped))
     none_taken = others.keys() == outputs.keys() and all(
-        way.reason == "not_taken" for way in others.values()
+        route.reason == "not_taken" for route in others.values()
     )
     reason: SkipReason = "not_taken" if none_taken else "dependency_skipped"
-    return Skipped(reason, receiver.path, cascade, untaken=tuple(behind))
+    return Skipped(reason, receiver.path, cascade, not_taken=tuple(behind))
 
 
-def _tree(key: str, arrived: Mapping[Source, Any]) -> dict[Path, Any]:
-    return {source.path: value for source, value in arrived.items() if source.key == key}
+def _tree(key: str, arrived: Mapping[InputPart, Any]) -> dict[_Inside, Any]:
+    return {part.path: value for part, value in arrived.items() if part.key == key}
 
 
-def _output_of(dep_path: Path, tree: Mapping[Path, Any]) -> Any:
+def _output_of(dep_path: StepPath, tree: Mapping[_Inside, Any]) -> Any:
     """Return a dependency's output from the values of its final steps."""
     if () in tree:
         return tree[()]
-    inner: dict[str, dict[Path, Any]] = {}
+    inner: dict[str, dict[_Inside, Any]] = {}
     for (leaf, *rest), value in tree.items():
         if isinstance(value, Skipped) and value.encloses(dep_path):
             return value
         inner.setdefault(leaf, {})[tuple(rest)] = value
-    outputs = {leaf: _output_of((*dep_path, leaf), part) for leaf, part in inner.items()}
+    outputs = {leaf: _output_of(dep_path.to(leaf), part) for leaf, part in inner.items()}
     completed = {leaf: out for leaf, out in outputs.items() if not isinstance(out, Skipped)}
     return completed or None
 
 
 @dataclass(frozen=True)
-class _OtherWay:
+class _OtherRoute:
     """Why the run does not come by a step.
 
     Attributes:
-        behind: The paths of the subflow steps behind which it takes another way.
+        behind: The paths of the steps behind which it takes another route.
         reason: What the step says.
     """
 
-    behind: tuple[Path, ...]
+    behind: tuple[StepPath, ...]
     reason: SkipReason
 
 
-def _other_way(receiver: Receiver, dep: str, output: Any) -> _OtherWay | None:
+def _other_route(receiver: Receiver, dep: str, output: Any) -> _OtherRoute | None:
     """Return why the run does not come by a step, as far as one dependency tells."""
     failed = isinstance(output, Skipped) and output.error is not None
-    untaken = output.untaken if isinstance(output, Skipped) else ()
+    not_taken = output.not_taken if isinstance(output, Skipped) else ()
     path = receiver.path_of(dep)
-    if _is_failure_step(receiver, dep):
-        if failed:
-            return None
-        return _OtherWay(untaken, output.reason) if untaken else _OtherWay((path,), "not_taken")
+    if failed and _goes_on(receiver, dep, output):
+        return None
+    if not failed and _waits_for_failure(receiver, dep):
+        return (
+            _OtherRoute(not_taken, output.reason)
+            if not_taken
+            else _OtherRoute((path,), "not_taken")
+        )
     if failed:
-        return _OtherWay((path,), "not_taken")
-    return _OtherWay(untaken, output.reason) if untaken else None
+        return _OtherRoute((path,), "not_taken")
+    return _OtherRoute(not_taken, output.reason) if not_taken else None
 
 
 def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield what each dependency hands to a step that runs: its output, or its error."""
+    merged = merges_input(receiver.step)
+    told = False
     for dep, output in outputs.items():
         if not isinstance(output, Skipped):
             yield dep, output
-        elif _is_failure_step(receiver, dep):
-            trace = receiver.trace(receiver.path_of(dep))
-            yield dep, {"error": output.error, "child_trace": trace}
+        elif output.error is None or not _waits_for_failure(receiver, dep):
+            continue
+        elif not merged or not told:
+            # In one object there is room for one failure.
+            told = True
+            tell = laid_over_input if merged else told_of
+            trace = partial(receiver.trace, receiver.path_of(dep))
+            yield dep, tell(output, receiver.steps[dep], trace)
 
 
-def _is_failure_step(receiver: Receiver, dep: str) -> bool:
-    upstream = receiver.steps[dep]
-    return isinstance(upstream, SubflowStep) and upstream.on_failure == receiver.step.slug
+def _waits_for_failure(receiver: Receiver, dep: str) -> bool:
+    return waits_for_failure(receiver.step, receiver.steps[dep])
 
 
-def _joins(receiver: Receiver, dep: str, taken: Sequence[str], way: _OtherWay) -> bool:
-    """Say whether a step runs without a dependency, because others took the way instead."""
-    if _is_failure_step(receiver, dep):
-        return False
+def _goes_on(receiver: Receiver, dep: str, failed: Skipped) -> bool:
+    """Return whether it is this step with which the run goes on after a dependency failed."""
+    timed_out = failed.failure is not None and failed.failure.timed_out
+    return receiver.steps[dep].failure_step(timed_out=timed_out) == receiver.step.slug
+
+
+def _joins(receiver: Receiver, dep: str, taken: Sequence[str], route: _OtherRoute) -> bool:
+    """Return whether a step runs without a dependency, because others took the route instead."""
     steps, slug = receiver.steps, receiver.step.slug
-    return any(is_joined(steps, slug, dep, taken, path[-1]) for path in way.behind)
+    return any(is_joined(steps, slug, dep, taken, path.slug) for path in route.behind)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dagster_pgflow.errors import ExpressionFailed
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.step import HandledStep, StepBase
+from dagster_pgflow.model.steps import HandledStep
+from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.runtime.data_map import Received
+from dagster_pgflow.step_errors import ExpressionFailed
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Facts:
         run_id: The run's id in `pgflow.runs`.
         flow_input: Gives the input of the flow that the step belongs to.
         warn: Takes a sentence about a condition that has no answer, for the run's log.
-        iteration: Which pass of the innermost loop around it is, from 1; 0 outside of loops.
-        max_iterations: How many passes that loop has at most; 0 outside of loops.
+        iteration: Which iteration of the innermost loop around it is, from 1; 0 outside of loops.
+        max_iterations: How many iterations that loop has at most; 0 outside of loops.
     """
 
     run_id: str
@@ -31,7 +33,7 @@ class Facts:
 
 
 def unmet_expression(
-    step: StepBase, step_input: Any, facts: Facts, flow_slug: str, path: str
+    step: StepBase, received: Received, facts: Facts, flow_slug: str, path: str
 ) -> str | None:
     """Return a sentence about the first condition in CEL that does not hold, or `None`.
 
@@ -39,14 +41,14 @@ def unmet_expression(
 
     Args:
         step: The step.
-        step_input: The flow input of a root step, `{dep: output}` of any other.
+        received: What it received.
         facts: What else may be asked.
         flow_slug: The flow that the step belongs to.
         path: The step's place in the run.
     """
     if not step.expressions:
         return None
-    values = values_for(step, step_input, facts, flow_slug, path)
+    values = values_for(step, received, facts, flow_slug, path)
     if len(set(step.depends_on)) == 1 and step.depends_on[0] in values["deps"]:
         values["output"] = values["deps"][step.depends_on[0]]
     for name, text in step.expressions.items():
@@ -60,25 +62,25 @@ def unmet_expression(
 
 
 def values_for(
-    step: StepBase, step_input: Any, facts: Facts, flow_slug: str, path: str
+    step: StepBase, received: Received, facts: Facts, flow_slug: str, path: str
 ) -> dict[str, Any]:
     """Return what any expression of a step may ask, by root; `flow_input` is read when needed.
 
     Args:
         step: The step.
-        step_input: The flow input of a root step, `{dep: output}` of any other.
+        received: What it received.
         facts: What else may be asked.
         flow_slug: The flow that the step belongs to.
         path: The step's place in the run.
     """
     return {
-        "input": step_input,
-        "deps": step_input if step.depends_on else {},
+        "input": received.input,
+        "deps": received.deps,
         "ctx": {
             "run_id": facts.run_id,
             "flow_slug": flow_slug,
             "step_slug": step.slug,
-            "step_path": path,
+            "step_path": str(path),
             "params": step.params if isinstance(step, HandledStep) else {},
             "iteration": facts.iteration,
             "max_iterations": facts.max_iterations,
@@ -101,7 +103,7 @@ def unmet_condition(step: StepBase, step_input: Any) -> str | None:
 
     Args:
         step: The step.
-        step_input: The flow input of a root step, `{dep: output}` of any other.
+        step_input: Its input.
     """
     if step.if_ is not None and not contains(step_input, step.if_):
         return f"its input does not contain {json.dumps(step.if_)}"
@@ -111,7 +113,7 @@ def unmet_condition(step: StepBase, step_input: Any) -> str | None:
 
 
 def contains(value: Any, pattern: Any) -> bool:
-    """Say whether `value @> pattern` for the jsonb forms of both, where the pattern is an object.
+    """Return whether `value @> pattern` holds in jsonb, for a pattern that is an object.
 
     >>> contains({"a": [1, {"b": 2}], "c": 3}, {"a": [{"b": 2.0}]})
     True

@@ -1,6 +1,7 @@
 """What a handler can ask about the step it works for."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,10 +26,12 @@ class StepContext:
         params: What the definition gives the step: a dict, or what the handler says it takes.
         log: A logger whose lines show in the Dagster UI.
         resources: The Dagster resources of the code location.
-        iteration: Which pass of the innermost loop around the step this is, from 1; 0 outside of
-            loops.
+        iteration: Which iteration of the innermost loop around the step this is, from 1; 0 outside
+            of loops.
         depends_on: The dependencies whose outputs make up the input, by the names that they have
-            in it; none at the root of a flow, and in a map step.
+            in it; none at the root of a flow, in a map step, and where they are merged.
+        deps: What the completed dependencies returned, by the same names, also where it is merged;
+            none in a map step.
         timeout: Seconds that this try may take.
         secrets: The secrets among the params, which belong in no log.
     """
@@ -47,5 +50,6 @@ class StepContext:
     resources: Any
     iteration: int = 0
     depends_on: tuple[str, ...] = ()
+    deps: Mapping[str, Any] = field(default_factory=dict, repr=False)
     timeout: float = DEFAULT_TIMEOUT
     secrets: tuple[str, ...] = field(default=(), repr=False)

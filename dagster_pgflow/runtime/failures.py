@@ -1,14 +1,21 @@
-"""How many elements of a map step may fail, and what follows when more do."""
+"""What is said of failures, and how many elements of a map step may fail."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from dagster_pgflow.errors import TooManyFailed
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.step_errors import ChildRunFailed, TooManyFailed
+from dagster_pgflow.step_path import StepPath
 
 
-def exhausted(step: MapStep, path: tuple[str, ...], failed: int, of: int, first: str) -> Skipped:
+def reason_of(error: PgflowError) -> str:
+    """Return what went wrong, in the words of the step that failed, in whichever run."""
+    return error.reason if isinstance(error, ChildRunFailed) else str(error)
+
+
+def exhausted(step: MapStep, path: StepPath, failed: int, of: int, first: str) -> Skipped:
     """Return the skip of a map step of which too many elements failed.
 
     Args:
@@ -23,14 +30,14 @@ def exhausted(step: MapStep, path: tuple[str, ...], failed: int, of: int, first:
     """
     if step.when_exhausted == "fail":
         raise TooManyFailed(
-            f'{failed} of the {of} elements of map step "{".".join(path)}" failed, where'
+            f'{failed} of the {of} elements of map step "{path}" failed, where'
             f" {_most(step)}; the first one: {first}"
         )
     return Skipped("handler_failed", path, cascade=step.when_exhausted == "skip-cascade")
 
 
 def judged(
-    step: MapStep, path: tuple[str, ...], batches: Sequence[Batch], outputs: list[Any]
+    step: MapStep, path: StepPath, batches: Sequence[Batch], outputs: list[Any]
 ) -> list[Any] | Skipped:
     """Return the outputs of a map step, unless too many of its elements failed.
 

@@ -4,14 +4,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from dagster_pgflow.errors import ConditionNotMet, TypeViolation
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
+from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import split
-from dagster_pgflow.runtime.sources import Source
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of
+from dagster_pgflow.step_errors import ConditionNotMet, TypeViolation
 
 
 def batches_of(
@@ -69,7 +69,7 @@ def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
     received: Batch | Skipped = from_wire(arrived)
     if isinstance(received, Batch):
         return received
-    before = Source(step.depends_on[0])
+    before = InputPart(step.depends_on[0])
     given = check(frame, step, assemble(frame.receiver(step), (before,), {before: arrived}))
     return given if isinstance(given, Skipped) else Batch(0, (), 0)
 
@@ -83,7 +83,7 @@ def _elements(frame: Frame, step: MapStep, given: Any) -> list[Any]:
     elements = given.get(step.depends_on[0], []) if step.depends_on else given
     if isinstance(elements, list):
         return elements
-    path = ".".join(frame.path_of(step))
+    path = frame.path_of(step)
     got = kind_of(elements)
     source = (
         f'step "{step.depends_on[0]}" returned {got}'

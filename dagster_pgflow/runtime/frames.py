@@ -9,27 +9,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_pgflow.errors import (
+from dagster_pgflow.errors import InvalidInput
+from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
+from dagster_pgflow.model.defaults import input_of_run
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.lowered import LoopBody, LoopNode, flow_around, whole_of
+from dagster_pgflow.model.steps import SubflowStep
+from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.names import dagster_name, iteration_of
+from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
+from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
+from dagster_pgflow.runtime.data_map import (
+    Received,
+    kept_by_subflow,
+    merged_output,
+    received,
+)
+from dagster_pgflow.runtime.input_parts import (
+    Flows,
+    InputPart,
+    input_parts_of,
+    needs_gathering,
+    unpack,
+)
+from dagster_pgflow.runtime.inputs import breach
+from dagster_pgflow.runtime.iterations import Iteration
+from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of, to_json
+from dagster_pgflow.step_errors import (
     ConditionNotMet,
-    InvalidInput,
     InvalidOutput,
     ReferenceFailed,
     TypeViolation,
     ValueNotJson,
 )
-from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, filled, reference
-from dagster_pgflow.model.defaults import input_of_run
-from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.loops import Body, RepeatedStep, flow_around, whole_of
-from dagster_pgflow.model.step import StepBase, SubflowStep
-from dagster_pgflow.names import dagster_name, pass_of
-from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
-from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
-from dagster_pgflow.runtime.inputs import breach
-from dagster_pgflow.runtime.passes import Pass
-from dagster_pgflow.runtime.sources import Flows, Source, needs_gathering, sources_of, unpack
-from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of, to_json
+from dagster_pgflow.step_path import RUN, StepPath
 
 
 @dataclass(frozen=True)
@@ -38,14 +52,14 @@ class Frame:
 
     Attributes:
         flow: The flow.
-        path: The slugs of the subflow steps from the top flow down to here; one that runs once for
-            each item has the index too, as in `pay[3]`.
+        path: The place of the subflow step or the loop that it runs in, such as `pay[3]`; that of
+            the run for the top one.
         around: The frame and the step that run this flow, unless it is the top one.
     """
 
     flow: Flow
-    path: tuple[str, ...] = ()
-    around: "tuple[Frame, SubflowStep | RepeatedStep] | None" = None
+    path: StepPath = RUN
+    around: "tuple[Frame, SubflowStep | LoopNode] | None" = None
 
     @property
     def in_items(self) -> bool:
@@ -58,14 +72,14 @@ class Frame:
 
     @property
     def iteration(self) -> int:
-        """Which pass of the innermost loop of its flow this is, from 1; 0 outside of loops."""
-        if not isinstance(self.flow, Body):
+        """Which iteration of the innermost loop of its flow this is, from 1; 0 outside of loops."""
+        if not isinstance(self.flow, LoopBody):
             return 0
-        return int(self.path[-1].partition("[")[2].removesuffix("]"))
+        return self.path.number or 0
 
-    def path_of(self, step: StepBase) -> tuple[str, ...]:
+    def path_of(self, step: StepBase) -> StepPath:
         """Return the path of one of the flow's steps."""
-        return (*self.path, step.slug)
+        return self.path.to(step.slug)
 
     def receiver(self, step: StepBase, trace: Trace = no_trace) -> Receiver:
         """Return one of the flow's steps as what receives something.
@@ -79,28 +93,40 @@ class Frame:
         elsewhere = {dep: self.path_to(dep) for dep in step.depends_on if dep not in own}
         return Receiver(step, by_slug(whole), self.path, trace, elsewhere)
 
-    def path_to(self, slug: str) -> tuple[str, ...]:
-        """Return the path of a step, here or around the loop that this is a pass of."""
+    def received(self, step: StepBase, given: Any) -> Received:
+        """Return what one of the flow's steps received.
+
+        Args:
+            step: The step.
+            given: `{dep: output}`; the flow input at the root of the flow.
+
+        Raises:
+            NotMerged: It merges its input, and a dependency returned no object.
+        """
+        return received(self.flow, step, given, self.path_of(step))
+
+    def path_to(self, slug: str) -> StepPath:
+        """Return the path of a step, here or around the loop that this is an iteration of."""
         is_here = any(step.slug == slug for step in self.flow.steps)
-        if is_here or self.around is None or not isinstance(self.flow, Body):
-            return (*self.path, slug)
+        if is_here or self.around is None or not isinstance(self.flow, LoopBody):
+            return self.path.to(slug)
         return self.around[0].path_to(slug)
 
 
-def outermost(top: Flow, path: tuple[str, ...], flows: Flows) -> Frame:
+def outermost(top: Flow, path: StepPath, flows: Flows) -> Frame:
     """Return the frame of what a job runs.
 
-    A pass of a loop, which needs what lies outside of it, comes with the flow around.
+    An iteration of a loop, which needs what lies outside of it, comes with the flow around.
 
     Args:
         top: The flow of the job, or the body of a loop.
         path: Its path, where a step of another run executes it; else nothing.
         flows: Every flow that the top one contains.
     """
-    if not isinstance(top, Body):
+    if not isinstance(top, LoopBody):
         return Frame(top, path)
     flow, loop = flow_around(top, flows)
-    return Frame(top, path, (outermost(flow, path[:-1], flows), loop))
+    return Frame(top, path, (outermost(flow, path.scope, flows), loop))
 
 
 def frame_at(
@@ -110,24 +136,24 @@ def frame_at(
 
     Args:
         frame: The outermost one in its job.
-        node_names: The names of the nodes around the op, subflows and passes, outermost first.
+        node_names: The names of the nodes around the op, subflows and iterations, outermost first.
         flows: Every flow that the outermost one contains.
         mapping_key: Dagster's word for the item, where one of the subflows runs once for each.
     """
     for name in node_names:
         step, index = _at_node(frame.flow, name, mapping_key)
-        path = (*frame.path, step.slug if index is None else f"{step.slug}[{index}]")
+        path = frame.path.to(step.slug).at(index)
         frame = Frame(flows[step.flow], path, (frame, step))
     return frame
 
 
 def _at_node(
     flow: Flow, name: str, mapping_key: str | None
-) -> tuple[SubflowStep | RepeatedStep, int | None]:
-    """Return the step that a node is, and which of its items or passes."""
-    found = pass_of(name)
+) -> tuple[SubflowStep | LoopNode, int | None]:
+    """Return the step that a node is, and which of its items or iterations."""
+    found = iteration_of(name)
     for step in flow.steps:
-        if isinstance(step, RepeatedStep) and found and step.slug == found[0]:
+        if isinstance(step, LoopNode) and found and step.slug == found[0]:
             return step, found[1]
         if isinstance(step, SubflowStep) and dagster_name(step.slug) == name:
             return step, int(mapping_key) if step.over is not None and mapping_key else None
@@ -145,8 +171,8 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
     Raises:
         ConditionNotMet: The subflow step's condition does not hold and says `fail`.
     """
-    if isinstance(frame.flow, Body):
-        return Pass.from_wire(arrived).flow_input
+    if isinstance(frame.flow, LoopBody):
+        return Iteration.from_wire(arrived).flow_input
     given = _given_to(frame, arrived, flows)
     return given if isinstance(given, Skipped) else input_of_run(frame.flow.input_schema, given)
 
@@ -158,15 +184,15 @@ def _given_to(frame: Frame, arrived: Any, flows: Flows) -> Any:
     parent, step = frame.around
     assert isinstance(step, SubflowStep)  # noqa: S101
     if step.over is not None:
-        received = from_wire(arrived)
-        return received.values[0] if isinstance(received, Batch) else received
-    sources = sources_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
-    if _is_gathered(parent, step, sources, flows):
+        batch = from_wire(arrived)
+        return batch.values[0] if isinstance(batch, Batch) else batch
+    parts = input_parts_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
+    if _is_gathered(parent, step, parts, flows):
         return from_wire(arrived)
-    if sources:
+    if parts:
         # A step that may wait for a failure, and with it for a trace, has a helper op.
-        received = assemble(parent.receiver(step), sources, unpack(arrived, sources))
-        return mapped_input(parent, step, check(parent, step, received), None)
+        found = assemble(parent.receiver(step), parts, unpack(arrived, parts))
+        return mapped_input(parent, step, check(parent, step, found), None)
     around = flow_input(parent, arrived, flows)
     given = check(parent, step, around)
     # What only passes through travels on no wire, so even what looks like a marker is data.
@@ -174,9 +200,9 @@ def _given_to(frame: Frame, arrived: Any, flows: Flows) -> Any:
 
 
 def _is_gathered(
-    parent: Frame, step: SubflowStep, sources: tuple[Source, ...], flows: Flows
+    parent: Frame, step: SubflowStep, parts: tuple[InputPart, ...], flows: Flows
 ) -> bool:
-    return needs_gathering(parent.flow, step, sources, flows, in_items=parent.in_items)
+    return needs_gathering(parent.flow, step, parts, flows, in_items=parent.in_items)
 
 
 def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[Any] | Skipped:
@@ -194,7 +220,7 @@ def items_of(frame: Frame, step: SubflowStep, given: Any, around: Any) -> list[A
     """
     if isinstance(given, Skipped):
         return given
-    path = ".".join(frame.path_of(step))
+    path = frame.path_of(step)
     wanted = step.list_reference or ""
     dep = reference(wanted).step
     if dep is not None and dep not in given:
@@ -230,25 +256,33 @@ def mapped_input(
 
     Raises:
         InvalidInput: A reference leads nowhere, or what came out looks like one of our markers.
+        NotMerged: The step merges its input, and a dependency returned no object.
     """
     if isinstance(given, Skipped):
         return given
     nodes = given if step.depends_on else {}
     values = {NODES: nodes, INPUT: around} | ({ITEM: item[1]} if item else {})
-    received = item[1] if item else given
     try:
-        return to_json(received if step.input is None else filled(step.input, values))
+        if step.input is not None:
+            return to_json(filled(step.input, values))
+        return to_json(item[1] if item else frame.received(step, given).input)
     except (ReferenceFailed, ValueNotJson) as error:
-        path = ".".join(frame.path_of(step))
+        path = frame.path_of(step)
         raise InvalidInput(
-            f'The input of subflow step "{_shown(path, item and item[0])}" cannot be put together:'
+            f'The input of subflow step "{path.at(item and item[0])}" cannot be put together:'
             f" {error}",
             path,
         ) from None
 
 
 def shaped_output(
-    frame: Frame, step: SubflowStep, child: Flow, returned: Any, index: int | None = None
+    frame: Frame,
+    step: SubflowStep,
+    child: Flow,
+    returned: Any,
+    index: int | None = None,
+    *,
+    given: Any = None,
 ) -> Any:
     """Return the output of a subflow step: what its flow returned, or what its mapping picks.
 
@@ -258,34 +292,32 @@ def shaped_output(
         child: The flow that it runs.
         returned: `{final step: output}`, `None` without any, or `Skipped`.
         index: The index of the item, where the flow runs once for each.
+        given: The input of the step, where it keeps that.
 
     Raises:
-        InvalidOutput: It breaks the output schema of the flow, a reference leads nowhere, or what
-            came out looks like one of our markers.
+        InvalidOutput: It breaks the output schema of the flow, a reference leads nowhere, what came
+            out looks like one of our markers, or is no object that can be laid over the input.
     """
     if isinstance(returned, Skipped):
         return returned
-    path = ".".join(frame.path_of(step))
-    shown = _shown(path, index)
-    reason = breach(child.output_schema, returned)
+    path = frame.path_of(step)
+    shown = path.at(index)
+    output = merged_output(child, returned)
+    reason = breach(child.output_schema, output)
     if reason is not None:
         raise InvalidOutput(
             f'The output of flow "{child.slug}" in step "{shown}" does not fit its output schema:'
             f" {reason}",
             path,
         )
-    if step.output is None:
-        return returned
     try:
-        return to_json(filled(step.output, {NODES: returned or {}}))
+        if step.output is not None:
+            output = to_json(filled(step.output, {NODES: returned or {}}))
     except (ReferenceFailed, ValueNotJson) as error:
         raise InvalidOutput(
             f'The output of subflow step "{shown}" cannot be put together: {error}', path
         ) from None
-
-
-def _shown(path: str, index: int | None) -> str:
-    return path if index is None else f"{path}[{index}]"
+    return kept_by_subflow(step, given, output, path)
 
 
 def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
@@ -304,14 +336,14 @@ def refuse_bad_input(frame: Frame, arrived: Any, flows: Flows) -> None:
     """
     parent, step = frame.around or (None, None)
     if parent is not None and isinstance(step, SubflowStep):
-        sources = sources_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
-        is_fed = step.over is not None or _is_gathered(parent, step, sources, flows)
-        if not sources and not is_fed:
+        parts = input_parts_of(by_slug(parent.flow), step, flows, in_items=parent.in_items)
+        is_fed = step.over is not None or _is_gathered(parent, step, parts, flows)
+        if not parts and not is_fed:
             refuse_bad_input(parent, arrived, flows)
     given = flow_input(frame, arrived, flows)
     reason = None if isinstance(given, Skipped) else breach(frame.flow.input_schema, given)
     if reason is not None:
-        path = ".".join(frame.path)
+        path = frame.path
         place = f' in step "{path}"' if path else ""
         raise InvalidInput(
             f'The input of flow "{frame.flow.slug}"{place} does not fit its input schema: {reason}',
@@ -331,19 +363,20 @@ def check(frame: Frame, step: StepBase, given: Any, facts: Facts | None = None) 
 
     Raises:
         ConditionNotMet: A condition does not hold and `when_unmet` is `fail`.
+        NotMerged: The step merges its input, and a dependency returned no object.
     """
     path = frame.path_of(step)
     if isinstance(given, Skipped):
         if given.encloses(frame.path) or given.step == path:
             return given
         return Skipped("dependency_skipped", path, cascade=True)
-    unmet = unmet_condition(step, given)
+    found = frame.received(step, given)
+    unmet = unmet_condition(step, found.input)
     if unmet is None and facts is not None:
         slug = whole_of(frame.flow).slug
-        unmet = unmet_expression(step, given, facts, slug, ".".join(path))
+        unmet = unmet_expression(step, found, facts, slug, path)
     if unmet is None:
         return given
     if step.when_unmet == "fail":
-        shown = ".".join(path)
-        raise ConditionNotMet(f'Step "{shown}" may not run: condition not met, {unmet}.', shown)
+        raise ConditionNotMet(f'Step "{path}" may not run: condition not met, {unmet}.', path)
     return Skipped("condition_unmet", path, cascade=step.when_unmet == "skip-cascade")

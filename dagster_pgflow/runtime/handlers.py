@@ -4,7 +4,8 @@ A stored row can only name a handler; what the name means is decided here, by th
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, update_wrapper
 from importlib.metadata import entry_points
@@ -14,16 +15,20 @@ from typing import Any, get_type_hints, overload
 
 from pydantic import TypeAdapter
 
-from dagster_pgflow.errors import ConfigurationError, UnknownHandler
+from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.schema import json_schema_of
-from dagster_pgflow.model.step import JsonSchema
+from dagster_pgflow.model.steps.fields import JsonSchema
 from dagster_pgflow.names import NODE_TYPE_PREFIX, is_valid_slug
 from dagster_pgflow.node_types.known import NODE_TYPES
 from dagster_pgflow.runtime.node_types.built_in import FUNCTIONS
+from dagster_pgflow.step_errors import UnknownHandler
+from dagster_pgflow.step_path import StepPath
 
 ENTRY_POINT_GROUP = "dagster_pgflow.handlers"
 MOST_PARAMETERS = 2
 CONTEXT_PARAMETER = "ctx"
+_BETWEEN_PARTS = re.compile(r"[./]")
+_IN_PARTS = re.compile(r"(?<!^)[-?!*+]")
 POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -33,7 +38,8 @@ class Handler:
     A second parameter that has a default keeps it, unless it is called `ctx`.
 
     Attributes:
-        name: What a step writes to mean this handler: a slug, or `<flow>.<step>`.
+        name: What a step writes to mean this handler: a slug, `<flow>.<step>`, or a name as
+            manifests have them, such as `payment/validate-card`.
         params_type: What the params of its steps are, if it says so: a type for pydantic.
         input_schema: JSON Schema of the input, from the type hint.
         output_schema: JSON Schema of the output, from the type hint.
@@ -41,7 +47,8 @@ class Handler:
     """
 
     def __init__(self, function: Callable[..., Any], name: str, params: Any = None) -> None:
-        if not name or not all(is_valid_slug(part) for part in name.split(".")):
+        parts = _BETWEEN_PARTS.split(name)
+        if not all(is_valid_slug(_IN_PARTS.sub("_", part)) for part in parts):
             raise ConfigurationError(
                 f'"{name}" is no handler name; write a slug, or "<flow>.<step>".'
             )
@@ -128,7 +135,8 @@ class HandlerRegistry:
     def collect(cls, sources: Iterable[HandlerSource] = ()) -> "HandlerRegistry":
         """Gather handlers from handlers, modules and mappings, and from installed packages.
 
-        The built-in node types are there in any case.
+        The built-in node types are there in any case; a handler with the name of one takes its
+        place.
 
         Args:
             sources: Handlers, modules (every handler in them), or `{name: function}`.
@@ -137,8 +145,8 @@ class HandlerRegistry:
         (each entry names a module or a handler); what is given here goes before those.
 
         Raises:
-            ConfigurationError: Two different handlers have one name, or one has the name of a
-                built-in node type.
+            ConfigurationError: Two different handlers have one name, or one has a name that only a
+                built-in node type may have, and there is no such type.
         """
         installed = [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
         given = cls._by_name(handler for source in sources for handler in _handlers_in(source))
@@ -149,10 +157,11 @@ class HandlerRegistry:
     def _by_name(handlers: Iterable[Handler]) -> dict[str, Handler]:
         found: dict[str, Handler] = {}
         for candidate in handlers:
-            if candidate.name.startswith(NODE_TYPE_PREFIX):
+            if candidate.name.startswith(NODE_TYPE_PREFIX) and candidate.name not in NODE_TYPES:
                 raise ConfigurationError(
                     f'Handler "{candidate.name}", {_place(candidate)}, has a name that is kept for'
-                    f' built-in node types; let it not begin with "{NODE_TYPE_PREFIX}".'
+                    f' built-in node types; let it not begin with "{NODE_TYPE_PREFIX}", or name one'
+                    f" whose place it takes: {', '.join(NODE_TYPES)}."
                 )
             known = found.setdefault(candidate.name, candidate)
             if known.function is not candidate.function:
@@ -166,15 +175,15 @@ class HandlerRegistry:
         """Return a step's handler: the named one, else `<flow>.<step>`, else `<step>`.
 
         A node type is only found by its name, not by a flow that is called like what it begins
-        with.
+        with. A handler of this code location goes before the built-in one of its name.
         """
         if named is not None and named.startswith(NODE_TYPE_PREFIX):
-            return _node_types().get(named)
+            return self.handlers.get(named) or _node_types().get(named)
         names = _names(flow_slug, step_slug, named)
         return next((self.handlers[name] for name in names if name in self.handlers), None)
 
     def unknown(
-        self, flow_slug: str, step_slug: str, named: str | None, path: Sequence[str]
+        self, flow_slug: str, step_slug: str, named: str | None, path: StepPath
     ) -> UnknownHandler:
         """Return what to say of a step whose handler is not here.
 
@@ -186,7 +195,7 @@ class HandlerRegistry:
         """
         names = " or ".join(f'"{name}"' for name in _names(flow_slug, step_slug, named))
         return UnknownHandler(
-            f'Step "{".".join(path)}" has no handler: this code location registers none called'
+            f'Step "{path}" has no handler: this code location registers none called'
             f" {names}; add a function decorated with @handler under that name."
         )
 

@@ -23,8 +23,8 @@ def breach(schema: dict[str, Any] | None, value: Any) -> str | None:
         return None
     try:
         error = best_match(breaches(schema, value))
-    except Exception as mistake:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
-        reason = _shortened(str(mistake).partition("\n")[0])
+    except Exception as problem:  # noqa: BLE001  # jsonschema stumbles over a bad schema in any way
+        reason = _shortened(str(problem).partition("\n")[0])
         return f"the schema itself cannot be used: {reason}"
     return None if error is None else _shortened(f"{error.json_path}: {error.message}")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_pgflow.errors import ListNotWhole
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.values import Batch, Skipped, foremost
 
 OPS_SHOWN_ONE_BY_ONE = 100

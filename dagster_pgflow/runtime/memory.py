@@ -1,6 +1,7 @@
 """What a step remembers from one attempt to the next."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Final
 
 KEEP_EVERY_S: Final = 5.0
@@ -27,3 +28,17 @@ class TaskMemory(ABC):
     @abstractmethod
     def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
         """Return what was kept of an op, or an empty dict; `None` when it came to its end."""
+
+
+class TakesAnnouncements(ABC):
+    """An IO manager that wants to know in advance what an op sends."""
+
+    @abstractmethod
+    def announce(self, run_id: str, step_key: str, outputs: Sequence[Any]) -> None:
+        """Take note of dynamic outputs that come next, in this order, and nothing between them.
+
+        Args:
+            run_id: The Dagster run.
+            step_key: The Dagster step key, mapping key included.
+            outputs: Dagster's own outputs.
+        """

@@ -1,16 +1,16 @@
 """Whether all that is to come together in an op has arrived there.
 
-Dagster 1.13 leaves out of a list what it cannot load, without a word. Where the ends of the passes
-of a loop come together that is right: only one of them comes. Everywhere else something was not
-run that should have been, as when "re-execute from failure" forgets the elements of a map that had
-not begun.
+Dagster 1.13 leaves out of a list what it cannot load, without a word. Where the ends of the
+iterations of a loop come together that is right: only one of them comes. Everywhere else something
+was not run that should have been, as when "re-execute from failure" forgets the elements of a map
+that had not begun.
 """
 
 import dagster as dg
 
 from dagster_pgflow.compat import FromMultipleSources
 from dagster_pgflow.errors import ListNotWhole
-from dagster_pgflow.names import PASSES_INPUT
+from dagster_pgflow.names import ITERATIONS_INPUT
 from dagster_pgflow.runtime.op_work import Inputs
 
 MOST_NAMED = 5
@@ -30,7 +30,7 @@ def refuse_gaps(context: dg.OpExecutionContext, inputs: Inputs, path: str) -> No
     running = context.get_step_execution_context()
     for step_input in running.step.step_inputs:
         name, source = step_input.name, step_input.source
-        if name == PASSES_INPUT or not isinstance(source, FromMultipleSources):
+        if name == ITERATIONS_INPUT or not isinstance(source, FromMultipleSources):
             continue
         if len(inputs[name]) == len(source.sources):
             continue

@@ -6,17 +6,18 @@ puts the input together, has the flow run, and puts together what that returned.
 
 from typing import Any
 
-from dagster_pgflow.errors import ChildRunFailed
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.names import BATCH_INPUT
-from dagster_pgflow.runtime import outcome
+from dagster_pgflow.reports.inlined import inlined, json_size
+from dagster_pgflow.reports.report import FailedItem
 from dagster_pgflow.runtime.assembly import output_of_subflow
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
+from dagster_pgflow.runtime.input_parts import InputPart, final_ops
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_run_inside import Kept
 from dagster_pgflow.runtime.op_runs_inside import digest, run_inside, tell_again
-from dagster_pgflow.runtime.sources import Source, final_ops
 from dagster_pgflow.runtime.values import Skipped, from_wire
+from dagster_pgflow.step_errors import ChildRunFailed
 
 
 def run_child(execution: Execution) -> Any:
@@ -26,7 +27,9 @@ def run_child(execution: Execution) -> Any:
         return given
     received = mapped_input(execution.frame, step, given, execution.asked_flow_input)
     returned = _run(execution, received)
-    return shaped_output(execution.frame, step, execution.work.flows[step.flow], returned)
+    child, kept = execution.work.flows[step.flow], execution.input_of(given)
+    shaped = shaped_output(execution.frame, step, child, returned, given=kept)
+    return execution.mergeable(shaped)
 
 
 def run_child_of_item(execution: Execution) -> Any:
@@ -44,7 +47,7 @@ def run_children(execution: Execution) -> Any:
     batch = from_wire(execution.inputs[BATCH_INPUT])
     if isinstance(batch, Skipped):
         return batch
-    done = execution.recall_runs()
+    done = execution.memory.recall_runs()
     outputs: list[Any] = []
     failures: list[ChildRunFailed] = []
     for index, received in enumerate(batch.values):
@@ -57,13 +60,12 @@ def run_children(execution: Execution) -> Any:
         try:
             output = _run(execution, received, index)
         except ChildRunFailed as error:
-            routed = execution.routed(error)
-            if routed is None:
+            caught = execution.caught(error)
+            if caught is None:
                 failures.append(error)
                 continue
-            told = {"subflow": ".".join(routed.step), "error": error.reason}
-            execution.caught_items[".".join(execution.place)] = told
-            outputs.append(routed.to_wire())
+            execution.caught_items[execution.place] = FailedItem(error.reason, caught.marker.step)
+            outputs.append(caught.marker.to_wire())
         else:
             outputs.append(output)
             done[str(index)] = {
@@ -71,7 +73,7 @@ def run_children(execution: Execution) -> Any:
                 "child_run": execution.child_runs[-1],
                 "received": digest(received),
             }
-            execution.remember_runs(done)
+            execution.memory.remember_runs(done)
     if failures:
         raise failures[0]
     return outputs
@@ -88,7 +90,7 @@ def _run(execution: Execution, received: Any, index: int | None = None) -> Any:
     execution.turn_to(index)
     finals = tuple(final_ops(work.flows[slug], work.flows))
     kept = Kept({final.node for final in finals})
-    run_inside(execution, slug, received, kept, outcome.received(received))
-    sources = {Source(execution.place[-1], final.path): final.node for final in finals}
-    values = {source: kept.of(node)[0] for source, node in sources.items()}
-    return output_of_subflow(execution.place, tuple(sources), values)
+    run_inside(execution, slug, received, kept, inlined(received, json_size(received)))
+    parts = {InputPart(execution.subflow.slug, final.path): final.node for final in finals}
+    values = {part: kept.of(node)[0] for part, node in parts.items()}
+    return output_of_subflow(execution.place, tuple(parts), values)

@@ -6,33 +6,42 @@ Like the other `op_` files it looks at Dagster; the rest of the runtime does not
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import Any
 
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.errors import ChildRunFailed, ConditionNotMet, PgflowError
-from dagster_pgflow.json_values.limits import refuse_beyond_limits
-from dagster_pgflow.model.loops import Body, whole_of
-from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, LoopStep, MapStep, SubflowStep
+from dagster_pgflow.dagster_log.op_reports import reported
+from dagster_pgflow.dagster_log.run_reports import reports_in
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.model.lowered import LoopBody, whole_of
+from dagster_pgflow.model.options import retry_policy_of
+from dagster_pgflow.model.steps import HandledStep, LoopStep, MapStep, SubflowStep
+from dagster_pgflow.model.steps.data_map import merges_input
 from dagster_pgflow.names import (
     FLOW_INPUT,
-    OUTCOME_KEY,
     PGFLOW_KEY,
     TAG_FLOW,
     TAG_LOOP,
     TAG_RUN_ID,
     child_run_path,
 )
+from dagster_pgflow.reports.decision import Decision
+from dagster_pgflow.reports.report import FailedItem, OpReport
 from dagster_pgflow.runtime.assembly import Receiver, assemble
 from dagster_pgflow.runtime.attempt import attempt
+from dagster_pgflow.runtime.catching import Caught, Failing, caught
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.runtime.decisions import Choice, Deciding, handed_on
+from dagster_pgflow.runtime.data_map import (
+    Received,
+    refuse_unmerged,
+)
+from dagster_pgflow.runtime.decisions import Deciding
+from dagster_pgflow.runtime.failures import reason_of
 from dagster_pgflow.runtime.frames import (
     Frame,
     check,
@@ -42,24 +51,22 @@ from dagster_pgflow.runtime.frames import (
     outermost,
     refuse_bad_input,
 )
+from dagster_pgflow.runtime.guarded_steps import past_guards
 from dagster_pgflow.runtime.handlers import Handler
+from dagster_pgflow.runtime.hooks import refuse_unknown_hooks
+from dagster_pgflow.runtime.input_parts import InputPart, key_of
+from dagster_pgflow.runtime.iterations import Iteration
 from dagster_pgflow.runtime.memory import TaskMemory
-from dagster_pgflow.runtime.op_memory import kept_before
-from dagster_pgflow.runtime.op_outcomes import outcomes_in
-from dagster_pgflow.runtime.op_reports import reported
+from dagster_pgflow.runtime.op_hooks import around_of, held_on_its_route, passed_on
+from dagster_pgflow.runtime.op_memory import OpMemory
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
-from dagster_pgflow.runtime.own_names import deps_for_handler, input_for_handler
+from dagster_pgflow.runtime.own_names import deps_for_handler, named_for_handler
 from dagster_pgflow.runtime.params import params_given
-from dagster_pgflow.runtime.passes import Pass
 from dagster_pgflow.runtime.secrets import Secrets
-from dagster_pgflow.runtime.sources import Source, key_of
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
-
-
-def reason_of(error: PgflowError) -> str:
-    """Return what went wrong, in the words of the step that failed, in whichever run."""
-    return error.reason if isinstance(error, ChildRunFailed) else str(error)
+from dagster_pgflow.step_errors import NotMerged
+from dagster_pgflow.step_path import StepPath
 
 
 class Execution:
@@ -68,8 +75,8 @@ class Execution:
     Attributes:
         place: What it is at: its step, or an item of the list that its step runs over.
         child_runs: The runs that it has started.
-        caught_items: The items of its list that failed, each with its error and the subflow that
-            fails with it while its flow goes on.
+        caught_items: The items of its list that failed while the flow around goes on.
+        kept_input: What its step received, where a helper hands that on.
     """
 
     def __init__(self, work: OpWork, context: dg.OpExecutionContext, inputs: Inputs) -> None:
@@ -81,24 +88,26 @@ class Execution:
         begun_at = child_run_path(context.run_id, tags)
         self.is_in_child_run = begun_at is not None
         name = ".".join(tags[tag] for tag in (TAG_FLOW, TAG_LOOP) if tag in tags)
-        begin = tuple(begun_at.split(".")) if begun_at else ()
+        begin = StepPath(begun_at or "")
         first = outermost(work.flows[name], begin, work.flows)
         self.frame: Frame = frame_at(first, around, work.flows, context.get_mapping_key())
         self.path = self.frame.path_of(work.step)
         self.place = self.path
         self.child_runs: list[str] = []
-        self.caught_items: dict[str, dict[str, str]] = {}
-        self.effort = effort_of(work.flow.options, work.step.options)
+        self.caught_items: dict[StepPath, FailedItem] = {}
+        self._came: Any = None
+        self.retry_policy = retry_policy_of(work.flow.options, work.step.options)
         # With a start delay Dagster's first try is the one that finds out that it is too early.
         self.tasks = Tasks(
             work.step,
             self.path,
-            self.effort,
-            context.retry_number + (0 if self.effort.start_delay else 1),
+            self.retry_policy,
+            context.retry_number + (0 if self.retry_policy.start_delay else 1),
         )
-        self.choice: Choice | None = None
+        self.decision: Decision | None = None
         self.unanswered: list[str] = []
         self.whole_list: int | None = None
+        self.kept_input: Any = None
 
     @property
     def run_id(self) -> str:
@@ -132,36 +141,38 @@ class Execution:
             lambda: self.flow_input,
             self.unanswered.append,
             self.frame.iteration,
-            flow.deciding.max_iterations if isinstance(flow, Body) else 0,
+            flow.deciding.max_iterations if isinstance(flow, LoopBody) else 0,
         )
 
     def gathered(self) -> Any:
         """Return the step's input before its conditions are looked at, or `Skipped`."""
-        if isinstance(self.work.flow, Body):
-            return self._gathered_in_pass(self.work.flow.deciding)
-        if not self.work.sources:
+        if isinstance(self.work.flow, LoopBody):
+            return self._gathered_in_iteration(self.work.flow.deciding)
+        if not self.work.parts:
             refuse_bad_input(self.frame, self.inputs.get(FLOW_INPUT), self.work.flows)
             return self.flow_input
-        return assemble(self.receiver, self.work.sources, self.values)
+        return assemble(self.receiver, self.work.parts, self.values)
 
-    def _gathered_in_pass(self, loop: LoopStep) -> Any:
+    def _gathered_in_iteration(self, loop: LoopStep) -> Any:
         step = self.work.step
         if not step.depends_on:
-            return self.this_pass.given_to(loop, step, self.this_pass.flow_input)
+            return self.this_iteration.given_to(
+                loop, step, self.this_iteration.flow_input, self.path
+            )
         outside = self.outside
-        given = assemble(self.receiver, self.work.sources, self.values, outside)
+        given = assemble(self.receiver, self.work.parts, self.values, outside)
         is_first = step.slug == loop.back_to
-        return self.this_pass.given_to(loop, step, given) if is_first else given
+        return self.this_iteration.given_to(loop, step, given, self.path) if is_first else given
 
     @cached_property
-    def this_pass(self) -> Pass:
-        """What the pass receives that the op lies in, where it lies in a loop."""
-        return Pass.from_wire(self.inputs[FLOW_INPUT])
+    def this_iteration(self) -> Iteration:
+        """What the iteration receives that the op lies in, where it lies in a loop."""
+        return Iteration.from_wire(self.inputs[FLOW_INPUT])
 
     @property
     def outside(self) -> dict[str, Any]:
         """What became of the dependencies that lie outside of the loop around the op."""
-        found = self.this_pass.outside if self.receiver.elsewhere else {}
+        found = self.this_iteration.outside if self.receiver.elsewhere else {}
         return {
             dep: found.get(key_of(dep, self.work.step.slug), found[dep])
             for dep in self.receiver.elsewhere
@@ -174,7 +185,22 @@ class Execution:
 
     def given(self) -> Any:
         """Return the step's input, or `Skipped`."""
-        return check(self.frame, self.work.step, self.gathered(), self.facts)
+        self._came = self.gathered()
+        return check(self.frame, self.work.step, self._came, self.facts)
+
+    def input_of(self, given: Any) -> Any:
+        """Return what the handler of the step gets, of what the step was given."""
+        return given if isinstance(given, Skipped) else self.received(given).input
+
+    def received(self, given: Any) -> Received:
+        """Return what the step received, as its conditions may ask for it."""
+        return self.frame.received(self.work.step, given)
+
+    def mergeable(self, output: Any) -> Any:
+        """Return what the step returned, unless its flow is to merge it and cannot."""
+        if not isinstance(output, Skipped):
+            refuse_unmerged(self.work.flow, self.work.step, output, self.path)
+        return output
 
     @cached_property
     def items(self) -> list[Any] | Skipped:
@@ -192,44 +218,36 @@ class Execution:
         """The flow input, where the op asks for it: the compiler wires it then."""
         return self.flow_input if FLOW_INPUT in self.inputs else None
 
-    def failed_path(self, error: PgflowError) -> tuple[str, ...]:
+    def failed_path(self, error: PgflowError) -> StepPath:
         """Return the step that an error fails: this one, or a subflow around it.
 
         What keeps a subflow from running is found out by the first ops inside it.
         """
         elsewhere: str = getattr(error, "step_path", "")
-        return tuple(elsewhere.split(".")) if elsewhere else self.place
+        return StepPath(elsewhere) if elsewhere else self.place
 
     def turn_to(self, index: int | None) -> None:
         """Say which item of its list the op is at, when it runs a flow for each."""
-        *around, slug = self.path
-        self.place = (*around, slug if index is None else f"{slug}[{index}]")
+        self.place = self.path.at(index)
 
-    def routed(self, error: PgflowError) -> Skipped | None:
-        """Return what goes on in place of an output, when a flow goes on after its subflow failed.
+    def caught(self, error: PgflowError) -> Caught | None:
+        """Return how the run goes on from a failure, unless that fails the run."""
+        failing = Failing(
+            self.frame,
+            self.work.step,
+            self.place,
+            self.failed_path(error),
+            error,
+            reason_of(error),
+            self._received_before(error),
+        )
+        return caught(failing)
 
-        Without such a flow around, the error fails the run. So does trouble with the store, which
-        says nothing about the subflow.
-        """
-        if not error.is_routable:
+    def _received_before(self, error: PgflowError) -> Any:
+        """Return what the step received before it failed, if that was put together."""
+        if self._came is None or isinstance(error, NotMerged):
             return None
-        failed = self.failed_path(error)
-        for path in self._caught():
-            is_own_condition = failed == path and isinstance(error, ConditionNotMet)
-            if failed[: len(path)] == path and not is_own_condition:
-                return Skipped("handler_failed", path, error=reason_of(error))
-        return None
-
-    def _caught(self) -> Iterator[tuple[str, ...]]:
-        """Yield the subflows around the op whose failure is not that of their flow, inner first."""
-        if isinstance(self.work.step, SubflowStep) and self.work.step.on_failure:
-            yield self.place
-        frame = self.frame
-        while frame.around is not None:
-            parent, step = frame.around
-            if isinstance(step, SubflowStep) and step.on_failure:
-                yield frame.path
-            frame = parent
+        return self.input_of(self._came)
 
     def run_task(self, index: int, value: Any) -> Any:
         """Run one task of the step; return its output, or `None` after an error that is kept."""
@@ -260,13 +278,12 @@ class Execution:
         """
         if self.work.step.needs_handler:
             self._find_handler()
+            refuse_unknown_hooks(self.work.step, self.work.handlers, self.path)
         if self.tasks.attempt == 0:
-            start = not_before or time.time() + self.effort.start_delay
+            start = not_before or time.time() + self.retry_policy.start_delay
             raise TooEarly(max(start - time.time(), 0.0))
 
-    def tell(
-        self, message: str, report: dict[str, Any], more: Mapping[str, Any] | None = None
-    ) -> None:
+    def tell(self, message: str, report: OpReport, more: Mapping[str, Any] | None = None) -> None:
         """Write an event to the run's log that neither begins nor ends the step.
 
         Args:
@@ -277,49 +294,24 @@ class Execution:
         self.context.instance.report_engine_event(
             message,
             self.context.run,
-            EngineEventData(metadata={**(more or {}), OUTCOME_KEY: reported(report)}),
-            step_key=self._step_key,
+            EngineEventData(metadata={**(more or {}), **reported(report)}),
+            step_key=self.step_key,
         )
 
-    def remember(self, outputs: Mapping[int, Any]) -> None:
-        """Keep the finished elements of a batch: for the next attempt or run, and for SQL."""
-        self._memory.remember(self.context.run_id, self._step_key, self.tasks.finished(outputs))
-
-    def recall(self) -> dict[int, Any]:
-        """Return the outputs of the elements that need not be done again, by index.
-
-        An earlier attempt completed them, or the run that this one re-executes from its failure.
-        """
-        if self.tasks.attempt > 1:
-            kept = self._memory.recall(self.context.run_id, self._step_key)
-            return self.tasks.resume(kept)
-        return self.tasks.reuse(self._kept_before())
-
-    def remember_runs(self, done: Mapping[str, Any]) -> None:
-        """Keep what is known of the runs that it has started and that are done."""
-        self._memory.remember(self.context.run_id, self._step_key, dict(done))
-
-    def recall_runs(self) -> dict[str, Any]:
-        """Return what was kept of them: in this run, or in one that it goes on with."""
-        return self._memory.recall(self.context.run_id, self._step_key) or self._kept_before()
-
-    def _kept_before(self) -> dict[str, Any]:
-        step = self.work.step
-        counts = isinstance(step, MapStep) and step.bounds_failures
-        return kept_before(self._memory, self.context, self._step_key, counts_failures=counts)
+    @property
+    def memory(self) -> OpMemory:
+        """What it takes over from attempts and runs before it, and leaves for others."""
+        kept: TaskMemory = getattr(self.context.resources, PGFLOW_KEY)
+        return OpMemory(kept, self.context, self.step_key, self.work.step, self.tasks)
 
     @cached_property
-    def values(self) -> dict[Source, Any]:
-        """What arrived from each source, as it travelled."""
-        return {source: self.inputs[name] for source, name in self.work.input_names.items()}
+    def values(self) -> dict[InputPart, Any]:
+        """What arrived from each part, as it travelled."""
+        return {part: self.inputs[name] for part, name in self.work.input_names.items()}
 
     @property
-    def _memory(self) -> TaskMemory:
-        memory: TaskMemory = getattr(self.context.resources, PGFLOW_KEY)
-        return memory
-
-    @property
-    def _step_key(self) -> str:
+    def step_key(self) -> str:
+        """What Dagster calls the op, mapping key included."""
         mapped = self.context.get_mapping_key()
         path = ".".join(self.context.op_handle.path)
         return path if mapped is None else f"{path}[{mapped}]"
@@ -336,10 +328,10 @@ class Execution:
         named = step.handler if isinstance(step, HandledStep) else None
         raise self.work.handlers.unknown(self.flow_slug, step.slug, named, self.path)
 
-    def choose(self, choice: Choice) -> None:
+    def decide(self, decision: Decision) -> None:
         """Go on as a branch or a loop decided; say in the run's log what was wrong with that."""
-        self.choice = choice
-        for warning in choice.warnings:
+        self.decision = decision
+        for warning in decision.warnings:
             self.context.log.warning(warning)
 
     def deciding(self, given: Any, output: Any) -> Deciding:
@@ -349,41 +341,50 @@ class Execution:
             given: What it received.
             output: What it returned.
         """
-        return Deciding(self.flow_slug, self.path, given, output, self.facts)
+        return Deciding(self.flow_slug, self.path, self.received(given), output, self.facts)
 
     def _attempt(self, index: int, value: Any) -> Any:
-        if not self.work.step.needs_handler:
-            output = handed_on(self.work.step, value)
-            refuse_beyond_limits(output, f'The output of step "{".".join(self.path)}"')
-            return output
+        step = self.work.step
+        output = self._handled(index, value) if step.needs_handler else passed_on(self, value)
+        return output if isinstance(step, MapStep) else self.mergeable(output)
+
+    def _handled(self, index: int, value: Any) -> Any:
         secrets = Secrets(self.context.resources)
-        return secrets.kept_out_of(lambda: self._attempted(index, value, secrets))
+        return secrets.kept_out_of(
+            lambda: held_on_its_route(self, value, self._attempted(index, value, secrets))
+        )
 
     def _attempted(self, index: int, value: Any, secrets: Secrets) -> Any:
         handler, step = self._find_handler(), self.work.step
-        path, is_map = ".".join(self.path), isinstance(step, MapStep)
-        params = params_given(step, handler, value, lambda: self.flow_input, secrets)
+        path, is_map = str(self.path), isinstance(step, MapStep)
+        asks = handler.wants_context or self.work.hooks.wants_context
+        params = params_given(step, handler, value, lambda: self.flow_input, secrets, are_read=asks)
         context = StepContext(
-            flow_input=self.flow_input if handler.wants_context else None,
+            flow_input=self.flow_input if asks else None,
             run_id=self.run_id,
             flow_slug=self.flow_slug,
             step_slug=step.slug,
             step_path=path,
             task_index=index,
-            task_path=f"{path}[{index}]" if is_map else path,
+            task_path=str(self.path.at(index if is_map else None)),
             attempt=self.tasks.attempt,
             idempotency_key=f"{self.run_id}:{path}:{index}",
             iteration=self.frame.iteration,
             params=params,
             log=self.context.log,
             resources=self.context.resources,
-            depends_on=() if is_map else deps_for_handler(step),
-            timeout=self.effort.timeout,
+            depends_on=deps_for_handler(step),
+            deps=named_for_handler(step, value) if step.depends_on and not is_map else {},
+            timeout=self.retry_policy.timeout,
             secrets=secrets.given,
         )
-        return attempt(handler, input_for_handler(step, value), context, self.effort.timeout)
+        given = self.input_of(value)
+        handed = given if merges_input(step) else named_for_handler(step, value)
+        around = around_of(self, index, given, handed)
+        call = partial(attempt, handler, handed, context, context.timeout, around)
+        return past_guards(whole_of(self.work.flow), step, context, call)
 
-    def _trace(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
+    def _trace(self, path: StepPath) -> list[dict[str, Any]]:
         """Tell what the steps of a subflow did."""
-        outcomes = outcomes_in(self.context.instance, self.context.run)
-        return trace_of(path, outcomes, self.work.flows)
+        reports = reports_in(self.context.instance, self.context.run)
+        return trace_of(path, reports, self.work.flows)

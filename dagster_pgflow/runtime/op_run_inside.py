@@ -78,7 +78,7 @@ class Kept(dict[Any, Any]):
             super().__setitem__(handle, value)
 
     def of(self, node: str, output: str = RESULT_OUTPUT) -> list[Any]:
-        """Return an output of one op; nothing where it took another way."""
+        """Return an output of one op; nothing where it took another route."""
         return [
             value
             for handle, value in self.items()

@@ -33,9 +33,9 @@ def links_of(execution: Execution) -> dict[str, Any]:
 
 def skip_sentence(execution: Execution, skip: Skipped) -> str:
     """Return why a step does not run."""
-    path = ".".join(execution.path)
+    path = execution.path
     if skip.error is not None:
-        return f'Step "{path}" does not run: subflow "{".".join(skip.step)}" failed.'
+        return f'Step "{path}" does not run: "{skip.step}" failed.'
     words = {
         "condition_unmet": "a condition does not hold",
         "not_taken": "it lies on a path that this run does not take",

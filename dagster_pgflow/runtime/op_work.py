@@ -3,17 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.loops import whole_of
-from dagster_pgflow.model.step import HandledStep, MapStep, StepBase, SubflowStep
+from dagster_pgflow.model.lowered import LoweredStep, whole_of
+from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
+from dagster_pgflow.runtime.hooks import Around, hooks_of
+from dagster_pgflow.runtime.input_parts import Flows, InputPart, input_names
 from dagster_pgflow.runtime.op_run_inside import ChildJob
-from dagster_pgflow.runtime.sources import Flows, Source, input_names
-
-Role = Literal["step", "fan_out", "collect", "items", "gather", "output", "begin", "end", "passes"]
-"""What an op does: a step of a flow, or help where Dagster leaves no other way."""
 
 Inputs = Mapping[str, Any]
 
@@ -37,17 +35,18 @@ class OpWork:
     Attributes:
         flow: The flow that the op belongs to.
         step: The step that it is, or helps.
-        sources: What the step receives, where the op puts that together.
+        parts: What the step receives, where the op puts that together.
         feeds: The map steps whose batches it sends out, or the subflow whose items.
         flows: Every flow of the code location by slug.
         handlers: Its handlers.
         in_items: Whether the flow, or one around it, runs once for each item of a list.
-        child_job: Returns the job of a flow, or of a pass of a loop, that is a run of its own.
+        child_job: Returns the job of a flow, or of an iteration of a loop, that is a run of its
+            own.
     """
 
     flow: Flow
-    step: StepBase
-    sources: tuple[Source, ...]
+    step: LoweredStep
+    parts: tuple[InputPart, ...]
     feeds: tuple[MapStep | SubflowStep, ...]
     flows: Flows
     handlers: HandlerRegistry
@@ -55,9 +54,9 @@ class OpWork:
     child_job: Callable[[str], ChildJob] = field(kw_only=True)
 
     @cached_property
-    def input_names(self) -> dict[Source, str]:
-        """The name of the op input for each source."""
-        return input_names(self.sources)
+    def input_names(self) -> dict[InputPart, str]:
+        """The name of the op input for each part."""
+        return input_names(self.parts)
 
     @cached_property
     def handler(self) -> Handler | None:
@@ -65,3 +64,8 @@ class OpWork:
         if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
             return None
         return self.handlers.find(whole_of(self.flow).slug, self.step.slug, self.step.handler)
+
+    @cached_property
+    def hooks(self) -> Around:
+        """The handlers around the step's own that this code location registers."""
+        return hooks_of(self.step, self.handlers)

@@ -7,16 +7,18 @@ written once, with the names of the fragment, and receives those.
 from collections.abc import Mapping
 from typing import Any
 
-from dagster_pgflow.model.step import HandledStep, StepBase
+from dagster_pgflow.model.steps import HandledStep, MapStep
+from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
 
 
-def input_for_handler(step: StepBase, value: Any) -> Any:
-    """Return the input of a step with its dependencies under the names that the handler knows.
+def named_for_handler(step: StepBase, value: Any) -> Any:
+    """Return what a step was given with its dependencies under the names that the handler knows.
 
     Args:
         step: The step.
-        value: Its input, by the slugs of its dependencies.
+        value: What it was given, by the slugs of its dependencies.
     """
     own = _own_names(step)
     if not own or not isinstance(value, dict):
@@ -25,7 +27,9 @@ def input_for_handler(step: StepBase, value: Any) -> Any:
 
 
 def deps_for_handler(step: StepBase) -> tuple[str, ...]:
-    """Return the dependencies of a step under the names that the handler knows."""
+    """Return the dependencies that have a key in the input of a step, as the handler knows them."""
+    if isinstance(step, MapStep) or merges_input(step):
+        return ()
     own = _own_names(step)
     return tuple(own.get(slug, slug) for slug in dict.fromkeys(step.depends_on))
 

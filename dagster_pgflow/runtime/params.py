@@ -5,18 +5,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dagster_pgflow.errors import NonRetryable, ReferenceFailed
 from dagster_pgflow.expressions.references import INPUT, ITEM, NODES, is_filled_in, params_filled
-from dagster_pgflow.model.step import HandledStep, MapStep, StepBase
+from dagster_pgflow.model.steps import HandledStep, MapStep
+from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.node_types.known import address_fields, literal_fields
-from dagster_pgflow.node_types.params import flaws_in_values, params_of_type
+from dagster_pgflow.node_types.params import params_of_type, problems_in_values
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.own_names import params_for_handler
 from dagster_pgflow.runtime.secrets import Secrets
+from dagster_pgflow.step_errors import NonRetryable, ReferenceFailed
 
 
 def params_given(
-    step: StepBase, handler: Handler, value: Any, flow_input: Callable[[], Any], secrets: Secrets
+    step: StepBase,
+    handler: Handler,
+    value: Any,
+    flow_input: Callable[[], Any],
+    secrets: Secrets,
+    *,
+    are_read: bool,
 ) -> Any:
     """Return the params of a step for one of its tasks, as its handler takes them.
 
@@ -26,22 +33,24 @@ def params_given(
         value: The input of the task, with the dependencies under the names that the flow has.
         flow_input: Gives the input of the flow that the step belongs to.
         secrets: Where secrets are found.
+        are_read: Whether the handler, or one around it, takes the step context.
 
     Raises:
         NonRetryable: A reference leads nowhere, there is no such secret, or the handler does not
             take what came out.
     """
     params = params_for_handler(step)
-    if handler.wants_context:
+    if are_read:
         params = _filled(step, params, value, flow_input, secrets)
     if handler.params_adapter is None:
         return params
     try:
         return params_of_type(handler.params_adapter, params)
     except ValidationError as error:
-        flaws = flaws_in_values(error, handler.params_adapter, params, handler.name)
+        problems = problems_in_values(error, handler.params_adapter, params, handler.name)
         told = "; ".join(
-            f"{_place(step, flaw.place)}: {flaw.message.removesuffix('.')}" for flaw in flaws
+            f"{_place(step, problem.place)}: {problem.message.removesuffix('.')}"
+            for problem in problems
         )
         raise NonRetryable(
             f'Step "{step.slug}" has params that its handler cannot take: {told}.'

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
 from dagster_pgflow.runtime.spellings import Spellings
+from dagster_pgflow.step_errors import NonRetryable, RetryAfter, StepError
 
 RESOURCE: Final = "pgflow_secrets"
 VARIABLE_PREFIX: Final = "PGFLOW_SECRET_"

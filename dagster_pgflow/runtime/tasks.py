@@ -2,16 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable, RetryAfter, StepError
-from dagster_pgflow.model.options import Effort
-from dagster_pgflow.model.step import MapStep, StepBase
+from dagster_pgflow.model.options import RetryPolicy
+from dagster_pgflow.model.steps import MapStep
+from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.reports.reading import task_from_json
+from dagster_pgflow.reports.task_report import TaskReport
+from dagster_pgflow.reports.writing import task_to_json
 from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.failures import exhausted
-from dagster_pgflow.runtime.outcome import TaskReport, TaskStatus
+from dagster_pgflow.runtime.guarded import CallRefused
 from dagster_pgflow.runtime.values import Skipped
+from dagster_pgflow.step_errors import NonRetryable, RetryAfter, StepError
+from dagster_pgflow.step_path import StepPath
 
 Call = Callable[[int, Any], Any]
 """Runs one attempt: takes the task index and its input, returns the output or raises."""
@@ -38,7 +43,7 @@ class Tasks:
     Attributes:
         step: The step.
         path: The step's path in the run.
-        effort: How often and how long it may be tried.
+        retry_policy: How often and how long it may be tried.
         attempt: Which attempt this execution is, from 1.
         reports: What became of each task so far, by index.
         errors: What went wrong, by index: in this attempt, or before it and for good.
@@ -46,8 +51,8 @@ class Tasks:
     """
 
     step: StepBase
-    path: tuple[str, ...]
-    effort: Effort
+    path: StepPath
+    retry_policy: RetryPolicy
     attempt: int
     reports: dict[int, TaskReport] = field(default_factory=dict)
     errors: dict[int, StepError] = field(default_factory=dict)
@@ -67,13 +72,15 @@ class Tasks:
     @property
     def tried(self) -> tuple[TaskReport, ...]:
         """The reports of the tasks that were tried in this attempt, by index."""
-        return tuple(report for report in self.news if not report.reused)
+        return tuple(report for report in self.news if not report.is_reused)
 
     @property
     def news(self) -> tuple[TaskReport, ...]:
         """The reports of the tasks that were tried in this attempt, or need not be in any."""
         return tuple(
-            report for report in self.reported if report.reused or report.attempts == self.attempt
+            report
+            for report in self.reported
+            if report.is_reused or report.attempts == self.attempt
         )
 
     @property
@@ -107,7 +114,7 @@ class Tasks:
             return None
         errors = list(self.errors.values())
         passing = [error for error in errors if not isinstance(error, NonRetryable)]
-        if passing and self.attempt < self.effort.max_attempts:
+        if passing and self.attempt < self.retry_policy.max_attempts:
             raise TryAgain(max(self._delay(error) for error in passing), passing[0])
         if isinstance(self.step, MapStep) and self.step.collects:
             return self._judged(self.step)
@@ -132,7 +139,7 @@ class Tasks:
             outputs: The outputs of the completed ones by index.
         """
         told: dict[str, Any] = {
-            str(index): {"report": report.to_json()}
+            str(index): {"report": task_to_json(report)}
             for index, report in self.reports.items()
             if index in outputs or isinstance(self.errors.get(index), NonRetryable)
         }
@@ -149,14 +156,15 @@ class Tasks:
         for key, told in finished.items():
             if "output" in told:
                 outputs[int(key)] = told["output"]
-                self.reports[int(key)] = TaskReport(**told["report"] | {"reused": True})
+                report = task_from_json(told["report"])
+                self.reports[int(key)] = replace(report, is_reused=True)
         return outputs
 
     def resume(self, finished: Mapping[str, Any]) -> dict[int, Any]:
         """Take over what an earlier attempt finished; return the outputs by index."""
         outputs: dict[int, Any] = {}
         for key, told in finished.items():
-            index, report = int(key), TaskReport(**told["report"])
+            index, report = int(key), task_from_json(told["report"])
             self.reports[index] = report
             if report.error is None:
                 outputs[index] = told["output"]
@@ -166,19 +174,21 @@ class Tasks:
 
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):
-            return min(max(error.seconds, 0.0), float(self.effort.max_delay))
-        return delay_before(self.attempt + 1, self.effort)
+            return min(max(error.seconds, 0.0), float(self.retry_policy.max_delay))
+        delay = delay_before(self.attempt + 1, self.retry_policy)
+        if isinstance(error, CallRefused):
+            return max(delay, min(error.seconds, float(self.retry_policy.max_delay)))
+        return delay
 
     def _report(self, index: int, started_at: float, error: StepError | None = None) -> None:
-        status: TaskStatus = "completed" if error is None else "failed"
         message = None if error is None else str(error)
         ended_at = time.time()
         self.reports[index] = TaskReport(
             index,
-            status,
+            "completed" if error is None else "failed",
             self.attempt,
             started_at,
             ended_at,
             message,
-            final=isinstance(error, NonRetryable),
+            is_final=isinstance(error, NonRetryable),
         )

@@ -5,24 +5,61 @@ its dependents still start and decide for themselves; a map step receives and se
 output that looks like a marker is sealed: no key in a value means anything.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import BaseModel
 
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.json_values.limits import TOO_DEEP, TOO_LONG, is_too_long, refusal
 from dagster_pgflow.json_values.sealed import SEALED_KEY, seal_always, unseal
 from dagster_pgflow.limits import MOST_LEVELS
+from dagster_pgflow.model.run_state import Json, SkipReason
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
+from dagster_pgflow.step_errors import ValueNotJson
+from dagster_pgflow.step_path import StepPath
 
 _MARKERS = (SKIPPED_KEY, BATCH_KEY, SEALED_KEY)
 _SHOWN_LENGTH = 200
 
-SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
+
+@dataclass(frozen=True)
+class Failure:
+    """What is known of a failure that the run goes on from, besides what went wrong.
+
+    Attributes:
+        step: The step that failed, in the flow that goes on: for a loop, one that it repeats.
+        timed_out: Whether its last attempt took too long.
+        received: What it had received, where the step that goes on asks for that.
+        members: Of a join that failed with others: what went wrong with each of them, by slug.
+    """
+
+    step: str
+    timed_out: bool = False
+    received: Json | None = None
+    members: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that travels."""
+        told: dict[str, Any] = {"step": self.step}
+        if self.timed_out:
+            told["timed_out"] = True
+        if self.received is not None:
+            told["received"] = self.received.value
+        if self.members:
+            told["members"] = [[slug, error] for slug, error in self.members.items()]
+        return told
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Failure":
+        """Return what a JSON object says."""
+        return cls(
+            told["step"],
+            timed_out=told.get("timed_out", False),
+            received=Json(told["received"]) if "received" in told else None,
+            members=dict(told.get("members", ())),
+        )
 
 
 @dataclass(frozen=True)
@@ -31,34 +68,38 @@ class Skipped:
 
     Attributes:
         reason: Why.
-        step: The path of the step where the skip began, such as `("payment", "charge")`.
+        step: The path of the step where the skip began, such as `payment.charge`.
         cascade: Whether every transitive dependent is skipped too.
-        error: What went wrong, when the step is a subflow that failed and its flow goes on.
-        untaken: The paths of the steps behind which the run takes another way than to this one. A
-            dependent that both ways behind one of them lead to runs all the same.
+        error: What went wrong, when the step failed and its flow goes on.
+        failure: What else is known of that; runs that began with older code do not say.
+        not_taken: The paths of the steps behind which the run takes another route than to this one.
+            A dependent that both routes behind one of them lead to runs all the same.
     """
 
     reason: SkipReason
-    step: tuple[str, ...]
+    step: StepPath
     cascade: bool = False
     error: str | None = None
-    untaken: tuple[tuple[str, ...], ...] = ()
+    not_taken: tuple[StepPath, ...] = ()
+    failure: Failure | None = None
 
-    def encloses(self, frame: tuple[str, ...]) -> bool:
-        """Say whether the skipped step is a subflow that the frame lies in."""
-        return frame[: len(self.step)] == self.step
+    def encloses(self, frame: StepPath) -> bool:
+        """Return whether the skipped step is a subflow or a loop that the frame lies in."""
+        return frame.is_in(self.step)
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object that travels in place of the output."""
         marker: dict[str, Any] = {
             "reason": self.reason,
-            "step": ".".join(self.step),
+            "step": str(self.step),
             "cascade": self.cascade,
         }
         if self.error is not None:
             marker["error"] = self.error
-        if self.untaken:
-            marker["untaken"] = [".".join(path) for path in self.untaken]
+        if self.not_taken:
+            marker["not_taken"] = [str(path) for path in self.not_taken]
+        if self.failure is not None:
+            marker["failure"] = self.failure.to_json()
         return {SKIPPED_KEY: marker}
 
 
@@ -127,9 +168,16 @@ def from_wire(value: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1:
         if SKIPPED_KEY in value:
             marker = value[SKIPPED_KEY]
-            untaken = tuple(tuple(path.split(".")) for path in marker.get("untaken", ()))
-            step = tuple(marker["step"].split("."))
-            return Skipped(**{**marker, "step": step, "untaken": untaken})
+            # Before version 0.1 routes were ways, and those not taken were untaken.
+            behind = marker.get("not_taken", marker.get("untaken", ()))
+            return Skipped(
+                marker["reason"],
+                StepPath(marker["step"]),
+                cascade=marker["cascade"],
+                error=marker.get("error"),
+                not_taken=tuple(StepPath(path) for path in behind),
+                failure=Failure.from_json(marker["failure"]) if "failure" in marker else None,
+            )
         if BATCH_KEY in value:
             content = value[BATCH_KEY]
             return Batch(
@@ -218,7 +266,7 @@ def _problem_of_text(text: str) -> str | None:
     if "\x00" in text:
         return "has a NUL character, which PostgreSQL cannot store; remove it."
     if not text.isascii() and not _is_unicode(text):
-        return "has a lone surrogate, which is no valid Unicode."
+        return "has a lone surrogate, which is not valid Unicode."
     return None
 
 
@@ -234,8 +282,3 @@ def kind_of(value: Any) -> str:
     """Return what a JSON value is, in words that fit into a sentence."""
     kinds = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
     return kinds.get(type(value), "a number")
-
-
-def json_size(value: Any) -> int:
-    """Return how many bytes the JSON text of a value has."""
-    return len(json.dumps(value, ensure_ascii=False).encode())

@@ -8,7 +8,7 @@ A definition that cannot be read costs its own flow: it is read alone, as text, 
 with it stands beside the slug.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -22,11 +22,21 @@ from dagster_pgflow.store.definition_text import flow_of_text
 
 @dataclass(frozen=True)
 class FlowHead:
-    """Which version of a flow is the live one, without its definition."""
+    """Which version of a flow is the live one, without its definition.
+
+    Attributes:
+        slug: The flow.
+        version: Counts the versions of this flow from 1.
+        version_id: Counts the versions of all flows.
+        tags: The tags of the flow, as it has them.
+        is_scheduled: Whether it has a schedule that is not turned off.
+    """
 
     slug: str
     version: int
     version_id: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_scheduled: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,17 +59,13 @@ class PinnedFlow:
 
 
 class Catalog:
-    """Reads flows as they were at a watermark.
-
-    Args:
-        database: The store.
-    """
+    """Reads flows as they were at a watermark."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def store_id(self) -> UUID:
-        """Return what tells this store from others that one Dagster instance may use."""
+        """Return the id of this store, which no other store that Dagster may use has."""
         store_id: UUID = self._database.fetch_value("fetch_store_id")
         return store_id
 
@@ -74,7 +80,16 @@ class Catalog:
     def heads(self, watermark: int) -> tuple[FlowHead, ...]:
         """Return each flow that was live, by slug; it reads no definitions."""
         rows = self._database.fetch_all("fetch_heads", watermark=watermark)
-        return tuple(FlowHead(row["flow_slug"], row["version"], row["version_id"]) for row in rows)
+        return tuple(
+            FlowHead(
+                row["flow_slug"],
+                row["version"],
+                row["version_id"],
+                row["tags"],
+                row["is_scheduled"],
+            )
+            for row in rows
+        )
 
     def tree(self, flow_slug: str, watermark: int) -> dict[str, PinnedFlow]:
         """Return a flow and every flow that it contains, by slug, the flow itself first.
@@ -84,11 +99,19 @@ class Catalog:
         Raises:
             UnknownFlow: The flow itself was not live at the watermark.
         """
-        rows = self._database.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
-        if not rows:
+        found = self.trees([flow_slug], watermark)
+        if not found:
             raise UnknownFlow(flow_slug)
-        found = _pinned_flows(rows)
         return {flow_slug: found.pop(flow_slug), **found}
+
+    def trees(self, flow_slugs: Iterable[str], watermark: int) -> dict[str, PinnedFlow]:
+        """Return flows and every flow that these contain, by slug.
+
+        What was not live at the watermark is left out.
+        """
+        slugs = list(flow_slugs)
+        rows = self._database.fetch_all("fetch_trees", flow_slugs=slugs, watermark=watermark)
+        return _pinned_flows(rows)
 
     def flows(self, watermark: int) -> dict[str, PinnedFlow]:
         """Return every flow that was live, by slug: for those who need all of them anyway."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.migrator import pending
+from dagster_pgflow.store.schema_version import Migration
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,13 @@ class WaitingRequests:
 
     Attributes:
         waiting: How many.
-        never_seen: How many of them no sensor has handed over.
-        oldest_s: For how many seconds the oldest waits.
+        held: How many of them wait for the end of runs, since their flow has no more at once.
+        never_seen: How many of the others no sensor has handed over.
+        oldest_s: For how many seconds the oldest of the others waits.
     """
 
     waiting: int
+    held: int
     never_seen: int
     oldest_s: float | None
 
@@ -68,14 +71,15 @@ class Checkup:
             [row] = transaction.fetch_all("fetch_server_facts")
         return ServerFacts(**row)
 
-    def pending_migrations(self) -> int:
-        """Return how many migrations the schema lacks.
+    def pending_migrations(self) -> tuple[Migration, ...]:
+        """Return the migrations that the schema lacks, oldest first.
 
         Raises:
-            SchemaTooNew: It has more than this code knows.
+            SchemaDiffers: It was made by other migrations.
+            SchemaTooNew: It has more than this code can live with.
             StoreRefused: The schema is not ours.
         """
-        return len(pending(self._database))
+        return pending(self._database)
 
     def missing_rights(self) -> tuple[str, ...]:
         """Return what the user may not do, such as `insert on pgflow.runs`."""
@@ -85,7 +89,7 @@ class Checkup:
         """Return how many requests wait for Dagster."""
         [row] = self._database.fetch_all("fetch_waiting_requests")
         oldest = None if row["oldest_s"] is None else float(row["oldest_s"])
-        return WaitingRequests(row["waiting"], row["never_seen"], oldest)
+        return WaitingRequests(row["waiting"], row["held"], row["never_seen"], oldest)
 
     def projection_lag(self) -> ProjectionLag:
         """Return how far behind the run tables may be."""

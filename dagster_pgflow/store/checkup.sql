@@ -37,14 +37,20 @@ where not wanted.granted
 order by 1;
 
 -- name: fetch_waiting_requests
--- How many requests Dagster has no run of yet, and for how many seconds the oldest waits.
+-- How many requests Dagster has no run of yet, and for how many seconds the oldest waits of those
+-- that no limit of their flow holds.
 select
   count(*) as waiting,
-  count(*) filter (where request.handed_over_at is null) as never_seen,
-  extract(epoch from clock_timestamp() - min(request.created_at)) as oldest_s
-from pgflow.runs as run
-join pgflow.run_requests as request on request.run_id = run.run_id
-where run.status = 'queued' and run.dagster_run_id is null and request.refused_at is null;
+  count(*) filter (where waiting.is_held_by_limit) as held,
+  count(*) filter (
+    where request.handed_over_at is null and not waiting.is_held_by_limit
+  ) as never_seen,
+  extract(
+    epoch from clock_timestamp()
+      - min(waiting.created_at) filter (where not waiting.is_held_by_limit)
+  ) as oldest_s
+from pgflow.waiting_requests as waiting
+join pgflow.run_requests as request on request.run_id = waiting.run_id;
 
 -- name: fetch_projection_lag
 -- How long ago the projection looked for runs, and how many it has still to look at.

@@ -14,7 +14,6 @@ def columns(kind: type, rows: Sequence[Any]) -> dict[str, list[Any]]:
 
     Args:
         kind: The dataclass of the rows.
-        rows: The rows.
     """
     return {
         field.name: [_parameter(getattr(row, field.name)) for row in rows] for field in fields(kind)

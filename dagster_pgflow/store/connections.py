@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from dagster_pgflow.errors import StoreUnreachable
 from dagster_pgflow.json_values.text import read_own_json
 from dagster_pgflow.store.address import Address
-from dagster_pgflow.store.failures import in_doubt, translated
+from dagster_pgflow.store.failures import in_doubt, of_driver, translated
 
 RECYCLE_AFTER_S = 600
 
@@ -37,7 +37,6 @@ class Connections:
     the server has ended meanwhile is replaced.
 
     Args:
-        address: The database.
         pool_size: Connections that stay open.
         max_overflow: Connections that may be opened beyond these when all are in use.
     """
@@ -61,8 +60,8 @@ class Connections:
                 yield connection
                 is_committing = True
         except DBAPIError as error:
-            told = translated(error, self._address)
-            raise (in_doubt(told, self._address) if is_committing else told) from error
+            raised = translated(error, self._address)
+            raise (in_doubt(raised, self._address) if is_committing else raised) from error
         except PoolTimeout as error:
             raise StoreUnreachable(
                 f"All connections of this process to {self._address.shown} are in use; try again.",
@@ -74,17 +73,12 @@ class Connections:
         self._engine.dispose()
 
     def _create_engine(self, pool_size: int, max_overflow: int) -> Engine:
-        def connect() -> Any:
-            given = psycopg2.extensions.parse_dsn(self._address.dsn)
-            defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
-            return psycopg2.connect(self._address.dsn, **defaults)
-
         return create_engine(
             "postgresql+psycopg2://",
-            creator=connect,
+            creator=lambda: _connect(self._address),
             # Ours are written for it, with locks of their own; a database may have another default.
             isolation_level="READ COMMITTED",
-            # A value that a JSON reader cannot take is told in a sentence of ours.
+            # A value that a JSON reader cannot take gets a sentence of ours.
             json_deserializer=lambda text: read_own_json(text, "A JSON value of the database"),
             pool_size=pool_size,
             max_overflow=max_overflow,
@@ -98,3 +92,21 @@ class Connections:
         if self._process_id != os.getpid():
             self._engine.dispose(close=False)
             self._process_id = os.getpid()
+
+
+def open_connection(address: Address) -> Any:
+    """Return a connection of the driver that belongs to no pool.
+
+    Raises:
+        StoreError: The database does not answer, or lets nobody in.
+    """
+    try:
+        return _connect(address)
+    except psycopg2.Error as error:
+        raise of_driver(error, address, was_connected=False) from error
+
+
+def _connect(address: Address) -> Any:
+    given = psycopg2.extensions.parse_dsn(address.dsn)
+    defaults = {name: value for name, value in _DEFAULTS.items() if name not in given}
+    return psycopg2.connect(address.dsn, **defaults)

@@ -4,28 +4,30 @@ One driver for the product: psycopg2 under SQLAlchemy's pool. libpq itself reads
 everything that libpq knows works: socket folders, `sslmode`, several hosts, service files.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, CursorResult, RowMapping, TextClause, text
 
 from dagster_pgflow.errors import PgflowError, StoreError, StoreRefused
 from dagster_pgflow.store.address import parse_address
 from dagster_pgflow.store.connections import Connections
-from dagster_pgflow.store.failures import mistakes_told
-from dagster_pgflow.store.patience import Patience, Trials
+from dagster_pgflow.store.failures import sql_of_others
 from dagster_pgflow.store.queries import named_queries
+from dagster_pgflow.store.retrying import Retries, RetryBudget
+from dagster_pgflow.store.run_ends import RunEnds
 from dagster_pgflow.store.schema_version import ensure_current_schema
-from dagster_pgflow.store.waits import waits_told
+from dagster_pgflow.store.waits import logging_waits
 
 Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
-class Answer:
+class StatementResult:
     """What a statement says.
 
     Attributes:
@@ -78,13 +80,12 @@ class Transaction:
 
         Args:
             sql: The statement; write a parameter as `:name`, and `cast(:name as type)`.
-            **parameters: Their values.
 
         Example:
             >>> with ctx.resources.pgflow.database.transaction() as tx:  # doctest: +SKIP
             ...     tx.run_sql("insert into shop.orders (id) values (:id)", id=order_id)
         """
-        with mistakes_told():
+        with sql_of_others():
             result = self._execute(text(sql), parameters)
         return result.mappings().all() if result.returns_rows else ()
 
@@ -92,19 +93,19 @@ class Transaction:
         """Run SQL text of any number of statements, as it is and without parameters."""
         self._run_as_it_is(sql)
 
-    def answer(self, sql: str) -> Answer:
+    def answer(self, sql: str) -> StatementResult:
         """Run SQL text as it is, and return what its last statement says, as psql would."""
-        with mistakes_told():
+        with sql_of_others():
             result = self._run_as_it_is(sql)
         if not result.returns_rows:
-            return Answer((), (), max(result.rowcount, 0))
+            return StatementResult((), (), max(result.rowcount, 0))
         rows = tuple(tuple(row) for row in result.all())
-        return Answer(tuple(result.keys()), rows, len(rows))
+        return StatementResult(tuple(result.keys()), rows, len(rows))
 
     def _run_as_it_is(self, sql: str) -> CursorResult[Any]:
         # Without this option the driver would read the percent signs of format() as parameters.
         as_it_is = self._connection.execution_options(no_parameters=True)
-        with _texts_told(sql):
+        with _storable_text(sql):
             return as_it_is.exec_driver_sql(sql)
 
     def _run(
@@ -115,12 +116,12 @@ class Transaction:
     def _execute(
         self, statement: TextClause, parameters: dict[str, Any] | list[dict[str, Any]]
     ) -> CursorResult[Any]:
-        with _texts_told(statement.text):
+        with _storable_text(statement.text):
             return self._connection.execute(statement, parameters)
 
 
 @contextmanager
-def _texts_told(sql: str) -> Iterator[None]:
+def _storable_text(sql: str) -> Iterator[None]:
     """Run SQL that may hold, or come with, a text that PostgreSQL cannot store."""
     refusal = StoreRefused(
         "PostgreSQL cannot store a text with a NUL character or half a surrogate pair; remove it."
@@ -143,11 +144,15 @@ class Database:
     It opens no connection before the first query, may be shared by threads, and survives a fork.
     The first transaction checks that the schema fits this code.
 
+    Attributes:
+        address: Where it is.
+        run_ends: Tells who waits for a run in this process.
+
     Args:
         url: Any libpq form, see `address.parse_address`.
         pool_size: Connections that stay open.
         max_overflow: Connections that may be opened beyond these when all are in use.
-        revive: Starts the server again, if that is ours to do; it is called between two trials.
+        revive: Starts the server again, if that is ours to do; it is called between two tries.
     """
 
     def __init__(
@@ -161,48 +166,49 @@ class Database:
         self._revive = revive
         self.address = parse_address(url)
         self._connections = Connections(self.address, pool_size, max_overflow)
-        self._patience = Patience()
+        self._budget = RetryBudget()
         self._schema_is_checked = False
-        self._tells_of_waits = False
+        self._logs_waits = False
+        self.run_ends = RunEnds(self.address, self._over)
 
     def __repr__(self) -> str:
         return f"Database({self.address.shown!r})"
 
-    def patient(self, seconds: float) -> Self:
+    def retrying(self, seconds: float) -> Self:
         """Return the same database for work that waits when the server does not answer.
 
         Args:
             seconds: How long. What ends by itself soon, such as a conflict with another session,
                 is waited for anyway.
         """
-        patient = copy(self)
-        patient._patience = Patience(seconds)  # noqa: SLF001  of the same class
-        return patient
+        retrying = copy(self)
+        retrying._budget = RetryBudget(seconds)  # noqa: SLF001  of the same class
+        return retrying
 
-    def telling_of_waits(self) -> Self:
+    def logging_waits(self) -> Self:
         """Return the same database for work that other transactions may hold up; see `waits`."""
-        telling = copy(self)
-        telling._tells_of_waits = True  # noqa: SLF001  of the same class
-        return telling
+        logging = copy(self)
+        logging._logs_waits = True  # noqa: SLF001  of the same class
+        return logging
 
     def run(self, work: Callable[[Transaction], Done], *, is_repeatable: bool = True) -> Done:
         """Do work in a transaction, and again when the trouble is one that passes.
 
         Args:
-            work: Is called once for each trial; what a trial changed is undone before the next.
+            work: Is called once for each try; what a try changed is undone before the next.
             is_repeatable: Whether doing it twice does no harm. Where it would, nothing is done
                 again after a connection was lost during the commit: it may be done.
 
         Raises:
             StoreError: PostgreSQL says no, or the trouble has lasted for too long.
         """
-        trials = Trials(self._patience, is_repeatable=is_repeatable)
+        retries = Retries(self._budget, is_repeatable=is_repeatable)
         while True:
             try:
                 with self.transaction() as transaction:
                     return work(transaction)
             except StoreError as error:
-                trials.wait_or_raise(error)
+                retries.wait_or_raise(error)
                 if self._revive is not None and error.trouble == "away":
                     with suppress(PgflowError):
                         self._revive()
@@ -225,7 +231,7 @@ class Database:
     @contextmanager
     def unchecked_transaction(self) -> Iterator[Transaction]:
         """Open a transaction whatever schema the database has; for the migrator."""
-        opened = waits_told(self._connections) if self._tells_of_waits else None
+        opened = logging_waits(self._connections) if self._logs_waits else None
         with opened or self._connections.transaction() as connection:
             yield Transaction(connection)
 
@@ -245,6 +251,11 @@ class Database:
         """Run a named query that may be repeated and changes rows; return how many."""
         return self.run(lambda transaction: transaction.execute(query, **parameters))
 
+    def _over(self, run_ids: Collection[UUID]) -> Collection[UUID]:
+        rows = self.fetch_all("fetch_runs_over", run_ids=[str(run_id) for run_id in run_ids])
+        return [row["run_id"] for row in rows]
+
     def close(self) -> None:
         """Close all connections; the next query opens new ones."""
+        self.run_ends.close()
         self._connections.close()

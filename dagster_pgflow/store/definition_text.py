@@ -35,7 +35,7 @@ def flow_of_text(flow_slug: str, text: str) -> Flow:
 
 
 def same_definition(text: str, document: dict[str, Any]) -> bool:
-    """Say whether a stored definition is what a document says; one that cannot be read is not."""
+    """Return whether a stored definition equals a document; one that cannot be read does not."""
     try:
         stored = json.loads(text)
     except (ValueError, RecursionError):

@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster_pgflow.model.execution import (
     AppliedKeyRow,
-    Execution,
+    ExecutionRows,
     LoopRow,
     PendingTokenRow,
     SnapshotRow,
@@ -17,13 +17,12 @@ from dagster_pgflow.store.pieces import drop_from, keep_only, write_rows
 
 
 def write_execution(
-    transaction: Transaction, run_id: str, execution: Execution, kept: int, last: int
+    transaction: Transaction, run_id: str, execution: ExecutionRows, kept: int, last: int
 ) -> None:
     """Write the rows; what is as it was stays untouched.
 
     Args:
         transaction: Writes them together with the events.
-        run_id: The run.
         execution: All its rows.
         kept: How many events at the beginning of its log are as they were.
         last: How many there were.

@@ -1,7 +1,9 @@
 """What PostgreSQL says no with, in our words; the one place that reads its error codes."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import psycopg2
 from sqlalchemy.exc import DBAPIError
@@ -16,8 +18,8 @@ from dagster_pgflow.errors import (
     StoreUnreachable,
     Trouble,
     UnknownFlow,
-    ValueNotJson,
 )
+from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.address import Address
 
 UNKNOWN_FLOW = ("flow_exists", "steps_flow_slug_fkey")
@@ -46,20 +48,20 @@ _KINDS: tuple[tuple[tuple[str, ...], type[StoreError], Trouble | None, str], ...
         ("57P01", "57P02", "57P05", "08"),
         StoreUnreachable,
         "away",
-        "The database {address} serves nobody now: {message}",
+        "The database {address} is not available now: {message}",
     ),
     (
         ("57P03",),
         StoreUnreachable,
         "busy",
-        "The database {address} serves nobody now: {message}",
+        "The database {address} is not available now: {message}",
     ),
     # What was the primary before a failover still answers those who are connected to it.
     (
         ("25006",),
         StoreUnreachable,
         "away",
-        "The database {address} lets us only read: {message} If it stays so, it is a standby.",
+        "The database {address} can only be read: {message} If that lasts, it is a standby.",
     ),
     (("53300",), StoreUnreachable, "busy", "{full}"),
     (
@@ -81,6 +83,7 @@ _KINDS: tuple[tuple[tuple[str, ...], type[StoreError], Trouble | None, str], ...
 The first match counts.
 """
 
+_PROBLEM_CODE: Final = re.compile(r"[a-z]+(-[a-z]+)+")
 _NO_PLACE = ("too many clients", "too many connections", "connection slots are reserved")
 _NOT_YET = (
     "starting up",
@@ -101,9 +104,20 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
     cause = error.orig
     if not isinstance(cause, psycopg2.Error):
         return StoreError(f"The database {address.shown} failed: {cause}.")
+    return of_driver(cause, address, was_connected=error.statement is not None)
+
+
+def of_driver(cause: psycopg2.Error, address: Address, *, was_connected: bool) -> PgflowError:
+    """Return the error of this package that says what an error of psycopg2 means.
+
+    Args:
+        cause: What the driver raised.
+        address: The database, for the sentence.
+        was_connected: Whether there was a connection.
+    """
     state = cause.pgcode
     if state is None:
-        return _without_state(cause, address, was_connected=error.statement is not None)
+        return _without_state(cause, address, was_connected=was_connected)
     if cause.diag.constraint_name == INVALID_INPUT:
         return InvalidInput(_sentence(cause))
     if cause.diag.constraint_name == BEYOND_LIMITS:
@@ -114,31 +128,34 @@ def translated(error: DBAPIError, address: Address) -> PgflowError:
         if state.startswith(states)
     )
     message = _sentence(cause)
-    told = sentence.format(message=message, address=address.shown, full=_full(message, address))
-    return kind(told, trouble)
+    text = sentence.format(message=message, address=address.shown, full=_full(message, address))
+    if kind is StoreRefused:
+        constraint = cause.diag.constraint_name
+        return StoreRefused(text, trouble, code=_code(cause), constraint=constraint)
+    return kind(text, trouble)
 
 
-def in_doubt(told: PgflowError, address: Address) -> PgflowError:
+def in_doubt(error: PgflowError, address: Address) -> PgflowError:
     """Return what an error means that came during a commit.
 
     Args:
-        told: The error, translated.
+        error: The error, translated.
         address: The database, for the sentence.
     """
-    if not isinstance(told, StoreError) or told.trouble != "away":
-        return told
+    if not isinstance(error, StoreError) or error.trouble != "away":
+        return error
     return StoreUnreachable(
-        f"The connection to {address.shown} was lost while a change was committed, and nobody knows"
-        f" whether it was made; look before you try again. {told}",
+        f"The connection to {address.shown} was lost while a change was committed, so it may or"
+        f" may not have been made; check before you try again. {error}",
         "away",
         is_in_doubt=True,
     )
 
 
-def mistake_in_sql(error: DBAPIError) -> StoreRefused | None:
+def problem_in_sql(error: DBAPIError) -> StoreRefused | None:
     """Return what is wrong with SQL that somebody else wrote, if it is the SQL that is wrong.
 
-    In our own queries an unknown table means a damaged schema; in theirs, a mistake of theirs.
+    In our own queries an unknown table means a damaged schema; in theirs, it is what they wrote.
     """
     cause = error.orig
     state = (cause.pgcode or "") if isinstance(cause, psycopg2.Error) else ""
@@ -148,19 +165,19 @@ def mistake_in_sql(error: DBAPIError) -> StoreRefused | None:
 
 
 @contextmanager
-def mistakes_told() -> Iterator[None]:
+def sql_of_others() -> Iterator[None]:
     """Run SQL that somebody else wrote."""
     try:
         yield
     except DBAPIError as error:
-        mistake = mistake_in_sql(error)
-        if mistake is None:
+        problem = problem_in_sql(error)
+        if problem is None:
             raise
-        raise mistake from error
+        raise problem from error
 
 
 def is_about_unknown_flow(error: StoreRefused) -> bool:
-    """Say whether a refusal means that the flow does not exist."""
+    """Return whether a refusal means that the flow does not exist."""
     driver = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else None
     if not isinstance(driver, psycopg2.Error):
         return False
@@ -170,6 +187,12 @@ def is_about_unknown_flow(error: StoreRefused) -> bool:
 def unknown_or_refused(flow_slug: str, error: StoreRefused) -> PgflowError:
     """Return `UnknownFlow` when that is what a refusal means, else the refusal itself."""
     return UnknownFlow(flow_slug) if is_about_unknown_flow(error) else error
+
+
+def _code(cause: psycopg2.Error) -> str | None:
+    """Return the code of the problem with a definition that our functions name as the detail."""
+    detail = cause.diag.message_detail or ""
+    return detail if _PROBLEM_CODE.fullmatch(detail) else None
 
 
 def _sentence(cause: psycopg2.Error) -> str:
@@ -205,7 +228,7 @@ def _without_state(cause: psycopg2.Error, address: Address, *, was_connected: bo
         return StoreUnreachable(_full(f"{words}.", address), "busy")
     if any(sign in words for sign in _NOT_YET):
         return StoreUnreachable(
-            f"PostgreSQL at {address.shown} serves nobody now: {words}.", "busy"
+            f"PostgreSQL at {address.shown} is not available now: {words}.", "busy"
         )
     return StoreUnreachable(
         f"No PostgreSQL answers at {address.shown}: {words}. Start it or correct"
@@ -218,7 +241,7 @@ def _full(message: str, address: Address) -> str:
     return (
         f"PostgreSQL at {address.shown} takes no more connections: {message} End some, raise the"
         " limit (max_connections of the server, or that of the user or the database), or put a"
-        " connection pooler before it."
+        " connection pooler in front of it."
     )
 
 
@@ -234,7 +257,7 @@ def _denial(words: str, address: Address) -> str | None:
     if "role" in words and "does not exist" in words:
         return f'{server} has no user "{user}"; create it or correct PGFLOW_DATABASE_URL.'
     if "no pg_hba.conf entry" in words or "permission denied for database" in words:
-        return f"{server} lets us not in: {words}."
+        return f"{server} refused the connection: {words}."
     return None
 
 

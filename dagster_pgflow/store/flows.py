@@ -1,26 +1,29 @@
 """Writes definitions: step by step like the SQL functions, or whole flows at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreRefused, UnknownFlow, UnknownVersion
 from dagster_pgflow.json_values.text import write_json, write_json_or_null, write_own_json
 from dagster_pgflow.model.arguments import Call
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.fluent import StepConduct, WrittenRule, with_lists
 from dagster_pgflow.model.options import Jitter, StepOptions
-from dagster_pgflow.model.step import JsonSchema, Step, SubflowMode, SubflowStep
+from dagster_pgflow.model.steps import Step, StepFields, as_documents_have_them
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.definition_text import flow_of_text, same_definition
 from dagster_pgflow.store.failures import unknown_or_refused
-from dagster_pgflow.store.flows_around import broken_around, tree_at
-from dagster_pgflow.store.step_columns import step_columns
-from dagster_pgflow.validation.expressions import expressions_are_conditions
-from dagster_pgflow.validation.schemas import schemas_are_json_schemas
-from dagster_pgflow.validation.validate import parse_flow, validate
+from dagster_pgflow.store.flows_around import broken_around
+from dagster_pgflow.store.refusals import (
+    known_flows,
+    refusals_as_problems,
+    refuse_broken,
+    refuse_new_problems,
+    refuse_problems,
+)
+from dagster_pgflow.validation.validate import ensure_valid, parse_flow
 
 
 @dataclass(frozen=True)
@@ -58,43 +61,14 @@ class FlowFields(TypedDict, total=False):
     tags: dict[str, str]
     input_schema: Any
     output_schema: Any
-
-
-class StepFields(StepConduct, total=False):
-    """The fields of a step that `FlowBuilder.add_step` takes by name; see `model.step`."""
-
-    step_type: Literal["single", "map", "subflow", "branch", "join", "loop"]
-    handler: str
-    params: dict[str, Any]
-    flow: str
-    input: dict[str, Any]
-    output: dict[str, Any] | str
-    on_failure: str
-    over: str
-    mode: SubflowMode
-    batch_size: int
-    collect_errors: bool
-    pipelined: bool
-    max_failures: int
-    max_failures_percent: int
-    rules: Sequence[WrittenRule]
-    default_path: Sequence[str] | str
-    wait: Literal["all", "any"] | int
-    back_to: str
-    condition: str
-    max_iterations: int
-    break_path: Sequence[str] | str
-    timeout_path: Sequence[str] | str
-    input_schema: JsonSchema
-    output_schema: JsonSchema
-    pool: str
+    merge_output: bool
+    max_concurrent_runs: int | None
+    concurrency_key: str | None
+    max_concurrent_runs_per_key: int | None
 
 
 class FlowBuilder:
     """Creates, reads and deletes flows; the same rules as the SQL functions of these names.
-
-    Args:
-        database: The store.
 
     Example:
         >>> builder = FlowBuilder(database)  # doctest: +SKIP
@@ -105,31 +79,28 @@ class FlowBuilder:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database.telling_of_waits()
+        self._database = database.logging_waits()
 
     def create_flow(self, flow_slug: str, **fields: Unpack[FlowFields]) -> Flow:
         """Create an empty flow, or return the one that exists unchanged.
 
         Args:
-            flow_slug: Its name.
             **fields: See `FlowFields`.
 
         Raises:
-            InvalidFlow: A field is unknown or has the wrong type, or a schema is none.
-            StoreRefused: The slug or an option is not valid.
+            InvalidFlow: With every problem; nothing was changed.
         """
         call = Call(str(flow_slug), ".create_flow()", "", FlowFields.__annotations__)
         strangers = [name for name in fields if name not in call.takes]
         wanted = call.make(Flow, {"slug": flow_slug} | dict(fields), strangers)
-        problems = tuple(schemas_are_json_schemas(wanted, None))
-        if problems:
-            raise InvalidFlow(flow_slug, problems)
+        ensure_valid(wanted)
 
         def create(transaction: Transaction) -> Flow:
             transaction.fetch_value("create_flow", **_flow_columns(wanted))
             return _fetch_flow(transaction, flow_slug)
 
-        return self._database.run(create)
+        with refusals_as_problems(self._database, flow_slug):
+            return self._database.run(create)
 
     def add_step(
         self,
@@ -143,22 +114,26 @@ class FlowBuilder:
         Each call publishes a version of the flow; for a flow of many steps use `define_flow`.
 
         Args:
-            flow_slug: The flow.
             step_slug: The step's name in it.
             depends_on: Steps that exist already.
             **fields: See `StepFields`; `flow` is the slug that a subflow step runs.
 
         Raises:
-            InvalidFlow: A field is unknown or has the wrong type, or an expression is none.
+            InvalidFlow: With every problem that the flow has with this step and had not without
+                it, in the words of `define_flow`; nothing was changed. That a step is still missing
+                which a branch, a loop or a subflow leads to is no problem yet.
             UnknownFlow: There is no such flow.
-            StoreRefused: The step cannot be added: a dependency does not exist, a map has more
-                than one, another step has the slug ...; nothing was changed.
         """
         step = _parse_step(flow_slug, step_slug, depends_on, fields)
-        try:
-            self._database.fetch_value("add_step", flow_slug=flow_slug, **step_columns(step))
-        except StoreRefused as error:
-            raise unknown_or_refused(flow_slug, error) from error
+        definition = _step_text(step)
+
+        def add(transaction: Transaction) -> None:
+            stored = _fetch_flow(transaction, flow_slug)
+            refuse_new_problems(transaction, stored, step)
+            transaction.fetch_value("define_step", flow_slug=flow_slug, definition=definition)
+
+        with refusals_as_problems(self._database, flow_slug, f"steps.{step_slug}"):
+            self._database.run(add)
         return step
 
     def list_flows(self) -> tuple[FlowSummary, ...]:
@@ -184,10 +159,9 @@ class FlowBuilder:
         )
 
     def delete_flow(self, flow_slug: str, *, force: bool = False, with_runs: bool = False) -> None:
-        """Delete a flow; its versions stay, and so do its runs unless told otherwise.
+        """Delete a flow; its versions stay, and so do its runs unless `with_runs` is true.
 
         Args:
-            flow_slug: The flow.
             force: Delete it although other flows contain it or runs of it are under way.
                 Requests of it that Dagster has not begun end as failed runs.
             with_runs: Delete its runs that are over, too: their rows, events, and outputs.
@@ -230,15 +204,16 @@ class FlowBuilder:
 
         def define(transaction: Transaction) -> dict[str, int]:
             watermark = int(transaction.fetch_value("fetch_watermark"))
-            _refuse_problems(given, known_flows(transaction, given))
+            refuse_problems(given, known_flows(transaction, given))
             # Everybody locks flows in this order, and the log of versions last: no deadlocks.
             for slug in sorted(given):
                 _store(transaction, given[slug])
             published = {slug: _publish(transaction, slug) for slug in given}
-            _refuse_broken(broken_around(transaction, given, watermark), ", ".join(given))
+            refuse_broken(broken_around(transaction, given, watermark), ", ".join(given))
             return published
 
-        return self._database.run(define)
+        with refusals_as_problems(self._database, ", ".join(given)):
+            return self._database.run(define)
 
 
 def _flow_columns(flow: Flow) -> dict[str, Any]:
@@ -251,7 +226,15 @@ def _flow_columns(flow: Flow) -> dict[str, Any]:
         "tags": write_json(flow.tags, f"The tags of {about}"),
         "input_schema": write_json_or_null(flow.input_schema, f"The input schema of {about}"),
         "output_schema": write_json_or_null(flow.output_schema, f"The output schema of {about}"),
+        "merge_output": flow.merge_output,
     }
+
+
+def _step_text(step: Step) -> str:
+    # The JSON form of a model says null for NaN: what cannot be stored must be found before.
+    for name, value in step.model_dump(by_alias=True).items():
+        write_json(value, f'The {name.replace("_", " ")} of step "{step.slug}"')
+    return write_own_json(step.to_json(), f'The definition of step "{step.slug}"')
 
 
 def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
@@ -262,41 +245,6 @@ def _by_slug(flows: Iterable[Flow]) -> dict[str, Flow]:
             raise InvalidFlow(flow.slug, [Problem("duplicate-flow", "slug", message)])
         given[flow.slug] = flow
     return given
-
-
-def known_flows(transaction: Transaction, given: Mapping[str, Flow]) -> dict[str, Flow]:
-    """Return the given flows and all stored ones that these contain, by slug."""
-    named = {
-        step.flow for flow in given.values() for step in flow.steps if isinstance(step, SubflowStep)
-    }
-    stored: dict[str, Flow] = {}
-    for slug in sorted(named - given.keys()):
-        if slug not in stored:
-            stored |= tree_at(transaction, slug)
-    return {**stored, **given}
-
-
-def _refuse_problems(given: Mapping[str, Flow], known: Mapping[str, Flow]) -> None:
-    problems = {slug: found for slug, flow in given.items() if (found := validate(flow, known))}
-    if not problems:
-        return
-    if len(given) == 1:
-        [(slug, found)] = problems.items()
-        raise InvalidFlow(slug, found)
-    named = [
-        Problem(problem.code, f"{slug}.{problem.path}", problem.message)
-        for slug, found in problems.items()
-        for problem in found
-    ]
-    raise InvalidFlow(", ".join(problems), named)
-
-
-def _refuse_broken(found: Iterable[tuple[str, Problem]], changed: str) -> None:
-    problems = [
-        Problem(problem.code, f"{slug}.{problem.path}", problem.message) for slug, problem in found
-    ]
-    if problems:
-        raise InvalidFlow(changed, problems)
 
 
 def replace_flow(transaction: Transaction, flow: Flow) -> int:
@@ -345,11 +293,6 @@ def _parse_step(
         "slug": step_slug,
         "depends_on": tuple(dict.fromkeys(depends_on)),
         "options": options,
-        **with_lists(flat),
+        **as_documents_have_them(flat),
     }
-    flow = parse_flow({"slug": flow_slug, "steps": [document]})
-    # PostgreSQL checks all else, but knows no CEL.
-    problems = tuple(expressions_are_conditions(flow, None))
-    if problems:
-        raise InvalidFlow(flow_slug, problems)
-    return flow.steps[0]
+    return parse_flow({"slug": flow_slug, "steps": [document]}).steps[0]

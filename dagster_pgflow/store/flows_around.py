@@ -15,7 +15,7 @@ NEWEST = 2**63 - 1
 
 def tree_at(transaction: Transaction, flow_slug: str, watermark: int = NEWEST) -> dict[str, Flow]:
     """Return a flow and all that it contains as of a watermark, by slug; nothing without it."""
-    rows = transaction.fetch_all("fetch_tree", flow_slug=flow_slug, watermark=watermark)
+    rows = transaction.fetch_all("fetch_trees", flow_slugs=[flow_slug], watermark=watermark)
     return {row["flow_slug"]: flow_of_text(row["flow_slug"], row["definition"]) for row in rows}
 
 

@@ -30,11 +30,7 @@ class FlowVersion:
 
 
 class FlowHistory:
-    """Reads what flows were like.
-
-    Args:
-        database: The store.
-    """
+    """Reads what flows were like."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -43,7 +39,6 @@ class FlowHistory:
         """Return the versions of a flow, the newest first; also of one that was deleted.
 
         Args:
-            flow_slug: The flow.
             limit: How many at most.
 
         Raises:

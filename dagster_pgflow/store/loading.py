@@ -11,16 +11,17 @@ from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.definition_text import flow_of_text
-from dagster_pgflow.store.failures import mistake_in_sql, translated
-from dagster_pgflow.store.flows import known_flows, replace_flow
+from dagster_pgflow.store.failures import problem_in_sql, translated
+from dagster_pgflow.store.flows import replace_flow
 from dagster_pgflow.store.flows_around import broken_around
+from dagster_pgflow.store.refusals import known_flows
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.validate import validate
 
 
 @dataclass(frozen=True)
-class Source:
+class FlowSource:
     """One file.
 
     Attributes:
@@ -54,7 +55,7 @@ class FlowChange:
 
 
 @dataclass(frozen=True)
-class Finding:
+class FileProblem:
     """A problem, and the file that has it."""
 
     source: str
@@ -74,25 +75,25 @@ class Loading:
     """What loading came to.
 
     Attributes:
-        changes: What became of each flow, by file and slug; nothing did when there are findings.
-        findings: All that is wrong.
+        changes: What became of each flow, by file and slug; nothing did when there are problems.
+        problems: All that is wrong.
         warnings: What somebody should look at.
         more_problems: Finds what the rules of flows do not know of.
     """
 
     changes: dict[tuple[str, str], FlowChange] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
-    warnings: list[Finding] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
+    warnings: list[FileProblem] = field(default_factory=list)
     more_problems: MoreProblems = no_more_problems
 
-    def hold_warnings_for_wrong(self) -> None:
-        """Make every warning a finding."""
-        self.findings += self.warnings
+    def count_warnings_as_problems(self) -> None:
+        """Make every warning a problem."""
+        self.problems += self.warnings
         self.warnings = []
 
 
 class _Undo(Exception):
-    """Rolls the transaction back, and tells what it had come to."""
+    """Rolls the transaction back, and carries what it had come to."""
 
     def __init__(self, loading: Loading) -> None:
         self.loading = loading
@@ -100,7 +101,7 @@ class _Undo(Exception):
 
 
 def check(
-    sources: Sequence[Source],
+    sources: Sequence[FlowSource],
     *,
     strict: bool = False,
     more_problems: MoreProblems = no_more_problems,
@@ -108,7 +109,6 @@ def check(
     """Find the problems of files that hold no SQL and contain no flow but each other's.
 
     Args:
-        sources: The files.
         strict: Whether warnings are problems.
         more_problems: Finds what the rules of flows do not know of.
     """
@@ -118,13 +118,13 @@ def check(
         for flow in source.flows:
             _judge(source, flow, given, loading)
     if strict:
-        loading.hold_warnings_for_wrong()
+        loading.count_warnings_as_problems()
     return loading
 
 
 def load(
     database: Database,
-    sources: Sequence[Source],
+    sources: Sequence[FlowSource],
     *,
     keep: bool = True,
     strict: bool = False,
@@ -133,8 +133,6 @@ def load(
     """Load files in the order given, in one transaction.
 
     Args:
-        database: The store.
-        sources: The files.
         keep: Whether to keep what was loaded; without it everything is tried and undone.
         strict: Whether warnings are problems.
         more_problems: Finds what the rules of flows do not know of.
@@ -154,22 +152,22 @@ def load(
             else:
                 _run_script(transaction, database, source, loading)
             _note_changes(transaction, source, watermark, loading)
-        if not loading.findings:
-            loading.findings += _broken_around(transaction, sources, given, before)
+        if not loading.problems:
+            loading.problems += _broken_around(transaction, sources, given, before)
         if strict:
-            loading.hold_warnings_for_wrong()
-        if loading.findings or not keep:
+            loading.count_warnings_as_problems()
+        if loading.problems or not keep:
             raise _Undo(loading)
         return loading
 
     try:
         # The statements of a file are somebody else's: what a second time does, nobody knows.
-        return database.telling_of_waits().run(try_to_load, is_repeatable=False)
+        return database.logging_waits().run(try_to_load, is_repeatable=False)
     except _Undo as undo:
         return undo.loading
 
 
-def _definitions(sources: Sequence[Source], loading: Loading) -> dict[str, Flow]:
+def _definitions(sources: Sequence[FlowSource], loading: Loading) -> dict[str, Flow]:
     """Return the flows of all files by slug; one that stands twice must be the same."""
     given: dict[str, Flow] = {}
     for source in sources:
@@ -177,12 +175,12 @@ def _definitions(sources: Sequence[Source], loading: Loading) -> dict[str, Flow]
             if given.setdefault(flow.slug, flow) != flow:
                 message = f'Another flow is called "{flow.slug}" too; give one another slug.'
                 problem = Problem("duplicate-flow", flow.slug, message)
-                loading.findings.append(Finding(source.name, problem))
+                loading.problems.append(FileProblem(source.name, problem))
     return given
 
 
 def _define(
-    transaction: Transaction, source: Source, given: dict[str, Flow], loading: Loading
+    transaction: Transaction, source: FlowSource, given: dict[str, Flow], loading: Loading
 ) -> None:
     known = known_flows(transaction, given)
     for flow in source.flows:
@@ -191,38 +189,40 @@ def _define(
             loading.changes[source.name, flow.slug] = FlowChange(source.name, flow.slug, version)
 
 
-def _judge(source: Source, flow: Flow, known: Mapping[str, Flow], loading: Loading) -> bool:
-    """Note all that is to be said about a flow; say whether it is sound."""
+def _judge(source: FlowSource, flow: Flow, known: Mapping[str, Flow], loading: Loading) -> bool:
+    """Note all that is to be said about a flow; return whether it is sound."""
     problems = (*validate(flow, known), *loading.more_problems(flow))
-    loading.findings += _findings(source, flow.slug, problems)
-    loading.warnings += _findings(source, flow.slug, lint(flow, known))
+    loading.problems += _file_problems(source, flow.slug, problems)
+    loading.warnings += _file_problems(source, flow.slug, lint(flow, known))
     return not problems
 
 
 def _broken_around(
-    transaction: Transaction, sources: Sequence[Source], given: dict[str, Flow], before: int
-) -> Iterator[Finding]:
+    transaction: Transaction, sources: Sequence[FlowSource], given: dict[str, Flow], before: int
+) -> Iterator[FileProblem]:
     """Look at stored flows that contain one of those loaded; flows that SQL made were judged."""
     names = [source.name for source in sources if source.flows]
     for slug, problem in broken_around(transaction, given, before) if names else ():
         path = f"{slug}.{problem.path}"
-        yield Finding(names[0], Problem(problem.code, path, problem.message))
+        yield FileProblem(names[0], Problem(problem.code, path, problem.message))
 
 
-def _findings(source: Source, slug: str, problems: Sequence[Problem]) -> Iterator[Finding]:
+def _file_problems(
+    source: FlowSource, slug: str, problems: Sequence[Problem]
+) -> Iterator[FileProblem]:
     for problem in problems:
         path = f"{slug}.{problem.path}" if len(source.flows) != 1 else problem.path
-        yield Finding(source.name, Problem(problem.code, path, problem.message))
+        yield FileProblem(source.name, Problem(problem.code, path, problem.message))
 
 
 def _run_script(
-    transaction: Transaction, database: Database, source: Source, loading: Loading
+    transaction: Transaction, database: Database, source: FlowSource, loading: Loading
 ) -> None:
     """Run each statement, also those behind one that failed."""
     for statement in split_statements(source.sql or ""):
         problem = refusal(statement) or _run(transaction, database, statement)
         if problem is not None:
-            loading.findings.append(Finding(source.name, problem))
+            loading.problems.append(FileProblem(source.name, problem))
 
 
 def _run(transaction: Transaction, database: Database, statement: Statement) -> Problem | None:
@@ -230,12 +230,12 @@ def _run(transaction: Transaction, database: Database, statement: Statement) -> 
     try:
         transaction.run_script(statement.text)
     except DBAPIError as error:
-        told = mistake_in_sql(error) or translated(error, database.address)
-        if isinstance(told, StoreError) and told.trouble is not None:
+        raised = problem_in_sql(error) or translated(error, database.address)
+        if isinstance(raised, StoreError) and raised.trouble is not None:
             raise
         transaction.run_script("rollback to savepoint statement")
         line = statement.line + _lines_before(error, statement)
-        return Problem("refused-statement", f"line {line}", str(told))
+        return Problem("refused-statement", f"line {line}", str(raised))
     transaction.run_script("release savepoint statement")
     return None
 
@@ -248,9 +248,9 @@ def _lines_before(error: DBAPIError, statement: Statement) -> int:
 
 
 def _note_changes(
-    transaction: Transaction, source: Source, watermark: int, loading: Loading
+    transaction: Transaction, source: FlowSource, watermark: int, loading: Loading
 ) -> None:
-    if loading.findings:
+    if loading.problems:
         return
     transaction.fetch_all("publish_touched_flows")
     for row in transaction.fetch_all("fetch_versions_after", watermark=watermark):
@@ -263,12 +263,12 @@ def _note_changes(
 
 
 def _judge_stored(
-    transaction: Transaction, source: Source, slug: str, definition: str, loading: Loading
+    transaction: Transaction, source: FlowSource, slug: str, definition: str, loading: Loading
 ) -> None:
     """Check a flow that SQL made: its constraints know less than the rules do."""
     try:
         flow = flow_of_text(slug, definition)
     except InvalidFlow as invalid:
-        loading.findings += _findings(source, slug, invalid.problems)
+        loading.problems += _file_problems(source, slug, invalid.problems)
     else:
         _judge(source, flow, known_flows(transaction, {slug: flow}), loading)

@@ -4,9 +4,9 @@ All pending migrations are one transaction under one lock: of several migrators 
 one works, the others wait and then find nothing to do.
 """
 
-from dagster_pgflow.errors import SchemaTooNew, StoreRefused
+from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.store.database import Database, Transaction
-from dagster_pgflow.store.schema_version import Migration, applied_version, packaged_migrations
+from dagster_pgflow.store.schema_version import Migration, applied_migrations, packaged_migrations
 
 ROLE_PREFIX = "pgflow"
 """What the names of the roles begin with, unless somebody says otherwise."""
@@ -16,7 +16,9 @@ def migrate(database: Database) -> tuple[Migration, ...]:
     """Apply what is pending and return it, oldest first; nothing when all is there.
 
     Raises:
-        SchemaTooNew: The database was migrated by a newer version of this package.
+        SchemaDiffers: The database was migrated by other migrations.
+        SchemaTooNew: It was migrated by a newer version of this package, which this one cannot
+            live with.
         StoreRefused: The database has a schema `pgflow` that is not ours.
         StoreError: PostgreSQL cannot be reached or says no; nothing was changed.
     """
@@ -25,7 +27,13 @@ def migrate(database: Database) -> tuple[Migration, ...]:
         missing = _pending(transaction, database)
         for migration in missing:
             transaction.run_script(migration.sql)
-            transaction.execute("record_migration", version=migration.version, name=migration.name)
+            transaction.execute(
+                "record_migration",
+                version=migration.version,
+                name=migration.name,
+                checksum=migration.checksum,
+                old_code_works=migration.old_code_works,
+            )
     return missing
 
 
@@ -49,7 +57,9 @@ def pending(database: Database) -> tuple[Migration, ...]:
     """Return the migrations that the database lacks, oldest first.
 
     Raises:
-        SchemaTooNew: The database was migrated by a newer version of this package.
+        SchemaDiffers: The database was migrated by other migrations.
+        SchemaTooNew: It was migrated by a newer version of this package, which this one cannot
+            live with.
         StoreRefused: The database has a schema `pgflow` that is not ours.
     """
     with database.unchecked_transaction() as transaction:
@@ -69,8 +79,9 @@ def print_sql(
     blocks = [
         f"-- {migration.version}: {migration.name}\n"
         f"{migration.sql.strip()}\n\n"
-        "insert into pgflow.migrations (version, name)"
-        f" values ({migration.version}, '{migration.name}');\n"
+        "insert into pgflow.migrations (version, name, checksum, old_code_works)\n"
+        f"values ({migration.version}, '{migration.name}', '{migration.checksum}',"
+        f" {str(migration.old_code_works).lower()});\n"
         for migration in chosen
     ]
     lock = "select pg_advisory_xact_lock(hashtextextended('pgflow.migrations', 0));\n"
@@ -81,16 +92,11 @@ def print_sql(
 
 
 def _pending(transaction: Transaction, database: Database) -> tuple[Migration, ...]:
-    applied = applied_version(transaction)
-    newest = packaged_migrations()[-1].version
-    if applied > newest:
-        raise SchemaTooNew(
-            f"The pgflow schema of {database.address.shown} has version {applied}, this code knows"
-            f" {newest}; upgrade dagster_pgflow."
-        )
-    if applied == 0 and transaction.fetch_value("fetch_foreign_objects"):
+    applied = applied_migrations(transaction, database.address)
+    if not applied and transaction.fetch_value("fetch_foreign_objects"):
         raise StoreRefused(
             f"The database {database.address.shown} has a schema pgflow that dagster_pgflow did"
             " not make; use another database."
         )
-    return tuple(migration for migration in packaged_migrations() if migration.version > applied)
+    newest = applied[-1].version if applied else 0
+    return tuple(migration for migration in packaged_migrations() if migration.version > newest)

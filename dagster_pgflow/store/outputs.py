@@ -4,6 +4,7 @@ They are stored as the very text that the IO manager wrote: keys keep their orde
 form, and strings may hold any character.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -56,11 +57,7 @@ class StoredOutput:
 
 
 class OutputStore:
-    """Keeps outputs by key; a later attempt replaces what an earlier one stored.
-
-    Args:
-        database: The store.
-    """
+    """Keeps outputs by key; a later attempt replaces what an earlier one stored."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -69,17 +66,33 @@ class OutputStore:
         """Store a value.
 
         Args:
-            key: Its name.
             text: The value as JSON text, such as `json.dumps(value)`.
 
         Raises:
-            StoreRefused: The text is no JSON.
+            StoreRefused: The text is not JSON.
         """
-        self._put(key, text=text, location=None, size_bytes=len(text.encode()))
+        self.put_all([StoredOutput(key, text, None, len(text.encode()))])
 
-    def put_location(self, key: OutputKey, location: str, size_bytes: int) -> None:
-        """Store where a value lies that is kept elsewhere."""
-        self._put(key, text=None, location=location, size_bytes=size_bytes)
+    def put_all(self, outputs: Sequence[StoredOutput]) -> None:
+        """Store outputs of one run, all of them or none.
+
+        Args:
+            outputs: Each under another key.
+
+        Raises:
+            StoreRefused: A text is not JSON.
+        """
+        keys = [output.key for output in outputs]
+        self._database.execute(
+            "put_outputs",
+            dagster_run_id=str(keys[0].dagster_run_id),
+            step_key=[key.step_key for key in keys],
+            output_name=[key.output_name for key in keys],
+            mapping_key=[key.mapping_key for key in keys],
+            text=[output.text for output in outputs],
+            location=[output.location for output in outputs],
+            size_bytes=[output.size_bytes for output in outputs],
+        )
 
     def get(self, key: OutputKey) -> StoredOutput | None:
         """Return an output, or `None` when there is none."""
@@ -94,13 +107,6 @@ class OutputStore:
             "fetch_outputs_of_run", dagster_run_id=str(dagster_run_id), output_name=output_name
         )
         return tuple(_stored_output(row) for row in rows)
-
-    def _put(
-        self, key: OutputKey, *, text: str | None, location: str | None, size_bytes: int
-    ) -> None:
-        self._database.execute(
-            "put_output", **_columns(key), text=text, location=location, size_bytes=size_bytes
-        )
 
 
 def _columns(key: OutputKey) -> dict[str, str]:

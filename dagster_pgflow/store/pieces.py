@@ -28,10 +28,8 @@ def write_rows(
     """Run a query for rows of one kind.
 
     Args:
-        transaction: Writes them.
         query: Takes each column as a list.
         kind: The dataclass of the rows.
-        rows: The rows.
         **same: Parameters that hold for all rows.
     """
     for piece in pieces(rows):
@@ -48,7 +46,6 @@ def keep_only(
     """Run a query that drops all rows of a run but those given, which are written.
 
     Args:
-        transaction: Drops them.
         query: Takes each column of the keys as a list, and as `wanted` how many rows there should
             be: it looks for others only where there are more, since that takes long.
         keys: The names of these columns.
@@ -63,7 +60,6 @@ def drop_from(transaction: Transaction, query: str, kept: int, last: int, **same
     """Run a query that drops numbered rows behind those that are kept.
 
     Args:
-        transaction: Drops them.
         query: Takes `kept` and `up_to`.
         kept: The number of the last row that stays.
         last: The number of the last row that there should be; what is behind it goes too.

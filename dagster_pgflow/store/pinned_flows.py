@@ -1,12 +1,12 @@
 """The flows of one load of a code location: as of one watermark, loaded when asked for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_VERSION, TAG_WATERMARK
-from dagster_pgflow.store.catalog import Catalog, PinnedFlow
+from dagster_pgflow.store.catalog import Catalog, FlowHead, PinnedFlow
 
 
 class PinnedFlows(Mapping[str, Flow]):
@@ -18,13 +18,23 @@ class PinnedFlows(Mapping[str, Flow]):
     Args:
         catalog: Where the flows are.
         watermark: The moment; 0 is that before there were any, for which nobody need be asked.
+        only: A flow: then there are only this one and those that it contains, and how many others
+            are stored costs nothing.
+
+    Raises:
+        UnknownFlow: There was no such flow at the watermark.
     """
 
-    def __init__(self, catalog: Catalog, watermark: int) -> None:
+    def __init__(self, catalog: Catalog, watermark: int, only: str | None = None) -> None:
         self.watermark = watermark
         self._catalog = catalog
-        self._heads = {head.slug: head for head in catalog.heads(watermark)} if watermark else {}
-        self._loaded: dict[str, PinnedFlow] = {}
+        self._loaded: dict[str, PinnedFlow] = catalog.tree(only, watermark) if only else {}
+        self._heads = {
+            slug: FlowHead(slug, pinned.version, pinned.version_id)
+            for slug, pinned in self._loaded.items()
+        }
+        if watermark and not only:
+            self._heads = {head.slug: head for head in catalog.heads(watermark)}
         self._store_id = str(catalog.store_id()) if watermark else ""
 
     def __getitem__(self, slug: str) -> Flow:
@@ -47,20 +57,27 @@ class PinnedFlows(Mapping[str, Flow]):
         return len(self._heads)
 
     def __contains__(self, slug: object) -> bool:
-        """Say whether there is such a flow, without reading it."""
+        """Return whether there is such a flow, without reading it."""
         return slug in self._heads
 
-    def load_all(self) -> None:
-        """Read every definition in one query, for a code server, which needs them all."""
-        self._loaded |= self._catalog.flows(self.watermark)
+    def heads(self) -> Collection[FlowHead]:
+        """Return which flows there are, without reading them."""
+        return self._heads.values()
 
-    def readable(self) -> dict[str, Flow]:
-        """Return the flows whose definitions can be read."""
-        found = {slug: self._pinned(slug) for slug in self}
+    def load(self, slugs: Collection[str]) -> None:
+        """Read flows, with all that they contain, in one query, for who needs so many."""
+        if len(slugs) == len(self._heads):
+            self._loaded |= self._catalog.flows(self.watermark)
+        elif slugs:
+            self._loaded |= self._catalog.trees(slugs, self.watermark)
+
+    def readable(self, slugs: Collection[str]) -> dict[str, Flow]:
+        """Return those of these flows whose definitions can be read."""
+        found = {slug: self._pinned(slug) for slug in slugs}
         return {slug: pinned.flow for slug, pinned in found.items() if not pinned.problems}
 
     def tags(self, slug: str) -> dict[str, str]:
-        """Return the tags that tell from a run which definitions it executes.
+        """Return the tags of a run that say which definitions it executes.
 
         The watermark among them is the newest version in the flow's tree: it pins the tree as
         well as the location's own watermark does, and changes only when the tree does.

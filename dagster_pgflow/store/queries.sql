@@ -14,15 +14,23 @@ where relation.relnamespace = to_regnamespace('pgflow');
 
 -- name: record_migration
 -- Note that a migration is applied.
-insert into pgflow.migrations (version, name) values (:version, :name);
+insert into pgflow.migrations (version, name, checksum, old_code_works)
+values (:version, :name, :checksum, :old_code_works);
 
 -- name: make_roles
 -- Make the roles of the schema, and return their names.
 select role_name from pgflow.make_roles(cast(:prefix as text)) as role_name;
 
--- name: fetch_applied_version
--- The newest migration that the database has; null when it has none.
-select max(version) from pgflow.migrations;
+-- name: fetch_applied_migrations
+-- The migrations that the database has, oldest first. Before the first release the table had
+-- neither checksums nor marks.
+select
+  migration.version,
+  migration.name,
+  to_jsonb(migration) ->> 'checksum' as checksum,
+  coalesce(cast(to_jsonb(migration) ->> 'old_code_works' as boolean), false) as old_code_works
+from pgflow.migrations as migration
+order by migration.version;
 
 -- name: fetch_flow_definition
 -- A flow as it stands now, as JSON; null when there is none.
@@ -67,55 +75,21 @@ from pgflow.create_flow(
   description => cast(:description as text),
   tags => cast(:tags as jsonb),
   input_schema => cast(:input_schema as jsonb),
-  output_schema => cast(:output_schema as jsonb)
+  output_schema => cast(:output_schema as jsonb),
+  max_concurrent_runs => cast(:max_concurrent_runs as integer),
+  concurrency_key => cast(:concurrency_key as text),
+  max_concurrent_runs_per_key => cast(:max_concurrent_runs_per_key as integer),
+  merge_output => cast(:merge_output as boolean)
 );
 
--- name: add_step
+-- name: fetch_problem_code
+-- Which problem of a definition a constraint speaks of.
+select pgflow.problem_code(cast(:constraint_name as text))
+
+-- name: define_step
 -- Add a step, or find the equal one.
 select step_slug
-from pgflow.add_step(
-  flow_slug => cast(:flow_slug as text),
-  step_slug => cast(:step_slug as text),
-  deps_slugs => cast(:deps_slugs as text[]),
-  max_attempts => cast(:max_attempts as integer),
-  base_delay => cast(:base_delay as integer),
-  timeout => cast(:timeout as integer),
-  start_delay => cast(:start_delay as integer),
-  step_type => cast(:step_type as text),
-  required_input_pattern => cast(:required_input_pattern as jsonb),
-  forbidden_input_pattern => cast(:forbidden_input_pattern as jsonb),
-  when_unmet => cast(:when_unmet as text),
-  when_exhausted => cast(:when_exhausted as text),
-  handler => cast(:handler as text),
-  params => cast(:params as jsonb),
-  description => cast(:description as text),
-  subflow_slug => cast(:subflow_slug as text),
-  batch_size => cast(:batch_size as integer),
-  input_schema => cast(:input_schema as jsonb),
-  output_schema => cast(:output_schema as jsonb),
-  run_if => cast(:run_if as text),
-  run_unless => cast(:run_unless as text),
-  max_delay => cast(:max_delay as integer),
-  jitter => cast(:jitter as text),
-  collect_errors => cast(:collect_errors as boolean),
-  pipelined => cast(:pipelined as boolean),
-  max_failures => cast(:max_failures as integer),
-  max_failures_percent => cast(:max_failures_percent as integer),
-  pool => cast(:pool as text),
-  subflow_input => cast(:subflow_input as jsonb),
-  subflow_output => cast(:subflow_output as jsonb),
-  on_failure => cast(:on_failure as text),
-  over => cast(:over as text),
-  mode => cast(:mode as text),
-  rules => cast(:rules as jsonb),
-  default_path => cast(:default_path as text[]),
-  wait => cast(:wait as text),
-  back_to => cast(:back_to as text),
-  condition => cast(:condition as text),
-  max_iterations => cast(:max_iterations as integer),
-  break_path => cast(:break_path as text[]),
-  timeout_path => cast(:timeout_path as text[])
-);
+from pgflow.define_step(cast(:flow_slug as text), cast(:definition as jsonb));
 
 -- name: replace_flow
 -- Store a whole definition.
@@ -145,22 +119,46 @@ update pgflow.store set allowed_tags = cast(:patterns as text[])
 where allowed_tags <> cast(:patterns as text[]);
 
 -- name: fetch_heads
--- The version of each flow that was live at a watermark.
-select flow_slug, version, version_id
+-- The version of each flow that was live at a watermark, and what is said of it beside its steps.
+select
+  flow_slug,
+  version,
+  version_id,
+  (
+    select coalesce(jsonb_object_agg(tag.key, tag.value), '{}')
+    from jsonb_each(
+      case jsonb_typeof(newest.definition -> 'tags')
+        when 'object' then newest.definition -> 'tags'
+        else '{}'
+      end
+    ) as tag
+    -- What a definition may say, which is not all that a column of JSON can hold.
+    where jsonb_typeof(tag.value) = 'string'
+  ) as tags,
+  exists (
+    select
+    from jsonb_array_elements(
+      case jsonb_typeof(newest.definition -> 'schedules')
+        when 'array' then newest.definition -> 'schedules'
+        else '[]'
+      end
+    ) as schedule (definition)
+    where schedule.definition -> 'enabled' is distinct from 'false'
+  ) as is_scheduled
 from (
-  select distinct on (flow_slug) flow_slug, version, version_id, content_hash
+  select distinct on (flow_slug) flow_slug, version, version_id, definition
   from pgflow.flow_versions
   where version_id <= :watermark
   order by flow_slug, version_id desc
 ) as newest
-where content_hash is not null
+where newest.definition is not null
 order by flow_slug collate "C";
 
--- name: fetch_tree
--- A flow and every flow that it contains, as of a watermark.
+-- name: fetch_trees
+-- Flows and every flow that these contain, as of a watermark.
 with recursive contained as (
   select head.flow_slug, head.version, head.version_id, head.definition, head.subflow_versions
-  from (select cast(:flow_slug as text) as slug) as wanted
+  from unnest(cast(:flow_slugs as text[])) as wanted (slug)
   cross join lateral (
     select flow_version.*
     from pgflow.flow_versions as flow_version
@@ -205,21 +203,54 @@ order by flow_slug collate "C";
 -- Request a run and return its id.
 select run_id
 from pgflow.start_flow(
-  cast(:flow_slug as text), cast(:input as jsonb), cast(:run_id as uuid)
+  cast(:flow_slug as text), cast(:input as jsonb), cast(:run_id as uuid),
+  priority => cast(:priority as integer)
 );
 
 -- name: fetch_pending_requests
--- Requests that Dagster has no run of, those that no sensor handed over yet first.
+-- Requests that Dagster has no run of: those whose turn it is, then those that a sensor handed over,
+-- the longest ago first. While a live worker is there, it has those whose turn it is for some time.
+with live as (
+  select exists (
+    select from pgflow.live_workers as worker
+    where worker.seen_at > clock_timestamp() - make_interval(secs => :there_for)
+  ) as is_there
+),
+next as (
+  select given.run_id, given.place
+  from (values (false), (true)) as line (needs_queue)
+  cross join live
+  cross join lateral pgflow.next_requests(
+    line.needs_queue, cast(:limit as integer), cast(:up_to_version as bigint)
+  ) with ordinality as given (run_id, flow_slug, concurrency_key, awaits_key, place)
+  join pgflow.run_requests as waiting on waiting.run_id = given.run_id
+  where line.needs_queue
+    or not live.is_there
+    or waiting.created_at < clock_timestamp() - make_interval(secs => :live_has_it_for)
+),
+again as (
+  select request.run_id, request.handed_over_at
+  from pgflow.run_requests as request
+  join pgflow.runs as run on run.run_id = request.run_id
+  where request.handed_over_at is not null
+    and request.refused_at is null
+    and request.ended_at is null
+    and run.status = 'queued'
+    and run.dagster_run_id is null
+    and (cast(:up_to_version as bigint) is null or request.version_id <= :up_to_version)
+  order by request.handed_over_at, request.created_at, request.run_id
+  limit :limit
+)
 select
   request.run_id, request.flow_slug, request.version_id, request.created_at,
-  request.handed_over_at
-from pgflow.runs as run
-join pgflow.run_requests as request on request.run_id = run.run_id
-where run.status = 'queued'
-  and run.dagster_run_id is null
-  and request.refused_at is null
-  and (cast(:up_to_version as bigint) is null or request.version_id <= :up_to_version)
-order by request.handed_over_at nulls first, request.created_at, request.run_id
+  request.handed_over_at, request.priority, request.tenant, request.awaits_key
+from (
+  select next.run_id, next.place, null::timestamptz as handed_over_at from next
+  union all
+  select again.run_id, null, again.handed_over_at from again
+) as pending
+join pgflow.run_requests as request on request.run_id = pending.run_id
+order by pending.place nulls last, pending.handed_over_at, request.created_at, request.run_id
 limit :limit;
 
 -- name: fetch_small_input
@@ -240,39 +271,26 @@ select request.input::text
 from pgflow.run_requests as request
 where request.run_id = cast(:run_id as uuid);
 
--- name: fetch_newest_pending_version
--- The highest version that a pending request needs, of those that exist; null when none is pending.
-select max(request.version_id)
-from pgflow.runs as run
-join pgflow.run_requests as request on request.run_id = run.run_id
-where run.status = 'queued'
-  and run.dagster_run_id is null
-  and request.refused_at is null
-  and request.version_id <= (select max(version.version_id) from pgflow.flow_versions as version);
-
 -- name: hand_over_requests
--- Note that a sensor gives these requests to Dagster, but for those that are over. Each time in
--- another order: Dagster 1.13 launches in the order of a tick, and one that fails ends the tick.
-update pgflow.run_requests
-set handed_over_at = statement_timestamp()
-  + interval '1 microsecond'
-  * get_byte(decode(md5(run_id::text || coalesce(handed_over_at::text, '')), 'hex'), 0)
-where run_id = any (cast(:run_ids as uuid[])) and refused_at is null
-returning run_id;
+-- Note that a sensor gives these requests to Dagster, but for those that are over, or one too many.
+select run_id from pgflow.hand_over(cast(:run_ids as uuid[])) as given (run_id);
 
 -- name: refuse_request
 -- End a request that cannot be run; whether there was one to end.
 select pgflow.refuse_run(cast(:run_id as uuid), cast(:reason as text));
 
--- name: put_output
--- Store an output, or replace the one of an earlier attempt.
+-- name: put_outputs
+-- Store outputs of a run, or replace those of earlier attempts.
 insert into pgflow.step_outputs (
   dagster_run_id, step_key, output_name, mapping_key, value, location, size_bytes
 )
-values (
-  cast(:dagster_run_id as uuid), :step_key, :output_name, :mapping_key,
-  cast(:text as json), :location, :size_bytes
-)
+select
+  cast(:dagster_run_id as uuid), step_key, output_name, mapping_key, cast(value as json), location,
+  size_bytes
+from unnest(
+  cast(:step_key as text[]), cast(:output_name as text[]), cast(:mapping_key as text[]),
+  cast(:text as text[]), cast(:location as text[]), cast(:size_bytes as bigint[])
+) as given (step_key, output_name, mapping_key, value, location, size_bytes)
 on conflict on constraint step_outputs_pkey do update
 set value = excluded.value,
   location = excluded.location,

@@ -12,10 +12,6 @@ from dagster_pgflow.store.database import Database
 def only_retry_of(database: Database, run_id: UUID) -> Iterator[None]:
     """Keep other processes from retrying a run meanwhile.
 
-    Args:
-        database: The store.
-        run_id: The run.
-
     Raises:
         StoreRefused: Another process is at it.
     """

@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import RowMapping
+
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.model.execution import LoopEnd
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
+from dagster_pgflow.step_path import StepPath
 from dagster_pgflow.store.database import Database, Transaction
 
 LEAST_DIGITS = 4
 ATTEMPTS_SHOWN = 100
 WARNINGS_SHOWN = 100
-_ITEM = re.compile(r"(.*)\[(\d+)\]")
 _BEGINNING = re.compile(rf"[0-9a-f-]{{{LEAST_DIGITS},36}}")
 
 
@@ -62,14 +64,14 @@ class StepReport:
         next_at: When it goes on: with its first attempt after a start delay, or with the earliest
             attempt of its tasks that wait; none when nothing waits for a time.
         subrun_path: The subrun that it belongs to, unless it is a step of the run's own flow.
-        iteration: Of a loop that has begun: which pass it is in or ended with, from 1.
-        max_iterations: Of such a loop: how many passes there may be.
+        iteration: Of a loop that has begun: which iteration it is in or ended with, from 1.
+        max_iterations: Of such a loop: how many iterations there may be.
         ended_by: Of a loop that completed: for which path and why.
         place: Where in its flow it is written, from 1; 0 when the flow does not say.
         is_final: Whether its output is in that of its flow, since nothing depends on it.
     """
 
-    step_path: str
+    step_path: StepPath
     step_slug: str
     flow_slug: str
     step_type: str
@@ -100,9 +102,9 @@ class StepReport:
         return (self.step_type == "map" or self.has_items) and self.tasks is not None
 
     @property
-    def parent_path(self) -> str:
+    def parent_path(self) -> StepPath:
         """The path of the step that it lies in, empty for a step of the run's own flow."""
-        return step_at(self.step_path.rpartition(".")[0])[0]
+        return self.step_path.scope.step
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,8 @@ class RunCounts:
     Attributes:
         steps_executed: Steps that completed and whose handler this run tried.
         retries: Attempts of tasks behind the first one.
-        tokens_left: Ways that the run has taken and not yet come to the end of; 0 when it is over.
+        tokens_left: Routes that the run has taken and not yet come to the end of; 0 when it is
+            over.
     """
 
     steps_executed: int
@@ -180,6 +183,7 @@ class RunReport:
         counts: None before Dagster has the run.
         unread_because: Why what is shown may be old: the run cannot be read at present.
         warnings: The first ones, in the order in which they came.
+        waits_for: Of a run that was asked for and that Dagster has not begun: why, in words.
     """
 
     run: RunSummary
@@ -189,22 +193,19 @@ class RunReport:
     counts: RunCounts | None = None
     unread_because: str | None = None
     warnings: tuple[RunWarning, ...] = ()
+    waits_for: str | None = None
 
     @property
     def left_out(self) -> tuple[StepReport, ...]:
         """The final steps that a completed run lacks in its output, since they were skipped."""
         if self.run.status != "completed":
             return ()
-        final = (step for step in self.steps if step.is_final and "." not in step.step_path)
+        final = (step for step in self.steps if step.is_final and not step.step_path.scope)
         return tuple(step for step in final if step.status == "skipped")
 
 
 class RunStatusReader:
-    """Reads runs, all of one moment.
-
-    Args:
-        database: The store.
-    """
+    """Reads runs, all of one moment."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -263,7 +264,7 @@ class RunStatusReader:
         wanted = beginning.strip().lower()
         if not _BEGINNING.fullmatch(wanted):
             raise StoreRefused(
-                f'"{beginning}" is no run id; give one as `dagster-pgflow status` lists them, or'
+                f'"{beginning}" is not a run id; give one as `dagster-pgflow status` lists them, or'
                 f" at least its first {LEAST_DIGITS} digits."
             )
         rows = self._database.fetch_all("fetch_run_ids_by_prefix", prefix=wanted)
@@ -273,16 +274,6 @@ class RunStatusReader:
             raise StoreRefused(f"More than one run id begins with {beginning}; give more of it.")
         run_id: UUID = rows[0]["run_id"]
         return run_id
-
-
-def step_at(path: str) -> tuple[str, int | None]:
-    """Return the path of a step without the index of the item, and that index.
-
-    >>> step_at("pay[3]"), step_at("pay[3].charge")
-    (('pay', 3), ('pay[3].charge', None))
-    """
-    found = _ITEM.fullmatch(path)
-    return (found[1], int(found[2])) if found else (path, None)
 
 
 def _report(transaction: Transaction, run_id: UUID) -> RunReport:
@@ -297,18 +288,26 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
     warnings = transaction.fetch_all(
         "fetch_run_warnings", run_id=str(run.run_id), limit=WARNINGS_SHOWN
     )
+    waits_for = None
+    if run.status == "queued" and run.dagster_run_id is None:
+        waits_for = transaction.fetch_value("fetch_why_waiting", run_id=str(run.run_id))
     failed = transaction.fetch_all(
         "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
     )
     return RunReport(
         run,
-        _in_order_of_flow([StepReport(**step) for step in steps]),
+        _in_order_of_flow([_step_report(step) for step in steps]),
         tuple(SubrunReport(**subrun) for subrun in subruns),
         tuple(FailedAttempt(**attempt) for attempt in failed),
         None if counts is None else RunCounts(**counts),
         unread_because,
         tuple(RunWarning(**warning) for warning in warnings),
+        waits_for,
     )
+
+
+def _step_report(row: RowMapping) -> StepReport:
+    return StepReport(**{**row, "step_path": StepPath(row["step_path"])})
 
 
 def _in_order_of_flow(steps: Sequence[StepReport]) -> tuple[StepReport, ...]:
@@ -316,9 +315,11 @@ def _in_order_of_flow(steps: Sequence[StepReport]) -> tuple[StepReport, ...]:
     places = {step.step_path: step.place for step in steps}
 
     def place(step: StepReport) -> list[tuple[int, int]]:
-        slugs = step.step_path.split(".")
-        around = [step_at(".".join(slugs[:depth])) for depth in range(1, len(slugs) + 1)]
-        return [(places.get(path, 0), -1 if index is None else index) for path, index in around]
+        around = step.step_path.from_outside()
+        return [
+            (places.get(path.step, 0), -1 if path.number is None else path.number)
+            for path in around
+        ]
 
     return tuple(sorted(steps, key=place))
 

@@ -219,3 +219,20 @@ order by cast(string_to_array(subrun.subrun_path, '.') as integer[]);
 -- name: fetch_seconds_since_sensors
 -- How long ago the projection last looked for runs; null when it never did.
 select extract(epoch from clock_timestamp() - max(updated_at)) from pgflow.projection_cursors;
+
+-- name: fetch_run_end
+-- How a run is, for who waits for it.
+select run.run_id, run.flow_slug, run.status, run.output, run.error_message
+from pgflow.runs as run
+where run.run_id = cast(:run_id as uuid);
+
+-- name: fetch_runs_over
+-- Which of some runs are over.
+select run.run_id
+from pgflow.runs as run
+where run.run_id = any (cast(:run_ids as uuid[]))
+  and run.status in ('completed', 'failed', 'cancelled');
+
+-- name: fetch_why_waiting
+-- Why Dagster has no run of a request yet.
+select waits_for from pgflow.waiting_requests where run_id = cast(:run_id as uuid);

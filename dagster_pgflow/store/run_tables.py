@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook, RunCursor
 from dagster_pgflow.model.run_state import (
@@ -19,6 +18,7 @@ from dagster_pgflow.model.run_state import (
     SubrunRow,
     TaskRow,
 )
+from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.columns import columns, json_text
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.execution_rows import write_execution
@@ -29,11 +29,7 @@ _SUBRUN_IDENTITY = ("subrun_path", "parent_step_slug", "subflow_slug", "run_inde
 
 
 class RunTables:
-    """Writes the run tables, and keeps the list of the runs to look at.
-
-    Args:
-        database: The store.
-    """
+    """Writes the run tables, and keeps the list of the runs to look at."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,24 +52,16 @@ class RunTables:
             name: The sensor's cursor.
             position: How far it has read.
         """
-        requested = [run for run in found if run.requested_as is not None]
 
         def register(transaction: Transaction) -> None:
-            if found:
-                transaction.execute(
-                    "register_runs",
-                    dagster_run_ids=[str(run.dagster_run_id) for run in found],
-                    changed_at=[run.changed_at for run in found],
-                )
-            if requested:
-                transaction.execute(
-                    "bind_requested_runs",
-                    dagster_run_ids=[str(run.dagster_run_id) for run in requested],
-                    run_ids=[str(run.requested_as) for run in requested],
-                )
+            _list(transaction, found)
             transaction.execute("save_position", name=name, position=json.dumps(position))
 
         self._database.run(register)
+
+    def announce(self, found: FoundRun) -> None:
+        """Put one run on the list, whatever a sensor has read."""
+        self._database.run(lambda transaction: _list(transaction, [found]))
 
     def due(self, as_of: datetime, limit: int) -> tuple[RunCursor, ...]:
         """Return runs to look at, those that wait longest first.
@@ -83,6 +71,12 @@ class RunTables:
             limit: How many at most.
         """
         rows = self._database.fetch_all("fetch_due_cursors", as_of=as_of, limit=limit)
+        return tuple(RunCursor(**row) for row in rows)
+
+    def cursors(self, dagster_run_ids: Sequence[UUID]) -> tuple[RunCursor, ...]:
+        """Return what is known of runs that are on the list, due or not."""
+        listed = [str(dagster_run_id) for dagster_run_id in dagster_run_ids]
+        rows = self._database.fetch_all("fetch_cursors", dagster_run_ids=listed)
         return tuple(RunCursor(**row) for row in rows)
 
     def postpone(self, dagster_run_ids: Sequence[UUID], pause: float = 0.0) -> None:
@@ -189,6 +183,22 @@ class RunTables:
             transaction.execute("restore_requested_runs")
 
         self._database.run(reopen)
+
+
+def _list(transaction: Transaction, found: Sequence[FoundRun]) -> None:
+    if found:
+        transaction.execute(
+            "register_runs",
+            dagster_run_ids=[str(run.dagster_run_id) for run in found],
+            changed_at=[run.changed_at for run in found],
+        )
+    requested = [run for run in found if run.requested_as is not None]
+    if requested:
+        transaction.execute(
+            "bind_requested_runs",
+            dagster_run_ids=[str(run.dagster_run_id) for run in requested],
+            run_ids=[str(run.requested_as) for run in requested],
+        )
 
 
 def _end_unread(

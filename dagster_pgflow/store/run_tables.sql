@@ -48,6 +48,14 @@ where not is_final and due_at <= :as_of
 order by due_at, dagster_run_id
 limit :limit;
 
+-- name: fetch_cursors
+-- Some runs of the list, due or not.
+select
+  dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures
+from pgflow.run_cursors
+where not is_final and dagster_run_id = any (cast(:dagster_run_ids as uuid[]))
+order by dagster_run_id;
+
 -- name: postpone_runs
 -- Put runs behind others in the list of those to look at.
 update pgflow.run_cursors

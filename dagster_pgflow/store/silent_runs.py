@@ -8,11 +8,7 @@ from dagster_pgflow.store.database import Database
 
 
 class SilentRuns:
-    """Finds silent runs, and keeps which of them Dagster was asked about.
-
-    Args:
-        database: The store.
-    """
+    """Finds silent runs, and keeps which of them Dagster was asked about."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

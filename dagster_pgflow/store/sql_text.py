@@ -1,4 +1,4 @@
-"""Splits SQL text into statements, so that a problem can be told by its line."""
+"""Splits SQL text into statements, so that a problem can be reported with its line."""
 
 import re
 from collections.abc import Iterator

@@ -15,14 +15,14 @@ from dagster_pgflow.errors import StoreError
 from dagster_pgflow.store.connections import Connections
 from dagster_pgflow.store.queries import named_queries
 
-TOLD_AFTER_S: Final = 1.0
+WARN_AFTER_S: Final = 1.0
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def waits_told(connections: Connections) -> Iterator[Connection]:
-    """Open a transaction that tells, by a warning in the log, who holds it up, its commit included.
+def logging_waits(connections: Connections) -> Iterator[Connection]:
+    """Open a transaction that logs a warning about who holds it up, its commit included.
 
     Args:
         connections: Those of the database; a second one is used to look.
@@ -47,14 +47,14 @@ def waits_told(connections: Connections) -> Iterator[Connection]:
 
 
 def _watch(connections: Connections, pid: int, ended: threading.Event) -> None:
-    told: str | None = None
-    while not ended.wait(TOLD_AFTER_S):
+    logged: str | None = None
+    while not ended.wait(WARN_AFTER_S):
         try:
             with connections.transaction() as connection:
                 who = connection.execute(named_queries()["fetch_who_blocks"], {"pid": pid}).scalar()
         except StoreError:
-            # Whoever waits is told of it by its own statement.
+            # Whoever waits gets the error from its own statement.
             return
-        if who is not None and who != told:
+        if who is not None and who != logged:
             _log.warning("Waiting until another transaction has ended: %s.", who)
-            told = who
+            logged = who

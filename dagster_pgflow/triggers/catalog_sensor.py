@@ -15,14 +15,14 @@ import dagster as dg
 
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.store.catalog import Catalog
-from dagster_pgflow.store.requests import Requests
 
 INTERVAL_S = 5
 GRACE_S = 10.0
 """A code server that reloads ends the process that asked it to well within this time."""
 
 SHARE_OF_TIME_FOR_LOADING = 0.2
-"""At most this share of its time a code server spends loading, unless a request waits for it."""
+"""At most this share of its time a code server spends loading. No request waits for it: the run of
+a flow that is newer is created in its own version."""
 
 
 @dataclass
@@ -40,11 +40,11 @@ class Reloader:
     _answered_at: float | None = None
 
     def is_soon(self) -> bool:
-        """Say whether a reload now would make loading take too large a share of the time."""
+        """Return whether a reload now would make loading take too large a share of the time."""
         return time.monotonic() - self.loaded_at < self.load_time / SHARE_OF_TIME_FOR_LOADING
 
     def reload(self, context: dg.SensorEvaluationContext) -> bool:
-        """Ask for the reload and return at once; say whether this code server can do it.
+        """Ask for the reload without waiting for it; return whether this code server can do it.
 
         The server starts a new process and ends this one when the new one serves, so whoever
         asks must not wait for the answer. One that answers and lets this process live on does
@@ -75,7 +75,6 @@ class Reloader:
 def build_catalog_sensor(
     name: str,
     catalog: Catalog,
-    requests: Requests,
     watermark: int,
     reloader: Reloader,
     *,
@@ -84,9 +83,6 @@ def build_catalog_sensor(
     """Return the sensor that reloads the code location when flows have changed.
 
     Args:
-        name: The sensor's name.
-        catalog: The definitions.
-        requests: The requests that wait.
         watermark: The moment as of which the code location has the flows.
         reloader: What reloads it.
         was_away: Whether the store could not be used when the code location was loaded, which has
@@ -99,13 +95,13 @@ def build_catalog_sensor(
         except StoreError as error:
             if not was_away:
                 raise
-            yield dg.SkipReason(f"No flows are loaded. {error} They are loaded when that is over.")
+            what_then = "They are loaded as soon as it answers."
+            yield dg.SkipReason(f"No flows are loaded. {error} {what_then}")
             return
         if newest <= watermark and not was_away:
             yield dg.SkipReason(f"All flows are loaded (version {watermark}).")
             return
-        is_needed = was_away or (requests.newest_pending_version() or 0) > watermark
-        if reloader.is_soon() and not is_needed:
+        if reloader.is_soon() and not was_away:
             yield dg.SkipReason("Flows have changed; the next reload comes a little later.")
         elif reloader.reload(context):
             yield dg.SkipReason(f"Flows have changed; loading them (version {newest}).")

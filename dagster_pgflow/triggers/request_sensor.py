@@ -1,27 +1,28 @@
 """The sensor that turns requests into runs."""
 
-import logging
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import dagster as dg
 
-from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, ValueNotJson
-from dagster_pgflow.json_values.text import read_json
-from dagster_pgflow.model.defaults import input_of_run
+from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import TAG_RUN_ID
-from dagster_pgflow.runtime.inputs import breach
+from dagster_pgflow.names import TAG_PRIORITY, TAG_RUN_ID
+from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.requests import Requests, RunRequested
-from dagster_pgflow.triggers.run_request import flow_run_request, referring_run_request
+from dagster_pgflow.triggers.created_runs import CreatedRuns
+from dagster_pgflow.triggers.run_of_request import RequestRefused, run_of_request
 
 REQUESTS_PER_TICK = 50
-MOST_INPUT_BYTES = 64 * 1024
-"""The size up to which an input travels in the request; a larger one the run fetches itself.
-
-So a tick reads and sends a few MB at most. Dagster 1.13 gives a message of a code server 100 MB.
-"""
 INTERVAL_S = 5
+MOST_S = 25.0
+"""How long a tick goes on creating runs. The daemon gives it a minute; flows of thousands of steps
+take seconds each."""
+
+_NOTHING = "No request waits in pgflow.run_requests."
+_LATER = "Jobs were compiled for as long as a tick may take; their runs begin with the next one."
 
 
 def build_request_sensor(
@@ -29,130 +30,178 @@ def build_request_sensor(
     queue: Requests,
     flows: Mapping[str, Flow],
     watermark: int,
-    jobs: Sequence[dg.JobDefinition],
     *,
-    without_job: Mapping[str, str] | None = None,
+    jobs: Mapping[str, dg.JobDefinition],
+    created: CreatedRuns,
+    reason_without_job: Callable[[str], str | None] = lambda _: None,
     job_prefix: str = "",
-    flows_at: Callable[[int], Container[str]] | None = None,
 ) -> dg.SensorDefinition:
     """Return the sensor that starts a run for each row of `pgflow.run_requests`.
 
     The run id is the run key, so a request that is offered twice starts one run. A request
     stays pending until its run has been seen, so none is lost when the daemon stops half-way.
 
-    The daemon asks the new code server already while it still has the list of jobs of the one
-    before, and stumbles over a job that is not on it (Dagster 1.13: a bare `KeyError`). So the
-    cursor says at which watermark the daemon last asked, and what has come since waits for the next
-    tick.
+    A flow that is a job, in a version that the code location has, Dagster's daemon starts; it runs
+    as the code location has it. For all others the sensor creates the runs itself, in the version
+    that was asked for, so nobody waits for a reload. It does so for all in the first tick behind
+    one: the daemon asks the new code server already while it still has the list of jobs of the
+    one before, and stumbles over a job that is not on it (Dagster 1.13: a bare `KeyError`). So the
+    cursor says at which watermark the daemon last asked.
 
     Args:
-        name: The sensor's name.
-        queue: The requests.
         flows: The flows of the code location.
-        watermark: The moment as of which it has them; later requests wait for a reload.
-        jobs: Their jobs.
-        without_job: Why flows have no job, by slug.
+        watermark: The moment as of which it has them.
+        jobs: The jobs of flows that it lists, by slug.
+        created: Creates runs of the others.
+        reason_without_job: Returns why a flow can have no job, if it cannot.
         job_prefix: What the names of jobs begin with.
-        flows_at: Returns which flows there were at an earlier watermark.
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        before, known = context.cursor, None
-        if flows_at is not None and before not in (None, str(watermark)):
-            known = flows_at(int(before or 0))
+        has_just_loaded = context.cursor not in (None, str(watermark))
         context.update_cursor(str(watermark))
-        requests = [
-            request
-            for request in queue.pending(REQUESTS_PER_TICK, watermark)
-            if known is None or request.flow_slug in known
-        ]
-        launched = _launched(context.instance, requests)
-        asking = _Asking(queue, flows, without_job or {}, job_prefix, context.log)
-        asked = [
-            (request.run_id, asking.safely(request))
-            for request in requests
-            if str(request.run_id) not in launched
-        ]
-        # First, so that what is not handed over can be taken back for certain. What could neither
-        # be handled nor refused counts as well: it goes to the end of the queue.
-        handed_over = queue.hand_over(run_id for run_id, _ in asked)
-        runs = [run for run_id, run in asked if run is not None and run_id in handed_over]
+        listed = frozenset[str]() if has_just_loaded else jobs.keys()
+        tick = _Tick(
+            context, queue, flows, watermark, listed, created, reason_without_job, job_prefix
+        )
+        runs = list(tick.run_requests())
         yield from runs
         if not runs:
-            yield dg.SkipReason(
-                "No request waits in pgflow.run_requests."
-                if known is None
-                else "Flows were loaded a moment ago; runs of new ones begin with the next tick."
-            )
+            yield dg.SkipReason(_LATER if tick.is_over() else _NOTHING)
 
     return dg.SensorDefinition(
         name=name,
         evaluation_fn=evaluate,
-        jobs=list(jobs),
+        jobs=[*jobs.values(), created.stand_in],
         minimum_interval_seconds=INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a run for each row that pgflow.start_flow wrote.",
     )
 
 
-def _launched(instance: dg.DagsterInstance, requests: Sequence[RunRequested]) -> set[str]:
-    """Return which requests have a run in Dagster that the projection has not seen yet."""
-    if not requests:
-        return set()
-    run_ids = [str(request.run_id) for request in requests]
-    runs = instance.get_runs(dg.RunsFilter(tags={TAG_RUN_ID: run_ids}))
-    return {run.tags[TAG_RUN_ID] for run in runs}
+@dataclass(frozen=True)
+class _Asked:
+    """What one request asks for.
+
+    Attributes:
+        request: The request.
+        run: The run of the flow's job; `None` when it is refused or set aside.
+        is_created: Whether the run is there already, and waits to be submitted.
+    """
+
+    request: RunRequested
+    run: dg.RunRequest | None
+    is_created: bool = False
 
 
 @dataclass(frozen=True)
-class _Asking:
-    """Makes run requests of rows, each alone: whatever is the matter with one, the others go on.
+class _Tick:
+    """One tick: makes run requests of rows, each alone, so that with one the others go on.
 
     Attributes:
+        context: What Dagster gives to the tick.
         queue: The requests.
         flows: The flows of the code location.
-        without_job: Why flows have no job, by slug.
+        watermark: As of when.
+        listed: Those whose jobs the daemon certainly knows.
+        created: Creates runs of the others.
+        reason_without_job: Returns why a flow can have no job, if it cannot.
         job_prefix: What the names of jobs begin with.
-        log: The log of the tick.
+        ends_at: When the tick has taken as long as it may, by `time.monotonic`.
     """
 
+    context: dg.SensorEvaluationContext
     queue: Requests
     flows: Mapping[str, Flow]
-    without_job: Mapping[str, str]
+    watermark: int
+    listed: Collection[str]
+    created: CreatedRuns
+    reason_without_job: Callable[[str], str | None]
     job_prefix: str
-    log: logging.Logger
+    ends_at: float = field(default_factory=lambda: time.monotonic() + MOST_S)
 
-    def safely(self, request: RunRequested) -> dg.RunRequest | None:
-        """Return what asks Dagster for a run; `None` when the request is refused or set aside."""
+    def run_requests(self) -> Iterator[dg.RunRequest]:
+        """Yield what Dagster's daemon shall start."""
+        asked = list(self._asked())
+        # First, so that what is not handed over can be taken back for certain. What could neither
+        # be handled nor refused counts as well: it goes to the end of the queue.
+        handed_over = self.queue.hand_over(one.request.run_id for one in asked)
+        for one in asked:
+            if one.request.run_id in handed_over and one.run is not None:
+                handed = self._safely(one.request, partial(self._handed, one))
+                if handed is not None:
+                    yield handed
+
+    def _asked(self) -> Iterator[_Asked]:
+        requests = self.queue.pending(REQUESTS_PER_TICK)
+        runs = _runs_of(self.context.instance, requests)
+        for request in requests:
+            if self.is_over():
+                return
+            run = runs.get(str(request.run_id))
+            if run is None:
+                yield _Asked(request, self._safely(request, partial(self._run_of, request)))
+            elif self.created.awaits_submission(run):
+                yield _Asked(request, self.created.submission(request), is_created=True)
+
+    def _handed(self, asked: _Asked) -> dg.RunRequest | None:
+        if asked.run is None or asked.is_created or self._is_listed(asked.request):
+            return asked.run
+        return (
+            None if self.is_over() else self.created.create(self.context, asked.request, asked.run)
+        )
+
+    def _run_of(self, request: RunRequested) -> dg.RunRequest:
+        slug = request.flow_slug
+        reason = self.reason_without_job(slug)
+        if reason is not None:
+            raise RequestRefused(reason)
+        flows = self.flows
+        was_deleted = slug not in flows and request.version_id <= self.watermark
+        if not self._is_listed(request) and not was_deleted:
+            flows = self.created.flows(request)
+        return run_of_request(
+            self.queue, flows, slug, request.run_id, self.job_prefix, tags=_tags(request)
+        )
+
+    def _is_listed(self, request: RunRequested) -> bool:
+        return request.flow_slug in self.listed and request.version_id <= self.watermark
+
+    def is_over(self) -> bool:
+        """Return whether the tick has taken as long as it may."""
+        return time.monotonic() > self.ends_at
+
+    def _safely(
+        self, request: RunRequested, make: Callable[[], dg.RunRequest | None]
+    ) -> dg.RunRequest | None:
+        """Return what is made of a request; `None` when it is refused or set aside."""
+        log = self.context.log
         try:
-            return self._asked(request)
-        except (ValueNotJson, InvalidFlow, _Refused) as error:
+            return make()
+        except (ValueNotJson, InvalidFlow, RequestRefused) as error:
             self.queue.refuse(request.run_id, str(error))
-            self.log.warning("Refused run %s. %s", request.run_id, error)
+            log.warning("Refused run %s. %s", request.run_id, error)
         except Exception as error:
             if isinstance(error, StoreAccessDenied) or getattr(error, "trouble", None):
                 # That says nothing about the request, and is the same for all.
                 raise
-            self.log.exception("Run %s cannot be asked for; it is set aside.", request.run_id)
+            log.exception("Run %s could not be requested; it is tried again.", request.run_id)
         return None
 
-    def _asked(self, request: RunRequested) -> dg.RunRequest:
-        slug, run_id = request.flow_slug, request.run_id
-        if slug in self.without_job:
-            raise _Refused(self.without_job[slug])
-        if slug not in self.flows:
-            raise _Refused(f'Flow "{slug}" was deleted before this run could start.')
-        schema = self.flows[slug].input_schema
-        text = self.queue.small_input(run_id, MOST_INPUT_BYTES)
-        if text is None:
-            # Its schema is looked at where the run begins.
-            return referring_run_request(slug, run_id, job_prefix=self.job_prefix)
-        given = read_json(text, f'The input of flow "{slug}"')
-        reason = breach(schema, input_of_run(schema, given))
-        if reason is not None:
-            raise _Refused(f'The input does not fit the input schema of flow "{slug}": {reason}')
-        return flow_run_request(slug, given, run_id, job_prefix=self.job_prefix)
+
+def _runs_of(
+    instance: dg.DagsterInstance, requests: Sequence[RunRequested]
+) -> dict[str, dg.DagsterRun]:
+    """Return the runs in Dagster that the projection has not seen yet, by request."""
+    if not requests:
+        return {}
+    run_ids = [str(request.run_id) for request in requests]
+    runs = instance.get_runs(dg.RunsFilter(tags={TAG_RUN_ID: run_ids}))
+    return {run.tags[TAG_RUN_ID]: run for run in runs}
 
 
-class _Refused(Exception):
-    """The request cannot be run, for the reason that it says."""
+def _tags(request: RunRequested) -> dict[str, str]:
+    """Return what tells Dagster's queue of the priority; a tenant's counts among its own alone."""
+    if request.priority == 0 or request.tenant:
+        return {}
+    return {TAG_PRIORITY: str(request.priority)}

@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_pgflow.json_values.limits import refuse_beyond_limits
 from dagster_pgflow.json_values.sealed import seal
-from dagster_pgflow.model.step import JsonSchema
+from dagster_pgflow.model.steps.fields import JsonSchema
 from dagster_pgflow.names import FLOW_INPUT, REQUESTED_INPUT_KEY, TAG_RUN_ID, job_name
 from dagster_pgflow.runtime.inputs import as_run_config
 
@@ -24,7 +24,6 @@ def flow_run_request(
     """Return the request for a run of a flow, for sensors and schedules of your own.
 
     Args:
-        slug: The flow.
         input: The flow's input, any JSON; `{}` when absent.
         run_id: The id that the run gets in `pgflow.runs`, and its run key: of two requests with
             one id Dagster starts one run.
@@ -33,7 +32,7 @@ def flow_run_request(
             name; `flow_` after `build_definitions` without definitions of yours).
 
     Raises:
-        ValueNotJson: The input is no JSON, or more than the limits allow.
+        ValueNotJson: The input is not JSON, or more than the limits allow.
 
     Example:
         >>> request = flow_run_request("order", {"order_id": 7})
@@ -56,7 +55,6 @@ def request_of_schedule(
     """Return the request for a run of a flow where nobody is there to hear that it is refused.
 
     Args:
-        slug: The flow.
         input: The flow's input; one that does not fit makes a run that says so.
         input_schema: The schema of that.
         tags: Tags for the run.
@@ -66,15 +64,18 @@ def request_of_schedule(
     return _run_request(job_name(slug, job_prefix), sent, None, tags)
 
 
-def referring_run_request(slug: str, run_id: UUID, *, job_prefix: str = "") -> dg.RunRequest:
+def referring_run_request(
+    slug: str, run_id: UUID, *, tags: Mapping[str, str] | None = None, job_prefix: str = ""
+) -> dg.RunRequest:
     """Return the request for a run of a flow that fetches its input itself, because it is large.
 
     Args:
-        slug: The flow.
         run_id: The row of `pgflow.run_requests` that has the input, and the run to be.
+        tags: More tags for the run.
         job_prefix: What the names of jobs begin with.
     """
-    return _run_request(job_name(slug, job_prefix), {REQUESTED_INPUT_KEY: str(run_id)}, run_id, {})
+    sent = {REQUESTED_INPUT_KEY: str(run_id)}
+    return _run_request(job_name(slug, job_prefix), sent, run_id, tags or {})
 
 
 def _run_request(

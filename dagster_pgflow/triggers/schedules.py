@@ -13,8 +13,6 @@ def build_schedule(flow: Flow, schedule: Schedule, prefix: str = "") -> dg.Sched
     """Return the Dagster schedule of a cron row.
 
     Args:
-        flow: The flow.
-        schedule: The row.
         prefix: What the names of jobs and schedules begin with.
 
     Raises:
@@ -24,10 +22,10 @@ def build_schedule(flow: Flow, schedule: Schedule, prefix: str = "") -> dg.Sched
     if problems:
         raise InvalidFlow(flow.slug, problems)
     try:
-        # What Dagster tells of a schedule are short texts: one that can be made can be told of.
+        # Dagster describes a schedule by short texts: one that can be made can be described.
         return _built(flow, schedule, prefix)
     except dg.DagsterError as error:
-        message = f"Dagster refuses this schedule, so that it never fires: {error}"
+        message = f"Dagster refuses this schedule, so it never fires: {error}"
         problem = Problem("refused-schedule", f"schedules.{schedule.slug}", message)
         raise InvalidFlow(flow.slug, [problem]) from error
 

@@ -1,8 +1,8 @@
 """JSON Schema with bounds: a schema comes from a row, and can ask for more work than anybody has.
 
 Parts that double in `allOf`, over `$defs` a dozen levels deep; a pattern that Python searches for
-ever; `uniqueItems` of objects, each compared with each. So every look of a keyword costs effort,
-patterns are those of RE2, and nothing is ever fetched for a schema.
+ever; `uniqueItems` of objects, each compared with each. So every look of a keyword costs
+retry_policy, patterns are those of RE2, and nothing is ever fetched for a schema.
 """
 
 import json

@@ -16,12 +16,14 @@ def dependencies_exist(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             if dep == step.slug:
                 yield Problem("self-dependency", path, f'Step "{dep}" depends on itself.')
             elif dep not in slugs:
-                message = f'Step "{step.slug}" depends on "{dep}", which is no step of this flow.'
+                message = (
+                    f'Step "{step.slug}" depends on "{dep}", which is not a step of this flow.'
+                )
                 yield Problem("unknown-dependency", path, message)
 
 
 def stands_behind(slug: str, other: str, deps: Mapping[str, tuple[str, ...]]) -> bool:
-    """Say whether a step depends on another one, over others too.
+    """Return whether a step depends on another one, over others too.
 
     Args:
         slug: The step.

@@ -6,7 +6,7 @@ from typing import Final
 from dagster_pgflow.errors import InvalidExpression, Problem
 from dagster_pgflow.expressions.cel import ROOTS, expression
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.steps import Step
 from dagster_pgflow.validation.rule import KnownFlows
 
 ALL: Final = frozenset(ROOTS)
@@ -22,11 +22,11 @@ def expressions_are_conditions(flow: Flow, _known: KnownFlows) -> Iterator[Probl
         asked = step.expressions
         if asked:
             has_one_dependency = len(set(step.depends_on)) == 1
-            yield from _mistakes(step, asked, ALL if has_one_dependency else WITHOUT_OUTPUT)
-        yield from _mistakes(step, step.decisions, ALL)
+            yield from _problems(step, asked, ALL if has_one_dependency else WITHOUT_OUTPUT)
+        yield from _problems(step, step.decisions, ALL)
 
 
-def _mistakes(step: Step, asked: Mapping[str, str], roots: frozenset[str]) -> Iterator[Problem]:
+def _problems(step: Step, asked: Mapping[str, str], roots: frozenset[str]) -> Iterator[Problem]:
     for name, text in asked.items():
         try:
             expression(text, roots)

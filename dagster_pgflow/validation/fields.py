@@ -7,17 +7,25 @@ a condition that asks for it would never have an answer. Of all other schemas no
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
-from dagster_pgflow.expressions.paths import AskedPath, paths_in
+from dagster_pgflow.expressions.paths import FieldPath, paths_in
 from dagster_pgflow.expressions.references import texts_in, well_formed_references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import HandledStep, MapStep, Step, StepBase
+from dagster_pgflow.model.steps import HandledStep, MapStep, Step
+from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
 from dagster_pgflow.node_types.known import literal_fields
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, Lack, type_of_input
-from dagster_pgflow.validation.types.outputs import Outputs, Sources, followed
+from dagster_pgflow.validation.types.json_type import (
+    ANYTHING,
+    FieldProblem,
+    JsonType,
+    type_of_input,
+)
+from dagster_pgflow.validation.types.merged import laid_over
+from dagster_pgflow.validation.types.outputs import Outputs, ReferableTypes, followed
 
 CODE = "unknown-field"
 """Of a field that a closed schema does not have."""
@@ -36,7 +44,7 @@ def fields_can_be_there(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
         yield from _of_expressions(step, step.expressions, before)
         yield from _of_expressions(step, step.decisions, roots)
         if isinstance(step, HandledStep):
-            yield from _of_params(step, Sources(nodes, flow_input), before)
+            yield from _of_params(step, ReferableTypes(nodes, flow_input), before)
 
 
 def _roots(
@@ -46,9 +54,12 @@ def _roots(
     # Whether a step that it names is a dependency, is not told here.
     deps = JsonType({"type": "object", "properties": dict(nodes), "additionalProperties": True})
     if starts_loop:
-        # From its second pass on it receives what the loop returned, too.
+        # From its second iteration on it receives what the loop returned, too.
         deps = ANYTHING
-    given = deps if step.depends_on else ANYTHING if starts_loop else flow_input
+    merged = laid_over(nodes.values()) if not starts_loop else ANYTHING
+    given = (merged if merges_input(step) else deps) if step.depends_on else flow_input
+    if starts_loop and not step.depends_on:
+        given = ANYTHING
     own = Outputs({}).of_step(step) if step.decisions and step.needs_handler else ANYTHING
     return {"flow_input": flow_input, "input": given, "deps": deps, "output": own}
 
@@ -58,13 +69,13 @@ def _of_expressions(
 ) -> Iterator[Problem]:
     for name, text in asked.items():
         for path in paths_in(text, tuple(roots)):
-            lack = _lack_of(path, roots[path.root])
-            if lack is not None:
-                yield Problem(CODE, f"steps.{step.slug}.{name}", _sentence(path, lack))
+            problem = _problem_at(path, roots[path.root])
+            if problem is not None:
+                yield Problem(CODE, f"steps.{step.slug}.{name}", _sentence(path, problem))
 
 
 def _of_params(
-    step: HandledStep, sources: Sources, roots: Mapping[str, JsonType]
+    step: HandledStep, sources: ReferableTypes, roots: Mapping[str, JsonType]
 ) -> Iterator[Problem]:
     expressions = literal_fields(step.handler)
     template = {
@@ -73,9 +84,9 @@ def _of_params(
         if name not in expressions and name != NAMES_KEY
     }
     for place, found in well_formed_references_in(template, f"steps.{step.slug}.params"):
-        lack = followed(found, sources)
-        if isinstance(lack, Lack) and lack.is_certain:
-            yield Problem(CODE, place, f"{found} leads nowhere: {lack.reason}.")
+        problem = followed(found, sources)
+        if isinstance(problem, FieldProblem) and problem.is_certain:
+            yield Problem(CODE, place, f"{found} leads nowhere: {problem.reason}.")
     if isinstance(step, MapStep):
         # What it works on is one element.
         roots = {"flow_input": roots["flow_input"]}
@@ -84,21 +95,21 @@ def _of_params(
             yield from _of_expressions(step, {place: text}, roots)
 
 
-def _lack_of(path: AskedPath, here: JsonType) -> Lack | None:
+def _problem_at(path: FieldPath, here: JsonType) -> FieldProblem | None:
     """Return why there is nothing at a path; nothing when there may be."""
     reached: tuple[str | int, ...] = ()
     for part in path.parts:
         if isinstance(part, int) and here.resolved().kinds != {"array"}:
             return None
         found = here.field(str(part))
-        if isinstance(found, Lack):
-            shown = AskedPath(path.root, reached).text
+        if isinstance(found, FieldProblem):
+            shown = FieldPath(path.root, reached).text
             told = found.reason.replace("it is", "is").replace("its fields are", "has the fields")
             advice = f'; "{found.meant}" may be meant' if found.meant else ""
-            return Lack(f"{shown} {told}{advice}") if found.is_certain else None
+            return FieldProblem(f"{shown} {told}{advice}") if found.is_certain else None
         here, reached = found, (*reached, part)
     return None
 
 
-def _sentence(path: AskedPath, lack: Lack) -> str:
-    return f"`{path.text}` is never there: {lack.reason}."
+def _sentence(path: FieldPath, problem: FieldProblem) -> str:
+    return f"`{path.text}` is never there: {problem.reason}."

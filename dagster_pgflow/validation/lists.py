@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.subflows import flows_in_one_run
 

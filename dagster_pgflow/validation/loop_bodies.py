@@ -7,7 +7,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import bodies_of as all_bodies
 from dagster_pgflow.model.graph import by_slug, find_cycle, known_deps
-from dagster_pgflow.model.step import LoopStep, Step, SubflowStep
+from dagster_pgflow.model.steps import LoopStep, Step
 from dagster_pgflow.validation.rule import KnownFlows
 
 Bodies = Mapping[str, frozenset[str]]
@@ -25,7 +25,7 @@ def loops_repeat_whole_parts(flow: Flow, _known: KnownFlows) -> Iterator[Problem
     around = _around(bodies)
     problems = [
         *_torn_failures(flow.steps, bodies),
-        *_ways_out(flow.steps, bodies, around),
+        *_routes_out(flow.steps, bodies, around),
         *_overlaps(bodies, around),
     ]
     # What seems wrong within a cycle may not be; another rule tells of that.
@@ -40,7 +40,7 @@ def bodies_of(flow: Flow) -> Bodies:
     return {slug: body for slug, body in large_first if slug in body}
 
 
-def _ways_out(steps: Sequence[Step], bodies: Bodies, around: Around) -> Iterator[Problem]:
+def _routes_out(steps: Sequence[Step], bodies: Bodies, around: Around) -> Iterator[Problem]:
     routed = _failure_steps(steps)
     for step in steps:
         for dep in dict.fromkeys(step.depends_on):
@@ -61,30 +61,31 @@ def _ways_out(steps: Sequence[Step], bodies: Bodies, around: Around) -> Iterator
 
 
 def _torn_failures(steps: Sequence[Step], bodies: Bodies) -> Iterator[Problem]:
-    for subflow, failure_step in _failure_steps(steps):
+    for (failing, failure_step), field in _failure_steps(steps).items():
         torn = [
-            (loop, (subflow, failure_step) if subflow in body else (failure_step, subflow))
+            loop
             for loop, body in bodies.items()
-            if (subflow in body) != (failure_step in body)
+            # When the loop itself fails, the run goes on behind it.
+            if failing in body and failing != loop and failure_step not in body
         ]
-        for loop, (inside, outside) in torn[:1]:
+        for loop in torn[:1]:
             yield Problem(
                 "failure-step-across-a-loop",
-                f"steps.{subflow}.on_failure",
-                f'Step "{subflow}" goes on with "{failure_step}" when it fails, but loop "{loop}"'
-                f' repeats "{inside}" and not "{outside}"; let it repeat both, or none of them.',
+                f"steps.{failing}.{field}",
+                f'Step "{failing}" goes on with "{failure_step}" when it fails, but loop "{loop}"'
+                f' repeats "{failing}" and not "{failure_step}"; let it repeat both, or let'
+                f' "{loop}" go on with "{failure_step}".',
             )
 
 
-def _failure_steps(steps: Sequence[Step]) -> dict[tuple[str, str], None]:
-    """Return each subflow step with its failure step, where that one depends on it."""
+def _failure_steps(steps: Sequence[Step]) -> dict[tuple[str, str], str]:
+    """Return each step with its failure step, where that one depends on it, and the field."""
     by_name = {step.slug: step for step in steps}
     return {
-        (step.slug, step.on_failure): None
+        (step.slug, failure_step): field
         for step in steps
-        if isinstance(step, SubflowStep)
-        and step.on_failure in by_name
-        and step.slug in by_name[step.on_failure].depends_on
+        for field, failure_step in step.failure_steps.items()
+        if failure_step in by_name and step.slug in by_name[failure_step].depends_on
     }
 
 

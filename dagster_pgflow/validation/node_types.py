@@ -8,12 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.cel import ROOTS
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import HandledStep, MapStep
+from dagster_pgflow.model.options import retry_policy_of
+from dagster_pgflow.model.steps import HandledStep, MapStep
 from dagster_pgflow.names import NAMES_KEY, NODE_TYPE_PREFIX
-from dagster_pgflow.node_types.config import Flaw, NodeConfig, Site
+from dagster_pgflow.node_types.config import ConfiguredStep, NodeConfig, ParamProblem
 from dagster_pgflow.node_types.known import NODE_TYPES
-from dagster_pgflow.node_types.params import flaws_in_template, params_of_type
+from dagster_pgflow.node_types.params import params_of_type, problems_in_template
 from dagster_pgflow.validation.rule import KnownFlows
 
 ROOTS_OF_AN_ELEMENT = frozenset({"input", "flow_input", "ctx"})
@@ -33,31 +33,33 @@ def node_types_are_known_and_configured(flow: Flow, _known: KnownFlows) -> Itera
                 f'There is no node type "{step.handler}"; use one of: {", ".join(NODE_TYPES)}.',
             )
             continue
-        for flaw in _flaws(step, config, _site(flow, step)):
-            yield problem_of_params(step, flaw)
+        for problem in _problems(step, config, _configured_step(flow, step)):
+            yield problem_of_params(step, problem)
 
 
 def is_node_type(handler: str | None) -> bool:
-    """Say whether a name is kept for the built-in node types."""
+    """Return whether a name is kept for the built-in node types."""
     return handler is not None and handler.startswith(NODE_TYPE_PREFIX)
 
 
-def problem_of_params(step: HandledStep, flaw: Flaw) -> Problem:
+def problem_of_params(step: HandledStep, problem: ParamProblem) -> Problem:
     """Return what is wrong with the params of a step as a problem of its flow."""
-    place = f"steps.{step.slug}.params.{flaw.place}".removesuffix(".")
-    return Problem(flaw.code, place, flaw.message)
+    place = f"steps.{step.slug}.params.{problem.place}".removesuffix(".")
+    return Problem(problem.code, place, problem.message)
 
 
-def _flaws(step: HandledStep, config: type[NodeConfig], site: Site) -> Iterator[Flaw]:
+def _problems(
+    step: HandledStep, config: type[NodeConfig], site: ConfiguredStep
+) -> Iterator[ParamProblem]:
     params = {name: value for name, value in step.params.items() if name != NAMES_KEY}
     adapter = _adapter(config)
-    yield from config.flaws_as_written(params)
+    yield from config.problems_as_written(params)
     try:
         made = params_of_type(adapter, params)
     except ValidationError as error:
-        yield from flaws_in_template(error, adapter, params, str(step.handler), config.literal)
+        yield from problems_in_template(error, adapter, params, str(step.handler), config.literal)
     else:
-        yield from made.flaws(site)
+        yield from made.problems(site)
 
 
 @cache
@@ -65,10 +67,10 @@ def _adapter(config: type[NodeConfig]) -> TypeAdapter[NodeConfig]:
     return TypeAdapter(config)
 
 
-def _site(flow: Flow, step: HandledStep) -> Site:
-    timeout = effort_of(flow.options, step.options).timeout
+def _configured_step(flow: Flow, step: HandledStep) -> ConfiguredStep:
+    timeout = retry_policy_of(flow.options, step.options).timeout
     if isinstance(step, MapStep):
-        return Site(ROOTS_OF_AN_ELEMENT, 0, timeout)
+        return ConfiguredStep(ROOTS_OF_AN_ELEMENT, 0, timeout)
     sources = len(set(step.depends_on))
     roots = frozenset(ROOTS) if sources == 1 else frozenset(ROOTS) - {"output"}
-    return Site(roots, sources, timeout)
+    return ConfiguredStep(roots, sources, timeout)

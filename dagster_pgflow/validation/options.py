@@ -1,13 +1,21 @@
-"""Attempts, delays and timeouts are in range."""
+"""Attempts, delays, timeouts and numbers of runs are in range."""
 
 from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import FlowOptions
+from dagster_pgflow.model.options import TryOptions
 from dagster_pgflow.validation.rule import KnownFlows
 
-MINIMUM = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "max_delay": 0, "start_delay": 0}
+MINIMUM = {
+    "max_attempts": 0,
+    "base_delay": 0,
+    "timeout": 1,
+    "max_delay": 0,
+    "start_delay": 0,
+    "max_concurrent_runs": 1,
+    "max_concurrent_runs_per_key": 1,
+}
 MAXIMUM = 2**31 - 1
 """What an integer column holds."""
 
@@ -19,7 +27,7 @@ def options_are_in_range(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
         yield from _out_of_range(f"steps.{step.slug}.options", step.options)
 
 
-def _out_of_range(path: str, options: FlowOptions) -> Iterator[Problem]:
+def _out_of_range(path: str, options: TryOptions) -> Iterator[Problem]:
     for name, minimum in MINIMUM.items():
         value = getattr(options, name, None)
         if value is not None and not minimum <= value <= MAXIMUM:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import HandledStep
+from dagster_pgflow.model.steps import HandledStep
 from dagster_pgflow.names import is_valid_slug
 from dagster_pgflow.validation.rule import KnownFlows
 

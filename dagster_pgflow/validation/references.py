@@ -1,7 +1,7 @@
 """The references of a step lead to steps that have an output there."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from dagster_pgflow.errors import InvalidReference, Problem
 from dagster_pgflow.expressions.references import (
@@ -16,7 +16,16 @@ from dagster_pgflow.expressions.references import (
 )
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import HandledStep, MapStep, StepBase, SubflowStep
+from dagster_pgflow.model.steps import (
+    BranchStep,
+    HandledStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SingleStep,
+    SubflowStep,
+)
+from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
 from dagster_pgflow.node_types.known import literal_fields
 from dagster_pgflow.validation.loops import loops_by_start
@@ -32,13 +41,18 @@ def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]
     slugs = {step.slug for step in flow.steps}
     loops = loops_by_start(flow)
     for step in flow.steps:
-        if isinstance(step, SubflowStep):
-            yield from _malformed(step)
-            yield from _of_input(step, slugs, loops.get(step.slug, ()))
-            inner = None if known is None or step.flow == flow.slug else known.get(step.flow)
-            yield from _of_output(step, inner)
-        elif isinstance(step, HandledStep):
-            yield from _of_params(step, slugs, loops.get(step.slug, ()))
+        match step:
+            case SubflowStep():
+                yield from _malformed(step)
+                yield from _of_input(step, slugs, loops.get(step.slug, ()))
+                inner = None if known is None or step.flow == flow.slug else known.get(step.flow)
+                yield from _of_output(step, inner)
+            case SingleStep() | MapStep() | BranchStep() | LoopStep():
+                yield from _of_params(step, slugs, loops.get(step.slug, ()))
+            case JoinStep():
+                continue
+            case _:
+                assert_never(step)
 
 
 def _malformed(step: SubflowStep) -> Iterator[Problem]:
@@ -97,7 +111,8 @@ def _no_dependency(
     advice = "it can refer to steps that it depends on, and to $input"
     if found.step in loops:
         advice = (
-            "what that loop returned is there from its second pass on; let it go back to a single"
+            "what that loop returned is there from its second iteration on; let it go back to a"
+            " single"
             " step that chooses, and refer to that one"
         )
     elif found.step in slugs - {step.slug}:
@@ -135,6 +150,6 @@ def _of_output(step: SubflowStep, inner: Flow | None) -> Iterator[Problem]:
                 yield Problem(
                     "reference-to-no-final-step",
                     place,
-                    f'{found} refers to "{found.step}", which is no final step of flow'
+                    f'{found} refers to "{found.step}", which is not a final step of flow'
                     f' "{step.flow}"; use one of: {", ".join(final)}.',
                 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dagster_pgflow.errors import MOST_TOLD, InvalidFlow, Problem
+from dagster_pgflow.errors import MOST_PROBLEMS, InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.shape import Place, meant_field
 from dagster_pgflow.validation.validate import parse_flow, validate
@@ -31,7 +31,7 @@ def flow_of_document(document: Any) -> Flow:
     try:
         return parse_flow(document)
     except InvalidFlow as invalid:
-        if len(invalid.problems) > MOST_TOLD:
+        if len(invalid.problems) > MOST_PROBLEMS:
             raise
         found = (*invalid.problems, *_problems_of_the_rest(document))
         raise InvalidFlow(invalid.flow_slug, found) from None
@@ -62,7 +62,7 @@ def _doubtful(
 
 
 def _hides_kind(details: Any) -> bool:
-    """Say whether a step cannot be what it is meant to be; as a step of another type it can."""
+    """Return whether a step cannot be what it is meant to be; as a step of another type it can."""
     kind = str(details["type"])
     if kind == "missing":
         match details["loc"]:
@@ -115,7 +115,7 @@ def _changed(value: Any, place: Place, change: Callable[[Any], Any]) -> Any:
 
 def _without(value: Any, places: Sequence[Place]) -> Any:
     """Return a value without what stands at some places; nothing when that is all of it."""
-    # A place below what has no places inside is that of a key: `{0: None}` is no JSON.
+    # A place below what has no places inside is that of a key: `{0: None}` is not JSON.
     if () in places or (places and not isinstance(value, dict | list)):
         return None
     if not places:

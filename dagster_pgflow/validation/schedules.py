@@ -34,7 +34,7 @@ def problems_of_schedule(schedule: Schedule) -> Iterator[Problem]:
         yield Problem(
             "invalid-cron",
             f"{path}.cron",
-            f'"{schedule.cron}" is no cron string of five fields, such as "0 2 * * *".',
+            f'"{schedule.cron}" is not a cron string of five fields, such as "0 2 * * *".',
         )
     elif not _comes(schedule.cron):
         yield Problem(
@@ -47,7 +47,7 @@ def problems_of_schedule(schedule: Schedule) -> Iterator[Problem]:
         yield Problem(
             "unknown-timezone",
             f"{path}.timezone",
-            f'"{schedule.timezone}" is no IANA time zone, such as "Europe/Berlin".',
+            f'"{schedule.timezone}" is not an IANA time zone, such as "Europe/Berlin".',
         )
 
 

@@ -9,6 +9,7 @@ from jsonschema.exceptions import SchemaError
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.patterns import UnusablePattern, is_found
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.steps import BranchStep, HookedStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 _NAMED_PARTS = frozenset(
@@ -22,19 +23,40 @@ _PARTS = frozenset(
 
 
 def schemas_are_json_schemas(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
-    """Check the schemas that runs are held to; those of steps only describe their handlers."""
+    """Check the schemas that runs are held to; else those of steps only describe handlers."""
+    for name, schema in _schemas_of(flow):
+        yield from schema_problems(name, schema)
+
+
+def _schemas_of(flow: Flow) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each schema that a run may be held to, with its path."""
     for name in ("input_schema", "output_schema"):
         schema = getattr(flow, name)
         if schema is not None:
-            yield from _mistake(name, schema)
+            yield name, schema
+    for step in flow.steps:
+        if isinstance(step, HookedStep) and (step.coerce or step.check_schemas != "off"):
+            for name in ("input_schema", "output_schema"):
+                schema = getattr(step, name)
+                if schema is not None:
+                    yield f"steps.{step.slug}.{name}", schema
+        for index, rule in enumerate(step.rules if isinstance(step, BranchStep) else ()):
+            if rule.output_schema is not None:
+                yield f"steps.{step.slug}.rules[{index}].output_schema", rule.output_schema
 
 
-def _mistake(name: str, schema: dict[str, Any]) -> Iterator[Problem]:
+def schema_problems(name: str, schema: dict[str, Any]) -> Iterator[Problem]:
+    """Say why something is no JSON Schema, or one that cannot be used.
+
+    Args:
+        name: Where it stands.
+        schema: An object.
+    """
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         path = error.json_path.replace("$", name, 1)
-        yield Problem("invalid-schema", path, f"This is no JSON Schema: {error.message}.")
+        yield Problem("invalid-schema", path, f"This is not a JSON Schema: {error.message}.")
     except RecursionError:
         yield Problem("invalid-schema", name, "The schema is nested too deeply to be checked.")
     else:

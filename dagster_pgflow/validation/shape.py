@@ -1,35 +1,18 @@
 """What is wrong with a document that has not the shape of a flow, and what was meant instead."""
 
 import reprlib
-from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dagster_pgflow.errors import MOST_TOLD, Problem, more_problems
+from dagster_pgflow.errors import MOST_PROBLEMS, Problem, more_problems
 from dagster_pgflow.model.arguments import MEANT
 from dagster_pgflow.model.flow import Flow, Schedule
+from dagster_pgflow.model.guards import GUARDS
 from dagster_pgflow.model.options import FlowOptions, StepOptions
-from dagster_pgflow.model.step import (
-    BranchStep,
-    JoinStep,
-    LoopStep,
-    MapStep,
-    Rule,
-    SingleStep,
-    SubflowStep,
-)
-
-KINDS: Mapping[str, type[BaseModel]] = {
-    "single": SingleStep,
-    "map": MapStep,
-    "subflow": SubflowStep,
-    "branch": BranchStep,
-    "join": JoinStep,
-    "loop": LoopStep,
-}
-"""The types of steps."""
+from dagster_pgflow.model.steps import KINDS
+from dagster_pgflow.model.steps.branch import Rule
 
 MEANT_IN_FILES = {
     **MEANT,
@@ -46,6 +29,7 @@ MEANT_IN_FILES = {
     "mapping": "input",
     "on_error": "on_failure",
     "catch": "on_failure",
+    "timeout_step": "on_timeout",
     "for_each": "over",
     "foreach": "over",
     "default": "default_path",
@@ -66,8 +50,8 @@ Place = tuple[str | int, ...]
 def problems_of_shape(error: ValidationError) -> list[Problem]:
     """Return what pydantic says about a flow's document, in our words."""
     found = error.errors(include_url=False)
-    problems = [_problem(details) for details in found[:MOST_TOLD]]
-    return [*problems, more_problems()] if len(found) > MOST_TOLD else problems
+    problems = [_problem(details) for details in found[:MOST_PROBLEMS]]
+    return [*problems, more_problems()] if len(found) > MOST_PROBLEMS else problems
 
 
 def meant_field(place: Place) -> str | None:
@@ -100,6 +84,8 @@ def model_at(place: Place) -> type[BaseModel] | None:
             found = StepOptions
         case ("steps", int(), "branch", "rules", int()):
             found = Rule
+        case ("steps", int(), str(), str(guard)) if guard in GUARDS:
+            found = GUARDS[guard]
     return found
 
 
@@ -115,7 +101,7 @@ def _problem(details: Any) -> Problem:
     match details["type"]:
         case "union_tag_invalid" | "union_tag_not_found":
             given = details["ctx"].get("tag")
-            stated = f'"{given}" is no type of step' if given else "The step has no type"
+            stated = f'"{given}" is not a type of step' if given else "The step has no type"
             return Problem("unknown-step-type", path, f"{stated}; use one of: {', '.join(KINDS)}.")
         case "extra_forbidden":
             message = f"There is no such field here; {_advice(place)}."
@@ -150,7 +136,9 @@ def _advice_in_step(place: Place, name: str) -> str:
     others = [kind for kind, model in KINDS.items() if name in field_names(model)]
     if others:
         return f"only a step of type {' or '.join(others)} has it"
-    meant = meant_field(place)
+    # A word that others use says more than letters that are alike.
+    is_known = MEANT_IN_FILES.get(name) in StepOptions.model_fields
+    meant = None if is_known else meant_field(place)
     if meant is not None:
         return f'"{meant}" may be meant'
     within = meant_field((*place[:-1], "options", name))

@@ -1,8 +1,9 @@
 """A flow, with all that it contains, fits in one run.
 
-A run holds every step of every flow inside, once for each pass of the loops around it. A few flows
-which contain each other twice each, or a few loops in loops, would make a job of millions of steps,
-and end the code server of all other flows. A flow that is a run of its own is one step there.
+A run holds every step of every flow inside, once for each iteration of the loops around it. A few
+flows which contain each other twice each, or a few loops in loops, would make a job of millions of
+steps, and end the code server of all other flows. A flow that is a run of its own is one step
+there.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import LoopStep, SubflowStep
+from dagster_pgflow.model.steps import LoopStep, SubflowStep
 from dagster_pgflow.validation.loop_bodies import bodies_of
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.subflows import contained_flows
@@ -28,8 +29,8 @@ def flow_fits_in_one_run(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
         return  # which another rule tells
     if steps > MOST_STEPS:
         message = (
-            f"A run of this flow has {steps} steps with those of its subflows and of each pass of"
-            f" its loops; {MOST_STEPS} are the most. Let a map step do what many steps do, or"
+            f"A run of this flow has {steps} steps with those of its subflows and of each iteration"
+            f" of its loops; {MOST_STEPS} are the most. Let a map step do what many steps do, or"
             " lower max_iterations."
         )
         yield Problem("too-many-steps", "steps", message)
@@ -49,7 +50,7 @@ def _size(flow: Flow, known: Mapping[str, Flow]) -> tuple[int, int]:
 
 
 def _size_of_one(flow: Flow, sizes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-    times = _passes(flow)
+    times = _iterations(flow)
     count, levels = 0, 0
     for step in flow.steps:
         inner_steps, inner_levels = sizes[step.flow] if isinstance(step, SubflowStep) else (1, 0)
@@ -59,14 +60,14 @@ def _size_of_one(flow: Flow, sizes: Mapping[str, tuple[int, int]]) -> tuple[int,
     return count, 1 + levels
 
 
-def _passes(flow: Flow) -> Counter[str]:
-    """Return how often each step stands in a run: once for each pass of the loops around it."""
+def _iterations(flow: Flow) -> Counter[str]:
+    """Return how often each step stands in a run: once for each iteration around it."""
     times = Counter({step.slug: 1 for step in flow.steps})
     bodies = bodies_of(flow)
     for step in flow.steps:
         if isinstance(step, LoopStep):
-            # A pass that is a run of its own has its steps for itself alone.
-            passes = 1 if step.runs_passes(in_items=False) else max(step.max_iterations, 1)
+            # An iteration that is a run of its own has its steps for itself alone.
+            iterations = 1 if step.runs_iterations(in_items=False) else max(step.max_iterations, 1)
             for slug in bodies.get(step.slug, ()):
-                times[slug] *= passes
+                times[slug] *= iterations
     return times

@@ -6,20 +6,19 @@ from typing import Any
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, type_of_input
-from dagster_pgflow.validation.types.misfits import Misfit, misfits
+from dagster_pgflow.validation.types.merged import laid_over
 from dagster_pgflow.validation.types.outputs import (
     Outputs,
-    Sources,
+    ReferableTypes,
     Types,
     lost_references,
     type_of,
 )
-
-LIST = JsonType({"type": "array"})
+from dagster_pgflow.validation.types.type_problems import TypeProblem, list_problems, type_problems
 
 
 def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
@@ -29,11 +28,11 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
     for step in flow.steps:
         if not isinstance(step, SubflowStep) or step.flow == flow.slug:
             continue
-        sources = Sources(outputs.received_by(step, steps), type_of_input(flow.input_schema))
+        sources = ReferableTypes(outputs.received_by(step, steps), type_of_input(flow.input_schema))
         if step.over is not None:
             items = type_of(step.list_reference, sources)
             yield from _no_list(step, items, sources)
-            sources = Sources(sources.nodes, sources.flow_input, items.elements)
+            sources = ReferableTypes(sources.nodes, sources.flow_input, items.elements)
         path = f"steps.{step.slug}.input"
         for place, sentence in lost_references(step.input, sources, path):
             yield Problem("reference-leads-nowhere", place, sentence)
@@ -41,25 +40,30 @@ def subflows_get_what_they_take(flow: Flow, known: KnownFlows) -> Iterator[Probl
         if inner is not None:
             given = _given(step, sources, loops.get(step.slug, ()))
             wanted = type_of_input(inner.input_schema)
-            for misfit in dict.fromkeys(found for one in given for found in misfits(one, wanted)):
-                yield _problem(step, misfit, path)
+            for problem in dict.fromkeys(
+                found for one in given for found in type_problems(one, wanted)
+            ):
+                yield _problem(step, problem, path)
 
 
-def _no_list(step: SubflowStep, items: JsonType, sources: Sources) -> Iterator[Problem]:
+def _no_list(step: SubflowStep, items: JsonType, sources: ReferableTypes) -> Iterator[Problem]:
     path = f"steps.{step.slug}.over"
     for place, sentence in lost_references(step.list_reference, sources, path):
         yield Problem("reference-leads-nowhere", place, sentence)
-    for misfit in misfits(items, LIST):
-        message = f'Step "{step.slug}" runs over {step.over}, which {misfit.reason}.'
+    for problem in list_problems(items):
+        message = f'Step "{step.slug}" runs over {step.over}, which {problem.reason}.'
         yield Problem("over-is-no-list", path, message)
 
 
-def _given(step: SubflowStep, sources: Sources, loops: Sequence[str]) -> list[JsonType]:
+def _given(step: SubflowStep, sources: ReferableTypes, loops: Sequence[str]) -> list[JsonType]:
     """Return what a flow receives, each time that it runs."""
     if step.input is not None:
         return [type_of(step.input, sources)]
     if step.over is not None:
         return [sources.item]
+    if step.merge_input:
+        first = laid_over(sources.nodes.values()) if step.depends_on else sources.flow_input
+        return [first]
     first = _received(sources.nodes) if step.depends_on else sources.flow_input
     return [first, *(_received(sources.nodes, loop) for loop in loops)]
 
@@ -78,26 +82,28 @@ def _received(nodes: Types, loop: str | None = None) -> JsonType:
     )
 
 
-def _problem(step: SubflowStep, misfit: Misfit, path: str) -> Problem:
+def _problem(step: SubflowStep, problem: TypeProblem, path: str) -> Problem:
     code = {
         "unknown-field": "unknown-input-field",
         "missing-field": "missing-input-field",
         "wrong-type": "wrong-input-type",
-    }[misfit.kind]
-    what = f'"{".".join(misfit.place)}"' if misfit.place else "it"
+    }[problem.kind]
+    what = f'"{".".join(problem.place)}"' if problem.place else "it"
     stated = f'Step "{step.slug}" cannot give flow "{step.flow}" this input'
-    message = f"{stated}: {what} {misfit.reason}"
+    message = f"{stated}: {what} {problem.reason}"
     if step.input is None and step.over is not None:
         message += f". It is an item of {step.over}; add an input that picks from $item"
+    elif step.input is None and step.merge_input:
+        message += ". It is what its dependencies returned, laid over each other"
     elif step.input is None and step.depends_on:
         shown = ", ".join(f"{slug}: ..." for slug in dict.fromkeys(step.depends_on))
         message += f". Without a mapping it is {{{shown}}}; add an input that picks the fields"
-    return Problem(code, _place(step.input, misfit, path), f"{message}.")
+    return Problem(code, _place(step.input, problem, path), f"{message}.")
 
 
-def _place(template: Any, misfit: Misfit, path: str) -> str:
+def _place(template: Any, problem: TypeProblem, path: str) -> str:
     """Return where in the mapping something stands; below a reference nothing does."""
-    for name in misfit.place:
+    for name in problem.place:
         match template:
             case dict() if name in template:
                 template, path = template[name], f"{path}.{name}"

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
-from dagster_pgflow.validation.types.outputs import Outputs, Sources, lost_references
+from dagster_pgflow.validation.types.outputs import Outputs, ReferableTypes, lost_references
 
 
 def subflows_return_what_there_is(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
@@ -16,5 +16,5 @@ def subflows_return_what_there_is(flow: Flow, known: KnownFlows) -> Iterator[Pro
         if isinstance(step, SubflowStep) and step.output is not None and step.flow != flow.slug:
             final = outputs.final_steps(step.flow)
             path = f"steps.{step.slug}.output"
-            for place, sentence in lost_references(step.output, Sources(final), path):
+            for place, sentence in lost_references(step.output, ReferableTypes(final), path):
                 yield Problem("reference-leads-nowhere", place, sentence)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import find_cycle
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 

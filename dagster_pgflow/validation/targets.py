@@ -1,40 +1,40 @@
-"""The ways behind a branch or a loop lead to steps that wait for it."""
+"""The routes behind a branch or a loop lead to steps that wait for it."""
 
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
-from dagster_pgflow.model.step import Step, SubflowStep
+from dagster_pgflow.model.steps import Step
 from dagster_pgflow.validation.dependencies import stands_behind
 from dagster_pgflow.validation.rule import KnownFlows
 
 
-def ways_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+def routes_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Check each step that a rule, or a path, names."""
     steps = by_slug(flow)
     failing = {
-        step.on_failure: step.slug
-        for step in flow.steps
-        if isinstance(step, SubflowStep) and step.on_failure is not None
+        failure_step: step.slug
+        for step in reversed(flow.steps)
+        for failure_step in step.failure_steps.values()
     }
     for step in flow.steps:
-        for field, slugs in step.ways.items():
+        for field, slugs in step.routes.items():
             for slug in dict.fromkeys(slugs):
-                found = _mistake(step, slug, steps, flow) or _of_failure(slug, failing)
+                found = _problem(step, slug, steps, flow) or _of_failure(slug, failing)
                 if found is not None:
                     code, advice = found
                     message = f'{step.type.capitalize()} "{step.slug}" leads to "{slug}", {advice}.'
                     yield Problem(code, f"steps.{step.slug}.{field}", message)
 
 
-def _mistake(
+def _problem(
     step: Step, slug: str, steps: Mapping[str, Step], flow: Flow
 ) -> tuple[str, str] | None:
-    """Return a code, and what is wrong with a step that a way leads to."""
+    """Return a code, and what is wrong with a step that a route leads to."""
     target = steps.get(slug)
     if target is None:
-        return "target-unknown", "which is no step of this flow; add it, depending on this step"
+        return "target-unknown", "which is not a step of this flow; add it, depending on this step"
     if slug == step.slug:
         return "target-is-itself", "itself; name a step that depends on it"
     if step.slug in target.depends_on and slug not in step.depends_on:

@@ -6,19 +6,21 @@ from pydantic import ValidationError
 
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.validation.branches import branches_have_rules
+from dagster_pgflow.validation.concurrency import concurrency_keys_are_values
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.defaults import defaults_fit_and_end
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
 from dagster_pgflow.validation.fields import fields_can_be_there
-from dagster_pgflow.validation.joins import joins_bring_paths_together
+from dagster_pgflow.validation.guards import guards_are_in_range
+from dagster_pgflow.validation.handlers import handlers_have_names
+from dagster_pgflow.validation.hooks import hooks_are_handlers
+from dagster_pgflow.validation.kinds import steps_keep_their_rules
 from dagster_pgflow.validation.limits import values_are_within_limits
 from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import loops_go_back
-from dagster_pgflow.validation.maps import maps_have_one_source
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
 from dagster_pgflow.validation.options import options_are_in_range
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
@@ -34,24 +36,25 @@ from dagster_pgflow.validation.subflow_inputs import subflows_get_what_they_take
 from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there_is
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
 from dagster_pgflow.validation.tags import tags_are_few_and_short
-from dagster_pgflow.validation.targets import ways_lead_to_steps
+from dagster_pgflow.validation.targets import routes_lead_to_steps
 
 RULES: tuple[Rule, ...] = (
     slugs_are_valid_and_unique,
     dependencies_exist,
     dependencies_form_no_cycle,
-    maps_have_one_source,
+    steps_keep_their_rules,
     pipelined_maps_can_begin_early,
     pools_are_named_as_slugs,
+    guards_are_in_range,
     expressions_are_conditions,
-    branches_have_rules,
-    joins_bring_paths_together,
     loops_go_back,
-    ways_lead_to_steps,
+    routes_lead_to_steps,
     loops_repeat_whole_parts,
     subflows_exist_and_end,
     references_lead_to_steps,
     fields_can_be_there,
+    handlers_have_names,
+    hooks_are_handlers,
     node_types_are_known_and_configured,
     failures_lead_to_a_step,
     subflows_run_over_lists,
@@ -59,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     subflows_return_what_there_is,
     flow_fits_in_one_run,
     options_are_in_range,
+    concurrency_keys_are_values,
     schedules_can_fire,
     schemas_are_json_schemas,
     defaults_fit_and_end,

@@ -10,8 +10,9 @@ from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, PgflowError, Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import HandledStep
+from dagster_pgflow.model.steps import HandledStep, HookedStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.runtime.hooks import unknown_hooks
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.triggers.schedules import build_schedule
@@ -24,7 +25,6 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
     """Look for problems of the stored flows.
 
     Args:
-        database: The store.
         handler_modules: Modules that hold handlers, by their dotted names.
     """
     catalog = Catalog(database)
@@ -47,6 +47,20 @@ def check_flows(database: Database, handler_modules: Sequence[str]) -> Iterator[
     if advice:
         yield warning("Definitions", _listed(advice))
     yield from _check_handlers(flows, handler_modules)
+    required = sorted({name for flow in flows.values() for name in required_by(flow)})
+    if required:
+        yield skipped(
+            "Resources",
+            f"not looked at; flows require {', '.join(required[:MOST_SHOWN])}: a code location that"
+            " lacks one says so in the job of the flow",
+        )
+
+
+def required_by(flow: Flow) -> Iterator[str]:
+    """Yield the resources that the steps of a flow require."""
+    for step in flow.steps:
+        if isinstance(step, HookedStep):
+            yield from step.requires
 
 
 def _refused_schedules(flow: Flow) -> Iterator[Problem]:
@@ -75,6 +89,12 @@ def _check_handlers(flows: Mapping[str, Flow], modules: Sequence[str]) -> Iterat
         for step in flow.steps
         if isinstance(step, HandledStep)
         and registry.find(flow.slug, step.slug, step.handler) is None
+    ]
+    unknown += [
+        f"{flow.slug}.{step.slug} ({field}: {name})"
+        for flow in flows.values()
+        for step in flow.steps
+        for field, name in unknown_hooks(step, registry)
     ]
     if unknown:
         yield failed("Handlers", f"Not registered: {_listed(unknown)}")

@@ -9,14 +9,13 @@ from pathlib import Path
 import dagster as dg
 
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
-from dagster_pgflow.cli.checks.serving import Served, check_serving
+from dagster_pgflow.cli.checks.run_launcher import check_run_launcher
+from dagster_pgflow.cli.checks.serving import LatestRuns, check_serving
 from dagster_pgflow.cli.checks.traps import check_project_file, check_storage_url
 from dagster_pgflow.cli.console import in_words
-from dagster_pgflow.cli.dagster_instance import (
-    HOME_VARIABLE,
-    opened_instance,
-    without_passwords,
-)
+from dagster_pgflow.cli.dagster_home import HOME_VARIABLE
+from dagster_pgflow.cli.dagster_instance import opened_instance, without_passwords
+from dagster_pgflow.dagster_storage import storage_kind
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.database import Database
 
@@ -41,16 +40,26 @@ def check_dagster(database: Database | None) -> Iterator[Check]:
         return
     try:
         with opened_instance() as instance:
-            yield ok("Dagster storage", f"{instance.get_runs_count()} runs, {HOME_VARIABLE}={home}")
+            yield ok(
+                "Dagster storage",
+                f"{instance.get_runs_count()} runs, {HOME_VARIABLE}={home}{_faster(instance)}",
+            )
             yield from _check_daemon(instance)
             yield from _check_sensors(instance)
             if database is not None:
-                yield from check_serving(instance, Served.by(database))
+                yield from check_serving(instance, LatestRuns.by(database))
+                yield from check_run_launcher(instance, database)
     except PgflowError as error:
         yield failed("Dagster storage", str(error))
     except Exception as error:  # noqa: BLE001  a storage raises what its driver raises
         reason = without_passwords(error)[:300]
         yield failed("Dagster storage", f"It does not answer ({HOME_VARIABLE}={home}): {reason}")
+
+
+def _faster(instance: dg.DagsterInstance) -> str:
+    if storage_kind(instance) != "postgres":
+        return ""
+    return "; BufferedPostgresStorage makes small steps several times faster here"
 
 
 def _check_daemon(instance: dg.DagsterInstance) -> Iterator[Check]:
@@ -63,10 +72,11 @@ def _check_daemon(instance: dg.DagsterInstance) -> Iterator[Check]:
         return
     age = in_words(timedelta(seconds=time.time() - beat.timestamp))
     if status is not None and status.healthy:
-        yield ok("Dagster daemon", f"alive {age} ago")
+        yield ok("Dagster daemon", f"last heartbeat {age} ago")
     else:
         yield failed(
-            "Dagster daemon", f"It was last alive {age} ago; start `dagster dev` or its daemon."
+            "Dagster daemon",
+            f"Its last heartbeat was {age} ago; start `dagster dev` or its daemon.",
         )
 
 

@@ -20,11 +20,11 @@ TAG_SENSOR = "dagster/sensor_name"
 
 
 @dataclass(frozen=True)
-class Served:
+class LatestRuns:
     """A store, and who began its latest runs.
 
     Attributes:
-        store_id: What tells it from others.
+        store_id: Its id, which no other store has.
         dagster_run_ids: The latest runs that a Dagster has begun.
     """
 
@@ -32,20 +32,20 @@ class Served:
     dagster_run_ids: tuple[UUID, ...]
 
     @classmethod
-    def by(cls, database: Database) -> "Served":
+    def by(cls, database: Database) -> "LatestRuns":
         """Ask the store."""
         runs = RunStatusReader(database).latest(RUNS_LOOKED_AT)
         begun = tuple(run.dagster_run_id for run in runs if run.dagster_run_id is not None)
         return cls(Catalog(database).store_id(), begun)
 
 
-def check_serving(instance: dg.DagsterInstance, served: Served) -> Iterator[Check]:
+def check_serving(instance: dg.DagsterInstance, served: LatestRuns) -> Iterator[Check]:
     """Look for another Dagster, and for another code location, that serves the same store."""
     strangers = _unknown(instance, served)
     if strangers and len(strangers) == len(served.dagster_run_ids):
         yield warning(
             "One Dagster",
-            "This Dagster knows none of the latest runs of this store; DAGSTER_HOME is that of"
+            "This Dagster knows none of the latest runs of this store; DAGSTER_HOME belongs to"
             " another Dagster than the one that serves it.",
         )
     elif strangers:
@@ -66,7 +66,7 @@ def check_serving(instance: dg.DagsterInstance, served: Served) -> Iterator[Chec
         )
 
 
-def _unknown(instance: dg.DagsterInstance, served: Served) -> list[UUID]:
+def _unknown(instance: dg.DagsterInstance, served: LatestRuns) -> list[UUID]:
     if not served.dagster_run_ids:
         return []
     listed = [str(run_id) for run_id in served.dagster_run_ids]
@@ -74,7 +74,7 @@ def _unknown(instance: dg.DagsterInstance, served: Served) -> list[UUID]:
     return [run_id for run_id in served.dagster_run_ids if str(run_id) not in known]
 
 
-def _sensors_at_work(instance: dg.DagsterInstance, served: Served) -> list[str]:
+def _sensors_at_work(instance: dg.DagsterInstance, served: LatestRuns) -> list[str]:
     """Return the sensors that began runs of the store and ticked a moment ago."""
     ours = dg.RunsFilter(tags={TAG_STORE: str(served.store_id)})
     began = {

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
 from dagster_pgflow.cli.console import in_words
+from dagster_pgflow.cli.flow_files import counted
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.settings import DATABASE_URL_VARIABLE, configured_url, data_dir
 from dagster_pgflow.store.checkup import Checkup
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.schema_version import Migration
 
 SUPPORTED = range(14, 19)
 LONG_WAIT_S = 60.0
@@ -30,7 +32,7 @@ def check_address(database: Database) -> Iterator[Check]:
     if server.major in SUPPORTED:
         yield ok("Server", says)
     else:
-        yield warning("Server", f"{says}; tried are {SUPPORTED[0]} to {SUPPORTED[-1]}.")
+        yield warning("Server", f"{says}; supported are {SUPPORTED[0]} to {SUPPORTED[-1]}.")
 
 
 def check_schema(database: Database) -> Iterator[Check]:
@@ -42,7 +44,7 @@ def check_schema(database: Database) -> Iterator[Check]:
         yield failed("Schema", str(error))
         return
     if missing:
-        yield failed("Schema", f"{missing} migrations are pending; run `dagster-pgflow migrate`.")
+        yield failed("Schema", _advice(missing))
         return
     yield ok("Schema", "up to date")
     rights = checkup.missing_rights()
@@ -50,28 +52,40 @@ def check_schema(database: Database) -> Iterator[Check]:
         more = f" and {len(rights) - 3} more" if len(rights) > 3 else ""
         yield failed(
             "Rights",
-            f"The user lacks {', '.join(rights[:3])}{more}; a code location needs them: grant the"
-            " role of a worker (see `dagster-pgflow migrate --roles`).",
+            f"The user does not have {', '.join(rights[:3])}{more}, which a code location needs;"
+            " grant the role of a worker (see `dagster-pgflow migrate --roles`).",
         )
     else:
         yield ok("Rights", "all that is needed")
 
 
+def _advice(missing: tuple[Migration, ...]) -> str:
+    if missing[0].version == 1:
+        return "There is none; run `dagster-pgflow migrate`."
+    goes_on = all(migration.old_code_works for migration in missing)
+    when = "while the old version runs" if goes_on else "after the old version has stopped"
+    return f"{counted(len(missing), 'migration')} pending; run `dagster-pgflow migrate` {when}."
+
+
 def check_requests(database: Database) -> Iterator[Check]:
     """Look at what waits for Dagster."""
     requests = Checkup(database).waiting_requests()
+    if requests.held:
+        held = f"{requests.held} waiting, since their flows have as many runs as may be at once"
+        yield ok("Requests", held)
     if requests.oldest_s is None:
-        yield ok("Requests", "none waits")
+        if not requests.held:
+            yield ok("Requests", "none waits")
         return
     age = in_words(timedelta(seconds=requests.oldest_s))
-    says = f"{requests.waiting} waiting, the oldest for {age}"
+    says = f"{requests.waiting - requests.held} waiting, the oldest for {age}"
     if requests.oldest_s < LONG_WAIT_S:
         yield ok("Requests", says)
     elif requests.never_seen:
         yield failed(
             "Requests",
-            f"{says}; {requests.never_seen} no sensor has seen: start `dagster dev`, or turn on"
-            " the sensor whose name ends in _requests.",
+            f"{says}; no sensor has seen {requests.never_seen} of them: start `dagster dev`, or"
+            " turn on the sensor whose name ends in _requests.",
         )
     else:
         yield warning(
@@ -86,16 +100,16 @@ def check_projection(database: Database) -> Iterator[Check]:
     if lag.in_trouble:
         yield warning(
             "Run tables",
-            f"{lag.in_trouble} runs cannot be read; one because: {lag.trouble}",
+            f"{lag.in_trouble} runs cannot be read; the reason of one of them: {lag.trouble}",
         )
     elif lag.looked_s is None:
-        yield skipped("Run tables", "no sensor has kept them yet")
+        yield skipped("Run tables", "no sensor has written them yet")
     elif lag.looked_s > STALE_S:
         state = warning if lag.under_way else skipped
         yield state(
             "Run tables",
-            f"last kept {in_words(timedelta(seconds=lag.looked_s))} ago; the Dagster daemon is not"
-            " running, or the sensor whose name ends in _projection is off.",
+            f"last updated {in_words(timedelta(seconds=lag.looked_s))} ago; the Dagster daemon is"
+            " not running, or the sensor whose name ends in _projection is off.",
         )
     else:
-        yield ok("Run tables", f"last kept {in_words(timedelta(seconds=lag.looked_s))} ago")
+        yield ok("Run tables", f"last updated {in_words(timedelta(seconds=lag.looked_s))} ago")

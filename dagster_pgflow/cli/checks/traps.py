@@ -31,8 +31,8 @@ def check_project_file(folder: Path) -> Iterator[Check]:
         if name in tools:
             yield warning(
                 "Workspace",
-                f"{project} has a [tool.{name}] block, because of which `dagster dev` does not"
-                " read workspace.yaml; remove one of them, or say `dagster dev -w workspace.yaml`.",
+                f"{project} has a [tool.{name}] block, so `dagster dev` does not read"
+                " workspace.yaml; remove the block, or run `dagster dev -w workspace.yaml`.",
             )
 
 

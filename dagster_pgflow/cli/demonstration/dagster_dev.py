@@ -1,8 +1,6 @@
 """`dagster dev` as a group of processes: started together, ended together."""
 
 import importlib.util
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -10,19 +8,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
-from dagster_pgflow.cli.demonstration.signals import be_deaf
+from dagster_pgflow.cli.demonstration.family import running_family
 from dagster_pgflow.errors import ConfigurationError, PgflowError
 
 FIRST_PORT = 3000
 PORTS_TRIED = 100
 START_S = 180.0
-STOP_S = 20.0
 POLL_S = 0.2
 LINES_SHOWN = 15
 
@@ -32,7 +27,7 @@ class DagsterStopped(PgflowError):
 
 
 @dataclass(frozen=True)
-class Address:
+class WebAddress:
     """Where the web UI is."""
 
     host: str
@@ -45,7 +40,7 @@ class Address:
         return f"http://{shown}:{self.port}"
 
     @classmethod
-    def choose(cls, host: str, port: int | None) -> "Address":
+    def choose(cls, host: str, port: int | None) -> "WebAddress":
         """Return a free address.
 
         Args:
@@ -75,7 +70,7 @@ class DagsterDev:
         log: The file with what they say.
     """
 
-    address: Address
+    address: WebAddress
     log: Path
     _process: "subprocess.Popen[bytes]"
 
@@ -105,12 +100,12 @@ class DagsterDev:
     def _why(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         shown = "\n".join(f"  {line}" for line in lines[-LINES_SHOWN:])
-        return f"; all of its log is in {self.log}, the end of it is:\n{shown}"
+        return f"; its log is {self.log}, and ends with:\n{shown}"
 
 
 @contextmanager
 def running_dagster_dev(
-    workspace: Path, address: Address, log: Path, environment: Mapping[str, str]
+    workspace: Path, address: WebAddress, log: Path, environment: Mapping[str, str]
 ) -> Iterator[DagsterDev]:
     """Start `dagster dev`, and end every process of it afterwards.
 
@@ -129,70 +124,8 @@ def running_dagster_dev(
         )
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
     command += ["--host", address.host, "--port", str(address.port)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=workspace.parent,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # Ctrl-C is for us: we end the group in order, after our own work.
-            start_new_session=True,
-        )
-        try:
-            yield DagsterDev(address, log, process)
-        finally:
-            be_deaf()
-            _end(process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End a process, its descendants and its group: politely, then not."""
-    family = _family(process.pid)
-    _signal(process.pid, signal.SIGINT)
-    deadline = time.monotonic() + STOP_S
-    while (left := _alive(family | _family(process.pid))) and time.monotonic() < deadline:
-        process.poll()
-        time.sleep(POLL_S)
-    for member in left:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()
-
-
-def _family(leader: int) -> set[psutil.Process]:
-    """Return all processes that descend from the leader, or are in its group."""
-    found: set[psutil.Process] = set()
-    with suppress(psutil.NoSuchProcess):
-        found.update(psutil.Process(leader).children(recursive=True), [psutil.Process(leader)])
-    for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == leader:
-                found.add(process)
-        except (ProcessLookupError, PermissionError):
-            continue
-    return found
-
-
-def _alive(family: set[psutil.Process]) -> list[psutil.Process]:
-    alive: list[psutil.Process] = []
-    for process in family:
-        try:
-            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                alive.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return alive
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return
+    with running_family(command, workspace.parent, environment, log) as process:
+        yield DagsterDev(address, log, process)
 
 
 def _is_free(host: str, port: int) -> bool:

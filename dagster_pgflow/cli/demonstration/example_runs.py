@@ -1,4 +1,4 @@
-"""The runs of the demo: asked for by SQL, waited for, and told by SQL."""
+"""The runs of the demo: requested by SQL, waited for, and shown by SQL."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from uuid import UUID
 
 import dagster_pgflow
 from dagster_pgflow.cli.console import Printer
-from dagster_pgflow.cli.waiting import Watcher, wait_for_ends
+from dagster_pgflow.cli.waiting import ProgressPrinter, wait_for_ends
 from dagster_pgflow.model.run_state import RunStatus
-from dagster_pgflow.store.database import Answer, Database
+from dagster_pgflow.store.database import Database, StatementResult
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_status import RunStatusReader
 
@@ -81,10 +81,9 @@ def start_runs(database: Database, runs: Sequence[ExampleRun]) -> list[UUID]:
 def wait_for_runs(
     database: Database, run_ids: Sequence[UUID], say: Printer, each_time: Callable[[], None]
 ) -> list[RunStatus]:
-    """Wait for runs, telling what happens in them, and return how they ended.
+    """Wait for runs, print what happens in them, and return how they ended.
 
     Args:
-        database: The store.
         run_ids: The runs.
         say: Prints a line.
         each_time: Called while waiting; it raises when there is nothing more to wait for.
@@ -92,12 +91,12 @@ def wait_for_runs(
     Raises:
         RunGoesOn: They take too long.
     """
-    watchers = {run_id: Watcher(say, with_run=True) for run_id in run_ids}
-    reports = wait_for_ends(RunStatusReader(database), watchers, WAIT_S, each_time)
+    printers = {run_id: ProgressPrinter(say, with_run=True) for run_id in run_ids}
+    reports = wait_for_ends(RunStatusReader(database), printers, WAIT_S, each_time)
     return [reports[run_id].run.status for run_id in run_ids]
 
 
-def what_happened(database: Database, count: int) -> tuple[str, Answer]:
+def what_happened(database: Database, count: int) -> tuple[str, StatementResult]:
     """Ask the run tables about the latest runs; return the SQL and what it says."""
     sql = WHAT_HAPPENED.format(count=count)
     with database.transaction() as transaction:

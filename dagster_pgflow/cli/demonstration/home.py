@@ -43,6 +43,11 @@ class DemoHome:
         return self.path / "dagster.log"
 
     @property
+    def live_log(self) -> Path:
+        """What the live worker says."""
+        return self.path / "live.log"
+
+    @property
     def report(self) -> Path:
         """What the flow `measure_docs` writes."""
         return self.path / "docs-report.md"

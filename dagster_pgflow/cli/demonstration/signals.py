@@ -8,7 +8,7 @@ from types import FrameType
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(BaseException):
+class Interrupted(BaseException):
     """Somebody wants the demo to end; no handler of errors may swallow that."""
 
 
@@ -20,7 +20,7 @@ def be_deaf() -> None:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise `Ended` on the first signal that asks for an end, and be deaf to later ones.
+    """Raise `Interrupted` on the first signal that asks for an end, and be deaf to later ones.
 
     Ctrl-C in a terminal reaches everything at once, and `make` passes it on again: what is left
     to do after the first must not be cut short by the second.
@@ -29,7 +29,7 @@ def ended_by_signals() -> Iterator[None]:
 
     def end(_number: int, _frame: FrameType | None) -> None:
         be_deaf()
-        raise Ended
+        raise Interrupted
 
     for number, handler in before.items():
         # `nohup` had the hangup ignored, so that the demo outlives its terminal.

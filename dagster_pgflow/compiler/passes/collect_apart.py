@@ -13,15 +13,15 @@ from dagster_pgflow.compiler.plan import (
     FanIn,
     Feed,
     GraphNode,
+    IterationNode,
     Node,
     OpNode,
-    PassNode,
+    PassContext,
     Plan,
-    Surroundings,
     Wire,
 )
 from dagster_pgflow.model.graph import contains_maps
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     COLLECT_SUFFIX,
@@ -30,24 +30,24 @@ from dagster_pgflow.names import (
     RESULT_OUTPUT,
     dagster_name,
 )
-from dagster_pgflow.runtime.sources import Flows
+from dagster_pgflow.runtime.input_parts import Flows
 
 FanOuts = frozenset[str]
 """The names of the nodes that fan out."""
 
 
-def collect_apart(plan: Plan, around: Surroundings) -> Plan:
+def collect_apart(plan: Plan, context: PassContext) -> Plan:
     """Put a collecting helper behind each map step that is joined with such a step.
 
     So has one that counts its failures: only where all outputs are, too many can be told from few.
     """
-    if around.in_items:
+    if context.in_items:
         return plan
     counting = {node.name for node in plan.nodes if _counts_failures(node)}
     # What receives a list from a helper waits for one more thing behind a fan-out.
     plan = _with_collectors(plan, counting, {node.name for node in plan.nodes})
     senders = _senders(plan)
-    behind = _behind_fan_outs(plan, senders, around.flows)
+    behind = _behind_fan_outs(plan, senders, context.flows)
     joining = {node.name for node in plan.nodes if _waits_for_another(node, behind, senders)}
     joined = {wire.node for node in plan.nodes if node.name in joining for wire in _collects(node)}
     return _with_collectors(plan, joined, joining)
@@ -91,7 +91,7 @@ def collector(step: MapStep) -> OpNode:
 def _waits_for_another(
     node: Node, behind: Mapping[str, FanOuts], senders: Mapping[str, str]
 ) -> bool:
-    """Say whether a node collects a map and waits for a fan-out that need not take place for it."""
+    """Return whether a node collects a map and waits for a fan-out that the map does not need."""
     own = {senders[wire.node] for wire in _collects(node)}
     needed = own.union(*(behind[sender] for sender in own))
     return bool(own) and any(not behind[wire.node] <= needed for wire in _wires(node))
@@ -110,7 +110,7 @@ def _behind_fan_outs(plan: Plan, senders: Mapping[str, str], flows: Flows) -> di
     return behind
 
 
-def _fans_out_inside(node: GraphNode | PassNode, flows: Flows) -> bool:
+def _fans_out_inside(node: GraphNode | IterationNode, flows: Flows) -> bool:
     # What runs for each item of a list has no fan-outs of its own.
     is_mapped = isinstance(node, GraphNode) and node.step.over is not None
     return not is_mapped and contains_maps(flows[node.step.flow], flows)
@@ -155,8 +155,7 @@ def _fed_by_collectors(node: OpNode, collectors: Mapping[str, OpNode]) -> OpNode
         return feed
 
     collected = {collector.step.slug for collector in collectors.values()}
-    sources = tuple(
-        replace(source, collected=False) if source.dep in collected else source
-        for source in node.sources
+    parts = tuple(
+        replace(part, collected=False) if part.dep in collected else part for part in node.parts
     )
-    return replace(node, sources=sources, inputs={k: apart(v) for k, v in node.inputs.items()})
+    return replace(node, parts=parts, inputs={k: apart(v) for k, v in node.inputs.items()})

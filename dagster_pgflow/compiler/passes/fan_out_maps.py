@@ -9,8 +9,8 @@ the list.
 from collections import defaultdict
 from dataclasses import replace
 
-from dagster_pgflow.compiler.plan import Node, OpNode, Plan, Surroundings, Wire
-from dagster_pgflow.model.step import MapStep, SingleStep
+from dagster_pgflow.compiler.plan import Node, OpNode, PassContext, Plan, Wire
+from dagster_pgflow.model.steps import MapStep, SingleStep
 from dagster_pgflow.names import (
     BATCH_INPUT,
     FAN_OUT_SUFFIX,
@@ -20,9 +20,9 @@ from dagster_pgflow.names import (
 )
 
 
-def fan_out_maps(plan: Plan, around: Surroundings) -> Plan:
+def fan_out_maps(plan: Plan, context: PassContext) -> Plan:
     """Feed each map step by batches."""
-    if around.in_items:
+    if context.in_items:
         return plan
     single = {node.step.slug: node.name for node in plan.nodes if _can_fan_out(node)}
     feeds: dict[str, list[MapStep]] = defaultdict(list)

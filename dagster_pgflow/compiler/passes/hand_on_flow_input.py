@@ -8,44 +8,47 @@ the op that fans out, a subflow's by its helper.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, Plan, Surroundings
+from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, PassContext, Plan
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.loops import StepToRun, whole_of
-from dagster_pgflow.model.step import HandledStep, MapStep, SubflowStep
+from dagster_pgflow.model.lowered import LoweredStep, whole_of
+from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
 from dagster_pgflow.names import BATCH_INPUT, FLOW_INPUT
-from dagster_pgflow.runtime.sources import asks_for_pass, mentions_flow_input
+from dagster_pgflow.runtime.hooks import hooks_of
+from dagster_pgflow.runtime.input_parts import asks_for_iteration, mentions_flow_input
 
 
-def hand_on_flow_input(plan: Plan, around: Surroundings) -> Plan:
+def hand_on_flow_input(plan: Plan, context: PassContext) -> Plan:
     """Wire the flow input to the ops that may ask for it."""
-    return plan.with_nodes([_with_flow_input(plan, node, around) for node in plan.nodes])
+    return plan.with_nodes([_with_flow_input(plan, node, context) for node in plan.nodes])
 
 
-def _with_flow_input(plan: Plan, node: Node, around: Surroundings) -> Node:
+def _with_flow_input(plan: Plan, node: Node, context: PassContext) -> Node:
     if not isinstance(node, OpNode):
         return node
     asks = (
-        _handler_asks(plan, node, around)
-        or any(map(_condition_asks, _answers_for(node, around)))
+        _handler_asks(plan, node, context)
+        or any(map(_condition_asks, _answers_for(node, context)))
         or _mapping_asks(node)
-        or _loop_asks(plan, node, around)
+        or _loop_asks(plan, node, context)
     )
     if not asks:
         return node
     return replace(node, inputs={**node.inputs, FLOW_INPUT: FromFlowInput()})
 
 
-def _handler_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
+def _handler_asks(plan: Plan, node: OpNode, context: PassContext) -> bool:
     step = node.step
     if node.role != "step" or not isinstance(step, HandledStep) or not step.needs_handler:
         return False
-    handler = around.handlers.find(whole_of(plan.flow).slug, step.slug, step.handler)
-    return handler is not None and handler.wants_context
+    handler = context.handlers.find(whole_of(plan.flow).slug, step.slug, step.handler)
+    return (handler is not None and handler.wants_context) or hooks_of(
+        step, context.handlers
+    ).wants_context
 
 
-def _answers_for(node: OpNode, around: Surroundings) -> Iterable[StepToRun]:
+def _answers_for(node: OpNode, context: PassContext) -> Iterable[LoweredStep]:
     """Return the steps whose conditions an op looks at."""
-    is_fed = (isinstance(node.step, MapStep) and not around.in_items) or _is_fed_by_items(node)
+    is_fed = (isinstance(node.step, MapStep) and not context.in_items) or _is_fed_by_items(node)
     gathers = node.role in ("gather", "items", "fan_out", "begin")
     is_own = gathers or (node.role == "step" and not is_fed)
     return (node.step, *node.feeds) if is_own else node.feeds
@@ -62,11 +65,11 @@ def _is_fed_by_items(node: OpNode) -> bool:
     return node.role == "step" and BATCH_INPUT in node.inputs
 
 
-def _loop_asks(plan: Plan, node: OpNode, around: Surroundings) -> bool:
-    """Say whether an op receives something that its loop hands to each pass."""
-    return node.step in _answers_for(node, around) and asks_for_pass(plan.flow, node.step)
+def _loop_asks(plan: Plan, node: OpNode, context: PassContext) -> bool:
+    """Return whether an op receives something that its loop hands to each iteration."""
+    return node.step in _answers_for(node, context) and asks_for_iteration(plan.flow, node.step)
 
 
-def _condition_asks(step: StepToRun) -> bool:
+def _condition_asks(step: LoweredStep) -> bool:
     asked = [*step.expressions.values(), *step.decisions.values()]
     return any(expression(text).asks_for("flow_input") for text in asked)

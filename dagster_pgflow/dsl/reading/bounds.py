@@ -35,7 +35,7 @@ def refuse_values(count: int) -> None:
         Unreadable: There are more.
     """
     if count > MOST_VALUES:
-        raise Unreadable(NOWHERE, f"With this, the text amounts to over {MOST_VALUES:,} values.")
+        raise Unreadable(NOWHERE, f"From here on, the text holds more than {MOST_VALUES:,} values.")
 
 
 def refuse_levels(levels: int) -> None:
@@ -77,7 +77,7 @@ def refuse_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        message = "The text has a lone surrogate, which is no valid Unicode; remove it."
+        message = "The text has a lone surrogate, which is not valid Unicode; remove it."
         raise Unreadable(NOWHERE, message) from None
 
 
@@ -88,7 +88,7 @@ def refuse_again(key: str, keys: Collection[str]) -> None:
         Unreadable: It is among the keys before it.
     """
     if key in keys:
-        raise Unreadable(NOWHERE, f'The key "{key}" stands twice; remove or rename one.')
+        raise Unreadable(NOWHERE, f'The key "{key}" appears twice; remove or rename one.')
 
 
 def place_at(text: str, offset: int) -> str:

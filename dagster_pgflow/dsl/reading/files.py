@@ -68,4 +68,4 @@ def _text(content: bytes, name: str, most_bytes: int) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(NOWHERE, f"{name} is no UTF-8 text (byte {error.start}).") from error
+        raise Unreadable(NOWHERE, f"{name} is not UTF-8 text (byte {error.start}).") from error

@@ -33,12 +33,11 @@ def read_json(text: str, *, is_counted: bool = True) -> Any:
     """Return the value that a JSON text stands for.
 
     Args:
-        text: The text.
         is_counted: Whether it may only hold so many values. Those of a definition are counted,
             those of an input are not.
 
     Raises:
-        Unreadable: It is no JSON, has a key twice in one object, or is out of bounds.
+        Unreadable: It is not JSON, has a key twice in one object, or is out of bounds.
     """
     try:
         value = json.loads(
@@ -50,7 +49,7 @@ def read_json(text: str, *, is_counted: bool = True) -> Any:
         )
         _stay_in_bounds(value, is_counted=is_counted)
     except json.JSONDecodeError as error:
-        raise Unreadable(place_at(text, error.pos), f"This is no JSON: {error.msg}.") from error
+        raise Unreadable(place_at(text, error.pos), f"This is not JSON: {error.msg}.") from error
     except Unreadable as reason:
         raise _in_its_place(text, is_counted=is_counted) or reason from None
     except RecursionError:
@@ -69,7 +68,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise Unreadable(NOWHERE, f"{constant} is no JSON value; leave it out, or write null.")
+    raise Unreadable(NOWHERE, f"{constant} is not a JSON value; leave it out, or write null.")
 
 
 def _whole(text: str) -> int:
@@ -121,7 +120,7 @@ def _in_its_place(text: str, *, is_counted: bool) -> Unreadable | None:
         except Unreadable as reason:
             return Unreadable(place_at(text, token.start()), str(reason))
         except ValueError:
-            return None  # What stands here is no JSON, which the first look did not come to.
+            return None  # What stands here is not JSON, which the first look did not come to.
     return None
 
 

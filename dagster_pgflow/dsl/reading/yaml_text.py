@@ -47,9 +47,9 @@ def read_yaml(text: str) -> list[Any]:
         raise Unreadable(place, str(reason)) from None
     except yaml.MarkedYAMLError as error:
         place = NOWHERE if error.problem_mark is None else _place(error.problem_mark)
-        raise Unreadable(place, f"This is no YAML: {error.problem}.") from error
+        raise Unreadable(place, f"This is not YAML: {error.problem}.") from error
     except yaml.YAMLError as error:
-        raise Unreadable(NOWHERE, f"This is no YAML: {' '.join(str(error).split())}.") from error
+        raise Unreadable(NOWHERE, f"This is not YAML: {' '.join(str(error).split())}.") from error
     return [document for document in reader.documents if document is not None]
 
 
@@ -58,7 +58,7 @@ def _place(mark: Any) -> str:
 
 
 @dataclass(frozen=True)
-class _Whole:
+class _ReadValue:
     """A value of which nothing is to come.
 
     Attributes:
@@ -75,7 +75,7 @@ class _Whole:
 
 
 @dataclass
-class _Open:
+class _OpenCollection:
     """A list, or an object, of which parts are to come.
 
     Attributes:
@@ -85,28 +85,28 @@ class _Open:
 
     anchor: str | None
     is_object: bool
-    parts: list[_Whole] = field(default_factory=list)
+    parts: list[_ReadValue] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
 
-    def add(self, part: _Whole) -> None:
+    def add(self, part: _ReadValue) -> None:
         """Add what comes next."""
         if self.is_object and len(self.parts) % 2 == 0:
             self._look_at_key(part)
         self.parts.append(part)
 
-    def closed(self) -> _Whole:
+    def closed(self) -> _ReadValue:
         """Return the whole that the parts make."""
         count = 1 + sum(part.count for part in self.parts)
         levels = 1 + max((part.levels for part in self.parts), default=0)
         value = self._object() if self.is_object else [part.value for part in self.parts]
-        return _Whole(value, count, levels)
+        return _ReadValue(value, count, levels)
 
-    def _look_at_key(self, part: _Whole) -> None:
+    def _look_at_key(self, part: _ReadValue) -> None:
         key = part.value
         if isinstance(key, dict | list):
-            raise Unreadable(NOWHERE, "A list or an object is no key; write a text.")
+            raise Unreadable(NOWHERE, "A key must be a text, not a list or an object.")
         if not isinstance(key, str):
-            raise Unreadable(NOWHERE, f"The key {key!r} is no text; put it in quotes.")
+            raise Unreadable(NOWHERE, f"The key {key!r} is not a text; put it in quotes.")
         refuse_again(key, self.keys)
         self.keys.add(key)
 
@@ -119,7 +119,7 @@ class _Open:
                 continue
             others = part.value if isinstance(part.value, list) else [part.value]
             if not all(isinstance(other, dict) for other in others):
-                raise Unreadable(NOWHERE, "<< takes over an object, or a list of objects.")
+                raise Unreadable(NOWHERE, "<< needs an object, or a list of objects.")
             for other in others:
                 taken_over = {**other, **taken_over}
         return {**taken_over, **own}
@@ -134,8 +134,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.documents: list[Any] = []
-        self._open: list[_Open] = []
-        self._meant: dict[str, _Whole | None] = {}
+        self._open: list[_OpenCollection] = []
+        self._meant: dict[str, _ReadValue | None] = {}
         self._count = 0
 
     def take(self, event: Any) -> None:
@@ -165,15 +165,15 @@ class _Reader:
         if event.anchor is not None:
             self._meant[event.anchor] = None
         self._counted(1)
-        self._open.append(_Open(event.anchor, is_object=kind == "map"))
+        self._open.append(_OpenCollection(event.anchor, is_object=kind == "map"))
         refuse_levels(len(self._open))
 
-    def _add(self, whole: _Whole, anchor: str | None) -> None:
+    def _add(self, whole: _ReadValue, anchor: str | None) -> None:
         self._counted(whole.count)
         refuse_levels(len(self._open) + whole.levels)
         self._put(whole, anchor)
 
-    def _put(self, whole: _Whole, anchor: str | None) -> None:
+    def _put(self, whole: _ReadValue, anchor: str | None) -> None:
         if anchor is not None:
             self._meant[anchor] = whole
         if self._open:
@@ -181,12 +181,12 @@ class _Reader:
         else:
             self.documents.append(whole.value)
 
-    def _alias(self, name: str) -> _Whole:
+    def _alias(self, name: str) -> _ReadValue:
         if name not in self._meant:
-            raise Unreadable(NOWHERE, f"*{name} stands for nothing; there is no &{name} before it.")
+            raise Unreadable(NOWHERE, f"*{name} refers to nothing; there is no &{name} before it.")
         whole = self._meant[name]
         if whole is None:
-            raise Unreadable(NOWHERE, f"*{name} lies in what it stands for, which has no end.")
+            raise Unreadable(NOWHERE, f"*{name} refers to a value that contains it.")
         return whole
 
     def _counted(self, more: int) -> None:
@@ -194,7 +194,7 @@ class _Reader:
         refuse_values(self._count)
 
 
-def _scalar(event: Any) -> _Whole:
+def _scalar(event: Any) -> _ReadValue:
     text: str = event.value
     refuse_text(text)
     count = values_in(text)
@@ -203,14 +203,14 @@ def _scalar(event: Any) -> _Whole:
         tag = _RESOLVER.resolve(yaml.ScalarNode, text, event.implicit)
     match tag.removeprefix(_PREFIX):
         case "null":
-            return _Whole(None, count)
+            return _ReadValue(None, count)
         case "bool" | "int" | "float" if ":" not in text:
-            return _Whole(_number(text, tag), count)
+            return _ReadValue(_number(text, tag), count)
         case "merge":
-            return _Whole(text, count, is_merge=True)
+            return _ReadValue(text, count, is_merge=True)
         case "str" | "!" | "timestamp" | "value" | "int" | "float":
             # What has a colon is a time of day, and not a number to the base of 60.
-            return _Whole(text, count)
+            return _ReadValue(text, count)
         case _:
             raise _not_json(tag)
 
@@ -227,10 +227,10 @@ def _number(text: str, tag: str) -> Any:
     if isinstance(value, int):
         refuse_number(str(value))
     if isinstance(value, float) and not math.isfinite(value):
-        raise Unreadable(NOWHERE, f"{text} is no JSON number; leave it out, or write null.")
+        raise Unreadable(NOWHERE, f"{text} is not a JSON number; leave it out, or write null.")
     return value
 
 
 def _not_json(tag: str) -> Unreadable:
     shown = tag.replace(_PREFIX, "!!")
-    return Unreadable(NOWHERE, f"This is no YAML that JSON can say: leave out the tag {shown}.")
+    return Unreadable(NOWHERE, f"This YAML has no form in JSON: leave out the tag {shown}.")

@@ -1,4 +1,4 @@
-"""A document taken apart: what can be read of each node and edge, and all that cannot."""
+"""The parts of a document: what can be read of each node and edge, and all that cannot."""
 
 import reprlib
 from collections.abc import Mapping
@@ -9,43 +9,13 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from dagster_pgflow.dsl.workflow.shape import (
-    NODE_TYPES,
-    Edge,
-    Loop,
-    Metadata,
-    Node,
-    Retry,
-    Workflow,
-)
-from dagster_pgflow.errors import MOST_TOLD, Problem
+from dagster_pgflow.dsl.workflow.advice import advice, misspelt
+from dagster_pgflow.dsl.workflow.shape import NODE_TYPES, Edge, Metadata, Node, Workflow
+from dagster_pgflow.errors import MOST_PROBLEMS, Problem
 from dagster_pgflow.names import SLUG_RULE, is_valid_slug, slugified
 
 M = TypeVar("M", bound=BaseModel)
 Place = tuple[str | int, ...]
-
-MEANT: Final = {
-    "kind": "type",
-    "params": "config",
-    "args": "config",
-    "handler": "config",
-    "function": "config",
-    "timeout": "timeout_ms",
-    "retries": "retry",
-    "max_attempts": "retry",
-    "source": "from",
-    "target": "to",
-    "when": "condition",
-    "if": "condition",
-    "slug": "id",
-    "key": "id",
-    "label": "name",
-    "steps": "nodes",
-    "back_to": "loop_back_to",
-    "then": "next_nodes",
-    "default_path": "default",
-}
-"""What else our fields are called, where the letters do not tell."""
 
 MOST_COMPARED: Final = 1_000
 """In larger documents it takes too long to look for the node that may be meant."""
@@ -55,7 +25,7 @@ APART: Final = ("loop", "branch")
 
 
 class TooManyProblems(Exception):
-    """Raised where one problem more than is told would be noted."""
+    """Raised where one problem more than is reported would be noted."""
 
 
 @dataclass
@@ -64,12 +34,12 @@ class Problems:
 
     Attributes:
         found: The problems.
-        torn: The nodes at which something is missing, so that what seems wrong about how they
+        incomplete: The nodes at which something is missing, so that what seems wrong about how they
             hang together with others may not be.
     """
 
     found: list[Problem] = field(default_factory=list)
-    torn: set[str] = field(default_factory=set)
+    incomplete: set[str] = field(default_factory=set)
 
     def note(self, code: str, path: str, message: str) -> None:
         """Add one."""
@@ -79,9 +49,9 @@ class Problems:
         """Add one.
 
         Raises:
-            TooManyProblems: There are as many as anybody wants to be told.
+            TooManyProblems: There are as many as are reported.
         """
-        if len(self.found) >= MOST_TOLD:
+        if len(self.found) >= MOST_PROBLEMS:
             raise TooManyProblems
         self.found.append(problem)
 
@@ -167,6 +137,8 @@ def parts_of(document: Mapping[str, Any], problems: Problems) -> Parts:
         problems.note("no-nodes", "nodes", "A workflow has at least one node; add it.")
     edges = _edges(_list_at("edges", document.get("edges", []), problems), nodes, problems)
     given = whole.metadata or Metadata()
+    for name, meant in misspelt(document.get("metadata")).items():
+        problems.note("unknown-field", f"metadata.{name}", f'"{meant}" may be meant; rename it.')
     metadata = given.model_copy(
         update={
             "name": given.name if given.name is not None else whole.name,
@@ -208,15 +180,15 @@ def read(
 
 
 def path_of(place: Place) -> str:
-    """Return a place in the way that problems tell it.
+    """Return a place as problems write it.
 
     >>> path_of(("nodes", 3, "config", "condition"))
     'nodes[3].config.condition'
     """
-    told = ""
+    path = ""
     for part in place:
-        told += f"[{part}]" if isinstance(part, int) else f".{part}" if told else part
-    return told or "$"
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "$"
 
 
 def shown(given: Any) -> str:
@@ -234,10 +206,10 @@ def _nodes(given: list[Any], problems: Problems) -> dict[str, PlacedNode]:
                 f"{node.place}.id",
                 f'nodes[{nodes[node.id].index}] is called "{node.id}" too; give one another id.',
             )
-            problems.torn.add(node.id)
+            problems.incomplete.add(node.id)
             node = replace(node, id=f"{node.id} ({node.place})")
         if not (node.is_known and is_valid_slug(node.id)):
-            problems.torn.add(node.id)
+            problems.incomplete.add(node.id)
         nodes[node.id] = node
     return nodes
 
@@ -275,7 +247,7 @@ def _unknown_type(raw: dict[str, Any], path: str, problems: Problems) -> None:
     elif raw["type"] == "hitl":
         message = f"Nothing here waits for a person; use one of: {known}."
     else:
-        message = f"{shown(raw['type'])} is no type of node; use one of: {known}."
+        message = f"{shown(raw['type'])} is not a node type; use one of: {known}."
     problems.note("unknown-type", path, message)
 
 
@@ -285,7 +257,7 @@ def _judge_id(id: str, index: int, problems: Problems) -> None:
     path = f"nodes[{index}].id"
     meant = slugified(id)
     advice = f'; call it "{meant}", here and in the edges' if meant else ""
-    problems.note("invalid-id", path, f"{shown(id)} is no valid id: {SLUG_RULE}{advice}.")
+    problems.note("invalid-id", path, f"{shown(id)} is not a valid id: {SLUG_RULE}{advice}.")
 
 
 def _edges(
@@ -300,7 +272,7 @@ def _edges(
         for end, id in lost:
             unknown_node(id, f"edges[{index}].{end}", nodes, problems)
         if lost:
-            problems.torn.update((edge.from_, edge.to))
+            problems.incomplete.update((edge.from_, edge.to))
         else:
             edges.append(PlacedEdge(index, edge))
     return tuple(edges)
@@ -324,7 +296,7 @@ def _problem(model: type[BaseModel], details: Mapping[str, Any], place: Place) -
     path = path_of((*place, *details["loc"]))
     match details["type"]:
         case "extra_forbidden":
-            message = f"There is no such field here; {_advice(model, details['loc'])}."
+            message = f"There is no such field here; {advice(model, details['loc'])}."
             return Problem("unknown-field", path, message)
         case "missing":
             return Problem("missing-field", path, "This field is required; add it.")
@@ -335,22 +307,6 @@ def _problem(model: type[BaseModel], details: Mapping[str, Any], place: Place) -
         case _:
             wanted = str(details["msg"])
     return Problem("wrong-value", path, f"{wanted}; got {shown(details['input'])}.")
-
-
-def _advice(model: type[BaseModel], place: Place) -> str:
-    name = str(place[-1])
-    names = _names_at(model, place[:-1])
-    meant = MEANT.get(name)
-    if meant not in names:
-        meant = next(iter(get_close_matches(name, names, 1)), None)
-    return "remove it" if meant is None else f'"{meant}" may be meant'
-
-
-def _names_at(model: type[BaseModel], place: Place) -> list[str]:
-    inner: dict[str, type[BaseModel]] = {"retry": Retry, "loop": Loop}
-    found = model if not place else inner.get(str(place[-1]))
-    fields = {} if found is None else found.model_fields
-    return [part.alias or name for name, part in fields.items()]
 
 
 def _salvaged(

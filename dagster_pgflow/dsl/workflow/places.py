@@ -1,31 +1,37 @@
-"""What the rules say about a flow, told in the places of the document that it comes from."""
+"""What the rules say about a flow, at the places of the document that it comes from."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from dagster_pgflow.dsl.workflow.flow_settings import place_of
 from dagster_pgflow.dsl.workflow.parts import Problems
+from dagster_pgflow.dsl.workflow.settings_shape import SETTINGS, written_name
 from dagster_pgflow.dsl.workflow.steps import PlacedStep
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.validate import validate
 
-TOLD: Final = frozenset(
-    {"invalid-slug", "duplicate-step", "unknown-dependency", "self-dependency", "dependency-cycle"}
+CHECKED_BEFORE: Final = frozenset(
+    {
+        "duplicate-step",
+        "unknown-dependency",
+        "self-dependency",
+        "dependency-cycle",
+        "failure-step-unknown",
+        "failure-step-is-itself",
+    }
 )
 """What the document was checked for before, in its own words."""
 
-CONTENT: Final = ("rules[", "condition", "max_iterations", "params", "handler", "options")
+LEADING: Final = ("on_failure", "on_timeout", "merge_input", "keep_input")
+CONTENT: Final = (
+    *("rules[", "condition", "max_iterations", "params", "handler", "options"),
+    *(written_name(name) for name in SETTINGS if name not in LEADING),
+)
 """The fields that mean what they say, however the step hangs together with others."""
 
 _ADDED: Final = re.compile(r'add "(\w+)" to its depends_on')
-
-FLOW_PLACES: Final[Mapping[str, str]] = {
-    "slug": "metadata.name",
-    "description": "metadata.description",
-    "tags": "metadata.tags",
-    "steps": "nodes",
-}
 
 
 def problems_of_flow(
@@ -35,23 +41,23 @@ def problems_of_flow(
 
     Args:
         flow: The flow, as far as it could be read.
-        steps: Its steps.
         problems: What is known to be wrong; what follows from that is left out.
     """
     by_slug = {placed.step.slug: placed for placed in steps}
     for problem in validate(flow):
         slug, field = _split(problem.path, by_slug)
-        is_torn = slug in problems.torn and _is_about_others(problem.code, field)
-        if problem.code in TOLD or is_torn:
+        is_incomplete = slug in problems.incomplete and _is_about_others(problem.code, field)
+        if problem.code in CHECKED_BEFORE or is_incomplete:
             continue
-        path = FLOW_PLACES.get(problem.path, problem.path)
-        if slug in by_slug:
-            path = _place_of(by_slug[slug], field)
+        if problem.code == "invalid-slug" and (slug in by_slug or problem.path == "slug"):
+            continue
+        is_of_node = slug in by_slug
+        path = _place_of(by_slug[slug], field) if is_of_node else place_of(problem.path, flow)
         yield Problem(problem.code, path, _in_words_of_documents(problem.message, slug))
 
 
 def _is_about_others(code: str, field: str) -> bool:
-    """Say whether a problem may come from how a step hangs together with others."""
+    """Return whether a problem may come from how a step hangs together with others."""
     if code == "reference-to-no-dependency" or field.endswith(".then"):
         return True
     return not field.startswith(CONTENT)
@@ -59,8 +65,8 @@ def _is_about_others(code: str, field: str) -> bool:
 
 def _in_words_of_documents(message: str, slug: str) -> str:
     """Return what a rule says about dependencies as something about edges."""
-    told = _ADDED.sub(rf'add an edge from "\1" to "{slug}"', message)
-    return told.replace("to its depends_on", "as an edge to it")
+    sentence = _ADDED.sub(rf'add an edge from "\1" to "{slug}"', message)
+    return sentence.replace("to its depends_on", "as an edge to it")
 
 
 def _split(path: str, by_slug: Mapping[str, PlacedStep]) -> tuple[str, str]:

@@ -13,7 +13,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from dagster_pgflow.model.step import WAIT_RULE
+from dagster_pgflow.dsl.workflow.settings_shape import NodeSettings
+from dagster_pgflow.model.exact import Flag
+from dagster_pgflow.model.flow import Schedule
+from dagster_pgflow.model.options import Jitter
+from dagster_pgflow.model.steps.fields import JsonSchema
+from dagster_pgflow.model.steps.join import WAIT_RULE
+from dagster_pgflow.model.steps.subflow import SubflowMode
 
 NodeType = Literal[
     "function",
@@ -27,17 +33,20 @@ NodeType = Literal[
     "join",
     "loop",
     "task",
+    "map",
+    "subflow",
+    "pick",
+    "fail",
 ]
 NODE_TYPES: Final[tuple[str, ...]] = get_args(NodeType)
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
-MOST_ATTEMPTS: Final = 10
 DEFAULT_ATTEMPTS: Final = 3
 DEFAULT_BACKOFF_MS: Final = 1000
 
 
 def _whole(given: Any) -> Any:
-    """Take 5.0 for 5: not every language that writes JSON tells them apart."""
+    """Take 5.0 for 5: not every language that writes JSON distinguishes them."""
     return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
@@ -52,17 +61,28 @@ def _text(given: Any) -> Any:
     return str(given) if is_number else given
 
 
-def _wait(given: Any, read: Callable[[Any], Any]) -> Any:
-    """Read how many a join waits for; pydantic has a sentence for each form."""
-    try:
-        return read(given)
-    except ValidationError:
-        raise PydanticCustomError("wait", f"Input should be {WAIT_RULE}") from None
+def _in_one_sentence(wanted: str) -> WrapValidator:
+    """Judge a union as a whole; pydantic has a sentence for each of its forms."""
+
+    def read(given: Any, read: Callable[[Any], Any]) -> Any:
+        try:
+            return read(given)
+        except ValidationError:
+            raise PydanticCustomError("union", f"Input should be {wanted}") from None
+
+    return WrapValidator(read)
 
 
 Whole = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
 Positive = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_whole)]
 Milliseconds = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_whole)]
+Tags = Annotated[
+    list[str] | dict[str, str],
+    _in_one_sentence("a list of texts, or an object that has a text for each tag"),
+]
+Output = Annotated[
+    dict[str, Any] | str | None, _in_one_sentence("an object, or text with a reference")
+]
 Version = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | int | float)]
 
 
@@ -77,7 +97,7 @@ class Condition(_Part):
 
     type: Literal["cel"] = "cel"
     expression: str
-    invert: bool = False
+    invert: Flag = False
 
     @property
     def text(self) -> str:
@@ -93,24 +113,44 @@ AnyCondition = Annotated[
 
 
 class Retry(_Part):
-    """How often a node is tried, and how long the first wait is; each wait is twice the last."""
+    """How often a node is tried, and how long the waits are; each is twice the last.
 
-    max_attempts: Whole = Field(default=DEFAULT_ATTEMPTS, ge=1, le=MOST_ATTEMPTS)
+    Attributes:
+        max_attempts: How many times it is tried in all.
+        backoff_ms: The wait before the second try.
+        backoff_multiplier: Always 2.
+        max_delay_ms: No wait is longer; an hour without it.
+        jitter: What chance does to a wait: nothing, `full` takes between nothing and all of it,
+            `plus-minus` between nothing and twice it.
+    """
+
+    max_attempts: Whole = Field(default=DEFAULT_ATTEMPTS, ge=0)
     backoff_ms: Milliseconds = DEFAULT_BACKOFF_MS
     backoff_multiplier: float = Field(default=2.0, ge=1, strict=True)
+    max_delay_ms: Milliseconds | None = None
+    jitter: Jitter | None = None
 
 
 class BranchRule(_Part):
-    """A condition, and the nodes that the run goes on with when it is the first that holds."""
+    """A condition, and the nodes that the run goes on with when it is the first that holds.
+
+    Attributes:
+        condition: The condition, in CEL.
+        next_nodes: The nodes.
+        label: What the route is called.
+        output_schema: JSON Schema of what the node returns when it takes this route.
+    """
 
     condition: AnyCondition
     next_nodes: list[str]
+    label: str | None = None
+    output_schema: JsonSchema | None = None
 
 
 class Branch(_Part):
     """Where the run goes on behind a node: at the first rule that holds, else at the default."""
 
-    enabled: bool = True
+    enabled: Flag = True
     type: Literal["conditional"] = "conditional"
     rules: list[BranchRule] = []
     default: list[str] | None = None
@@ -128,7 +168,7 @@ class ConditionalConfig(_Part):
 class Loop(_Part):
     """What a node repeats, how often at most, and where the run goes on behind it."""
 
-    enabled: bool = True
+    enabled: Flag = True
     condition: AnyCondition | None = None
     max_iterations: Positive
     loop_back_to: str
@@ -137,13 +177,58 @@ class Loop(_Part):
 
 
 class JoinConfig(_Part):
-    """How many of the nodes before a join must have completed."""
+    """How many of the nodes before a join must have completed.
 
-    wait: Annotated[Literal["all", "any"] | Positive | None, WrapValidator(_wait)] = None
-    wait_for_all: bool | None = None
+    Attributes:
+        wait: All, any, or a number of them.
+        wait_for_all: Whether it waits for all, in other words.
+        members: With `on_failure`, the nodes before it whose failures fail the join and not the
+            run; all of them without it.
+    """
+
+    wait: Annotated[Literal["all", "any"] | Positive | None, _in_one_sentence(WAIT_RULE)] = None
+    wait_for_all: Flag | None = None
+    members: list[str] = []
 
 
-class Node(_Part):
+class MapConfig(_Part):
+    """How a node goes through the elements of its list, besides its handler and params.
+
+    Attributes:
+        batch_size: How many elements are one op in Dagster.
+        collect_errors: Whether an element that failed leaves an error in its place.
+        pipelined: Whether an element starts as soon as the map before has done its own.
+        max_failures: It collects errors, as long as no more elements fail than this.
+        max_failures_percent: The same, in percent of the elements.
+    """
+
+    batch_size: Whole | None = None
+    collect_errors: Flag = False
+    pipelined: Flag = False
+    max_failures: Whole | None = None
+    max_failures_percent: Whole | None = None
+
+
+class SubflowConfig(_Part):
+    """Which flow a node runs, and with what.
+
+    Attributes:
+        flow: The slug of the flow.
+        input: What it receives: an object that may hold references; without it what any node would.
+        output: What the node returns: a reference, or JSON that holds some, to the outputs of the
+            final steps of the flow; all of them without it.
+        over: The list that it runs over, once for each item: a node before, or a reference.
+        mode: Whether it runs inside the run around it, or as a run of its own.
+    """
+
+    flow: str
+    input: dict[str, Any] | None = None
+    output: Output = None
+    over: str | None = None
+    mode: SubflowMode = "inline"
+
+
+class Node(NodeSettings):
     """One thing that is done.
 
     Attributes:
@@ -154,6 +239,7 @@ class Node(_Part):
         config: What the type asks for; for `function` the name of the handler and its params.
         config_ref: Where a config is that is kept elsewhere; the handler gets it as a param.
         timeout_ms: Milliseconds that one attempt may take.
+        start_delay_ms: How long it waits before its first try.
         retry: How often it is tried.
         wait_for_all: Always true: a node with several edges to it waits for all of them.
         loop: What it repeats, whatever its type.
@@ -167,8 +253,9 @@ class Node(_Part):
     config: dict[str, Any] | None = None
     config_ref: str | None = None
     timeout_ms: Milliseconds | None = None
+    start_delay_ms: Milliseconds | None = None
     retry: Retry | None = None
-    wait_for_all: bool | None = None
+    wait_for_all: Flag | None = None
     loop: Loop | None = None
     branch: Branch | None = None
 
@@ -180,22 +267,49 @@ class Edge(_Part):
         from_: The node before.
         to: The node behind it, which receives the output of the node before.
         condition: The condition, in CEL, under which the run goes on here; or `default`.
+        label: What the route of this condition is called.
     """
 
     from_: str = Field(alias="from")
     to: str
     condition: AnyCondition | None = None
+    label: str | None = None
 
 
 class Metadata(_Part):
-    """What the workflow is; other fields are allowed and not kept."""
+    """What the workflow is, and what holds for all of it; other fields are allowed and not kept.
+
+    Attributes:
+        name: What it is called; its slug follows from it.
+        description: What it is for.
+        version: The version that its author gave it.
+        tags: Texts such as `nightly` and `team=sales`, or an object.
+        input_schema: JSON Schema of what a run may start with.
+        output_schema: JSON Schema of what a run returns.
+        merge_output: Whether a run returns the objects of its last nodes as one object.
+        schedules: When it is started: each has a `slug`, a `cron` and perhaps an `input`.
+        timeout_ms: Milliseconds that one attempt of a node may take that does not say otherwise.
+        retry: How often such a node is tried.
+        max_concurrent_runs: How many requested runs are under way at most.
+        concurrency_key: CEL over `input`: requests with the same value stand in one line.
+        max_concurrent_runs_per_key: How many of one line are under way at most.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     name: str | None = None
     description: str = ""
     version: Version | None = None
-    tags: list[str] = []
+    tags: Tags = []
+    input_schema: JsonSchema | None = None
+    output_schema: JsonSchema | None = None
+    merge_output: Flag = False
+    schedules: list[Schedule] = []
+    timeout_ms: Milliseconds | None = None
+    retry: Retry | None = None
+    max_concurrent_runs: Whole | None = None
+    concurrency_key: str | None = None
+    max_concurrent_runs_per_key: Whole | None = None
 
 
 class Workflow(_Part):
@@ -218,31 +332,3 @@ class Workflow(_Part):
     name: str | None = None
     description: str | None = None
     version: Version | None = None
-
-
-def workflow_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a workflow document."""
-    schema = Workflow.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
-    definitions = schema["$defs"]
-    definitions["Node"]["allOf"] = [
-        _config_of(kind, model.model_json_schema(ref_template="#/$defs/{model}"), definitions)
-        for kind, model in (
-            ("conditional", ConditionalConfig),
-            ("loop", Loop),
-            ("join", JoinConfig),
-        )
-    ]
-    return {"$schema": DIALECT, **schema}
-
-
-def _config_of(kind: str, config: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return what the config of one type of node must be; params may stand beside it."""
-    definitions |= config.pop("$defs", {})
-    wanted: dict[str, Any] = {"type": "object", "properties": config["properties"]}
-    then: dict[str, Any] = {"properties": {"config": {"anyOf": [wanted, {"type": "null"}]}}}
-    if "required" in config:
-        whole = {**wanted, "required": config["required"]}
-        # All of it may stand in a field of its own instead.
-        apart = {"required": [kind]}
-        then = {"anyOf": [apart, {"required": ["config"], "properties": {"config": whole}}]}
-    return {"if": {"properties": {"type": {"const": kind}}}, "then": then}

@@ -18,7 +18,9 @@ def tags_of(metadata: Metadata, problems: Problems) -> dict[str, str]:
         problems: Where to note what is wrong.
     """
     tags: dict[str, str] = {}
-    for index, text in enumerate(metadata.tags):
+    if isinstance(metadata.tags, dict):
+        tags |= metadata.tags
+    for index, text in enumerate(() if tags else metadata.tags):
         key, _, value = text.partition("=")
         if tags.setdefault(key, value) != value:
             message = f'There is another tag "{key}" with another value; keep one of them.'
@@ -32,13 +34,9 @@ def tags_of(metadata: Metadata, problems: Problems) -> dict[str, str]:
 
 
 def metadata_of(tags: Mapping[str, str]) -> dict[str, object]:
-    """Return the metadata that says these tags.
-
-    Args:
-        tags: Tags whose keys hold no `=`.
-    """
-    texts = [
-        f"{key}={value}" if value else key for key, value in tags.items() if key != VERSION_TAG
-    ]
+    """Return the metadata that says these tags: as texts, if a text can say them all."""
+    others = {key: value for key, value in tags.items() if key != VERSION_TAG}
+    texts = [f"{key}={value}" if value else key for key, value in others.items()]
     version = {VERSION_TAG: tags[VERSION_TAG]} if VERSION_TAG in tags else {}
-    return version | ({"tags": texts} if texts else {})
+    written = others if any("=" in key for key in others) else texts
+    return version | ({"tags": written} if written else {})

@@ -1,25 +1,26 @@
-"""What a node does, apart from where the run goes on: its handler, its params, its patience."""
+"""What a node does, apart from where the run goes on: its handler and its params."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dagster_pgflow.dsl.workflow.other_words import in_our_words
 from dagster_pgflow.dsl.workflow.parts import PlacedNode, Problems, shown
 from dagster_pgflow.dsl.workflow.shape import (
-    DEFAULT_ATTEMPTS,
-    DEFAULT_BACKOFF_MS,
     ConditionalConfig,
     JoinConfig,
     Loop,
+    MapConfig,
+    SubflowConfig,
 )
-from dagster_pgflow.model.options import DEFAULT_TIMEOUT, StepOptions
 
 HANDLERS: Final[Mapping[str, str]] = {
     "http": "pgflow.http",
     "transform": "pgflow.transform",
     "aggregate": "pgflow.aggregate",
     "filter": "pgflow.filter",
+    "pick": "pgflow.pick",
+    "fail": "pgflow.fail",
 }
 """The handlers of the types of nodes that bring their own; their config is what it takes."""
 
@@ -37,15 +38,10 @@ OWN_CONFIG: Final[Mapping[str, frozenset[str]]] = {
     "parallel": frozenset(JoinConfig.model_fields),
     "join": frozenset(JoinConfig.model_fields),
     "loop": frozenset(Loop.model_fields),
+    "map": frozenset(MapConfig.model_fields),
+    "subflow": frozenset(SubflowConfig.model_fields),
 }
 """What in the config of a node is no param, besides the handler."""
-
-MS: Final = 1000
-# The wait before the second try is twice the base delay.
-MS_OF_BASE_DELAY: Final = 2 * MS
-BY_DEFAULT: Final = StepOptions()
-DEFAULT_BASE_DELAY: Final = math.ceil(DEFAULT_BACKOFF_MS / MS_OF_BASE_DELAY)
-"""Seconds; what the default backoff of documents comes to."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +63,20 @@ class Work:
     param_places: Mapping[str, str] = field(default_factory=dict)
 
 
-def work_of(node: PlacedNode, problems: Problems) -> Work:
+def work_of(node: PlacedNode, deps: Collection[str], problems: Problems) -> Work:
     """Return what a node does.
 
     Args:
-        node: The node.
+        deps: The nodes that it waits for.
         problems: Where to note what is wrong.
     """
     kind, place = node.shape.type, f"{node.place}.config"
     config = dict(node.config)
     if node.shape.config_ref:
         config.setdefault(CONFIG_REF, node.shape.config_ref)
-    if kind in HANDLERS:
-        return Work(HANDLERS[kind], config, f"{node.place}.type", place)
+    if kind in HANDLERS and not config.keys() & set(HANDLER_KEYS):
+        ours = in_our_words(node, config, len(deps), problems)
+        return Work(HANDLERS[kind], ours.config, f"{node.place}.type", place, ours.places)
     # A loop that stands in a field of its own leaves the config to the handler.
     own = OWN_CONFIG.get(kind, frozenset()) if node.loop is None else frozenset()
     config = {key: part for key, part in config.items() if key not in own}
@@ -89,7 +86,7 @@ def work_of(node: PlacedNode, problems: Problems) -> Work:
     if isinstance(inner, dict):
         config.pop(PARAMS_KEY)
         for key in inner.keys() & config.keys():
-            message = f'The param "{key}" stands in the config and in its params; remove one.'
+            message = f'The param "{key}" is in the config and in its params; remove one.'
             problems.note("param-twice", f"{place}.{key}", message)
         config = {**config, **inner}
         places |= {key: f"{place}.{PARAMS_KEY}.{key}" for key in inner}
@@ -112,32 +109,3 @@ def _handler(config: dict[str, Any], place: str, problems: Problems) -> tuple[st
         return given, path
     problems.note("wrong-value", path, f"The name of a handler is text; got {shown(given)}.")
     return None, path
-
-
-def options_of(node: PlacedNode, problems: Problems) -> StepOptions:
-    """Return how patiently a node is tried, without what is so by default.
-
-    Args:
-        node: The node.
-        problems: Where to note what is wrong.
-    """
-    retry = node.shape.retry
-    if retry is None and not node.shape.timeout_ms:
-        return BY_DEFAULT
-    timeout = math.ceil((node.shape.timeout_ms or 0) / MS)
-    attempts = DEFAULT_ATTEMPTS if retry is None else retry.max_attempts
-    backoff_ms = DEFAULT_BACKOFF_MS if retry is None else retry.backoff_ms
-    base_delay = math.ceil(backoff_ms / MS_OF_BASE_DELAY)
-    waits_twice = attempts > 2 and backoff_ms > 0
-    if retry is not None and retry.backoff_multiplier != 2 and waits_twice:
-        problems.note(
-            "unsupported-backoff",
-            f"{node.place}.retry.backoff_multiplier",
-            f"Each wait is twice the one before, not {retry.backoff_multiplier:g} times it;"
-            " write 2, or leave it out.",
-        )
-    return StepOptions(
-        max_attempts=None if attempts == DEFAULT_ATTEMPTS else attempts,
-        base_delay=None if base_delay == DEFAULT_BASE_DELAY else base_delay,
-        timeout=None if timeout in (0, DEFAULT_TIMEOUT) else timeout,
-    )

@@ -3,25 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Final, assert_never
 
-from dagster_pgflow.dsl.workflow.shape import DEFAULT_ATTEMPTS
+from dagster_pgflow.dsl.workflow.flow_settings import written_settings
+from dagster_pgflow.dsl.workflow.retrying import policy, written_options
+from dagster_pgflow.dsl.workflow.routes import ALWAYS
+from dagster_pgflow.dsl.workflow.settings_shape import SETTINGS
 from dagster_pgflow.dsl.workflow.tags import metadata_of
-from dagster_pgflow.dsl.workflow.unsayable import unsayable
-from dagster_pgflow.dsl.workflow.ways import ALWAYS
-from dagster_pgflow.dsl.workflow.work import (
-    DEFAULT_BASE_DELAY,
-    HANDLER_KEYS,
-    HANDLERS,
-    MS,
-    MS_OF_BASE_DELAY,
-    OWN_CONFIG,
-    PARAMS_KEY,
-)
+from dagster_pgflow.dsl.workflow.unsupported import unsupported
+from dagster_pgflow.dsl.workflow.work import HANDLER_KEYS, HANDLERS, OWN_CONFIG, PARAMS_KEY
 from dagster_pgflow.dsl.workflow.written_edges import WrittenEdges, written_edges
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import dependents
-from dagster_pgflow.model.options import DEFAULT_TIMEOUT, FlowOptions, effort_of
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.steps import (
     BranchStep,
     HandledStep,
     JoinStep,
@@ -31,6 +24,7 @@ from dagster_pgflow.model.step import (
     Step,
     SubflowStep,
 )
+from dagster_pgflow.model.steps.branch import Rule
 
 TYPES: Final = {handler: kind for kind, handler in HANDLERS.items()}
 
@@ -38,8 +32,8 @@ TYPES: Final = {handler: kind for kind, handler in HANDLERS.items()}
 def write_workflow(flow: Flow) -> dict[str, Any]:
     """Return the workflow document that describes a flow.
 
-    What holds for all steps of the flow (attempts, delays, timeouts) stands at each node. Nothing
-    else changes on the way: a flow that was read from a document comes back as it was.
+    Nothing changes on the way but that what holds by default in flows, and not in documents, is
+    said: a flow that was read from a document comes back as it was.
 
     Args:
         flow: A sound flow.
@@ -47,54 +41,67 @@ def write_workflow(flow: Flow) -> dict[str, Any]:
     Raises:
         InvalidFlow: With all that documents cannot say.
     """
-    problems = tuple(unsayable(flow))
+    problems = tuple(unsupported(flow))
     if problems:
         raise InvalidFlow(flow.slug, problems)
     after = dependents(flow)
     parallel = {step.slug for step in flow.steps if _is_parallel(step, after[step.slug])}
     edges = written_edges(flow, parallel)
     about = {"name": flow.slug, "description": flow.description}
+    named = {key: text for key, text in about.items() if text}
+    holding = policy(flow.options)
     return {
-        "metadata": {key: text for key, text in about.items() if text} | metadata_of(flow.tags),
-        "nodes": [_node(step, flow.options, parallel, edges) for step in flow.steps],
+        "metadata": named | metadata_of(flow.tags) | written_settings(flow),
+        "nodes": [
+            _node(step, parallel, edges) | written_options(step.options, holding)
+            for step in flow.steps
+        ],
         "edges": [edge.to_json() for edge in edges.edges],
     }
 
 
-def _node(
-    step: Step, options: FlowOptions, parallel: set[str], edges: WrittenEdges
-) -> dict[str, Any]:
+def _node(step: Step, parallel: set[str], edges: WrittenEdges) -> dict[str, Any]:
     node: dict[str, Any] = {"id": step.slug}
     match step:
         case SingleStep():
             node |= _work(step, "function")
         case JoinStep():
-            node["type"] = "join"
-            node |= {} if step.wait == "all" else {"config": {"wait": step.wait}}
+            node |= {"type": "join"} | _config(_own(step, "join"))
         case BranchStep():
             node |= _work(step, "parallel" if step.slug in parallel else "conditional")
             node |= {} if edges.decide(step) else {"branch": _branch(step)}
         case LoopStep():
             node |= _repeated(step)
-        case MapStep() | SubflowStep():
-            raise AssertionError(f"{step.slug} was refused before.")
+        case MapStep():
+            own = _own(step, "map")
+            node |= {"type": "map"} | _config(_named(step) | own | _params(step, "map"))
+        case SubflowStep():
+            node |= {"type": "subflow"} | _config(_own(step, "subflow"))
         case _:
             assert_never(step)
     if step.description:
         node["description"] = step.description
-    return node | _patience(step, options)
+    return node | step.model_dump(
+        mode="json", by_alias=True, include={*SETTINGS}, exclude_defaults=True
+    )
+
+
+def _own(step: Step, kind: str) -> dict[str, Any]:
+    """Return what a config says of a step that is no param."""
+    return step.model_dump(mode="json", include={*OWN_CONFIG[kind]}, exclude_defaults=True)
 
 
 def _is_parallel(step: Step, after: Sequence[Step]) -> bool:
-    """Say whether a step is a branch that takes every way."""
+    """Return whether a step is a branch that takes every route."""
     if not isinstance(step, BranchStep) or step.default_path or step.handler in TYPES:
         return False
-    behind = {one.slug for one in after}
-    return [rule.when for rule in step.rules] == [ALWAYS] and set(step.targets) == behind
+    behind = {one.slug for one in after}.difference(step.failure_steps.values())
+    is_plain = step.rules == (Rule(when=ALWAYS, then=step.targets),)
+    return is_plain and {*step.targets} == behind
 
 
 def _work(step: HandledStep, kind: str) -> dict[str, Any]:
-    """Return the type of a node, which its handler may tell, and its config."""
+    """Return the type of a node, which its handler may decide, and its config."""
     if step.handler in TYPES:
         return {"type": TYPES[step.handler]} | _config(step.params)
     return {"type": kind} | _config(_named(step) | _params(step, kind))
@@ -115,7 +122,11 @@ def _params(step: HandledStep, kind: str) -> dict[str, Any]:
 
 
 def _branch(step: BranchStep) -> dict[str, Any]:
-    rules = [{"condition": rule.when, "next_nodes": [*rule.then]} for rule in step.rules]
+    rules = [
+        {"condition": rule.when, "next_nodes": [*rule.then]}
+        | rule.model_dump(mode="json", include={"label", "output_schema"}, exclude_defaults=True)
+        for rule in step.rules
+    ]
     return {"rules": rules, "default": [*step.default_path]}
 
 
@@ -130,14 +141,3 @@ def _repeated(step: LoopStep) -> dict[str, Any]:
     if step.handler in TYPES:
         return _work(step, "loop") | {"loop": loop}
     return {"type": "loop", "config": _named(step) | loop | _params(step, "loop")}
-
-
-def _patience(step: Step, options: FlowOptions) -> dict[str, Any]:
-    effort = effort_of(options, step.options)
-    retry: dict[str, Any] = {}
-    if effort.max_attempts != DEFAULT_ATTEMPTS:
-        retry["max_attempts"] = effort.max_attempts
-    if effort.base_delay != DEFAULT_BASE_DELAY:
-        retry["backoff_ms"] = effort.base_delay * MS_OF_BASE_DELAY
-    timeout = {} if effort.timeout == DEFAULT_TIMEOUT else {"timeout_ms": effort.timeout * MS}
-    return timeout | ({"retry": retry} if retry else {})

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from dagster_pgflow.dsl.workflow.ways import DEFAULT
+from dagster_pgflow.dsl.workflow.routes import DEFAULT
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import dependents
-from dagster_pgflow.model.step import BranchStep, Step
+from dagster_pgflow.model.steps import BranchStep, Step
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,19 @@ class WrittenEdge:
         before: The node that it leaves.
         behind: The node that it leads to.
         condition: The condition that it carries; empty if it has none.
+        label: What the route of the condition is called.
     """
 
     before: str
     behind: str
     condition: str = ""
+    label: str | None = None
 
     def to_json(self) -> dict[str, str]:
         """Return it as a document has it."""
         condition = {"condition": self.condition} if self.condition else {}
-        return {"from": self.before, "to": self.behind, **condition}
+        label = {} if self.label is None else {"label": self.label}
+        return {"from": self.before, "to": self.behind, **condition, **label}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class WrittenEdges:
     deciding: frozenset[str]
 
     def decide(self, step: BranchStep) -> bool:
-        """Say whether the edges that leave a branch say all that it decides."""
+        """Return whether the edges that leave a branch say all that it decides."""
         return step.slug in self.deciding
 
 
@@ -57,7 +60,7 @@ def written_edges(flow: Flow, parallel: Collection[str]) -> WrittenEdges:
 
     Args:
         flow: A sound flow.
-        parallel: The branches that take every way, which have no rules to tell.
+        parallel: The branches that take every route, which have no rules to write.
     """
     after = dependents(flow)
     branches = [step for step in flow.steps if isinstance(step, BranchStep)]
@@ -77,9 +80,10 @@ def written_edges(flow: Flow, parallel: Collection[str]) -> WrittenEdges:
 
 
 def _edges_can_tell(step: BranchStep, after: Sequence[Step]) -> bool:
-    """Say whether conditions on edges are enough: every way, and no other edge, leaves it."""
-    behind = {one.slug for one in after}
-    return set(step.targets) == behind and all(rule.then for rule in step.rules)
+    """Return whether conditions on edges are enough: every route, and no other edge, leaves it."""
+    behind = {one.slug for one in after}.difference(step.failure_steps.values())
+    can_tell = all(rule.then and rule.output_schema is None for rule in step.rules)
+    return {*step.targets} == behind and can_tell
 
 
 def _leaving(
@@ -90,8 +94,10 @@ def _leaving(
         return
     for rule in step.rules:
         condition = "" if step.slug in parallel else rule.when
-        yield from (WrittenEdge(step.slug, target, condition) for target in rule.then)
+        yield from (WrittenEdge(step.slug, to, condition, rule.label) for to in rule.then)
     yield from (WrittenEdge(step.slug, target, DEFAULT) for target in step.default_path)
+    failing = {*step.failure_steps.values()}
+    yield from (WrittenEdge(step.slug, one.slug) for one in after if one.slug in failing)
 
 
 def _in_order(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from dagster_pgflow.errors import HttpFailed, NonRetryable
-from dagster_pgflow.runtime.node_types.call import Call
+from dagster_pgflow.runtime.node_types.call import HttpCall
 from dagster_pgflow.runtime.node_types.networks import is_of_a_cloud, is_public
+from dagster_pgflow.step_errors import HttpFailed, NonRetryable
 
 HOSTS_VARIABLE: Final = "PGFLOW_HTTP_HOSTS"
 """Names that http steps may go to, separated by commas, `*` for any part; without it all."""
@@ -33,11 +33,10 @@ class Target:
     address: Any
 
 
-def targets_of(call: Call, *, allow_private: bool, allow_hosts: Sequence[str]) -> list[Target]:
+def targets_of(call: HttpCall, *, allow_private: bool, allow_hosts: Sequence[str]) -> list[Target]:
     """Return where a request may go, in the order of preference.
 
     Args:
-        call: The request.
         allow_private: Whether its host may lie in a private network or be this computer.
         allow_hosts: The hosts that the step may go to; none means all.
 
@@ -54,7 +53,7 @@ def targets_of(call: Call, *, allow_private: bool, allow_hosts: Sequence[str]) -
     return targets
 
 
-def _refuse_unless_listed(call: Call, listed: Iterable[str], who: str) -> None:
+def _refuse_unless_listed(call: HttpCall, listed: Iterable[str], who: str) -> None:
     patterns = [pattern.strip().lower() for pattern in listed if pattern.strip()]
     name = call.host.lower().rstrip(".")
     if patterns and not any(fnmatchcase(name, pattern) for pattern in patterns):
@@ -64,12 +63,12 @@ def _refuse_unless_listed(call: Call, listed: Iterable[str], who: str) -> None:
         )
 
 
-def _refuse_inside(call: Call, address: str, *, allow_private: bool) -> None:
+def _refuse_inside(call: HttpCall, address: str, *, allow_private: bool) -> None:
     host = call.shown_host
     shown = f'"{host}"' if address == call.host else f'"{host}", which is {address},'
     if is_of_a_cloud(address):
         raise NonRetryable(
-            f"The address {shown} is one where a machine may be told its own secrets; no step may"
+            f"The address {shown} is one where a machine can read its own secrets; no step may"
             " go there."
         )
     if not allow_private and not is_public(address):
@@ -79,10 +78,10 @@ def _refuse_inside(call: Call, address: str, *, allow_private: bool) -> None:
         )
 
 
-def _looked_up(call: Call) -> list[Target]:
+def _looked_up(call: HttpCall) -> list[Target]:
     """Ask for the addresses of a host, and wait for the answer no longer than until the deadline.
 
-    The thread that asks is ended by the system's own patience, which is short.
+    The thread that asks is ended by the timeout of the system, which is short.
     """
     found: list[Any] = []
     host, port = call.host, call.port

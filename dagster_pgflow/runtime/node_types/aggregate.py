@@ -9,12 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dagster_pgflow.errors import ExpressionFailed, NonRetryable
 from dagster_pgflow.expressions.cel import value_expression
 from dagster_pgflow.node_types.aggregate import AggregateConfig, Measure, path_in
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.node_types.asking import items_for, values_for
 from dagster_pgflow.runtime.values import kind_of
+from dagster_pgflow.step_errors import ExpressionFailed, NonRetryable
 
 Values = Mapping[str, Any]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.node_types.listed import ListConfig
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.values import kind_of
+from dagster_pgflow.step_errors import NonRetryable
 
 
 def values_for(value: Any, ctx: StepContext) -> dict[str, Any]:
@@ -13,13 +13,11 @@ def values_for(value: Any, ctx: StepContext) -> dict[str, Any]:
 
     Args:
         value: What the step receives.
-        ctx: The step context.
     """
-    deps = value if ctx.depends_on else {}
     values = {
         "input": value,
         "flow_input": ctx.flow_input,
-        "deps": deps,
+        "deps": ctx.deps,
         "ctx": {
             "run_id": ctx.run_id,
             "flow_slug": ctx.flow_slug,
@@ -29,8 +27,24 @@ def values_for(value: Any, ctx: StepContext) -> dict[str, Any]:
             **({"iteration": ctx.iteration} if ctx.iteration else {}),
         },
     }
-    only = ctx.depends_on[0] if len(ctx.depends_on) == 1 else None
-    return values | ({"output": deps[only]} if only in deps else {})
+    return values | ({"output": next(iter(ctx.deps.values()))} if len(ctx.deps) == 1 else {})
+
+
+def received_by(value: Any, ctx: StepContext) -> Any:
+    """Return what a node works on that does not say it: the output of the only dependency.
+
+    At the root of a flow it is the flow input, in a map step the element, where there are several
+    dependencies their outputs by name, and where they are merged the object that came of them.
+
+    Raises:
+        NonRetryable: The only dependency was skipped.
+    """
+    if len(ctx.depends_on) != 1:
+        return value
+    [only] = ctx.depends_on
+    if only not in value:
+        raise NonRetryable(f'There is nothing to work on: step "{only}" was skipped.')
+    return value[only]
 
 
 def items_for(config: ListConfig, value: Any, ctx: StepContext) -> list[Any]:

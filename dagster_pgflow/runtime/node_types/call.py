@@ -7,15 +7,15 @@ from typing import Final
 
 import httpx
 
-from dagster_pgflow.errors import HttpFailed, StepError
 from dagster_pgflow.runtime.secrets import HIDDEN
+from dagster_pgflow.step_errors import HttpFailed, StepError
 
 HIDDEN_ADDRESS: Final = "another address"
-"""What a redirect leads to, where that is not told."""
+"""What a redirect leads to, where that is hidden."""
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpCall:
     """One request of a step, and what it may cost.
 
     Attributes:
@@ -82,7 +82,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What a service answered.
 
     Attributes:

@@ -1,7 +1,7 @@
 """One request and its answer over a connection of their own, with one deadline over everything.
 
 Whatever a service does, each wait is for what is left until the deadline and no longer. Nothing
-here writes a log, and nothing that comes in is quoted in an error: both could tell a secret.
+here writes a log, and nothing that comes in is quoted in an error: both could show a secret.
 """
 
 import socket
@@ -14,21 +14,20 @@ from typing import Any, Final
 import h11
 import httpx
 
-from dagster_pgflow.errors import HttpFailed, NonRetryable
 from dagster_pgflow.runtime.node_types.addresses import Target
-from dagster_pgflow.runtime.node_types.call import Answer, Call
+from dagster_pgflow.runtime.node_types.call import HttpAnswer, HttpCall
 from dagster_pgflow.runtime.node_types.unpacking import Body, BodyBroken, BodyTooLong
+from dagster_pgflow.step_errors import HttpFailed, NonRetryable
 
 MOST_HEADER_BYTES: Final = 65_536
 READ_AT_ONCE: Final = 65_536
 WITH_A_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
-def exchange(call: Call, targets: Sequence[Target], most_bytes: int) -> Answer:
+def exchange(call: HttpCall, targets: Sequence[Target], most_bytes: int) -> HttpAnswer:
     """Send a request to the first of some addresses that can be reached; return the answer.
 
     Args:
-        call: The request.
         targets: Where its host may be reached.
         most_bytes: How long the body of the answer may be, unpacked.
 
@@ -57,7 +56,7 @@ def exchange(call: Call, targets: Sequence[Target], most_bytes: int) -> Answer:
 
 
 @contextmanager
-def _connected(call: Call, targets: Sequence[Target]) -> Iterator[socket.socket]:
+def _connected(call: HttpCall, targets: Sequence[Target]) -> Iterator[socket.socket]:
     """Give a connection to the first address that takes one; none of them gets all of the time."""
     reason = "its host has no address"
     for position, target in enumerate(targets):
@@ -76,7 +75,7 @@ def _connected(call: Call, targets: Sequence[Target]) -> Iterator[socket.socket]
     raise HttpFailed(f"{call.shown} cannot connect: {reason}.")
 
 
-def _opened(call: Call, target: Target, seconds: float) -> socket.socket:
+def _opened(call: HttpCall, target: Target, seconds: float) -> socket.socket:
     stream = socket.socket(target.family, socket.SOCK_STREAM)
     try:
         stream.settimeout(seconds)
@@ -97,7 +96,7 @@ def _tls() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _send(call: Call, peer: h11.Connection, stream: socket.socket) -> None:
+def _send(call: HttpCall, peer: h11.Connection, stream: socket.socket) -> None:
     headers = {**call.headers, "host": call.url.netloc.decode("ascii"), "connection": "close"}
     if call.content or call.method in WITH_A_BODY:
         headers["content-length"] = str(len(call.content))
@@ -115,7 +114,9 @@ def _send(call: Call, peer: h11.Connection, stream: socket.socket) -> None:
                 waiting = waiting[stream.send(waiting) :]
 
 
-def _received(call: Call, peer: h11.Connection, stream: socket.socket, most_bytes: int) -> Answer:
+def _received(
+    call: HttpCall, peer: h11.Connection, stream: socket.socket, most_bytes: int
+) -> HttpAnswer:
     status, headers, body = 0, _headers([]), Body("", most_bytes)
     while True:
         match peer.next_event():
@@ -130,7 +131,7 @@ def _received(call: Call, peer: h11.Connection, stream: socket.socket, most_byte
             case h11.InformationalResponse():
                 pass
             case _:
-                return Answer(status, headers, body.whole())
+                return HttpAnswer(status, headers, body.whole())
 
 
 def _headers(raw: Any) -> Mapping[str, str]:
@@ -159,7 +160,7 @@ def _reason_of_silence(error: Exception, *, is_closed: bool) -> str:
             return "it broke off"
 
 
-def _reason_without_connection(call: Call, error: OSError) -> str:
+def _reason_without_connection(call: HttpCall, error: OSError) -> str:
     match error:
         case ssl.SSLError() if call.discreet:
             return error.reason or "TLS failed"

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from dagster_pgflow.errors import ExpressionFailed, NonRetryable
 from dagster_pgflow.expressions.cel import value_expression
 from dagster_pgflow.node_types.filter import FilterConfig
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.node_types.asking import items_for, values_for
+from dagster_pgflow.step_errors import ExpressionFailed, NonRetryable
 
 MOST_WARNINGS: Final = 5
 """How many elements without an answer the log names: each line of it is a row somewhere."""
@@ -22,13 +22,13 @@ def keep(value: Any, ctx: StepContext) -> list[Any]:
         try:
             holds = asked.holds({**values, "item": item, "index": index})
         except ExpressionFailed as error:
-            told = f"The condition `{asked.text}` has no answer for element {index}: {error}."
+            message = f"The condition `{asked.text}` has no answer for element {index}: {error}."
             if config.on_error == "fail":
-                raise NonRetryable(told) from None
+                raise NonRetryable(message) from None
             holds = config.on_error == "keep"
             unanswered += 1
             if unanswered <= MOST_WARNINGS:
-                ctx.log.warning("%s It is %s.", told, "kept" if holds else "dropped")
+                ctx.log.warning("%s It is %s.", message, "kept" if holds else "dropped")
         if holds:
             kept.append(item)
     if unanswered > MOST_WARNINGS:

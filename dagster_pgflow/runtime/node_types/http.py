@@ -15,14 +15,14 @@ from typing import Any, Final
 
 import httpx
 
-from dagster_pgflow.errors import HttpFailed, NonRetryable, RetryAfter, StepError
 from dagster_pgflow.node_types.http import HttpConfig
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.node_types.addresses import targets_of
-from dagster_pgflow.runtime.node_types.call import HIDDEN_ADDRESS, Answer, Call
+from dagster_pgflow.runtime.node_types.call import HIDDEN_ADDRESS, HttpAnswer, HttpCall
 from dagster_pgflow.runtime.node_types.exchange import exchange
 from dagster_pgflow.runtime.node_types.unpacking import ACCEPTED, text_of
 from dagster_pgflow.runtime.secrets import HIDDEN
+from dagster_pgflow.step_errors import HttpFailed, NonRetryable, RetryAfter, StepError
 from dagster_pgflow.version import __version__
 
 MOST_REDIRECTS: Final = 10
@@ -58,7 +58,7 @@ def ask(_value: Any, ctx: StepContext) -> dict[str, Any]:
     raise NonRetryable(f"{call.shown} is the end of more than {MOST_REDIRECTS} redirects.")
 
 
-def _first_call(config: HttpConfig, ctx: StepContext) -> Call:
+def _first_call(config: HttpConfig, ctx: StepContext) -> HttpCall:
     headers = {
         "accept": "*/*",
         "accept-encoding": ACCEPTED,
@@ -71,7 +71,7 @@ def _first_call(config: HttpConfig, ctx: StepContext) -> Call:
         headers["idempotency-key"] = ctx.idempotency_key
     headers |= {name.lower(): value.strip() for name, value in config.headers.items()}
     timeout = min(config.timeout or ctx.timeout, ctx.timeout * MARGIN)
-    return Call(
+    return HttpCall(
         config.method,
         _address(config),
         _shown(config.url, ctx.secrets),
@@ -111,7 +111,7 @@ def _content(body: Any) -> tuple[bytes, str]:
             return json.dumps(body, ensure_ascii=False).encode(), "application/json"
 
 
-def _following(call: Call, answer: Answer) -> Call | None:
+def _following(call: HttpCall, answer: HttpAnswer) -> HttpCall | None:
     """Return the request that an answer asks for, if it does.
 
     Raises:
@@ -144,11 +144,11 @@ def _following(call: Call, answer: Answer) -> Call | None:
     return replace(following, headers=kept)
 
 
-def _output(call: Call, answer: Answer, config: HttpConfig) -> dict[str, Any]:
+def _output(call: HttpCall, answer: HttpAnswer, config: HttpConfig) -> dict[str, Any]:
     """Return what the step makes of an answer.
 
     Raises:
-        RetryAfter: The service asks for patience.
+        RetryAfter: The service asks to wait.
         HttpFailed: It did not answer as expected, and may the next time.
         NonRetryable: It will not.
     """
@@ -166,18 +166,18 @@ def _is_expected(status: int, config: HttpConfig) -> bool:
     return status in config.expected_status or f"{status // 100}xx" in config.expected_status
 
 
-def _unexpected(call: Call, answer: Answer, text: str | None) -> StepError:
+def _unexpected(call: HttpCall, answer: HttpAnswer, text: str | None) -> StepError:
     said = "" if call.discreet else " ".join((text or "")[: 10 * SHOWN_LENGTH].split())
     excerpt = f": {said[:SHOWN_LENGTH]}" if said else ""
     if call.discreet and answer.content:
         excerpt = "; what it said is not shown, since a secret was sent"
-    told = f"{call.shown} answered {answer.status} {_phrase(answer.status)}".rstrip() + excerpt
-    told = told.rstrip(".") + "."
+    sentence = f"{call.shown} answered {answer.status} {_phrase(answer.status)}".rstrip() + excerpt
+    sentence = sentence.rstrip(".") + "."
     seconds = _seconds_to_wait(answer.headers.get("retry-after", ""))
     if answer.status in PATIENT and seconds is not None:
-        return RetryAfter(seconds, told)
+        return RetryAfter(seconds, sentence)
     may_change = answer.status in TRANSIENT or answer.status >= 500 or answer.status < 300
-    return HttpFailed(told) if may_change else NonRetryable(told)
+    return HttpFailed(sentence) if may_change else NonRetryable(sentence)
 
 
 def _phrase(status: int) -> str:

@@ -2,7 +2,7 @@
 
 Of version 4 it is all that are not set aside, of version 6 those that are handed out to sites. The
 lists are those of the IANA registries for special purposes; what Python knows of them depends
-on its version. Besides, there are the addresses under which clouds tell a machine its passwords.
+on its version. Besides, there are the addresses under which clouds give a machine its passwords.
 """
 
 import ipaddress
@@ -41,7 +41,7 @@ _OF_CLOUDS: Final = _networks(
 
 
 def is_public(text: str) -> bool:
-    """Say whether an address is one that all of the internet knows.
+    """Return whether an address is one that all of the internet knows.
 
     >>> is_public("8.8.8.8"), is_public("127.0.0.1"), is_public("::ffff:10.0.0.1")
     (True, False, False)
@@ -54,7 +54,7 @@ def is_public(text: str) -> bool:
 
 
 def is_of_a_cloud(text: str) -> bool:
-    """Say whether a cloud tells the machine secrets there, or the machine's own link is meant.
+    """Return whether a cloud gives the machine secrets there, or the machine's own link is meant.
 
     >>> is_of_a_cloud("169.254.169.254"), is_of_a_cloud("10.0.0.1")
     (True, False)

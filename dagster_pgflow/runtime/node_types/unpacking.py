@@ -9,7 +9,7 @@ import re
 import zlib
 from typing import Any, Final
 
-from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.step_errors import NonRetryable
 
 ACCEPTED: Final = "gzip, deflate"
 """What we ask for, in the words of the header `Accept-Encoding`."""
@@ -114,7 +114,6 @@ def text_of(content: bytes, kind: str) -> str | None:
     """Return a body as text, or `None` if it is none.
 
     Args:
-        content: The body.
         kind: What the header `Content-Type` says.
     """
     found = _CHARSET.search(kind)

@@ -15,10 +15,15 @@ create table pgflow.migrations (
   version integer not null,
   name text not null,
   applied_at timestamptz not null default now(),
+  checksum text not null,
+  old_code_works boolean not null,
   constraint migrations_pkey primary key (version)
 );
 
 comment on table pgflow.migrations is 'Which migrations of dagster_pgflow this database has';
+comment on column pgflow.migrations.checksum is 'The SHA-256 of the SQL that was run';
+comment on column pgflow.migrations.old_code_works is
+  'Whether code that does not know this migration works with the database';
 
 -- 0030_store.sql
 -- One row: what tells two pgflow databases apart that one Dagster instance uses.
@@ -44,6 +49,8 @@ language plpgsql
 security definer
 set search_path to pg_catalog, pg_temp
 as $$
+declare
+  there text;
 begin
   if tg_table_name = 'store' then
     update pgflow.store
@@ -51,7 +58,14 @@ begin
       created_at = new.created_at,
       allowed_tags = new.allowed_tags;
   else
-    perform from pgflow.migrations as migration where migration.version = new.version;
+    select migration.checksum into there
+    from pgflow.migrations as migration
+    where migration.version = new.version;
+    if there <> new.checksum then
+      raise exception 'Migration % (%) of this data was another one than that of this schema; restore it into a schema that the same version of dagster_pgflow made.',
+        new.version, new.name
+        using errcode = 'object_not_in_prerequisite_state';
+    end if;
   end if;
   return case when found then null else new end;
 end
@@ -88,6 +102,180 @@ $$;
 
 comment on function pgflow.is_valid_slug(text) is
   'Whether a text can name a flow, a step or a schedule: 1 to 128 letters, digits and underscores, no digit first, not "run"';
+
+-- 0101_problem_codes.sql
+-- The one list of what a broken constraint of a definition means, in the words of the rules. It
+-- also has the constraints that exist only in what our functions raise.
+create function pgflow.problem_codes() returns table (constraint_name text, code text)
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  values
+    ('slug_is_valid', 'invalid-slug'),
+    ('steps_step_slug_check', 'invalid-slug'),
+    ('schedule_slug_is_valid', 'invalid-slug'),
+    ('flow_exists', 'unknown-flow'),
+    ('flows_pkey', 'duplicate-flow'),
+    ('steps_flow_slug_fkey', 'unknown-flow'),
+    ('deps_flow_slug_fkey', 'unknown-flow'),
+    ('schedules_flow_slug_fkey', 'unknown-flow'),
+    ('steps_pkey', 'duplicate-step'),
+    ('schedules_pkey', 'duplicate-schedule'),
+    ('json_is_within_limits', 'value-beyond-limits'),
+
+    -- Fields that a step of this kind has not, must have, or has with another type.
+    ('steps_step_type_check', 'unknown-step-type'),
+    ('settings_fit_the_kind', 'unknown-field'),
+    ('settings_have_their_types', 'wrong-value'),
+    ('rules_have_their_types', 'wrong-value'),
+    ('rules_have_their_fields', 'unknown-field'),
+    ('only_steps_with_handlers_have_a_pool', 'unknown-field'),
+    ('only_subflow_steps_name_a_subflow', 'unknown-field'),
+    ('subflow_step_has_no_handler', 'unknown-field'),
+    ('subflow_step_has_no_schemas', 'unknown-field'),
+    ('join_step_has_no_handler', 'unknown-field'),
+    ('join_step_has_no_schemas', 'unknown-field'),
+    ('subflow_steps_name_a_subflow', 'missing-field'),
+    ('only_branch_steps_have_rules', 'missing-field'),
+    ('rules_have_all_fields', 'missing-field'),
+    ('only_loop_steps_go_back', 'missing-field'),
+    ('steps_name_their_dependencies', 'wrong-value'),
+    ('paths_name_steps', 'wrong-value'),
+    ('jitter_is_valid', 'wrong-value'),
+    ('when_unmet_is_valid', 'wrong-value'),
+    ('when_exhausted_is_valid', 'wrong-value'),
+    ('mode_is_valid', 'wrong-value'),
+    ('wait_is_valid', 'wrong-value'),
+    ('params_are_an_object', 'wrong-value'),
+    ('input_schema_is_object', 'wrong-value'),
+    ('output_schema_is_object', 'wrong-value'),
+    ('required_input_pattern_is_object', 'wrong-value'),
+    ('forbidden_input_pattern_is_object', 'wrong-value'),
+    ('settings_are_an_object', 'wrong-value'),
+    ('tags_are_an_object', 'wrong-value'),
+    ('tags_are_texts', 'wrong-value'),
+    ('initial_tasks_is_nonnegative', 'wrong-value'),
+
+    ('opt_max_attempts_is_nonnegative', 'option-out-of-range'),
+    ('opt_base_delay_is_nonnegative', 'option-out-of-range'),
+    ('opt_timeout_is_positive', 'option-out-of-range'),
+    ('opt_max_delay_is_nonnegative', 'option-out-of-range'),
+    ('opt_start_delay_is_nonnegative', 'option-out-of-range'),
+    ('flow_has_few_tags', 'too-many-tags'),
+    ('tags_are_short', 'tag-too-long'),
+    ('tags_are_not_ours', 'tag-of-ours'),
+    ('tags_reach_nothing_else', 'tag-to-be-allowed'),
+    ('run_if_is_not_empty', 'invalid-expression'),
+    ('run_unless_is_not_empty', 'invalid-expression'),
+    ('condition_is_not_empty', 'invalid-expression'),
+    ('rules_have_conditions', 'invalid-expression'),
+    ('pool_is_valid', 'invalid-pool'),
+    ('handler_is_a_name', 'invalid-handler'),
+
+    ('deps_pkey', 'duplicate-dependency'),
+    ('deps_check', 'self-dependency'),
+    ('deps_flow_slug_dep_slug_fkey', 'unknown-dependency'),
+    ('deps_flow_slug_step_slug_fkey', 'unknown-dependency'),
+    ('steps_stand_behind_their_dependencies', 'dependency-cycle'),
+    ('steps_flow_slug_step_index_key', 'dependency-cycle'),
+    ('steps_deps_count_check', 'unknown-dependency'),
+
+    ('map_step_has_at_most_one_dependency', 'map-with-many-dependencies'),
+    ('batch_size_is_positive', 'batch-size-out-of-range'),
+    ('max_failures_is_nonnegative', 'max-failures-out-of-range'),
+    ('max_failures_percent_is_in_range', 'max-failures-out-of-range'),
+    ('pipelined_step_follows_a_map_step', 'pipelined-without-map'),
+    ('pipelined_step_has_no_condition', 'pipelined-with-condition'),
+    ('pipelined_step_takes_over_batches', 'pipelined-with-batch-size'),
+    ('pipelined_step_follows_a_step_without_a_count', 'pipelined-behind-a-count'),
+    ('pipelined_step_follows_a_step_that_fails', 'pipelined-behind-a-skip'),
+
+    ('subflow_exists', 'unknown-subflow'),
+    ('subflow_slug_is_valid', 'unknown-subflow'),
+    ('no_flow_contains_itself', 'recursive-subflow'),
+    ('over_is_a_dependency', 'over-no-dependency'),
+    ('references_are_well_formed', 'invalid-reference'),
+    ('input_refers_to_dependencies', 'reference-to-no-dependency'),
+    ('params_refer_to_dependencies', 'reference-to-no-dependency'),
+    ('only_map_steps_have_elements', 'reference-to-no-item'),
+    ('only_steps_over_a_list_have_items', 'reference-to-no-item'),
+    ('output_refers_to_final_steps', 'reference-to-flow-input'),
+    ('failure_steps_are_there', 'failure-step-unknown'),
+    ('failure_step_is_another_step', 'failure-step-is-itself'),
+    ('failure_step_comes_after_its_subflow', 'failure-step-before'),
+    ('failure_step_depends_on_its_subflow', 'failure-step-not-behind'),
+    ('failure_step_belongs_to_one_subflow', 'failure-step-of-many'),
+    ('failure_step_is_no_map', 'failure-step-is-a-map'),
+    ('failure_step_is_no_join', 'failure-step-is-a-join'),
+
+    ('rules_are_a_list', 'branch-without-rules'),
+    ('rules_lead_to_steps', 'rule-without-steps'),
+    ('each_condition_is_one_rule', 'rule-given-twice'),
+    ('routes_lead_to_steps', 'target-unknown'),
+    ('target_is_another_step', 'target-is-itself'),
+    ('target_comes_after_what_leads_to_it', 'target-before'),
+    ('target_depends_on_what_leads_to_it', 'target-not-behind'),
+    ('target_is_no_failure_step', 'target-is-failure-step'),
+    ('join_brings_paths_together', 'join-of-too-few'),
+    ('wait_is_positive', 'wait-out-of-range'),
+    ('join_waits_for_what_there_is', 'wait-out-of-range'),
+    ('loop_goes_back_to_a_step', 'loop-start-unknown'),
+    ('loop_goes_back_to_a_step_before', 'loop-start-not-before'),
+    ('loop_goes_back_to_no_map', 'loop-start-is-a-map'),
+    ('max_iterations_is_in_range', 'iterations-out-of-range'),
+    ('loop_step_has_no_condition', 'loop-with-condition'),
+    ('loop_step_is_never_skipped', 'loop-that-is-skipped'),
+    ('loops_lie_within_loops', 'loops-overlap'),
+    ('loops_are_left_at_their_end', 'loop-left-before-its-end'),
+    ('failure_steps_are_repeated_too', 'failure-step-across-a-loop'),
+
+    ('cron_has_five_fields', 'invalid-cron'),
+    ('cron_comes_some_day', 'cron-never-comes'),
+    ('timezone_is_named', 'unknown-timezone')
+$$;
+
+comment on function pgflow.problem_codes() is
+  'Which problem of a definition each constraint speaks of: the codes that errors have as their detail';
+
+-- 0102_problem_code.sql
+create function pgflow.problem_code(constraint_name text) returns text
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select known.code
+  from pgflow.problem_codes() as known
+  where known.constraint_name = problem_code.constraint_name
+$$;
+
+comment on function pgflow.problem_code(text) is
+  'The code of the problem that a broken constraint speaks of; null for constraints of other tables';
+
+-- 0103_refuse_step.sql
+-- Our own refusals say the code of the problem as their detail. Those of constraints cannot.
+create function pgflow.refuse_step(
+  flow_slug text, step_slug text, broken_constraint text, problem text
+) returns void
+language plpgsql
+immutable
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  if problem is not null then
+    raise exception 'Step "%" of flow "%" %.', step_slug, flow_slug, problem
+      using
+        errcode = 'check_violation',
+        constraint = broken_constraint,
+        detail = pgflow.problem_code(broken_constraint);
+  end if;
+end
+$$;
+
+comment on function pgflow.refuse_step(text, text, text, text) is
+  'Raises when there is a problem with a step';
 
 -- 0110_cron_comes_some_day.sql
 -- Only speaks against days of months that are written as numbers: all else, Python looks at.
@@ -176,7 +364,10 @@ declare
 begin
   if problem is not null then
     raise exception '% is refused: %.', meaning, problem
-      using errcode = 'invalid_parameter_value', constraint = 'json_is_within_limits';
+      using
+        errcode = 'invalid_parameter_value',
+        constraint = 'json_is_within_limits',
+        detail = pgflow.problem_code('json_is_within_limits');
   end if;
 end
 $$;
@@ -225,6 +416,151 @@ comment on column pgflow.flows.opt_jitter is
   'What chance does to a wait: nothing, or it takes part of it (full), or up to twice (plus-minus)';
 comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';
 
+-- 0205_settings_of.sql
+-- The one list of what only one kind of step has. A key of an object here is a key of the step's
+-- definition; "is" says what its value must be, and a value that equals "default" is left out.
+create function pgflow.settings_of(step_type text) returns jsonb
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select case step_type
+    when 'map' then '{
+      "batch_size": {"is": "a whole number"},
+      "collect_errors": {"is": "true or false", "default": false},
+      "pipelined": {"is": "true or false", "default": false},
+      "max_failures": {"is": "a whole number"},
+      "max_failures_percent": {"is": "a whole number"}
+    }'
+    when 'subflow' then '{
+      "input": {"is": "an object"},
+      "output": {"is": "an object or text"},
+      "on_failure": {"is": "text"},
+      "over": {"is": "text"},
+      "mode": {"is": "text", "default": "inline"}
+    }'
+    when 'branch' then '{
+      "rules": {"is": "a list"},
+      "default_path": {"is": "a list of texts", "default": []}
+    }'
+    when 'join' then '{
+      "wait": {"is": "text or a whole number", "default": "all"}
+    }'
+    when 'loop' then '{
+      "back_to": {"is": "text"},
+      "condition": {"is": "text"},
+      "max_iterations": {"is": "a whole number"},
+      "break_path": {"is": "a list of texts", "default": []},
+      "timeout_path": {"is": "a list of texts", "default": []}
+    }'
+    when 'single' then '{}'
+  end::jsonb
+$$;
+
+comment on function pgflow.settings_of(text) is
+  'What only steps of a kind have: each setting by name, with what it is and its default; null for a kind that there is not';
+
+-- 0206_settled.sql
+-- A setting has one form, so that equal steps are equal rows: what is as by default is absent.
+create function pgflow.settled(given jsonb, step_type text) returns jsonb
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select case
+    when jsonb_typeof(given) <> 'object' or given = '{}' then given
+    else coalesce(
+      (
+        select jsonb_object_agg(setting.name, setting.value)
+        from jsonb_each(given) as setting (name, value)
+        where setting.value is distinct from known.settings #> array[setting.name, 'default']
+      ),
+      '{}'
+    )
+  end
+  from (select pgflow.settings_of(step_type)) as known (settings)
+$$;
+
+comment on function pgflow.settled(jsonb, text) is
+  'The settings of a step of a kind without those that are as by default';
+
+-- 0207_is_setting.sql
+create function pgflow.is_setting(value jsonb, wanted text) returns boolean
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select case wanted
+    when 'text' then jsonb_typeof(value) = 'string'
+    when 'true or false' then jsonb_typeof(value) = 'boolean'
+    when 'a list' then jsonb_typeof(value) = 'array'
+    when 'a list of texts' then
+      jsonb_typeof(value) = 'array'
+      and not jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string")')
+    when 'an object' then jsonb_typeof(value) = 'object'
+    when 'an object or text' then jsonb_typeof(value) in ('object', 'string')
+    when 'a whole number' then
+      jsonb_typeof(value) = 'number'
+      and value::text ~ '^-?[0-9]{1,10}$'
+      and value::text::bigint between -2147483648 and 2147483647
+    when 'text or a whole number' then
+      jsonb_typeof(value) = 'string' or pgflow.is_setting(value, 'a whole number')
+    else false
+  end
+$$;
+
+comment on function pgflow.is_setting(jsonb, text) is
+  'Whether a value is what settings_of wants, in its words';
+
+-- 0208_refuse_bad_settings.sql
+create function pgflow.refuse_bad_settings(
+  flow_slug text, step_slug text, step_type text, settings jsonb
+) returns void
+language plpgsql
+immutable
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  known constant jsonb := pgflow.settings_of(step_type);
+  broken_constraint text := 'settings_are_an_object';
+  problem text;
+begin
+  if settings = '{}' or known is null then
+    return;  -- That there is such a kind, another constraint says.
+  elsif jsonb_typeof(settings) is distinct from 'object' then
+    problem := 'has settings that are not an object; name each setting, such as {"batch_size": 10}';
+  else
+    select
+      case
+        when known ? setting.name then 'settings_have_their_types'
+        else 'settings_fit_the_kind'
+      end,
+      case
+        when not known ? setting.name then format(
+          'has the setting "%s", which no %s step has; leave it out', setting.name, step_type
+        )
+        else format(
+          'has the setting "%s", which must be %s', setting.name, known #>> array[setting.name, 'is']
+        )
+      end
+    into broken_constraint, problem
+    from jsonb_each(settings) as setting (name, value)
+    where not coalesce(
+      pgflow.is_setting(setting.value, known #>> array[setting.name, 'is']), false
+    )
+    order by setting.name
+    limit 1;
+  end if;
+  perform pgflow.refuse_step(flow_slug, step_slug, broken_constraint, problem);
+end
+$$;
+
+comment on function pgflow.refuse_bad_settings(text, text, text, jsonb) is
+  'Raises when a step has a setting that its kind has not, or one of the wrong type';
+
 -- 0210_steps.sql
 create table pgflow.steps (
   flow_slug text not null,
@@ -245,7 +581,6 @@ create table pgflow.steps (
   params pgflow.json_within_limits not null default '{}',
   description text not null default '',
   subflow_slug text,
-  batch_size integer,
   input_schema pgflow.json_within_limits,
   output_schema pgflow.json_within_limits,
   initial_tasks integer,
@@ -253,24 +588,8 @@ create table pgflow.steps (
   run_unless text,
   opt_max_delay integer,
   opt_jitter text,
-  collect_errors boolean not null default false,
-  pipelined boolean not null default false,
-  subflow_input pgflow.json_within_limits,
-  subflow_output pgflow.json_within_limits,
-  on_failure text,
-  over text,
-  mode text not null default 'inline',
-  rules pgflow.json_within_limits,
-  default_path text[] not null default '{}',
-  wait text not null default 'all',
-  back_to text,
-  condition text,
-  max_iterations integer,
-  break_path text[] not null default '{}',
-  timeout_path text[] not null default '{}',
-  max_failures integer,
-  max_failures_percent integer,
   pool text,
+  settings pgflow.json_within_limits not null default '{}',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -298,67 +617,57 @@ create table pgflow.steps (
   constraint pool_is_valid check (pool is null or pgflow.is_valid_slug(pool)),
   constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
   constraint only_subflow_steps_name_a_subflow
-    check ((step_type = 'subflow') = (subflow_slug is not null)),
+    check (step_type = 'subflow' or subflow_slug is null),
+  constraint subflow_steps_name_a_subflow
+    check (step_type <> 'subflow' or subflow_slug is not null),
   constraint subflow_slug_is_valid check (subflow_slug is null or pgflow.is_valid_slug(subflow_slug)),
   constraint subflow_step_has_no_handler
     check (step_type <> 'subflow' or (handler is null and params = '{}')),
   constraint subflow_step_has_no_schemas
     check (step_type <> 'subflow' or (input_schema is null and output_schema is null)),
-  constraint only_map_steps_have_batches check (batch_size is null or step_type = 'map'),
-  constraint batch_size_is_positive check (batch_size > 0),
+  constraint batch_size_is_positive check ((settings ->> 'batch_size')::integer > 0),
   constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint run_if_is_not_empty check (run_if <> ''),
   constraint run_unless_is_not_empty check (run_unless <> ''),
-  constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
-  constraint only_map_steps_bound_failures
-    check (step_type = 'map' or num_nonnulls(max_failures, max_failures_percent) = 0),
-  constraint max_failures_is_nonnegative check (max_failures >= 0),
-  constraint max_failures_percent_is_in_range check (max_failures_percent between 0 and 100),
-  constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
-  constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
+  constraint max_failures_is_nonnegative check ((settings ->> 'max_failures')::integer >= 0),
+  constraint max_failures_percent_is_in_range
+    check ((settings ->> 'max_failures_percent')::integer between 0 and 100),
+  constraint pipelined_step_takes_over_batches
+    check (not settings ? 'pipelined' or not settings ? 'batch_size'),
   constraint pipelined_step_has_no_condition check (
-    not pipelined
+    not settings ? 'pipelined'
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
   ),
-  constraint only_subflow_steps_map_values
-    check (step_type = 'subflow' or num_nonnulls(subflow_input, subflow_output) = 0),
-  constraint subflow_input_is_object check (jsonb_typeof(subflow_input) = 'object'),
-  constraint subflow_output_is_object_or_text
-    check (jsonb_typeof(subflow_output) in ('object', 'string')),
-  constraint only_subflow_steps_go_on_after_failure
-    check (step_type = 'subflow' or on_failure is null),
-  constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
-  constraint mode_is_valid check (mode in ('inline', 'run')),
-  constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
-  constraint only_branch_steps_have_rules check ((step_type = 'branch') = (rules is not null)),
-  constraint rules_are_a_list check (jsonb_typeof(rules) = 'array' and rules <> '[]'),
-  constraint only_branch_steps_have_a_default_path
-    check (step_type = 'branch' or default_path = '{}'),
-  constraint only_join_steps_wait_for_fewer check (step_type = 'join' or wait = 'all'),
-  constraint wait_is_valid check (wait in ('all', 'any') or wait ~ '^[1-9][0-9]{0,8}$'),
+  constraint mode_is_valid check (settings ->> 'mode' in ('inline', 'run')),
+  constraint only_branch_steps_have_rules check (step_type <> 'branch' or settings ? 'rules'),
+  constraint rules_are_a_list check (settings -> 'rules' <> '[]'),
+  constraint wait_is_valid
+    check (settings ->> 'wait' in ('all', 'any') or jsonb_typeof(settings -> 'wait') = 'number'),
+  constraint wait_is_positive
+    check (jsonb_typeof(settings -> 'wait') <> 'number' or settings -> 'wait' > '0'),
   constraint join_step_has_no_handler
     check (step_type <> 'join' or (handler is null and params = '{}')),
   constraint join_step_has_no_schemas
     check (step_type <> 'join' or (input_schema is null and output_schema is null)),
-  constraint only_loop_steps_go_back check (
-    num_nonnulls(back_to, condition, max_iterations) = case step_type when 'loop' then 3 else 0 end
-  ),
-  constraint only_loop_steps_lead_out_of_a_loop
-    check (step_type = 'loop' or (break_path = '{}' and timeout_path = '{}')),
-  constraint condition_is_not_empty check (condition <> ''),
-  constraint max_iterations_is_in_range check (max_iterations between 1 and 1000),
+  constraint only_loop_steps_go_back
+    check (step_type <> 'loop' or settings ?& array['back_to', 'condition', 'max_iterations']),
+  constraint condition_is_not_empty check (settings ->> 'condition' <> ''),
+  constraint max_iterations_is_in_range
+    check ((settings ->> 'max_iterations')::integer between 1 and 1000),
   constraint loop_step_has_no_condition check (
     step_type <> 'loop'
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
   ),
-  constraint loop_step_is_never_skipped check (step_type <> 'loop' or when_exhausted = 'fail'),
-  constraint paths_name_steps
-    check (array_position(default_path || break_path || timeout_path, null) is null),
-  constraint failure_step_is_another_step check (on_failure <> step_slug),
-  constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
+  constraint loop_step_is_never_skipped
+    check (step_type <> 'loop' or when_exhausted not in ('skip', 'skip-cascade')),
+  constraint failure_step_is_another_step check (settings ->> 'on_failure' <> step_slug)
 );
+
+create unique index failure_step_belongs_to_one_subflow
+  on pgflow.steps (flow_slug, (settings ->> 'on_failure'))
+  where settings ->> 'on_failure' is not null;
 
 create index steps_that_decide on pgflow.steps (flow_slug) where step_type in ('branch', 'loop');
 
@@ -377,41 +686,10 @@ comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
 comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
-comment on column pgflow.steps.collect_errors is
-  'Whether an element of a map step that fails for good leaves an error in its place';
-comment on column pgflow.steps.max_failures is
-  'How many elements of a map step may fail and leave errors in their places';
-comment on column pgflow.steps.max_failures_percent is
-  'The same in percent of the elements; where both are given, both hold';
 comment on column pgflow.steps.pool is
   'The pool whose slots the ops of the step share with all runs: pgflow/<pool> in Dagster';
-comment on column pgflow.steps.pipelined is
-  'Whether an element starts as soon as the map step before has done its own';
-comment on column pgflow.steps.subflow_input is
-  'What the flow of a subflow step receives: JSON with references such as $nodes.cart.total, $input.name';
-comment on column pgflow.steps.subflow_output is
-  'What a subflow step returns: JSON with references to the final steps of its flow';
-comment on column pgflow.steps.on_failure is
-  'The step that goes on when the flow of a subflow step fails';
-comment on column pgflow.steps.over is
-  'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
-comment on column pgflow.steps.mode is
-  'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';
-comment on column pgflow.steps.rules is
-  'What a branch decides by: [{"when": a condition in CEL, "then": the steps that it leads to}]';
-comment on column pgflow.steps.default_path is
-  'The steps that a branch leads to when no rule holds';
-comment on column pgflow.steps.wait is
-  'How many dependencies a join waits for: all, any, or a number';
-comment on column pgflow.steps.back_to is
-  'The first of the steps that a loop repeats; the loop itself is the last';
-comment on column pgflow.steps.condition is
-  'A condition in CEL; while it holds, a loop repeats its steps';
-comment on column pgflow.steps.max_iterations is 'How often a loop runs its steps at most';
-comment on column pgflow.steps.break_path is
-  'The steps that a loop leads to once its condition does not hold';
-comment on column pgflow.steps.timeout_path is
-  'The steps that a loop leads to when its condition still holds after the last pass';
+comment on column pgflow.steps.settings is
+  'What only steps of this kind have, by name, without what is as by default; settings_of lists it';
 
 -- 0220_deps.sql
 create table pgflow.deps (
@@ -692,7 +970,7 @@ comment on table pgflow.node_executions is 'One row an attempt of a task';
 comment on column pgflow.node_executions.completed_at is
   'When the attempt ended, however it ended';
 comment on column pgflow.node_executions.iteration is
-  'The pass of the innermost loop around the step, from 1; null outside of loops';
+  'The iteration of the innermost loop around the step, from 1; null outside of loops';
 
 -- 0340_event_log.sql
 create table pgflow.event_log (
@@ -807,7 +1085,7 @@ comment on table pgflow.run_statistics is 'What each run took, and how much of e
 comment on column pgflow.run_statistics.terminal_nodes is
   'Steps of the flow that nothing depends on: known before the run begins';
 comment on column pgflow.run_statistics.completion_checks is
-  'How often a terminal step ended, or a way broke off, so that it was asked whether all is done';
+  'How often a terminal step ended, or a route broke off, so that it was asked whether all is done';
 comment on column pgflow.run_statistics.completion_checks_saved is
   'How often another step ended, and it was not asked';
 comment on column pgflow.run_statistics.steps_done_at is
@@ -944,6 +1222,20 @@ as $$
   from jsonb_array_elements_text(nullif(list, 'null')) with ordinality as part (text, position)
 $$;
 
+-- 0402_without_nulls.sql
+-- A building block of definitions: an object without its fields that are null, and with all that
+-- lies within the others.
+create function pgflow.without_nulls(object jsonb) returns jsonb
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg(field.name, field.value), '{}')
+  from jsonb_each(object) as field (name, value)
+  where field.value <> 'null'
+$$;
+
 -- 0410_step_definitions.sql
 create function pgflow.step_definitions(flow_slug text) returns jsonb
 language sql
@@ -958,25 +1250,7 @@ as $$
       'depends_on', needed.slugs,
       'handler', step.handler,
       'pool', step.pool,
-      'batch_size', step.batch_size,
-      'collect_errors', nullif(step.collect_errors, false),
-      'pipelined', nullif(step.pipelined, false),
-      'max_failures', step.max_failures,
-      'max_failures_percent', step.max_failures_percent,
       'flow', step.subflow_slug,
-      'on_failure', step.on_failure,
-      'over', step.over,
-      'mode', nullif(step.mode, 'inline'),
-      'default_path', nullif(to_jsonb(step.default_path), '[]'),
-      'wait', case
-        when step.wait = 'any' then to_jsonb(step.wait)
-        when step.wait <> 'all' then to_jsonb(step.wait::integer)
-      end,
-      'back_to', step.back_to,
-      'condition', step.condition,
-      'max_iterations', step.max_iterations,
-      'break_path', nullif(to_jsonb(step.break_path), '[]'),
-      'timeout_path', nullif(to_jsonb(step.timeout_path), '[]'),
       'run_if', step.run_if,
       'run_unless', step.run_unless,
       'when_unmet', nullif(step.when_unmet, 'skip'),
@@ -996,9 +1270,7 @@ as $$
     || pgflow.json_field('if_not', step.forbidden_input_pattern)
     || pgflow.json_field('input_schema', step.input_schema)
     || pgflow.json_field('output_schema', step.output_schema)
-    || pgflow.json_field('input', step.subflow_input)
-    || pgflow.json_field('output', step.subflow_output)
-    || pgflow.json_field('rules', step.rules)
+    || step.settings
     order by step.step_index
   )
   from pgflow.steps as step
@@ -1225,7 +1497,7 @@ declare
   entered_from jsonb := '{}';
   found_here jsonb;
   here text;
-  way text;
+  path text;
 begin
   -- Layer by layer, each flow once: linear even where many flows share their subflows.
   while frontier <> '{}' and not entered_from ? start loop
@@ -1240,21 +1512,24 @@ begin
   end loop;
 
   if entered_from ? start then
-    way := start;
+    path := start;
     here := entered_from ->> start;
     while here <> start loop
-      way := here || ' -> ' || way;
+      path := here || ' -> ' || path;
       here := entered_from ->> here;
     end loop;
     raise exception 'Flow "%" contains itself: % -> %; remove one of these subflow steps.',
-      start, start, way
-      using errcode = 'check_violation', constraint = 'no_flow_contains_itself';
+      start, start, path
+      using
+        errcode = 'check_violation',
+        constraint = 'no_flow_contains_itself',
+        detail = pgflow.problem_code('no_flow_contains_itself');
   end if;
 end
 $$;
 
 comment on function pgflow.refuse_subflow_cycle(text) is
-  'Raises, with the way, when a flow reaches itself through subflow steps';
+  'Raises, with the path, when a flow reaches itself through subflow steps';
 
 -- 0424_content_hash.sql
 create function pgflow.content_hash(definition jsonb) returns text
@@ -1491,7 +1766,8 @@ create trigger versions_are_immutable before update or delete or truncate on pgf
 for each statement execute function pgflow.refuse_version_change();
 
 -- 0443_tag_problem.sql
-create function pgflow.tag_problem(tags jsonb) returns text
+create function pgflow.tag_problem(tags jsonb)
+returns table (broken_constraint text, problem text)
 language sql
 stable
 set search_path to pg_catalog, pg_temp
@@ -1501,22 +1777,25 @@ as $$
     select *
     from jsonb_each_text(case jsonb_typeof(tags) when 'object' then tags else '{}' end)
   ),
-  found (place, problem) as (
-    select 0, format('has %s tags, and a flow may have 50', count(*))
+  found (place, broken_constraint, problem) as (
+    select 0, 'flow_has_few_tags', format('has %s tags, and a flow may have 50', count(*))
     from given
     having count(*) > 50
     union all
-    select 1, format(
+    select 1, 'tags_are_short', format(
       'has the tag "%s", which is too long: a key may have 127 characters, a value 500', left(key, 127)
     )
     from given
     where length(key) > 127 or length(value) > 500
     union all
-    select 2, format('has the tag "%s", and those with this prefix are ours alone; rename it', key)
+    select
+      2,
+      'tags_are_not_ours',
+      format('has the tag "%s", and those with this prefix are ours alone; rename it', key)
     from given
     where starts_with(key, 'dagster-pgflow/')
     union all
-    select 3, format(
+    select 3, 'tags_reach_nothing_else', format(
       'has the tag "%s", and tags with a "/" can give orders to Dagster and to what launches its runs; name it without one, or have the code location allow it: build_repository(allowed_tags=["%s"])',
       key, key
     )
@@ -1532,11 +1811,14 @@ as $$
         )
       )
   )
-  select problem from found order by place, problem limit 1
+  select found.broken_constraint, found.problem
+  from found
+  order by found.place, found.problem
+  limit 1
 $$;
 
 comment on function pgflow.tag_problem(jsonb) is
-  'What a flow must not have these tags for; null when it may';
+  'What a flow must not have these tags for; no row when it may';
 
 -- 0444_refuse_bad_tags.sql
 create function pgflow.refuse_bad_tags() returns trigger
@@ -1545,11 +1827,15 @@ security definer
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  problem constant text := pgflow.tag_problem(new.tags);
+  found record;
 begin
-  if problem is not null then
-    raise exception 'Flow "%" %.', new.flow_slug, problem
-      using errcode = 'check_violation', constraint = 'tags_reach_nothing_else';
+  select * into found from pgflow.tag_problem(new.tags);
+  if found.problem is not null then
+    raise exception 'Flow "%" %.', new.flow_slug, found.problem
+      using
+        errcode = 'check_violation',
+        constraint = found.broken_constraint,
+        detail = pgflow.problem_code(found.broken_constraint);
   end if;
   return new;
 end
@@ -1593,7 +1879,10 @@ begin
   ) then
     raise exception 'Step "%" of flow "%" cannot move to index %: it would stand before a step that it depends on, or behind one that depends on it.',
       old.step_slug, old.flow_slug, new.step_index
-      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+      using
+        errcode = 'check_violation',
+        constraint = 'steps_stand_behind_their_dependencies',
+        detail = pgflow.problem_code('steps_stand_behind_their_dependencies');
   end if;
   return new;
 end
@@ -1621,7 +1910,10 @@ begin
   if dep_step_index > step_index then
     raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
       new.step_slug, new.flow_slug, new.dep_slug
-      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+      using
+        errcode = 'check_violation',
+        constraint = 'steps_stand_behind_their_dependencies',
+        detail = pgflow.problem_code('steps_stand_behind_their_dependencies');
   end if;
   return new;
 end
@@ -1672,6 +1964,25 @@ create trigger steps_count_deps_after after update on pgflow.deps
 referencing new table as changed_deps
 for each statement execute function pgflow.count_deps();
 
+-- 0453_settle_settings.sql
+create function pgflow.settle_settings() returns trigger
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+begin
+  new.settings := pgflow.settled(new.settings, new.step_type);
+  perform pgflow.refuse_bad_settings(
+    new.flow_slug, new.step_slug, new.step_type, new.settings
+  );
+  return new;
+end
+$$;
+
+create trigger steps_have_settings_of_their_kind
+before insert or update of step_type, settings on pgflow.steps
+for each row execute function pgflow.settle_settings();
+
 -- 0500_refuse_unless_slug.sql
 create function pgflow.refuse_unless_slug(slug text, meaning text, broken_constraint text)
 returns void
@@ -1681,9 +1992,12 @@ set search_path to pg_catalog, pg_temp
 as $$
 begin
   if not pgflow.is_valid_slug(slug) then
-    raise exception '"%" is no valid % slug (%): use 1 to 128 letters, digits and underscores, no digit first, and not the reserved word "run".',
+    raise exception '"%" is not a valid % slug (%): use 1 to 128 letters, digits and underscores, no digit first, and not the reserved word "run".',
       coalesce(slug, 'null'), meaning, broken_constraint
-      using errcode = 'check_violation', constraint = broken_constraint;
+      using
+        errcode = 'check_violation',
+        constraint = broken_constraint,
+        detail = pgflow.problem_code(broken_constraint);
   end if;
 end
 $$;
@@ -1704,53 +2018,89 @@ begin
       errcode = case broken_constraint
         when 'flow_exists' then 'undefined_object' else 'foreign_key_violation'
       end,
-      constraint = broken_constraint;
+      constraint = broken_constraint,
+      detail = pgflow.problem_code(broken_constraint);
 end
 $$;
 
--- 0502_ways_of.sql
-create function pgflow.ways_of(step pgflow.steps) returns table (field text, target text)
+-- 0502_routes_of.sql
+create function pgflow.routes_of(step pgflow.steps) returns table (field text, target text)
 language sql
 immutable
 set search_path to pg_catalog, pg_temp
 as $$
   select format('rules[%s].then', rule.position - 1), named.slug
-  from jsonb_array_elements(step.rules) with ordinality as rule (value, position)
+  from jsonb_array_elements(step.settings -> 'rules') with ordinality as rule (value, position)
   cross join lateral jsonb_array_elements_text(
     case when jsonb_typeof(rule.value -> 'then') = 'array' then rule.value -> 'then' end
   ) as named (slug)
   union all
-  select 'default_path', unnest(step.default_path)
-  union all
-  select 'break_path', unnest(step.break_path)
-  union all
-  select 'timeout_path', unnest(step.timeout_path)
+  select path.field, jsonb_array_elements_text(step.settings -> path.field)
+  from (values ('default_path'), ('break_path'), ('timeout_path')) as path (field)
 $$;
 
-comment on function pgflow.ways_of(pgflow.steps) is
+comment on function pgflow.routes_of(pgflow.steps) is
   'The steps that a branch or a loop leads to, with the field that names each';
 
 -- 0503_rule_problem.sql
-create function pgflow.rule_problem(rule jsonb) returns text
+create function pgflow.rule_problem(rule jsonb)
+returns table (broken_constraint text, problem text)
 language sql
 immutable
 set search_path to pg_catalog, pg_temp
 as $$
-  select case
-    when jsonb_typeof(rule) <> 'object' or rule - array['when', 'then'] <> '{}' then
-      'is no object with nothing but "when" and "then"'
-    when jsonb_typeof(rule -> 'when') is distinct from 'string' or rule ->> 'when' !~ '\S' then
-      'has no condition; write it as a text in "when"'
-    when jsonb_typeof(rule -> 'then') is distinct from 'array'
-      or jsonb_path_exists(rule, 'strict $.then[*] ? (@.type() != "string")')
-    then 'has no list of steps in "then"'
-    when rule -> 'then' = '[]' then
-      'leads to no step, so that all it does is to hide the rules behind it; name a step in "then", or leave the rule out: where no rule holds and there is no default_path, the path ends'
-  end
+  select known.broken_constraint, known.problem
+  from (
+    values
+      (
+        'rules_have_their_types',
+        'is not an object with "when" and "then"',
+        jsonb_typeof(rule) <> 'object'
+      ),
+      (
+        'rules_have_all_fields',
+        'has no condition; write it as a text in "when"',
+        not rule ? 'when'
+      ),
+      (
+        'rules_have_all_fields',
+        'has no list of steps in "then"',
+        not rule ? 'then'
+      ),
+      (
+        'rules_have_their_types',
+        'has no condition; write it as a text in "when"',
+        jsonb_typeof(rule -> 'when') <> 'string'
+      ),
+      (
+        'rules_have_their_types',
+        'has no list of steps in "then"',
+        jsonb_typeof(rule -> 'then') <> 'array'
+          or jsonb_path_exists(rule, 'strict $.then[*] ? (@.type() != "string")', '{}', true)
+      ),
+      (
+        'rules_have_their_fields',
+        'has more than "when" and "then"',
+        jsonb_typeof(rule) = 'object'
+          and jsonb_path_exists(rule, '$.keyvalue() ? (@.key != "when" && @.key != "then")')
+      ),
+      (
+        'rules_have_conditions',
+        'has no condition; write it as a text in "when"',
+        rule ->> 'when' !~ '\S'
+      ),
+      (
+        'rules_lead_to_steps',
+        'leads to no step and only hides the rules behind it; name a step in "then", or leave the rule out: where no rule holds and there is no default_path, the path ends',
+        rule -> 'then' = '[]'
+      )
+  ) as known (broken_constraint, problem, is_so)
+  where known.is_so
+  limit 1
 $$;
 
 comment on function pgflow.rule_problem(jsonb) is
-  'What is wrong with one rule of a branch; null when nothing is';
+  'What is wrong with one rule of a branch; no row when nothing is';
 
 -- 0504_refuse_bad_rules.sql
 create function pgflow.refuse_bad_rules(step pgflow.steps) returns void
@@ -1760,51 +2110,44 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   example constant text := '[{"when": "output.score > 80", "then": ["vip"]}]';
-  broken_constraint text := 'rules_are_a_list';
-  mistake text;
+  rules constant jsonb := step.settings -> 'rules';
+  broken_constraint text;
+  problem text;
 begin
-  if step.step_type <> 'branch' and step.rules is not null then
-    broken_constraint := 'only_branch_steps_have_rules';
-    mistake := 'has rules, which only a branch can; leave rules out, or make it a branch';
-  elsif step.step_type <> 'branch' and step.default_path <> '{}' then
-    broken_constraint := 'only_branch_steps_have_a_default_path';
-    mistake := 'has a default_path, which only a branch can; leave default_path out, or make it a branch';
-  elsif step.step_type <> 'branch' then
+  if step.step_type <> 'branch' then
     return;
-  elsif step.rules is null then
+  elsif rules is null then
     broken_constraint := 'only_branch_steps_have_rules';
-    mistake := format('is a branch without rules; give it some, such as rules => %L', example);
-  elsif jsonb_typeof(step.rules) <> 'array' or step.rules = '[]' then
-    mistake := format('has rules that are no list of rules; write such as rules => %L', example);
+    problem := format('is a branch without rules; give it some, such as rules => %L', example);
+  elsif rules = '[]' then
+    broken_constraint := 'rules_are_a_list';
+    problem := format('has an empty list of rules; write such as rules => %L', example);
   else
-    select format('has rules[%s], which %s', rule.position - 1, pgflow.rule_problem(rule.value))
-    into mistake
-    from jsonb_array_elements(step.rules) with ordinality as rule (value, position)
-    where pgflow.rule_problem(rule.value) is not null
+    select found.broken_constraint, format('has rules[%s], which %s', rule.position - 1, found.problem)
+    into broken_constraint, problem
+    from jsonb_array_elements(rules) with ordinality as rule (value, position)
+    cross join lateral pgflow.rule_problem(rule.value) as found
     order by rule.position
     limit 1;
-    if mistake is null then
+    if problem is null then
       broken_constraint := 'each_condition_is_one_rule';
       select format(
-        'has the condition `%s` in %s of its rules, of which only the first ever decides; put the steps of all into "then" of that one',
+        'has the condition `%s` in %s rules, and only the first of them decides; put the steps of all of them into its "then"',
         rule.value ->> 'when', count(*)
       )
-      into mistake
-      from jsonb_array_elements(step.rules) as rule (value)
+      into problem
+      from jsonb_array_elements(rules) as rule (value)
       group by rule.value ->> 'when'
       having count(*) > 1
       limit 1;
     end if;
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
 comment on function pgflow.refuse_bad_rules(pgflow.steps) is
-  'Raises when a step has rules and is no branch, or is one and its rules are not in order';
+  'Raises when the rules of a branch are not in order';
 
 -- 0505_refuse_bad_join.sql
 create function pgflow.refuse_bad_join(step pgflow.steps, deps_slugs text[]) returns void
@@ -1814,44 +2157,43 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   deps constant integer := cardinality(deps_slugs);
+  wait constant text := step.settings ->> 'wait';
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
-  if step.step_type <> 'join' and step.wait <> 'all' then
-    broken_constraint := 'only_join_steps_wait_for_fewer';
-    mistake := 'waits for some of its dependencies, which only a join can; leave wait out, or make it a join';
-  elsif step.step_type <> 'join' then
+  if step.step_type <> 'join' then
     return;
   elsif deps < 2 then
     broken_constraint := 'join_brings_paths_together';
-    mistake := format(
+    problem := format(
       'is a join of %s, and a join brings at least two paths together; add what is missing to deps_slugs',
       case deps when 0 then 'no dependencies' else 'one dependency' end
     );
   elsif num_nonnulls(step.handler, nullif(step.params, '{}'), step.input_schema, step.output_schema) > 0
   then
     broken_constraint := 'join_step_has_no_handler';
-    mistake := 'is a join, which has no handler, no params and no schemas; let a step behind it do the work';
-  elsif step.wait not in ('all', 'any') and step.wait !~ '^[1-9][0-9]{0,8}$' then
-    broken_constraint := 'wait_is_valid';
-    mistake := format(
-      'waits for "%s" of its dependencies; say all, any, or a number from 1 to %s', step.wait, deps
+    problem := 'is a join, which has no handler, no params and no schemas; let a step behind it do the work';
+  elsif wait not in ('all', 'any') and wait !~ '^[1-9][0-9]{0,8}$' then
+    broken_constraint := case
+      when wait ~ '^-?[0-9]+$' then 'wait_is_positive' else 'wait_is_valid'
+    end;
+    problem := format(
+      'waits for "%s" of its dependencies; say all, any, or a number from 1 to %s', wait, deps
     );
-  elsif step.wait not in ('all', 'any') and step.wait::integer > deps then
+  elsif wait not in ('all', 'any') and wait::integer > deps then
     broken_constraint := 'join_waits_for_what_there_is';
-    mistake := format(
-      'waits for %s of %s dependencies; say all, any, or a number from 1 to %s', step.wait, deps, deps
+    problem := format(
+      'waits for %s of %s dependencies; say all, any, or a number from 1 to %s', wait, deps, deps
     );
   else
     return;
   end if;
-  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-    using errcode = 'check_violation', constraint = broken_constraint;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
 comment on function pgflow.refuse_bad_join(pgflow.steps, text[]) is
-  'Raises when a step waits for dependencies that it has not, or for some and is no join';
+  'Raises when a step waits for dependencies that it has not, or has what a join has not';
 
 -- 0506_steps_between.sql
 create function pgflow.steps_between(flow_slug text, first_slug text, last_slugs text[])
@@ -1881,12 +2223,12 @@ as $$
 $$;
 
 comment on function pgflow.steps_between(text, text, text[]) is
-  'The steps on the way from one step to some others, these included; none where there is no way';
+  'The steps between one step and some others, these included; none where no path leads there';
 
 -- 0507_body_problem.sql
 -- All that a loop repeats is there when the loop is added: nothing can come into it later.
 create function pgflow.body_problem(step pgflow.steps, body text[])
-returns table (broken_constraint text, mistake text)
+returns table (broken_constraint text, problem text)
 language sql
 stable
 set search_path to pg_catalog, pg_temp
@@ -1895,11 +2237,11 @@ as $$
     'loops_lie_within_loops',
     format(
       'goes back to "%s" and shares steps with loop "%s" without repeating all that it repeats; go back to a step before "%s", or behind the loop',
-      step.back_to, other.step_slug, other.back_to
+      step.settings ->> 'back_to', other.step_slug, other.settings ->> 'back_to'
     )
   from pgflow.steps as other
   cross join lateral pgflow.steps_between(
-    other.flow_slug, other.back_to, array[other.step_slug]
+    other.flow_slug, other.settings ->> 'back_to', array[other.step_slug]
   ) as repeated
   where other.flow_slug = step.flow_slug
     and other.step_type = 'loop'
@@ -1921,24 +2263,24 @@ as $$
     'loops_are_left_at_their_end',
     format(
       'repeats "%s", which leads to "%s", and does not repeat that one; let the loop depend on it',
-      inside.step_slug, way.target
+      inside.step_slug, route.target
     )
   from pgflow.steps as inside
-  cross join lateral pgflow.ways_of(inside) as way
+  cross join lateral pgflow.routes_of(inside) as route
   where inside.flow_slug = step.flow_slug
     and inside.step_type in ('branch', 'loop')
     and inside.step_slug = any (body)
-    and way.target <> all (body)
+    and route.target <> all (body)
   union all
   select
     'failure_steps_are_repeated_too',
     format(
       'repeats one of "%s" and "%s", which goes on when that one fails; let it repeat both, or none of them',
-      subflow.step_slug, subflow.on_failure
+      subflow.step_slug, subflow.settings ->> 'on_failure'
     )
   from pgflow.steps as subflow
   where subflow.flow_slug = step.flow_slug
-    and (subflow.step_slug = any (body)) <> (subflow.on_failure = any (body))
+    and (subflow.step_slug = any (body)) <> (subflow.settings ->> 'on_failure' = any (body))
 $$;
 
 comment on function pgflow.body_problem(pgflow.steps, text[]) is
@@ -1951,87 +2293,89 @@ stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  given constant integer := num_nonnulls(step.back_to, step.condition, step.max_iterations);
+  back_to constant text := step.settings ->> 'back_to';
+  given constant integer := num_nonnulls(
+    back_to, step.settings -> 'condition', step.settings -> 'max_iterations'
+  );
   body text[] := '{}';
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
-  if step.step_type <> 'loop' and given = 0 and step.break_path = '{}' and step.timeout_path = '{}'
-  then
+  if step.step_type <> 'loop' then
     return;
-  elsif step.step_type <> 'loop' then
-    broken_constraint := 'only_loop_steps_go_back';
-    mistake := 'has back_to, condition, max_iterations, break_path or timeout_path, which only a loop has; leave them out, or make it a loop';
   elsif given < 3 then
     broken_constraint := 'only_loop_steps_go_back';
-    mistake := 'is a loop, which needs back_to, condition and max_iterations; give it all three';
-  elsif step.max_iterations not between 1 and 1000 then
+    problem := 'is a loop, which needs back_to, condition and max_iterations; give it all three';
+  elsif (step.settings ->> 'max_iterations')::integer not between 1 and 1000 then
     broken_constraint := 'max_iterations_is_in_range';
-    mistake := format('has max_iterations %s; it must be from 1 to 1000', step.max_iterations);
+    problem := format(
+      'has max_iterations %s; it must be from 1 to 1000', step.settings ->> 'max_iterations'
+    );
   elsif num_nonnulls(
     step.required_input_pattern, step.forbidden_input_pattern, step.run_if, step.run_unless
   ) > 0 then
     broken_constraint := 'loop_step_has_no_condition';
-    mistake := format(
-      'is a loop, which decides after each pass and cannot be left out of one; move its conditions to "%s", or to a step before',
-      step.back_to
+    problem := format(
+      'is a loop, which decides after each iteration and cannot be left out of one; move its conditions to "%s", or to a step before',
+      back_to
     );
-  elsif step.when_exhausted <> 'fail' then
+  elsif step.when_exhausted in ('skip', 'skip-cascade') then
     broken_constraint := 'loop_step_is_never_skipped';
-    mistake := 'is a loop, which cannot be skipped when its handler fails; leave when_exhausted out';
-  elsif step.back_to <> step.step_slug then
-    body := pgflow.steps_between(step.flow_slug, step.back_to, deps_slugs);
+    problem := 'is a loop, which cannot be skipped when its handler fails; leave when_exhausted out';
+  elsif back_to <> step.step_slug then
+    body := pgflow.steps_between(step.flow_slug, back_to, deps_slugs);
     if body = '{}' then
-      broken_constraint := 'loop_goes_back_to_a_step_before';
-      mistake := format(
+      broken_constraint := case
+        when pgflow.step_index_of(step.flow_slug, back_to) is null
+          then 'loop_goes_back_to_a_step'
+        else 'loop_goes_back_to_a_step_before'
+      end;
+      problem := format(
         'goes back to "%s", which does not come before it; add that step first, and let the loop depend on it or on one behind it',
-        step.back_to
+        back_to
       );
     elsif exists (
       select from pgflow.steps as first
       where first.flow_slug = step.flow_slug
-        and first.step_slug = step.back_to
+        and first.step_slug = back_to
         and first.step_type = 'map'
     ) then
       broken_constraint := 'loop_goes_back_to_no_map';
-      mistake := format(
-        'goes back to "%s", a map step, which would have no list to map over from the second pass on; put a single step before it, and go back to that one',
-        step.back_to
+      problem := format(
+        'goes back to "%s", a map step, which would have no list to map over from the second iteration on; put a single step before it, and go back to that one',
+        back_to
       );
     end if;
   end if;
-  if mistake is null then
-    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
-    from pgflow.body_problem(step, body || step.step_slug) as problem
+  if problem is null then
+    select found.broken_constraint, found.problem into broken_constraint, problem
+    from pgflow.body_problem(step, body || step.step_slug) as found
     limit 1;
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
 comment on function pgflow.refuse_bad_loop(pgflow.steps, text[]) is
-  'Raises when a step goes back and is no loop, or is one and cannot go back there';
+  'Raises when a loop cannot go back there';
 
--- 0509_refuse_way_out_of_loop.sql
-create function pgflow.refuse_way_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
+-- 0509_refuse_route_out_of_loop.sql
+create function pgflow.refuse_route_out_of_loop(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  mistake text;
+  problem text;
 begin
   select format(
     'depends on "%s", which loop "%s" repeats; let it depend on "%s" instead, or add it before that loop, which then depends on it',
     inside.slug, loop.step_slug, loop.step_slug
   )
-  into mistake
+  into problem
   from pgflow.steps as loop
   cross join lateral unnest(
-    pgflow.steps_between(loop.flow_slug, loop.back_to, array[loop.step_slug])
+    pgflow.steps_between(loop.flow_slug, loop.settings ->> 'back_to', array[loop.step_slug])
   ) as inside (slug)
   where loop.flow_slug = step.flow_slug
     and loop.step_type = 'loop'
@@ -2039,14 +2383,11 @@ begin
     and inside.slug <> loop.step_slug
   order by loop.step_index desc
   limit 1;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = 'loops_are_left_at_their_end';
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, 'loops_are_left_at_their_end', problem);
 end
 $$;
 
-comment on function pgflow.refuse_way_out_of_loop(pgflow.steps, text[]) is
+comment on function pgflow.refuse_route_out_of_loop(pgflow.steps, text[]) is
   'Raises when a step depends on one that a loop repeats, and not on the loop itself';
 
 -- 0510_create_flow.sql
@@ -2143,104 +2484,103 @@ $$;
 comment on function pgflow.create_flow(varchar, integer, integer) is
   'create_flow for callers who speak of workflows; the timeout is 30 s unless given';
 
--- 0512_way_problem.sql
+-- 0512_route_problem.sql
 -- What a branch or a loop leads to stands behind it, so that it is named before it is there. Whether
 -- it came is asked when the flow is started.
-create function pgflow.way_problem(step pgflow.steps)
-returns table (broken_constraint text, mistake text)
+create function pgflow.route_problem(step pgflow.steps, deps_slugs text[])
+returns table (broken_constraint text, problem text)
 language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
   select
     case
-      when way.target is null then 'paths_name_steps'
-      when way.target = step.step_slug then 'target_is_another_step'
-      when not pgflow.is_valid_slug(way.target) then 'steps_step_slug_check'
+      when route.target is null then 'paths_name_steps'
+      when route.target = step.step_slug then 'target_is_another_step'
+      when not pgflow.is_valid_slug(route.target) then 'steps_step_slug_check'
       when routed.step_slug is not null then 'target_is_no_failure_step'
-      else 'target_depends_on_what_leads_to_it'
+      when pgflow.steps_between(step.flow_slug, route.target, deps_slugs) = '{}'
+        then 'target_depends_on_what_leads_to_it'
+      else 'target_comes_after_what_leads_to_it'
     end,
     case
-      when way.target is null then
-        format('leads to null in %s; name a step', way.field)
-      when way.target = step.step_slug then
-        format('leads to itself in %s; name a step that is added after it', way.field)
-      when not pgflow.is_valid_slug(way.target) then
-        format('leads to "%s" in %s, which is no valid step slug', way.target, way.field)
+      when route.target is null then
+        format('leads to null in %s; name a step', route.field)
+      when route.target = step.step_slug then
+        format('leads to itself in %s; name a step that is added after it', route.field)
+      when not pgflow.is_valid_slug(route.target) then
+        format('leads to "%s" in %s, which is not a valid step slug', route.target, route.field)
       when routed.step_slug is not null then format(
         'leads to "%s" in %s, which is there for the failure of "%s"; let it lead to a step of its own',
-        way.target, way.field, routed.step_slug
+        route.target, route.field, routed.step_slug
       )
       else format(
         'leads to "%s" in %s, which was added before it and so does not depend on it; add that step after this one',
-        way.target, way.field
+        route.target, route.field
       )
     end
-  from pgflow.ways_of(step) as way
+  from pgflow.routes_of(step) as route
   left join pgflow.steps as earlier
-    on earlier.flow_slug = step.flow_slug and earlier.step_slug = way.target
+    on earlier.flow_slug = step.flow_slug and earlier.step_slug = route.target
   left join pgflow.steps as routed
-    on routed.flow_slug = step.flow_slug and routed.on_failure = way.target
-  where way.target is null
-    or way.target = step.step_slug
-    or not pgflow.is_valid_slug(way.target)
+    on routed.flow_slug = step.flow_slug and routed.settings ->> 'on_failure' = route.target
+  where route.target is null
+    or route.target = step.step_slug
+    or not pgflow.is_valid_slug(route.target)
     or routed.step_slug is not null
     or earlier.step_slug is not null
 $$;
 
-comment on function pgflow.way_problem(pgflow.steps) is
+comment on function pgflow.route_problem(pgflow.steps, text[]) is
   'What is wrong with the steps that a branch or a loop leads to, before they are there';
 
--- 0513_refuse_bad_ways.sql
-create function pgflow.refuse_bad_ways(step pgflow.steps, deps_slugs text[]) returns void
+-- 0513_refuse_bad_routes.sql
+create function pgflow.refuse_bad_routes(step pgflow.steps, deps_slugs text[]) returns void
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
   if step.step_type in ('branch', 'loop') then
-    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
-    from pgflow.way_problem(step) as problem
+    select found.broken_constraint, found.problem into broken_constraint, problem
+    from pgflow.route_problem(step, deps_slugs) as found
     limit 1;
   end if;
-  if mistake is null then
+  if problem is null then
     select
       case
-        when way.target = step.step_slug then 'target_depends_on_what_leads_to_it'
+        when route.target = step.step_slug then 'target_depends_on_what_leads_to_it'
         else 'target_is_no_failure_step'
       end,
       case
-        when way.target = step.step_slug then format(
+        when route.target = step.step_slug then format(
           'is what "%s" leads to in %s, so it must depend on it; add "%s" to deps_slugs',
-          decider.step_slug, way.field, decider.step_slug
+          decider.step_slug, route.field, decider.step_slug
         )
         else format(
           'goes on with "%s" when it fails, which "%s" leads to in %s; name a step of its own',
-          way.target, decider.step_slug, way.field
+          route.target, decider.step_slug, route.field
         )
       end
-    into broken_constraint, mistake
+    into broken_constraint, problem
     from pgflow.steps as decider
-    cross join lateral pgflow.ways_of(decider) as way
+    cross join lateral pgflow.routes_of(decider) as route
     where decider.flow_slug = step.flow_slug
       and decider.step_type in ('branch', 'loop')
       and (
-        (way.target = step.step_slug and decider.step_slug <> all (deps_slugs))
-        or way.target = step.on_failure
+        (route.target = step.step_slug and decider.step_slug <> all (deps_slugs))
+        or route.target = step.settings ->> 'on_failure'
       )
     limit 1;
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
-comment on function pgflow.refuse_bad_ways(pgflow.steps, text[]) is
+comment on function pgflow.refuse_bad_routes(pgflow.steps, text[]) is
   'Raises when a step leads where it cannot, or does not depend on the step that leads to it';
 
 -- 0519_each_once.sql
@@ -2273,8 +2613,17 @@ as $$
   from (
     select replace(column_of.name, 'opt_', '') as name
     from jsonb_each(to_jsonb(wanted)) as column_of (name, value)
-    where column_of.name not in ('step_index', 'deps_count', 'created_at')
+    where column_of.name not in ('step_index', 'deps_count', 'created_at', 'settings')
       and column_of.value <> to_jsonb(stored) -> column_of.name
+    union all
+    -- Two settings have another name as parameters of add_step.
+    select case setting.name
+      when 'input' then 'subflow_input'
+      when 'output' then 'subflow_output'
+      else setting.name
+    end
+    from jsonb_object_keys(stored.settings || wanted.settings) as setting (name)
+    where wanted.settings -> setting.name is distinct from stored.settings -> setting.name
     union all
     select 'deps_slugs'
     where array(select unnest(wanted_deps) order by 1) <> array(
@@ -2301,7 +2650,10 @@ begin
   if array_position(deps_slugs, null) is not null then
     raise exception 'Step "%" of flow "%" has a dependency that is null; name the step that it depends on.',
       step.step_slug, step.flow_slug
-      using errcode = 'null_value_not_allowed';
+      using
+        errcode = 'null_value_not_allowed',
+        constraint = 'steps_name_their_dependencies',
+        detail = pgflow.problem_code('steps_name_their_dependencies');
   end if;
   if step.step_type = 'map' and cardinality(deps_slugs) > 1 then
     raise exception 'Map step "%" can have at most one dependency, but % were provided: %',
@@ -2309,12 +2661,16 @@ begin
       using
         errcode = 'check_violation',
         constraint = 'map_step_has_at_most_one_dependency',
+        detail = pgflow.problem_code('map_step_has_at_most_one_dependency'),
         hint = 'A map runs over one list: collect the outputs in a single step and map over that.';
   end if;
   if step.step_slug = any (deps_slugs) then
     raise exception 'Step "%" of flow "%" cannot depend on itself (deps_check).',
       step.step_slug, step.flow_slug
-      using errcode = 'check_violation', constraint = 'deps_check';
+      using
+        errcode = 'check_violation',
+        constraint = 'deps_check',
+        detail = pgflow.problem_code('deps_check');
   end if;
   select string_agg(format('"%s"', wanted.slug), ', ') into missing
   from unnest(deps_slugs) as wanted (slug)
@@ -2326,32 +2682,63 @@ begin
   if missing is not null then
     raise exception 'Step "%" of flow "%" depends on %, which does not exist (deps_flow_slug_dep_slug_fkey): add that step first.',
       step.step_slug, step.flow_slug, missing
-      using errcode = 'foreign_key_violation', constraint = 'deps_flow_slug_dep_slug_fkey';
+      using
+        errcode = 'foreign_key_violation',
+        constraint = 'deps_flow_slug_dep_slug_fkey',
+        detail = pgflow.problem_code('deps_flow_slug_dep_slug_fkey');
   end if;
 end
 $$;
 
--- 0522_insert_step.sql
-create function pgflow.insert_step(step pgflow.steps, deps_slugs text[]) returns pgflow.steps
-language plpgsql
+-- 0522_steps_of.sql
+-- What is no field of every kind is a setting. What the author wrote is taken as it is: a null in
+-- the place of an object is refused by the constraint of the column.
+create function pgflow.steps_of(flow_slug text, steps jsonb, first_index integer)
+returns setof pgflow.steps
+language sql
+stable
 set search_path to pg_catalog, pg_temp
 as $$
-declare
-  inserted pgflow.steps;
-begin
-  select (step).* into inserted;
-  inserted.created_at := now();
-  insert into pgflow.steps select inserted.*;
-  insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
-  select inserted.flow_slug, dep.slug, inserted.step_slug, dep.position - 1
-  from unnest(deps_slugs) with ordinality as dep (slug, position);
-
-  select stored.* into inserted
-  from pgflow.steps as stored
-  where stored.flow_slug = step.flow_slug and stored.step_slug = step.step_slug;
-  return inserted;
-end
+  select
+    steps_of.flow_slug,
+    given.step ->> 'slug',
+    coalesce(given.step ->> 'type', 'single'),
+    first_index + given.position::integer - 1,
+    0,
+    (given.step #>> '{options,max_attempts}')::integer,
+    (given.step #>> '{options,base_delay}')::integer,
+    (given.step #>> '{options,timeout}')::integer,
+    (given.step #>> '{options,start_delay}')::integer,
+    given.step -> 'if',
+    given.step -> 'if_not',
+    coalesce(given.step ->> 'when_unmet', 'skip'),
+    coalesce(given.step ->> 'when_exhausted', 'fail'),
+    now(),
+    given.step ->> 'handler',
+    coalesce(given.step -> 'params', '{}'),
+    coalesce(given.step ->> 'description', ''),
+    given.step ->> 'flow',
+    given.step -> 'input_schema',
+    given.step -> 'output_schema',
+    (given.step ->> 'initial_tasks')::integer,
+    given.step ->> 'run_if',
+    given.step ->> 'run_unless',
+    (given.step #>> '{options,max_delay}')::integer,
+    given.step #>> '{options,jitter}',
+    given.step ->> 'pool',
+    pgflow.settled(
+      given.step - array[
+        'slug', 'type', 'depends_on', 'options', 'if', 'if_not', 'when_unmet', 'when_exhausted',
+        'handler', 'params', 'description', 'flow', 'input_schema', 'output_schema',
+        'initial_tasks', 'run_if', 'run_unless', 'pool'
+      ],
+      coalesce(given.step ->> 'type', 'single')
+    )
+  from jsonb_array_elements(steps) with ordinality as given (step, position)
 $$;
+
+comment on function pgflow.steps_of(text, jsonb, integer) is
+  'The rows that definitions of steps stand for, without their dependencies';
 
 -- 0523_refuse_unknown_subflow.sql
 create function pgflow.refuse_unknown_subflow(step pgflow.steps) returns void
@@ -2365,7 +2752,10 @@ begin
   ) then
     raise exception 'Step "%" of flow "%" runs flow "%", which does not exist; create that flow first.',
       step.step_slug, step.flow_slug, step.subflow_slug
-      using errcode = 'foreign_key_violation', constraint = 'subflow_exists';
+      using
+        errcode = 'foreign_key_violation',
+        constraint = 'subflow_exists',
+        detail = pgflow.problem_code('subflow_exists');
   end if;
 end
 $$;
@@ -2380,65 +2770,69 @@ as $$
 declare
   source pgflow.steps;
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
-  if not step.pipelined and not step.collect_errors
-    and num_nonnulls(step.max_failures, step.max_failures_percent) = 0
-  then
+  if not step.settings ? 'pipelined' then
     return;
   end if;
   select earlier.* into source
   from pgflow.steps as earlier
   where earlier.flow_slug = step.flow_slug and earlier.step_slug = deps_slugs[1];
 
-  if step.collect_errors and step.step_type <> 'map' then
-    broken_constraint := 'only_map_steps_collect_errors';
-    mistake := 'collects errors, which only a map step can; leave collect_errors out';
-  elsif num_nonnulls(step.max_failures, step.max_failures_percent) > 0
-    and step.step_type <> 'map'
-  then
-    broken_constraint := 'only_map_steps_bound_failures';
-    mistake := 'bounds the failures of elements, which only a map step has; leave max_failures and max_failures_percent out';
-  elsif not step.pipelined then
-    return;
-  elsif step.step_type <> 'map' then
-    broken_constraint := 'only_map_steps_are_pipelined';
-    mistake := 'is pipelined, which only a map step can be; leave pipelined out';
-  elsif source.step_type is distinct from 'map' then
+  if source.step_type is distinct from 'map' then
     broken_constraint := 'pipelined_step_follows_a_map_step';
-    mistake := 'is pipelined, but does not depend on a map step; let it depend on one, or leave pipelined out';
+    problem := 'is pipelined, but does not depend on a map step; let it depend on one, or leave pipelined out';
   elsif num_nonnulls(
     step.required_input_pattern, step.forbidden_input_pattern, step.run_if, step.run_unless
   ) > 0 then
     broken_constraint := 'pipelined_step_has_no_condition';
-    mistake := 'is pipelined, so that it begins before its whole input is known, and cannot have a condition; remove one of the two';
-  elsif step.batch_size is not null then
+    problem := 'is pipelined and begins before its whole input is known, so it cannot have a condition; remove one of the two';
+  elsif step.settings ? 'batch_size' then
     broken_constraint := 'pipelined_step_takes_over_batches';
-    mistake := format(
+    problem := format(
       'is pipelined and takes over the batches of "%s"; say batch_size there', source.step_slug
     );
-  elsif num_nonnulls(source.max_failures, source.max_failures_percent) > 0 then
+  elsif source.settings ?| array['max_failures', 'max_failures_percent'] then
     broken_constraint := 'pipelined_step_follows_a_step_without_a_count';
-    mistake := format(
-      'is pipelined behind "%s", of which only all elements together say whether too many failed; leave pipelined out, or max_failures there',
+    problem := format(
+      'is pipelined behind "%s", whose max_failures can only be judged when all of its elements are done; leave pipelined out, or max_failures there',
       source.step_slug
     );
-  elsif source.when_exhausted <> 'fail' and not source.collect_errors then
+  elsif source.when_exhausted <> 'fail' and not source.settings ? 'collect_errors' then
     broken_constraint := 'pipelined_step_follows_a_step_that_fails';
-    mistake := format(
+    problem := format(
       'is pipelined behind "%s", whose when_exhausted is %s; let that one fail or collect its errors, or leave pipelined out',
       source.step_slug, source.when_exhausted
     );
   else
     return;
   end if;
-  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-    using errcode = 'check_violation', constraint = broken_constraint;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
 comment on function pgflow.refuse_bad_pipeline(pgflow.steps, text[]) is
-  'Raises when a step is pipelined, collects errors or bounds them, where that cannot be';
+  'Raises when a map step is pipelined, where that cannot be';
+
+-- 0525_literal_params.sql
+-- A test compares it with what the configs of the node types say.
+create function pgflow.literal_params(handler text) returns text[]
+language sql
+immutable
+parallel safe
+set search_path to pg_catalog, pg_temp
+as $$
+  select case handler
+    when 'pgflow.http' then '{allow_hosts,allow_private}'::text[]
+    when 'pgflow.transform' then '{expression}'
+    when 'pgflow.filter' then '{condition,on_error}'
+    when 'pgflow.aggregate' then '{group_by,measures}'
+    else '{}'
+  end
+$$;
+
+comment on function pgflow.literal_params(text) is
+  'The params of a built-in node type that are no templates: what looks like a reference there is text';
 
 -- 0525_references_in.sql
 create function pgflow.references_in(template jsonb) returns setof text
@@ -2463,28 +2857,22 @@ comment on function pgflow.references_in(jsonb) is
 
 -- 0526_reference_problems.sql
 create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
-returns table (broken_constraint text, mistake text)
+returns table (broken_constraint text, problem text)
 language sql
 immutable
 set search_path to pg_catalog, pg_temp
 as $body$
   with written (field, reference) as (
-    select 'over', step.over where step.over ~ '^\$'
+    select 'over', step.settings ->> 'over' where step.settings ->> 'over' ~ '^\$'
     union all
-    select 'subflow_input', found from pgflow.references_in(step.subflow_input) as found
+    select 'subflow_input', found from pgflow.references_in(step.settings -> 'input') as found
     union all
-    select 'subflow_output', found from pgflow.references_in(step.subflow_output) as found
+    select 'subflow_output', found from pgflow.references_in(step.settings -> 'output') as found
     union all
     -- What only looks like a reference is text here, and so is CEL.
     select 'params', found
     from pgflow.references_in(
-      step.params - 'dagster-pgflow/names' - case step.handler
-        when 'pgflow.http' then '{allow_hosts,allow_private}'::text[]
-        when 'pgflow.transform' then '{expression}'
-        when 'pgflow.filter' then '{condition,on_error}'
-        when 'pgflow.aggregate' then '{group_by,measures}'
-        else '{}'
-      end
+      step.params - 'dagster-pgflow/names' - pgflow.literal_params(step.handler)
     ) as found
     where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
   ),
@@ -2508,7 +2896,7 @@ as $body$
     end,
     case
       when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
-        'has `%s` in its %s, which is no reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
+        'has `%s` in its %s, which is not a reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
         read.reference, read.field
       )
       when read.field = 'params' and read.root = 'item' then format(
@@ -2538,7 +2926,7 @@ as $body$
     or (read.root = 'item' and read.field = 'params' and step.step_type <> 'map')
     or (
       read.root = 'item' and read.field <> 'params'
-      and (read.field <> 'subflow_input' or step.over is null)
+      and (read.field <> 'subflow_input' or not step.settings ? 'over')
     )
     or (read.field = 'subflow_output' and read.root <> 'nodes')
     or (
@@ -2558,36 +2946,22 @@ immutable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
+  over constant text := step.settings ->> 'over';
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
-  if step.step_type <> 'subflow' and num_nonnulls(step.subflow_input, step.subflow_output) > 0 then
-    broken_constraint := 'only_subflow_steps_map_values';
-    mistake := 'maps what a flow receives or returns, which only a subflow step can; leave subflow_input and subflow_output out';
-  elsif step.step_type <> 'subflow' and step.over is not null then
-    broken_constraint := 'only_subflow_steps_run_over_a_list';
-    mistake := 'runs over a list, which only a subflow step can; leave over out, or let it be a map step';
-  elsif step.step_type <> 'subflow' and step.mode <> 'inline' then
-    broken_constraint := 'only_subflow_steps_have_a_mode';
-    mistake := 'has a mode, which only a subflow step can; leave mode out';
-  elsif jsonb_typeof(step.subflow_input) <> 'object' then
-    broken_constraint := 'subflow_input_is_object';
-    mistake := 'has a subflow_input that is no object; name the fields that the flow receives';
-  elsif jsonb_typeof(step.subflow_output) not in ('object', 'string') then
-    broken_constraint := 'subflow_output_is_object_or_text';
-    mistake := 'has a subflow_output that is neither an object nor a reference such as "$nodes.receipt"';
-  elsif step.over !~ '^\$' and step.over <> all (deps_slugs) then
+  if jsonb_typeof(step.params) <> 'object' then
+    broken_constraint := 'params_are_an_object';
+    problem := 'has params that are not an object; name each of them';
+  elsif over !~ '^\$' and over <> all (deps_slugs) then
     broken_constraint := 'over_is_a_dependency';
-    mistake := format('runs over "%s", but does not depend on it; add it to deps_slugs', step.over);
+    problem := format('runs over "%s", but does not depend on it; add it to deps_slugs', over);
   else
-    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
-    from pgflow.reference_problems(step, deps_slugs) as problem
+    select found.broken_constraint, found.problem into broken_constraint, problem
+    from pgflow.reference_problems(step, deps_slugs) as found
     limit 1;
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
@@ -2603,67 +2977,169 @@ stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
+  on_failure constant text := step.settings ->> 'on_failure';
   broken_constraint text;
-  mistake text;
+  problem text;
   routed_by text;
 begin
   select other.step_slug into routed_by
   from pgflow.steps as other
-  where other.flow_slug = step.flow_slug and other.on_failure = step.step_slug;
+  where other.flow_slug = step.flow_slug and other.settings ->> 'on_failure' = step.step_slug;
 
   if routed_by is not null and routed_by <> all (deps_slugs) then
     broken_constraint := 'failure_step_depends_on_its_subflow';
-    mistake := format(
+    problem := format(
       'goes on when "%s" fails, so it must depend on it; add "%s" to deps_slugs', routed_by, routed_by
     );
   elsif routed_by is not null and step.step_type = 'map' then
     broken_constraint := 'failure_step_is_no_map';
-    mistake := format(
+    problem := format(
       'goes on when "%s" fails, but is a map step; let a single or subflow step do it', routed_by
     );
   elsif routed_by is not null and step.step_type = 'join' then
     broken_constraint := 'failure_step_is_no_join';
-    mistake := format(
+    problem := format(
       'goes on when "%s" fails, but is a join; let a single or subflow step do it', routed_by
     );
-  elsif step.on_failure is null then
+  elsif on_failure is null then
     return;
-  elsif step.step_type <> 'subflow' then
-    broken_constraint := 'only_subflow_steps_go_on_after_failure';
-    mistake := 'says what goes on when its flow fails, but is no subflow step; leave on_failure out';
-  elsif step.on_failure = step.step_slug then
+  elsif on_failure = step.step_slug then
     broken_constraint := 'failure_step_is_another_step';
-    mistake := 'cannot go on with itself when it fails; name another step in on_failure';
-  elsif not pgflow.is_valid_slug(step.on_failure) then
+    problem := 'cannot go on with itself when it fails; name another step in on_failure';
+  elsif not pgflow.is_valid_slug(on_failure) then
     broken_constraint := 'steps_step_slug_check';
-    mistake := format('goes on with "%s", which is no valid step slug', step.on_failure);
+    problem := format('goes on with "%s", which is not a valid step slug', on_failure);
   elsif exists (
     select from pgflow.steps as earlier
-    where earlier.flow_slug = step.flow_slug and earlier.step_slug = step.on_failure
+    where earlier.flow_slug = step.flow_slug and earlier.step_slug = on_failure
   ) then
-    broken_constraint := 'failure_step_depends_on_its_subflow';
-    mistake := format(
+    broken_constraint := case
+      when pgflow.steps_between(step.flow_slug, on_failure, deps_slugs) = '{}'
+        then 'failure_step_depends_on_its_subflow'
+      else 'failure_step_comes_after_its_subflow'
+    end;
+    problem := format(
       'goes on with "%s" when it fails, which was added before it and so does not depend on it; add that step after this one',
-      step.on_failure
+      on_failure
     );
   else
     select format(
       'goes on with "%s" when it fails, and so does step "%s"; give each a failure step of its own',
-      step.on_failure, other.step_slug
-    ) into mistake
+      on_failure, other.step_slug
+    ) into problem
     from pgflow.steps as other
-    where other.flow_slug = step.flow_slug and other.on_failure = step.on_failure;
+    where other.flow_slug = step.flow_slug and other.settings ->> 'on_failure' = on_failure;
     broken_constraint := 'failure_step_belongs_to_one_subflow';
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
 comment on function pgflow.refuse_bad_failure_step(pgflow.steps, text[]) is
   'Raises when a step cannot go on after the failure of a subflow, or names one that cannot';
+
+-- 0529_define_step.sql
+create function pgflow.define_step(flow_slug text, definition jsonb) returns pgflow.steps
+language plpgsql
+security definer
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  deps constant text[] := pgflow.texts_of(definition -> 'depends_on');
+  step pgflow.steps;
+  stored pgflow.steps;
+  differences text;
+begin
+  perform pgflow.refuse_beyond_limits(
+    given.value,
+    format(
+      'The %s of step "%s"',
+      case given.name
+        when 'if' then 'required input'
+        when 'if_not' then 'forbidden input'
+        when 'input' then 'input mapping'
+        when 'output' then 'output mapping'
+        else replace(given.name, '_', ' ')
+      end,
+      definition ->> 'slug'
+    )
+  )
+  from jsonb_each(definition) as given (name, value)
+  where jsonb_typeof(given.value) in ('object', 'array', 'number');
+  select given.* into step
+  from pgflow.steps_of(define_step.flow_slug, jsonb_build_array(definition), null) as given;
+
+  -- Whoever adds to the same flow waits here, and then sees the steps of this session.
+  if not pgflow.lock_flow(step.flow_slug) then
+    perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
+  end if;
+  perform pgflow.refuse_foreign_flow(step.flow_slug);
+  perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
+  perform pgflow.refuse_bad_deps(step, deps);
+
+  select existing.* into stored
+  from pgflow.steps as existing
+  where existing.flow_slug = step.flow_slug and existing.step_slug = step.step_slug;
+  if found then
+    differences := pgflow.step_differences(stored, step, deps);
+    if differences is null then
+      return stored;
+    end if;
+    raise exception 'Flow "%" already has a step "%" that differs in: %; give the new step another slug, or change the stored one in pgflow.steps.',
+      step.flow_slug, step.step_slug, differences
+      using
+        errcode = 'unique_violation',
+        constraint = 'steps_pkey',
+        detail = pgflow.problem_code('steps_pkey');
+  end if;
+
+  perform pgflow.refuse_bad_settings(
+    step.flow_slug, step.step_slug, step.step_type, step.settings
+  );
+  perform pgflow.refuse_bad_pool(step);
+  perform pgflow.refuse_bad_pipeline(step, deps);
+  perform pgflow.refuse_bad_mapping(step, deps);
+  perform pgflow.refuse_bad_failure_step(step, deps);
+  perform pgflow.refuse_bad_rules(step);
+  perform pgflow.refuse_bad_join(step, deps);
+  perform pgflow.refuse_bad_loop(step, deps);
+  perform pgflow.refuse_bad_routes(step, deps);
+  perform pgflow.refuse_route_out_of_loop(step, deps);
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_unknown_subflow(step);
+  end if;
+  perform pgflow.insert_steps(define_step.flow_slug, jsonb_build_array(definition), null);
+  if step.step_type = 'subflow' then
+    perform pgflow.refuse_subflow_cycle(step.flow_slug);
+  end if;
+  select added.* into stored
+  from pgflow.steps as added
+  where added.flow_slug = step.flow_slug and added.step_slug = step.step_slug;
+  return stored;
+end
+$$;
+
+comment on function pgflow.define_step(text, jsonb) is
+  'Adds a step that is given as in a flow definition, as add_step does with its parameters';
+
+-- 0529_insert_steps.sql
+-- Every step of a definition and its dependencies; without a first index each comes behind the
+-- steps that are there.
+create function pgflow.insert_steps(flow_slug text, steps jsonb, first_index integer) returns void
+language sql
+set search_path to pg_catalog, pg_temp
+as $$
+  insert into pgflow.steps
+  select step.* from pgflow.steps_of(insert_steps.flow_slug, steps, first_index) as step;
+
+  insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
+  select insert_steps.flow_slug, dep.slug, given.step ->> 'slug', min(dep.position) - 1
+  from jsonb_array_elements(steps) as given (step)
+  cross join jsonb_array_elements_text(
+    coalesce(given.step -> 'depends_on', '[]')
+  ) with ordinality as dep (slug, position)
+  group by dep.slug, given.step ->> 'slug';
+$$;
 
 -- 0529_refuse_bad_pool.sql
 create function pgflow.refuse_bad_pool(step pgflow.steps) returns void
@@ -2673,27 +3149,26 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
   if step.pool is null then
     return;
   elsif step.step_type in ('subflow', 'join') then
     broken_constraint := 'only_steps_with_handlers_have_a_pool';
-    mistake := format(
+    problem := format(
       'is a %s, which has no handler and so no pool; give one to the steps that do the work',
       step.step_type
     );
   elsif not pgflow.is_valid_slug(step.pool) then
     broken_constraint := 'pool_is_valid';
-    mistake := format(
+    problem := format(
       'has the pool "%s"; a pool is named as a slug is: 1 to 128 letters, digits or underscores, no digit first, and not the reserved word "run"',
       left(step.pool, 128)
     );
   else
     return;
   end if;
-  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-    using errcode = 'check_violation', constraint = broken_constraint;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 
@@ -2749,107 +3224,59 @@ language plpgsql
 security definer
 set search_path to pg_catalog, pg_temp
 as $$
-declare
-  deps constant text[] := pgflow.each_once(add_step.deps_slugs);
-  step pgflow.steps;
-  stored pgflow.steps;
-  differences text;
 begin
-  perform pgflow.refuse_beyond_limits(
-    given.value, format('The %s of step "%s"', given.name, add_step.step_slug)
-  )
-  from (
-    values
-      ('params', add_step.params),
-      ('input schema', add_step.input_schema),
-      ('output schema', add_step.output_schema),
-      ('required input', add_step.required_input_pattern),
-      ('forbidden input', add_step.forbidden_input_pattern),
-      ('input mapping', add_step.subflow_input),
-      ('output mapping', add_step.subflow_output),
-      ('rules', add_step.rules)
-  ) as given (name, value);
-  step.flow_slug := add_step.flow_slug;
-  step.step_slug := add_step.step_slug;
-  step.step_type := coalesce(add_step.step_type, 'single');
-  step.deps_count := 0;
-  step.opt_max_attempts := add_step.max_attempts;
-  step.opt_base_delay := add_step.base_delay;
-  step.opt_timeout := add_step.timeout;
-  step.opt_start_delay := add_step.start_delay;
-  step.required_input_pattern := add_step.required_input_pattern;
-  step.forbidden_input_pattern := add_step.forbidden_input_pattern;
-  step.when_unmet := coalesce(add_step.when_unmet, 'skip');
-  step.when_exhausted := coalesce(add_step.when_exhausted, 'fail');
-  step.handler := add_step.handler;
-  step.params := coalesce(add_step.params, '{}');
-  step.description := coalesce(add_step.description, '');
-  step.subflow_slug := add_step.subflow_slug;
-  step.batch_size := add_step.batch_size;
-  step.input_schema := add_step.input_schema;
-  step.output_schema := add_step.output_schema;
-  step.initial_tasks := add_step.initial_tasks;
-  step.run_if := add_step.run_if;
-  step.run_unless := add_step.run_unless;
-  step.opt_max_delay := add_step.max_delay;
-  step.opt_jitter := add_step.jitter;
-  step.collect_errors := coalesce(add_step.collect_errors, false);
-  step.pipelined := coalesce(add_step.pipelined, false);
-  step.subflow_input := add_step.subflow_input;
-  step.subflow_output := add_step.subflow_output;
-  step.on_failure := add_step.on_failure;
-  step.over := add_step.over;
-  step.mode := coalesce(add_step.mode, 'inline');
-  step.rules := add_step.rules;
-  step.default_path := coalesce(add_step.default_path, '{}');
-  step.wait := coalesce(add_step.wait, 'all');
-  step.back_to := add_step.back_to;
-  step.condition := add_step.condition;
-  step.max_iterations := add_step.max_iterations;
-  step.break_path := coalesce(add_step.break_path, '{}');
-  step.timeout_path := coalesce(add_step.timeout_path, '{}');
-  step.max_failures := add_step.max_failures;
-  step.max_failures_percent := add_step.max_failures_percent;
-  step.pool := add_step.pool;
-
-  -- Whoever adds to the same flow waits here, and then sees the steps of this session.
-  if not pgflow.lock_flow(step.flow_slug) then
-    perform pgflow.refuse_unknown_flow(step.flow_slug, 'steps_flow_slug_fkey');
-  end if;
-  perform pgflow.refuse_foreign_flow(step.flow_slug);
-  perform pgflow.refuse_unless_slug(step.step_slug, 'step', 'steps_step_slug_check');
-  perform pgflow.refuse_bad_deps(step, deps);
-
-  select existing.* into stored
-  from pgflow.steps as existing
-  where existing.flow_slug = step.flow_slug and existing.step_slug = step.step_slug;
-  if found then
-    differences := pgflow.step_differences(stored, step, deps);
-    if differences is null then
-      return stored;
-    end if;
-    raise exception 'Flow "%" already has a step "%" that differs in: %; give the new step another slug, or change the stored one in pgflow.steps.',
-      step.flow_slug, step.step_slug, differences
-      using errcode = 'unique_violation', constraint = 'steps_pkey';
-  end if;
-
-  perform pgflow.refuse_bad_pool(step);
-  perform pgflow.refuse_bad_pipeline(step, deps);
-  perform pgflow.refuse_bad_mapping(step, deps);
-  perform pgflow.refuse_bad_failure_step(step, deps);
-  perform pgflow.refuse_bad_rules(step);
-  perform pgflow.refuse_bad_join(step, deps);
-  perform pgflow.refuse_bad_loop(step, deps);
-  perform pgflow.refuse_bad_ways(step, deps);
-  perform pgflow.refuse_way_out_of_loop(step, deps);
-  if step.step_type = 'subflow' then
-    perform pgflow.refuse_unknown_subflow(step);
-  end if;
-  stored := pgflow.insert_step(step, deps);
-  if step.step_type = 'subflow' then
-    perform pgflow.refuse_subflow_cycle(step.flow_slug);
-  end if;
-  return stored;
+  return pgflow.define_step(
+    add_step.flow_slug,
+    jsonb_strip_nulls(jsonb_build_object(
+      'slug', add_step.step_slug,
+      'type', add_step.step_type,
+      'depends_on', nullif(to_jsonb(pgflow.each_once(add_step.deps_slugs)), '[]'),
+      'description', add_step.description,
+      'options', jsonb_build_object(
+        'max_attempts', add_step.max_attempts,
+        'base_delay', add_step.base_delay,
+        'timeout', add_step.timeout,
+        'start_delay', add_step.start_delay,
+        'max_delay', add_step.max_delay,
+        'jitter', add_step.jitter
+      ),
+      'when_unmet', add_step.when_unmet,
+      'when_exhausted', add_step.when_exhausted,
+      'run_if', add_step.run_if,
+      'run_unless', add_step.run_unless,
+      'handler', add_step.handler,
+      'pool', add_step.pool,
+      'initial_tasks', add_step.initial_tasks,
+      'batch_size', add_step.batch_size,
+      'collect_errors', nullif(add_step.collect_errors, false),
+      'pipelined', nullif(add_step.pipelined, false),
+      'max_failures', add_step.max_failures,
+      'max_failures_percent', add_step.max_failures_percent,
+      'flow', add_step.subflow_slug,
+      'on_failure', add_step.on_failure,
+      'over', add_step.over,
+      'mode', nullif(add_step.mode, 'inline'),
+      'default_path', nullif(to_jsonb(add_step.default_path), '[]'),
+      'wait', case
+        when add_step.wait ~ '^[1-9][0-9]{0,8}$' then to_jsonb(add_step.wait::integer)
+        else to_jsonb(nullif(add_step.wait, 'all'))
+      end,
+      'back_to', add_step.back_to,
+      'condition', add_step.condition,
+      'max_iterations', add_step.max_iterations,
+      'break_path', nullif(to_jsonb(add_step.break_path), '[]'),
+      'timeout_path', nullif(to_jsonb(add_step.timeout_path), '[]')
+    ))
+    -- What the author wrote is added as it is: stripping nulls would reach into it.
+    || pgflow.json_field('params', add_step.params)
+    || pgflow.json_field('if', add_step.required_input_pattern)
+    || pgflow.json_field('if_not', add_step.forbidden_input_pattern)
+    || pgflow.json_field('input_schema', add_step.input_schema)
+    || pgflow.json_field('output_schema', add_step.output_schema)
+    || pgflow.json_field('input', add_step.subflow_input)
+    || pgflow.json_field('output', add_step.subflow_output)
+    || pgflow.json_field('rules', add_step.rules)
+  );
 end
 $$;
 
@@ -2918,7 +3345,7 @@ as $$
     using deleted
     where request.run_id = deleted.run_id
   ),
-  -- Subflow steps of mode run have runs of their own in Dagster, and so may passes of loops.
+  -- Subflow steps of mode run have runs of their own in Dagster, and so may iterations of loops.
   dagster_runs as (
     select deleted.dagster_run_id from deleted
     union
@@ -2929,7 +3356,7 @@ as $$
     select (event.event_data ->> 'dagster_run_id')::uuid
     from deleted
     join pgflow.event_log as event using (run_id)
-    where event.event_type = 'loop.pass_started'
+    where event.event_type = 'loop.iteration_started'
   ),
   outputs as (
     delete from pgflow.step_outputs as output
@@ -3036,74 +3463,6 @@ $$;
 comment on function pgflow.delete_flow(text, boolean, boolean) is
   'Deletes a flow that no other flow and no run needs; force skips the question. Its versions stay, and so do its runs unless with_runs is true';
 
--- 0548_insert_steps.sql
-create function pgflow.insert_steps(flow_slug text, steps jsonb) returns void
-language sql
-set search_path to pg_catalog, pg_temp
-as $$
-  insert into pgflow.steps (
-    flow_slug, step_slug, step_type, step_index,
-    opt_max_attempts, opt_base_delay, opt_timeout, opt_start_delay,
-    required_input_pattern, forbidden_input_pattern, when_unmet, when_exhausted,
-    handler, params, description, subflow_slug, batch_size, input_schema, output_schema,
-    run_if, run_unless, opt_max_delay, opt_jitter, collect_errors, pipelined,
-    subflow_input, subflow_output, on_failure, over, mode,
-    rules, default_path, wait, back_to, condition, max_iterations, break_path, timeout_path,
-    max_failures, max_failures_percent, pool
-  )
-  select
-    insert_steps.flow_slug,
-    given.step ->> 'slug',
-    coalesce(given.step ->> 'type', 'single'),
-    given.position - 1,
-    (given.step #>> '{options,max_attempts}')::integer,
-    (given.step #>> '{options,base_delay}')::integer,
-    (given.step #>> '{options,timeout}')::integer,
-    (given.step #>> '{options,start_delay}')::integer,
-    nullif(given.step -> 'if', 'null'),
-    nullif(given.step -> 'if_not', 'null'),
-    coalesce(given.step ->> 'when_unmet', 'skip'),
-    coalesce(given.step ->> 'when_exhausted', 'fail'),
-    given.step ->> 'handler',
-    coalesce(nullif(given.step -> 'params', 'null'), '{}'),
-    coalesce(given.step ->> 'description', ''),
-    given.step ->> 'flow',
-    (given.step ->> 'batch_size')::integer,
-    nullif(given.step -> 'input_schema', 'null'),
-    nullif(given.step -> 'output_schema', 'null'),
-    given.step ->> 'run_if',
-    given.step ->> 'run_unless',
-    (given.step #>> '{options,max_delay}')::integer,
-    given.step #>> '{options,jitter}',
-    coalesce((given.step ->> 'collect_errors')::boolean, false),
-    coalesce((given.step ->> 'pipelined')::boolean, false),
-    nullif(given.step -> 'input', 'null'),
-    nullif(given.step -> 'output', 'null'),
-    given.step ->> 'on_failure',
-    given.step ->> 'over',
-    coalesce(given.step ->> 'mode', 'inline'),
-    nullif(given.step -> 'rules', 'null'),
-    pgflow.texts_of(given.step -> 'default_path'),
-    coalesce(given.step ->> 'wait', 'all'),
-    given.step ->> 'back_to',
-    given.step ->> 'condition',
-    (given.step ->> 'max_iterations')::integer,
-    pgflow.texts_of(given.step -> 'break_path'),
-    pgflow.texts_of(given.step -> 'timeout_path'),
-    (given.step ->> 'max_failures')::integer,
-    (given.step ->> 'max_failures_percent')::integer,
-    given.step ->> 'pool'
-  from jsonb_array_elements(insert_steps.steps) with ordinality as given (step, position);
-
-  insert into pgflow.deps (flow_slug, dep_slug, step_slug, dep_index)
-  select insert_steps.flow_slug, dep.slug, given.step ->> 'slug', min(dep.position) - 1
-  from jsonb_array_elements(insert_steps.steps) as given (step)
-  cross join jsonb_array_elements_text(
-    coalesce(nullif(given.step -> 'depends_on', 'null'), '[]')
-  ) with ordinality as dep (slug, position)
-  group by dep.slug, given.step ->> 'slug';
-$$;
-
 -- 0549_insert_schedules.sql
 create function pgflow.insert_schedules(flow_slug text, schedules jsonb) returns void
 language sql
@@ -3148,7 +3507,15 @@ begin
   delete from pgflow.deps as dep where dep.flow_slug = slug;
   delete from pgflow.steps as step where step.flow_slug = slug;
   delete from pgflow.schedules as schedule where schedule.flow_slug = slug;
-  perform pgflow.insert_steps(slug, coalesce(nullif(definition -> 'steps', 'null'), '[]'));
+  perform pgflow.insert_steps(
+    slug,
+    (
+      select coalesce(jsonb_agg(pgflow.without_nulls(given.step) order by given.position), '[]')
+      from jsonb_array_elements(nullif(definition -> 'steps', 'null'))
+        with ordinality as given (step, position)
+    ),
+    0
+  );
   perform pgflow.insert_schedules(slug, coalesce(nullif(definition -> 'schedules', 'null'), '[]'));
 end
 $$;
@@ -3439,13 +3806,10 @@ begin
 
   if schema ? '$ref' then
     -- Other rules beside a reference count in some drafts and not in others.
-    if schema ->> '$ref' like '#/%' then
-      select verdict.effort, verdict.problem into effort, problem
-      from pgflow.schema_verdict(
-        value, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, place,
-        depth + 1, effort
-      ) as verdict;
-    end if;
+    select verdict.effort, verdict.problem into effort, problem
+    from pgflow.schema_verdict(
+      value, pgflow.referred_schema(schema -> '$ref', root), root, place, depth + 1, effort
+    ) as verdict;
     return;
   end if;
 
@@ -3742,21 +4106,34 @@ $$;
 comment on function pgflow.asked_hash(jsonb) is
   'What tells the inputs of requests apart; null where no input was given';
 
--- 0710_watermark_of.sql
-create function pgflow.watermark_of(flow_slug text) returns bigint
+-- 0709_contained_flows.sql
+create function pgflow.contained_flows(flow_slug text) returns setof text
 language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
   with recursive contained (slug) as (
-    select watermark_of.flow_slug
+    select contained_flows.flow_slug
     union
     select step.subflow_slug
     from contained
     join pgflow.steps as step on step.flow_slug = contained.slug
     where step.subflow_slug is not null
   )
-  select max((pgflow.newest_version(contained.slug)).version_id) from contained
+  select contained.slug from contained
+$$;
+
+comment on function pgflow.contained_flows(text) is
+  'A flow and all that run inside it, by their slugs';
+
+-- 0710_watermark_of.sql
+create function pgflow.watermark_of(flow_slug text) returns bigint
+language sql
+stable
+set search_path to pg_catalog, pg_temp
+as $$
+  select max((pgflow.newest_version(contained.slug)).version_id)
+  from pgflow.contained_flows(watermark_of.flow_slug) as contained (slug)
 $$;
 
 comment on function pgflow.watermark_of(text) is
@@ -3814,43 +4191,48 @@ stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  mistake text;
+  broken_constraint text;
+  problem text;
 begin
-  with recursive contained (slug) as (
-    select refuse_open_failure_step.flow_slug
-    union
-    select step.subflow_slug
-    from contained
-    join pgflow.steps as step on step.flow_slug = contained.slug
-    where step.subflow_slug is not null
-  )
-  select format(
-    'step "%s" of flow "%s" goes on with "%s" when it fails, which %s',
-    step.step_slug, step.flow_slug, step.on_failure,
+  select
     case
-      when failure_step.step_slug is null then 'does not exist; add it'
-      when failure_step.step_type = 'map' then 'is a map step; let a single or subflow step do it'
-      when failure_step.step_type = 'join' then 'is a join; let a single or subflow step do it'
-      else 'does not depend on it; add that dependency'
-    end
-  ) into mistake
-  from contained
-  join pgflow.steps as step on step.flow_slug = contained.slug and step.on_failure is not null
+      when failure_step.step_slug is null then 'failure_steps_are_there'
+      when failure_step.step_type = 'map' then 'failure_step_is_no_map'
+      when failure_step.step_type = 'join' then 'failure_step_is_no_join'
+      else 'failure_step_depends_on_its_subflow'
+    end,
+    format(
+      'step "%s" of flow "%s" goes on with "%s" when it fails, which %s',
+      step.step_slug, step.flow_slug, step.settings ->> 'on_failure',
+      case
+        when failure_step.step_slug is null then 'does not exist; add it'
+        when failure_step.step_type = 'map' then 'is a map step; let a single or subflow step do it'
+        when failure_step.step_type = 'join' then 'is a join; let a single or subflow step do it'
+        else 'does not depend on it; add that dependency'
+      end
+    )
+  into broken_constraint, problem
+  from pgflow.contained_flows(refuse_open_failure_step.flow_slug) as contained (slug)
+  join pgflow.steps as step on step.flow_slug = contained.slug and step.settings ? 'on_failure'
   left join pgflow.steps as failure_step
-    on failure_step.flow_slug = step.flow_slug and failure_step.step_slug = step.on_failure
+    on failure_step.flow_slug = step.flow_slug
+    and failure_step.step_slug = step.settings ->> 'on_failure'
   where failure_step.step_slug is null
     or failure_step.step_type in ('map', 'join')
     or not exists (
       select from pgflow.deps as dep
       where dep.flow_slug = step.flow_slug
         and dep.dep_slug = step.step_slug
-        and dep.step_slug = step.on_failure
+        and dep.step_slug = step.settings ->> 'on_failure'
     )
   order by step.flow_slug, step.step_index
   limit 1;
-  if mistake is not null then
-    raise exception 'Flow "%" cannot start: %.', flow_slug, mistake
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'failure_steps_are_there';
+  if problem is not null then
+    raise exception 'Flow "%" cannot start: %.', flow_slug, problem
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        constraint = broken_constraint,
+        detail = pgflow.problem_code(broken_constraint);
   end if;
 end
 $$;
@@ -3858,53 +4240,55 @@ $$;
 comment on function pgflow.refuse_open_failure_step(text) is
   'Raises when a subflow step, here or further inside, goes on with a step that cannot follow it';
 
--- 0717_refuse_open_way.sql
-create function pgflow.refuse_open_way(flow_slug text) returns void
+-- 0717_refuse_open_route.sql
+create function pgflow.refuse_open_route(flow_slug text) returns void
 language plpgsql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  mistake text;
+  broken_constraint text;
+  problem text;
 begin
-  with recursive contained (slug) as (
-    select refuse_open_way.flow_slug
-    union
-    select step.subflow_slug
-    from contained
-    join pgflow.steps as step on step.flow_slug = contained.slug
-    where step.subflow_slug is not null
-  )
-  select format(
-    'step "%s" of flow "%s" leads to "%s", which %s',
-    step.step_slug, step.flow_slug, way.target,
+  select
     case
-      when target.step_slug is null then 'does not exist; add it'
-      else 'does not depend on it; add that dependency'
-    end
-  ) into mistake
-  from contained
+      when target.step_slug is null then 'routes_lead_to_steps'
+      else 'target_depends_on_what_leads_to_it'
+    end,
+    format(
+      'step "%s" of flow "%s" leads to "%s", which %s',
+      step.step_slug, step.flow_slug, route.target,
+      case
+        when target.step_slug is null then 'does not exist; add it'
+        else 'does not depend on it; add that dependency'
+      end
+    )
+  into broken_constraint, problem
+  from pgflow.contained_flows(refuse_open_route.flow_slug) as contained (slug)
   join pgflow.steps as step
     on step.flow_slug = contained.slug and step.step_type in ('branch', 'loop')
-  cross join lateral pgflow.ways_of(step) as way
+  cross join lateral pgflow.routes_of(step) as route
   left join pgflow.steps as target
-    on target.flow_slug = step.flow_slug and target.step_slug = way.target
+    on target.flow_slug = step.flow_slug and target.step_slug = route.target
   where not exists (
     select from pgflow.deps as dep
     where dep.flow_slug = step.flow_slug
       and dep.dep_slug = step.step_slug
-      and dep.step_slug = way.target
+      and dep.step_slug = route.target
   )
   order by step.flow_slug, step.step_index
   limit 1;
-  if mistake is not null then
-    raise exception 'Flow "%" cannot start: %.', flow_slug, mistake
-      using errcode = 'object_not_in_prerequisite_state', constraint = 'ways_lead_to_steps';
+  if problem is not null then
+    raise exception 'Flow "%" cannot start: %.', flow_slug, problem
+      using
+        errcode = 'object_not_in_prerequisite_state',
+        constraint = broken_constraint,
+        detail = pgflow.problem_code(broken_constraint);
   end if;
 end
 $$;
 
-comment on function pgflow.refuse_open_way(text) is
+comment on function pgflow.refuse_open_route(text) is
   'Raises when a branch or a loop of a flow, or of one that it contains, leads to no step behind it';
 
 -- 0720_start_flow.sql
@@ -3957,7 +4341,7 @@ begin
   end if;
 
   perform pgflow.refuse_open_failure_step(flow.flow_slug);
-  perform pgflow.refuse_open_way(flow.flow_slug);
+  perform pgflow.refuse_open_route(flow.flow_slug);
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
@@ -4005,7 +4389,7 @@ as $$
     from inside
     join pgflow.subruns as nested on nested.parent_subrun_id = inside.subrun_id
   ), around as (
-    -- The steps of the passes of a loop belong to the subrun too, further inside.
+    -- The steps of the iterations of a loop belong to the subrun too, further inside.
     select min(length(own.step_path) - length(own.step_slug)) as length
     from pgflow.step_states as own
     where own.subrun_id = child_trace.subrun_id
@@ -4030,7 +4414,7 @@ as $$
       and task.started_at is not null
   ) as tried
   where ended.status in ('completed', 'failed', 'skipped')
-    -- For a loop the steps of its passes speak, of which the last one is the loop again.
+    -- For a loop the steps of its iterations count, of which the last one is the loop again.
     and (
       ended.step_type <> 'loop'
       or ended.step_path ~ concat('(^|\.)', ended.step_slug, '\[\d+\]\.', ended.step_slug, '$')
@@ -4156,6 +4540,7 @@ as $$
     values
       ('child_trace'), ('cron_comes_some_day'), ('flow_definition'), ('get_run_counter'),
       ('is_run_complete'), ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'),
+      ('problem_code'), ('problem_codes'),
       ('run_path'), ('schedule_definitions'), ('seen_tenants'), ('step_definitions')
   ) as reading (name)
   union all
@@ -4163,6 +4548,7 @@ as $$
     ('starter', 'execute', 'function', 'start_flow'),
     ('author', 'execute', 'function', 'create_flow'),
     ('author', 'execute', 'function', 'add_step'),
+    ('author', 'execute', 'function', 'define_step'),
     ('author', 'execute', 'function', 'replace_flow'),
     ('author', 'execute', 'function', 'publish_flow'),
     ('author', 'execute', 'function', 'delete_flow'),

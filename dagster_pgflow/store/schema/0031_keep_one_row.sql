@@ -4,6 +4,8 @@ language plpgsql
 security definer
 set search_path to pg_catalog, pg_temp
 as $$
+declare
+  there text;
 begin
   if tg_table_name = 'store' then
     update pgflow.store
@@ -11,7 +13,14 @@ begin
       created_at = new.created_at,
       allowed_tags = new.allowed_tags;
   else
-    perform from pgflow.migrations as migration where migration.version = new.version;
+    select migration.checksum into there
+    from pgflow.migrations as migration
+    where migration.version = new.version;
+    if there <> new.checksum then
+      raise exception 'Migration % (%) of this data was another one than that of this schema; restore it into a schema that the same version of dagster_pgflow made.',
+        new.version, new.name
+        using errcode = 'object_not_in_prerequisite_state';
+    end if;
   end if;
   return case when found then null else new end;
 end

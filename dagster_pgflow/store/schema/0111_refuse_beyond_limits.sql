@@ -9,7 +9,10 @@ declare
 begin
   if problem is not null then
     raise exception '% is refused: %.', meaning, problem
-      using errcode = 'invalid_parameter_value', constraint = 'json_is_within_limits';
+      using
+        errcode = 'invalid_parameter_value',
+        constraint = 'json_is_within_limits',
+        detail = pgflow.problem_code('json_is_within_limits');
   end if;
 end
 $$;

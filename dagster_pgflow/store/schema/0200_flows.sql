@@ -10,6 +10,10 @@ create table pgflow.flows (
   tags pgflow.json_within_limits not null default '{}',
   opt_max_delay integer not null default 3600,
   opt_jitter text not null default 'none',
+  opt_max_concurrent_runs integer,
+  opt_concurrency_key text,
+  opt_max_concurrent_runs_per_key integer,
+  merge_output boolean not null default false,
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
@@ -17,6 +21,12 @@ create table pgflow.flows (
   constraint opt_timeout_is_positive check (opt_timeout > 0),
   constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
   constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
+  constraint opt_max_concurrent_runs_is_positive check (opt_max_concurrent_runs > 0),
+  constraint opt_max_concurrent_runs_per_key_is_positive
+    check (opt_max_concurrent_runs_per_key > 0),
+  constraint concurrency_key_is_not_empty check (opt_concurrency_key <> ''),
+  constraint a_limit_per_key_has_a_key
+    check (opt_max_concurrent_runs_per_key is null or opt_concurrency_key is not null),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint tags_are_an_object check (jsonb_typeof(tags) = 'object'),
@@ -30,3 +40,11 @@ comment on column pgflow.flows.opt_max_delay is 'Seconds; no wait between two tr
 comment on column pgflow.flows.opt_jitter is
   'What chance does to a wait: nothing, or it takes part of it (full), or up to twice (plus-minus)';
 comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';
+comment on column pgflow.flows.opt_max_concurrent_runs is
+  'How many requested runs of it are under way at most; null is any number';
+comment on column pgflow.flows.opt_concurrency_key is
+  'CEL over the input; requests that it gives one value for are in line together';
+comment on column pgflow.flows.opt_max_concurrent_runs_per_key is
+  'How many requested runs of one key are under way at most; null is any number';
+comment on column pgflow.flows.merge_output is
+  'Whether a run returns the objects of its final steps laid over each other, and not by their names';

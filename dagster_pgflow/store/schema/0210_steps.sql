@@ -17,7 +17,6 @@ create table pgflow.steps (
   params pgflow.json_within_limits not null default '{}',
   description text not null default '',
   subflow_slug text,
-  batch_size integer,
   input_schema pgflow.json_within_limits,
   output_schema pgflow.json_within_limits,
   initial_tasks integer,
@@ -25,24 +24,8 @@ create table pgflow.steps (
   run_unless text,
   opt_max_delay integer,
   opt_jitter text,
-  collect_errors boolean not null default false,
-  pipelined boolean not null default false,
-  subflow_input pgflow.json_within_limits,
-  subflow_output pgflow.json_within_limits,
-  on_failure text,
-  over text,
-  mode text not null default 'inline',
-  rules pgflow.json_within_limits,
-  default_path text[] not null default '{}',
-  wait text not null default 'all',
-  back_to text,
-  condition text,
-  max_iterations integer,
-  break_path text[] not null default '{}',
-  timeout_path text[] not null default '{}',
-  max_failures integer,
-  max_failures_percent integer,
   pool text,
+  settings pgflow.json_within_limits not null default '{}',
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -70,67 +53,80 @@ create table pgflow.steps (
   constraint pool_is_valid check (pool is null or pgflow.is_valid_slug(pool)),
   constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
   constraint only_subflow_steps_name_a_subflow
-    check ((step_type = 'subflow') = (subflow_slug is not null)),
+    check (step_type = 'subflow' or subflow_slug is null),
+  constraint subflow_steps_name_a_subflow
+    check (step_type <> 'subflow' or subflow_slug is not null),
   constraint subflow_slug_is_valid check (subflow_slug is null or pgflow.is_valid_slug(subflow_slug)),
   constraint subflow_step_has_no_handler
     check (step_type <> 'subflow' or (handler is null and params = '{}')),
   constraint subflow_step_has_no_schemas
     check (step_type <> 'subflow' or (input_schema is null and output_schema is null)),
-  constraint only_map_steps_have_batches check (batch_size is null or step_type = 'map'),
-  constraint batch_size_is_positive check (batch_size > 0),
+  constraint batch_size_is_positive check ((settings ->> 'batch_size')::integer > 0),
   constraint initial_tasks_is_nonnegative check (initial_tasks >= 0),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint run_if_is_not_empty check (run_if <> ''),
   constraint run_unless_is_not_empty check (run_unless <> ''),
-  constraint only_map_steps_collect_errors check (not collect_errors or step_type = 'map'),
-  constraint only_map_steps_bound_failures
-    check (step_type = 'map' or num_nonnulls(max_failures, max_failures_percent) = 0),
-  constraint max_failures_is_nonnegative check (max_failures >= 0),
-  constraint max_failures_percent_is_in_range check (max_failures_percent between 0 and 100),
-  constraint only_map_steps_are_pipelined check (not pipelined or step_type = 'map'),
-  constraint pipelined_step_takes_over_batches check (not pipelined or batch_size is null),
+  constraint max_failures_is_nonnegative check ((settings ->> 'max_failures')::integer >= 0),
+  constraint max_failures_percent_is_in_range
+    check ((settings ->> 'max_failures_percent')::integer between 0 and 100),
+  constraint pipelined_step_takes_over_batches
+    check (not settings ? 'pipelined' or not settings ? 'batch_size'),
   constraint pipelined_step_has_no_condition check (
-    not pipelined
+    not settings ? 'pipelined'
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
   ),
-  constraint only_subflow_steps_map_values
-    check (step_type = 'subflow' or num_nonnulls(subflow_input, subflow_output) = 0),
-  constraint subflow_input_is_object check (jsonb_typeof(subflow_input) = 'object'),
-  constraint subflow_output_is_object_or_text
-    check (jsonb_typeof(subflow_output) in ('object', 'string')),
-  constraint only_subflow_steps_go_on_after_failure
-    check (step_type = 'subflow' or on_failure is null),
-  constraint only_subflow_steps_run_over_a_list check (step_type = 'subflow' or over is null),
-  constraint mode_is_valid check (mode in ('inline', 'run')),
-  constraint only_subflow_steps_have_a_mode check (step_type = 'subflow' or mode = 'inline'),
-  constraint only_branch_steps_have_rules check ((step_type = 'branch') = (rules is not null)),
-  constraint rules_are_a_list check (jsonb_typeof(rules) = 'array' and rules <> '[]'),
-  constraint only_branch_steps_have_a_default_path
-    check (step_type = 'branch' or default_path = '{}'),
-  constraint only_join_steps_wait_for_fewer check (step_type = 'join' or wait = 'all'),
-  constraint wait_is_valid check (wait in ('all', 'any') or wait ~ '^[1-9][0-9]{0,8}$'),
+  constraint data_map_is_of_no_list check (
+    not settings ? 'over' or not settings ?| array['merge_input', 'keep_input']
+  ),
+  constraint hooks_have_names
+    check (not settings -> 'before' ? '' and not settings -> 'after' ? ''),
+  constraint hooks_are_no_node_types check (
+    not jsonb_path_exists(settings, '$.before[*] ? (@ starts with "pgflow.")')
+    and not jsonb_path_exists(settings, '$.after[*] ? (@ starts with "pgflow.")')
+  ),
+  constraint hooks_go_with_a_handler check (
+    handler is not null
+    or step_type not in ('branch', 'loop')
+    or not settings ?| array['before', 'after']
+  ),
+  constraint resources_have_names check (not settings -> 'requires' ? ''),
+  constraint check_schemas_is_valid
+    check (settings ->> 'check_schemas' in ('off', 'warn', 'strict')),
+  constraint mode_is_valid check (settings ->> 'mode' in ('inline', 'run')),
+  constraint only_branch_steps_have_rules check (step_type <> 'branch' or settings ? 'rules'),
+  constraint rules_are_a_list check (settings -> 'rules' <> '[]'),
+  constraint wait_is_valid
+    check (settings ->> 'wait' in ('all', 'any') or jsonb_typeof(settings -> 'wait') = 'number'),
+  constraint wait_is_positive
+    check (jsonb_typeof(settings -> 'wait') <> 'number' or settings -> 'wait' > '0'),
   constraint join_step_has_no_handler
     check (step_type <> 'join' or (handler is null and params = '{}')),
   constraint join_step_has_no_schemas
     check (step_type <> 'join' or (input_schema is null and output_schema is null)),
-  constraint only_loop_steps_go_back check (
-    num_nonnulls(back_to, condition, max_iterations) = case step_type when 'loop' then 3 else 0 end
-  ),
-  constraint only_loop_steps_lead_out_of_a_loop
-    check (step_type = 'loop' or (break_path = '{}' and timeout_path = '{}')),
-  constraint condition_is_not_empty check (condition <> ''),
-  constraint max_iterations_is_in_range check (max_iterations between 1 and 1000),
+  constraint only_loop_steps_go_back
+    check (step_type <> 'loop' or settings ?& array['back_to', 'condition', 'max_iterations']),
+  constraint condition_is_not_empty check (settings ->> 'condition' <> ''),
+  constraint max_iterations_is_in_range
+    check ((settings ->> 'max_iterations')::integer between 1 and 1000),
   constraint loop_step_has_no_condition check (
     step_type <> 'loop'
     or num_nonnulls(required_input_pattern, forbidden_input_pattern, run_if, run_unless) = 0
   ),
-  constraint loop_step_is_never_skipped check (step_type <> 'loop' or when_exhausted = 'fail'),
-  constraint paths_name_steps
-    check (array_position(default_path || break_path || timeout_path, null) is null),
-  constraint failure_step_is_another_step check (on_failure <> step_slug),
-  constraint failure_step_belongs_to_one_subflow unique (flow_slug, on_failure)
+  constraint loop_step_is_never_skipped
+    check (step_type <> 'loop' or when_exhausted not in ('skip', 'skip-cascade')),
+  constraint failure_step_is_another_step check (
+    settings ->> 'on_failure' <> step_slug and settings ->> 'on_timeout' <> step_slug
+  ),
+  constraint members_have_a_failure_step
+    check (not settings ? 'members' or settings ? 'on_failure')
 );
+
+create index steps_by_failure_step on pgflow.steps (flow_slug, (settings ->> 'on_failure'))
+  where settings ->> 'on_failure' is not null;
+
+create index steps_by_timeout_step on pgflow.steps (flow_slug, (settings ->> 'on_timeout'))
+  where settings ->> 'on_timeout' is not null;
 
 create index steps_that_decide on pgflow.steps (flow_slug) where step_type in ('branch', 'loop');
 
@@ -149,38 +145,7 @@ comment on column pgflow.steps.initial_tasks is
   'How many tasks the author expects of a map step; the list that arrives decides';
 comment on column pgflow.steps.run_if is 'A condition in CEL that must hold';
 comment on column pgflow.steps.run_unless is 'A condition in CEL that must not hold';
-comment on column pgflow.steps.collect_errors is
-  'Whether an element of a map step that fails for good leaves an error in its place';
-comment on column pgflow.steps.max_failures is
-  'How many elements of a map step may fail and leave errors in their places';
-comment on column pgflow.steps.max_failures_percent is
-  'The same in percent of the elements; where both are given, both hold';
 comment on column pgflow.steps.pool is
   'The pool whose slots the ops of the step share with all runs: pgflow/<pool> in Dagster';
-comment on column pgflow.steps.pipelined is
-  'Whether an element starts as soon as the map step before has done its own';
-comment on column pgflow.steps.subflow_input is
-  'What the flow of a subflow step receives: JSON with references such as $nodes.cart.total, $input.name';
-comment on column pgflow.steps.subflow_output is
-  'What a subflow step returns: JSON with references to the final steps of its flow';
-comment on column pgflow.steps.on_failure is
-  'The step that goes on when the flow of a subflow step fails';
-comment on column pgflow.steps.over is
-  'The list that the flow of a subflow step runs over, once for each item: a dependency or a reference';
-comment on column pgflow.steps.mode is
-  'Whether the flow of a subflow step runs inside the run of its parent, or as a Dagster run of its own';
-comment on column pgflow.steps.rules is
-  'What a branch decides by: [{"when": a condition in CEL, "then": the steps that it leads to}]';
-comment on column pgflow.steps.default_path is
-  'The steps that a branch leads to when no rule holds';
-comment on column pgflow.steps.wait is
-  'How many dependencies a join waits for: all, any, or a number';
-comment on column pgflow.steps.back_to is
-  'The first of the steps that a loop repeats; the loop itself is the last';
-comment on column pgflow.steps.condition is
-  'A condition in CEL; while it holds, a loop repeats its steps';
-comment on column pgflow.steps.max_iterations is 'How often a loop runs its steps at most';
-comment on column pgflow.steps.break_path is
-  'The steps that a loop leads to once its condition does not hold';
-comment on column pgflow.steps.timeout_path is
-  'The steps that a loop leads to when its condition still holds after the last pass';
+comment on column pgflow.steps.settings is
+  'What else steps of this kind have, by name, without what is as by default; settings_of lists it';

@@ -38,4 +38,4 @@ comment on table pgflow.node_executions is 'One row an attempt of a task';
 comment on column pgflow.node_executions.completed_at is
   'When the attempt ended, however it ended';
 comment on column pgflow.node_executions.iteration is
-  'The pass of the innermost loop around the step, from 1; null outside of loops';
+  'The iteration of the innermost loop around the step, from 1; null outside of loops';

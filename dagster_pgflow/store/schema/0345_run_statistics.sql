@@ -20,7 +20,7 @@ comment on table pgflow.run_statistics is 'What each run took, and how much of e
 comment on column pgflow.run_statistics.terminal_nodes is
   'Steps of the flow that nothing depends on: known before the run begins';
 comment on column pgflow.run_statistics.completion_checks is
-  'How often a terminal step ended, or a way broke off, so that it was asked whether all is done';
+  'How often a terminal step ended, or a route broke off, so that it was asked whether all is done';
 comment on column pgflow.run_statistics.completion_checks_saved is
   'How often another step ended, and it was not asked';
 comment on column pgflow.run_statistics.steps_done_at is

@@ -8,9 +8,33 @@ create table pgflow.run_requests (
   handed_over_at timestamptz,
   refused_at timestamptz,
   refused_reason text,
+  needs_queue boolean not null default false,
+  priority integer not null default 0,
+  tenant text collate "C" not null default '',
+  concurrency_key text collate "C" not null default '',
+  awaits_key boolean not null default false,
+  turn bigint,
+  ended_at timestamptz,
   constraint run_requests_pkey primary key (run_id),
   constraint a_refusal_has_a_reason check ((refused_at is null) = (refused_reason is null))
 );
+
+-- Groups of requests that wait, each in the order of its line: whoever takes one steps from group to
+-- group, however many requests these have.
+create index run_requests_in_line on pgflow.run_requests (
+  needs_queue, tenant, priority, flow_slug, concurrency_key, created_at, run_id
+)
+where handed_over_at is null and refused_at is null and ended_at is null;
+
+create index run_requests_under_way on pgflow.run_requests (flow_slug, concurrency_key)
+where handed_over_at is not null and refused_at is null and ended_at is null;
+
+create index run_requests_without_key on pgflow.run_requests (flow_slug, created_at, run_id)
+where awaits_key and refused_at is null;
+
+create index run_requests_by_turn on pgflow.run_requests (turn desc nulls last);
+
+create index run_requests_by_turn_of_tenant on pgflow.run_requests (tenant, turn desc nulls last);
 
 comment on table pgflow.run_requests is 'What start_flow was asked to start';
 comment on column pgflow.run_requests.input is
@@ -21,3 +45,16 @@ comment on column pgflow.run_requests.handed_over_at is
   'When a sensor last gave it to Dagster; it counts as started only once Dagster has a run of it';
 comment on column pgflow.run_requests.version_id is
   'The newest version among the flow and the flows that it contains: a catalog watermark';
+comment on column pgflow.run_requests.needs_queue is
+  'Whether only Dagster''s queue may start it, since a limit of the deployment holds for its run';
+comment on column pgflow.run_requests.priority is 'Of one tenant, or of the flows that have none, those of a higher one are taken first';
+comment on column pgflow.run_requests.tenant is
+  'The tag "tenant" that the flow had when the run was asked for, as far as turns need it';
+comment on column pgflow.run_requests.concurrency_key is
+  'What the flow''s concurrency key gives for the input, as JSON; empty where the flow has none';
+comment on column pgflow.run_requests.awaits_key is
+  'Whether its key is still to be computed, by whoever takes requests';
+comment on column pgflow.run_requests.turn is
+  'Counts the requests of all flows as they are taken, whatever the clock says; null while it waits';
+comment on column pgflow.run_requests.ended_at is
+  'When its run was seen to be over; until then a request that is taken holds a place';

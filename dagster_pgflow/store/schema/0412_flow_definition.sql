@@ -7,12 +7,16 @@ as $$
     jsonb_strip_nulls(jsonb_build_object(
       'slug', flow.flow_slug,
       'description', nullif(flow.description, ''),
+      'merge_output', nullif(flow.merge_output, false),
       'options', nullif(jsonb_strip_nulls(jsonb_build_object(
         'max_attempts', nullif(flow.opt_max_attempts, 3),
         'base_delay', nullif(flow.opt_base_delay, 5),
         'timeout', nullif(flow.opt_timeout, 60),
         'max_delay', nullif(flow.opt_max_delay, 3600),
-        'jitter', nullif(flow.opt_jitter, 'none')
+        'jitter', nullif(flow.opt_jitter, 'none'),
+        'max_concurrent_runs', flow.opt_max_concurrent_runs,
+        'concurrency_key', flow.opt_concurrency_key,
+        'max_concurrent_runs_per_key', flow.opt_max_concurrent_runs_per_key
       )), '{}')
     ))
     || pgflow.json_field('tags', nullif(flow.tags, '{}'))

@@ -9,7 +9,7 @@ declare
   entered_from jsonb := '{}';
   found_here jsonb;
   here text;
-  way text;
+  path text;
 begin
   -- Layer by layer, each flow once: linear even where many flows share their subflows.
   while frontier <> '{}' and not entered_from ? start loop
@@ -24,18 +24,21 @@ begin
   end loop;
 
   if entered_from ? start then
-    way := start;
+    path := start;
     here := entered_from ->> start;
     while here <> start loop
-      way := here || ' -> ' || way;
+      path := here || ' -> ' || path;
       here := entered_from ->> here;
     end loop;
     raise exception 'Flow "%" contains itself: % -> %; remove one of these subflow steps.',
-      start, start, way
-      using errcode = 'check_violation', constraint = 'no_flow_contains_itself';
+      start, start, path
+      using
+        errcode = 'check_violation',
+        constraint = 'no_flow_contains_itself',
+        detail = pgflow.problem_code('no_flow_contains_itself');
   end if;
 end
 $$;
 
 comment on function pgflow.refuse_subflow_cycle(text) is
-  'Raises, with the way, when a flow reaches itself through subflow steps';
+  'Raises, with the path, when a flow reaches itself through subflow steps';

@@ -4,11 +4,15 @@ security definer
 set search_path to pg_catalog, pg_temp
 as $$
 declare
-  problem constant text := pgflow.tag_problem(new.tags);
+  found record;
 begin
-  if problem is not null then
-    raise exception 'Flow "%" %.', new.flow_slug, problem
-      using errcode = 'check_violation', constraint = 'tags_reach_nothing_else';
+  select * into found from pgflow.tag_problem(new.tags);
+  if found.problem is not null then
+    raise exception 'Flow "%" %.', new.flow_slug, found.problem
+      using
+        errcode = 'check_violation',
+        constraint = found.broken_constraint,
+        detail = pgflow.problem_code(found.broken_constraint);
   end if;
   return new;
 end

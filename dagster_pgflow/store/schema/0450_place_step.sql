@@ -21,7 +21,10 @@ begin
   ) then
     raise exception 'Step "%" of flow "%" cannot move to index %: it would stand before a step that it depends on, or behind one that depends on it.',
       old.step_slug, old.flow_slug, new.step_index
-      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+      using
+        errcode = 'check_violation',
+        constraint = 'steps_stand_behind_their_dependencies',
+        detail = pgflow.problem_code('steps_stand_behind_their_dependencies');
   end if;
   return new;
 end

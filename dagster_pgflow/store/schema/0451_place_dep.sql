@@ -16,7 +16,10 @@ begin
   if dep_step_index > step_index then
     raise exception 'Step "%" of flow "%" cannot depend on "%", which was added after it; add steps in the order in which they depend on each other.',
       new.step_slug, new.flow_slug, new.dep_slug
-      using errcode = 'check_violation', constraint = 'steps_stand_behind_their_dependencies';
+      using
+        errcode = 'check_violation',
+        constraint = 'steps_stand_behind_their_dependencies',
+        detail = pgflow.problem_code('steps_stand_behind_their_dependencies');
   end if;
   return new;
 end

@@ -13,6 +13,7 @@ begin
       errcode = case broken_constraint
         when 'flow_exists' then 'undefined_object' else 'foreign_key_violation'
       end,
-      constraint = broken_constraint;
+      constraint = broken_constraint,
+      detail = pgflow.problem_code(broken_constraint);
 end
 $$;

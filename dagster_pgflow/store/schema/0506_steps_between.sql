@@ -25,4 +25,4 @@ as $$
 $$;
 
 comment on function pgflow.steps_between(text, text, text[]) is
-  'The steps on the way from one step to some others, these included; none where there is no way';
+  'The steps between one step and some others, these included; none where no path leads there';

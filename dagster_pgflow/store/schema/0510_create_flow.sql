@@ -8,7 +8,11 @@ create function pgflow.create_flow(
   description text default '',
   tags jsonb default '{}',
   input_schema jsonb default null,
-  output_schema jsonb default null
+  output_schema jsonb default null,
+  max_concurrent_runs integer default null,
+  concurrency_key text default null,
+  max_concurrent_runs_per_key integer default null,
+  merge_output boolean default false
 ) returns pgflow.flows
 language plpgsql
 security definer
@@ -35,7 +39,9 @@ begin
     exit when found;
     insert into pgflow.flows (
       flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
-      description, tags, input_schema, output_schema
+      description, tags, input_schema, output_schema,
+      opt_max_concurrent_runs, opt_concurrency_key, opt_max_concurrent_runs_per_key,
+      merge_output
     )
     values (
       create_flow.flow_slug,
@@ -47,7 +53,11 @@ begin
       coalesce(create_flow.description, ''),
       coalesce(create_flow.tags, '{}'),
       create_flow.input_schema,
-      create_flow.output_schema
+      create_flow.output_schema,
+      create_flow.max_concurrent_runs,
+      create_flow.concurrency_key,
+      create_flow.max_concurrent_runs_per_key,
+      coalesce(create_flow.merge_output, false)
     )
     on conflict do nothing
     returning * into flow;
@@ -59,6 +69,6 @@ end
 $$;
 
 comment on function pgflow.create_flow(
-  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb
+  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean
 ) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';

@@ -9,7 +9,10 @@ begin
   ) then
     raise exception 'Step "%" of flow "%" runs flow "%", which does not exist; create that flow first.',
       step.step_slug, step.flow_slug, step.subflow_slug
-      using errcode = 'foreign_key_violation', constraint = 'subflow_exists';
+      using
+        errcode = 'foreign_key_violation',
+        constraint = 'subflow_exists',
+        detail = pgflow.problem_code('subflow_exists');
   end if;
 end
 $$;

@@ -1,26 +1,20 @@
 create function pgflow.reference_problems(step pgflow.steps, deps_slugs text[])
-returns table (broken_constraint text, mistake text)
+returns table (broken_constraint text, problem text)
 language sql
 immutable
 set search_path to pg_catalog, pg_temp
 as $body$
   with written (field, reference) as (
-    select 'over', step.over where step.over ~ '^\$'
+    select 'over', step.settings ->> 'over' where step.settings ->> 'over' ~ '^\$'
     union all
-    select 'subflow_input', found from pgflow.references_in(step.subflow_input) as found
+    select 'subflow_input', found from pgflow.references_in(step.settings -> 'input') as found
     union all
-    select 'subflow_output', found from pgflow.references_in(step.subflow_output) as found
+    select 'subflow_output', found from pgflow.references_in(step.settings -> 'output') as found
     union all
     -- What only looks like a reference is text here, and so is CEL.
     select 'params', found
     from pgflow.references_in(
-      step.params - 'dagster-pgflow/names' - case step.handler
-        when 'pgflow.http' then '{allow_hosts,allow_private}'::text[]
-        when 'pgflow.transform' then '{expression}'
-        when 'pgflow.filter' then '{condition,on_error}'
-        when 'pgflow.aggregate' then '{group_by,measures}'
-        else '{}'
-      end
+      step.params - 'dagster-pgflow/names' - pgflow.literal_params(step.handler)
     ) as found
     where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
   ),
@@ -44,7 +38,7 @@ as $body$
     end,
     case
       when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
-        'has `%s` in its %s, which is no reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
+        'has `%s` in its %s, which is not a reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
         read.reference, read.field
       )
       when read.field = 'params' and read.root = 'item' then format(
@@ -74,7 +68,7 @@ as $body$
     or (read.root = 'item' and read.field = 'params' and step.step_type <> 'map')
     or (
       read.root = 'item' and read.field <> 'params'
-      and (read.field <> 'subflow_input' or step.over is null)
+      and (read.field <> 'subflow_input' or not step.settings ? 'over')
     )
     or (read.field = 'subflow_output' and read.root <> 'nodes')
     or (

@@ -5,36 +5,32 @@ immutable
 set search_path to pg_catalog, pg_temp
 as $$
 declare
+  over constant text := step.settings ->> 'over';
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
-  if step.step_type <> 'subflow' and num_nonnulls(step.subflow_input, step.subflow_output) > 0 then
-    broken_constraint := 'only_subflow_steps_map_values';
-    mistake := 'maps what a flow receives or returns, which only a subflow step can; leave subflow_input and subflow_output out';
-  elsif step.step_type <> 'subflow' and step.over is not null then
-    broken_constraint := 'only_subflow_steps_run_over_a_list';
-    mistake := 'runs over a list, which only a subflow step can; leave over out, or let it be a map step';
-  elsif step.step_type <> 'subflow' and step.mode <> 'inline' then
-    broken_constraint := 'only_subflow_steps_have_a_mode';
-    mistake := 'has a mode, which only a subflow step can; leave mode out';
-  elsif jsonb_typeof(step.subflow_input) <> 'object' then
-    broken_constraint := 'subflow_input_is_object';
-    mistake := 'has a subflow_input that is no object; name the fields that the flow receives';
-  elsif jsonb_typeof(step.subflow_output) not in ('object', 'string') then
-    broken_constraint := 'subflow_output_is_object_or_text';
-    mistake := 'has a subflow_output that is neither an object nor a reference such as "$nodes.receipt"';
-  elsif step.over !~ '^\$' and step.over <> all (deps_slugs) then
+  if jsonb_typeof(step.params) <> 'object' then
+    broken_constraint := 'params_are_an_object';
+    problem := 'has params that are not an object; name each of them';
+  elsif over !~ '^\$' and over <> all (deps_slugs) then
     broken_constraint := 'over_is_a_dependency';
-    mistake := format('runs over "%s", but does not depend on it; add it to deps_slugs', step.over);
+    problem := format('runs over "%s", but does not depend on it; add it to deps_slugs', over);
+  elsif over is not null and step.settings ?| array['merge_input', 'keep_input'] then
+    broken_constraint := 'data_map_is_of_no_list';
+    problem := format(
+      'runs over a list: its flow receives an item, and it returns a list; leave %s out',
+      (
+        select string_agg(field.name, ' and ' order by field.position)
+        from unnest(array['merge_input', 'keep_input']) with ordinality as field (name, position)
+        where step.settings ? field.name
+      )
+    );
   else
-    select problem.broken_constraint, problem.mistake into broken_constraint, mistake
-    from pgflow.reference_problems(step, deps_slugs) as problem
+    select found.broken_constraint, found.problem into broken_constraint, problem
+    from pgflow.reference_problems(step, deps_slugs) as found
     limit 1;
   end if;
-  if mistake is not null then
-    raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-      using errcode = 'check_violation', constraint = broken_constraint;
-  end if;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 

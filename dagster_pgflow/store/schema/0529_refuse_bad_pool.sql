@@ -5,27 +5,26 @@ set search_path to pg_catalog, pg_temp
 as $$
 declare
   broken_constraint text;
-  mistake text;
+  problem text;
 begin
   if step.pool is null then
     return;
   elsif step.step_type in ('subflow', 'join') then
     broken_constraint := 'only_steps_with_handlers_have_a_pool';
-    mistake := format(
+    problem := format(
       'is a %s, which has no handler and so no pool; give one to the steps that do the work',
       step.step_type
     );
   elsif not pgflow.is_valid_slug(step.pool) then
     broken_constraint := 'pool_is_valid';
-    mistake := format(
+    problem := format(
       'has the pool "%s"; a pool is named as a slug is: 1 to 128 letters, digits or underscores, no digit first, and not the reserved word "run"',
       left(step.pool, 128)
     );
   else
     return;
   end if;
-  raise exception 'Step "%" of flow "%" %.', step.step_slug, step.flow_slug, mistake
-    using errcode = 'check_violation', constraint = broken_constraint;
+  perform pgflow.refuse_step(step.flow_slug, step.step_slug, broken_constraint, problem);
 end
 $$;
 

@@ -18,7 +18,7 @@ as $$
     using deleted
     where request.run_id = deleted.run_id
   ),
-  -- Subflow steps of mode run have runs of their own in Dagster, and so may passes of loops.
+  -- Subflow steps of mode run have runs of their own in Dagster, and so may iterations of loops.
   dagster_runs as (
     select deleted.dagster_run_id from deleted
     union
@@ -29,7 +29,7 @@ as $$
     select (event.event_data ->> 'dagster_run_id')::uuid
     from deleted
     join pgflow.event_log as event using (run_id)
-    where event.event_type = 'loop.pass_started'
+    where event.event_type = 'loop.iteration_started'
   ),
   outputs as (
     delete from pgflow.step_outputs as output

@@ -23,13 +23,10 @@ begin
 
   if schema ? '$ref' then
     -- Other rules beside a reference count in some drafts and not in others.
-    if schema ->> '$ref' like '#/%' then
-      select verdict.effort, verdict.problem into effort, problem
-      from pgflow.schema_verdict(
-        value, root #> string_to_array(substr(schema ->> '$ref', 3), '/'), root, place,
-        depth + 1, effort
-      ) as verdict;
-    end if;
+    select verdict.effort, verdict.problem into effort, problem
+    from pgflow.schema_verdict(
+      value, pgflow.referred_schema(schema -> '$ref', root), root, place, depth + 1, effort
+    ) as verdict;
     return;
   end if;
 

@@ -3,15 +3,8 @@ language sql
 stable
 set search_path to pg_catalog, pg_temp
 as $$
-  with recursive contained (slug) as (
-    select watermark_of.flow_slug
-    union
-    select step.subflow_slug
-    from contained
-    join pgflow.steps as step on step.flow_slug = contained.slug
-    where step.subflow_slug is not null
-  )
-  select max((pgflow.newest_version(contained.slug)).version_id) from contained
+  select max((pgflow.newest_version(contained.slug)).version_id)
+  from pgflow.contained_flows(watermark_of.flow_slug) as contained (slug)
 $$;
 
 comment on function pgflow.watermark_of(text) is

@@ -1,7 +1,8 @@
 create function pgflow.start_flow(
   flow_slug text,
   input jsonb default null,
-  run_id uuid default null
+  run_id uuid default null,
+  priority integer default 0
 ) returns pgflow.runs
 language plpgsql
 security definer
@@ -13,6 +14,7 @@ declare
   version pgflow.flow_versions;
   run pgflow.runs;
   filled_input jsonb;
+  key text;
   problem text;
 begin
   perform pgflow.refuse_foreign_flow(start_flow.flow_slug);
@@ -47,19 +49,26 @@ begin
   end if;
 
   perform pgflow.refuse_open_failure_step(flow.flow_slug);
-  perform pgflow.refuse_open_way(flow.flow_slug);
+  perform pgflow.refuse_open_route(flow.flow_slug);
 
   -- Marks of other transactions are invisible: these are flows that this one has just changed.
   perform pgflow.publish_flow(unpublished.flow_slug) from pgflow.unpublished_flows as unpublished;
   version := pgflow.newest_version(flow.flow_slug);
 
-  insert into pgflow.run_requests (run_id, flow_slug, version_id, input, asked_hash)
+  key := pgflow.key_of_request(flow.opt_concurrency_key, filled_input);
+  insert into pgflow.run_requests (
+    run_id, flow_slug, version_id, input, asked_hash, priority, tenant, concurrency_key, awaits_key
+  )
   values (
     wanted_run_id,
     flow.flow_slug,
     pgflow.watermark_of(flow.flow_slug),
     filled_input,
-    pgflow.asked_hash(start_flow.input)
+    pgflow.asked_hash(start_flow.input),
+    coalesce(start_flow.priority, 0),
+    left(coalesce(flow.tags ->> 'tenant', ''), 128),
+    coalesce(key, ''),
+    key is null
   )
   on conflict do nothing;
   if not found then
@@ -74,5 +83,5 @@ begin
 end
 $$;
 
-comment on function pgflow.start_flow(text, jsonb, uuid) is
-  'Asks Dagster to run a flow, on the input laid over its defaults, and returns the queued run; the same run_id again starts nothing new';
+comment on function pgflow.start_flow(text, jsonb, uuid, integer) is
+  'Asks Dagster to run a flow, on the input laid over its defaults, and returns the queued run; the same run_id again starts nothing new. Requests of a higher priority are taken first';

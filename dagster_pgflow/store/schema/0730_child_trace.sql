@@ -15,7 +15,7 @@ as $$
     from inside
     join pgflow.subruns as nested on nested.parent_subrun_id = inside.subrun_id
   ), around as (
-    -- The steps of the passes of a loop belong to the subrun too, further inside.
+    -- The steps of the iterations of a loop belong to the subrun too, further inside.
     select min(length(own.step_path) - length(own.step_slug)) as length
     from pgflow.step_states as own
     where own.subrun_id = child_trace.subrun_id
@@ -40,7 +40,7 @@ as $$
       and task.started_at is not null
   ) as tried
   where ended.status in ('completed', 'failed', 'skipped')
-    -- For a loop the steps of its passes speak, of which the last one is the loop again.
+    -- For a loop the steps of its iterations count, of which the last one is the loop again.
     and (
       ended.step_type <> 'loop'
       or ended.step_path ~ concat('(^|\.)', ended.step_slug, '\[\d+\]\.', ended.step_slug, '$')

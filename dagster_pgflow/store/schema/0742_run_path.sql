@@ -4,7 +4,8 @@ returns table (
   to_node text,
   taken_at timestamptz,
   sequence_num integer,
-  after text
+  after text,
+  label text
 )
 language sql
 stable
@@ -15,7 +16,8 @@ as $$
     event.event_data ->> 'to_node',
     event.timestamp,
     event.sequence_num,
-    event.event_data ->> 'status'
+    event.event_data ->> 'status',
+    event.event_data ->> 'label'
   from pgflow.event_log as event
   where event.run_id = run_path.run_id
     and event.event_type = 'token.emitted'

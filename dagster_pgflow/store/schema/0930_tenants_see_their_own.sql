@@ -106,6 +106,18 @@ using (
   or exists (select from pgflow.runs as run where run.id = subruns.parent_run_id)
 );
 
+create policy tenants_see_their_own on pgflow.circuit_breakers
+using (array[tenant, '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.bulkheads
+using (array[tenant, '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.rate_limiters
+using (array[tenant, '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.guarded_calls
+using (array[tenant, '*'] && (select pgflow.seen_tenants()));
+
 create policy only_who_sees_all on pgflow.step_outputs
 using ('*' = any ((select pgflow.seen_tenants())::text[]));
 
@@ -116,4 +128,10 @@ create policy only_who_sees_all on pgflow.projection_cursors
 using ('*' = any ((select pgflow.seen_tenants())::text[]));
 
 create policy only_who_sees_all on pgflow.unpublished_flows
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.live_workers
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.live_runs
 using ('*' = any ((select pgflow.seen_tenants())::text[]));

@@ -6,7 +6,7 @@ from graphlib import CycleError
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import in_order, known_deps, leaves
-from dagster_pgflow.model.step import HandledStep, Step
+from dagster_pgflow.model.steps import HandledStep, Step
 from dagster_pgflow.validation.lint.mapped_skips import deps_in_mapping
 from dagster_pgflow.validation.lint.settings import has_condition
 from dagster_pgflow.validation.rule import KnownFlows

@@ -6,7 +6,8 @@ from typing import Any
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.step import JoinStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.steps import JoinStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.steps.data_map import merges_input
 from dagster_pgflow.validation.loops import loops_by_start
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -49,7 +50,7 @@ def _never_contained(
     step: Step, pattern: dict[str, Any], steps: Mapping[str, Step], senders: Collection[str]
 ) -> str:
     """Return why no input of a step contains a pattern; nothing when one may."""
-    if not step.depends_on:
+    if not step.depends_on or merges_input(step):
         is_map = isinstance(step, MapStep)
         return "a root map step gets a list, and a list contains no object" if is_map else ""
     strangers = [key for key in pattern if key not in senders]

@@ -6,22 +6,22 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import (
     DEFAULT_MAX_DELAY,
-    FlowOptions,
     StepOptions,
-    effort_of,
+    TryOptions,
+    retry_policy_of,
 )
 from dagster_pgflow.validation.rule import KnownFlows
 
 BETWEEN_TRIES = ("base_delay", "max_delay", "jitter")
-NOTHING_SAID = FlowOptions()
+NOTHING_SAID = TryOptions()
 
 
 def delays_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     """Look for waits between tries where there is one try, and for waits that are cut off."""
     own = [step for step in flow.steps if step.needs_handler]
-    tries = [effort_of(flow.options, step.options).max_attempts for step in own]
+    tries = [retry_policy_of(flow.options, step.options).max_attempts for step in own]
     if tries and max(tries) <= 1:
-        says_so_itself = effort_of(flow.options, StepOptions()).max_attempts <= 1
+        says_so_itself = retry_policy_of(flow.options, StepOptions()).max_attempts <= 1
         where = "" if says_so_itself else " of a step"
         yield from _never_waits("The flow", "options", flow.options, where)
     else:
@@ -34,7 +34,7 @@ def delays_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             yield from _cut_off(name, path, step.options, flow.options)
 
 
-def _never_waits(name: str, path: str, options: FlowOptions, where: str = "") -> Iterator[Problem]:
+def _never_waits(name: str, path: str, options: TryOptions, where: str = "") -> Iterator[Problem]:
     said = [option for option in BETWEEN_TRIES if getattr(options, option) is not None]
     if said:
         yield Problem(
@@ -45,20 +45,18 @@ def _never_waits(name: str, path: str, options: FlowOptions, where: str = "") ->
         )
 
 
-def _cut_off(
-    name: str, path: str, options: FlowOptions, inherited: FlowOptions
-) -> Iterator[Problem]:
+def _cut_off(name: str, path: str, options: TryOptions, inherited: TryOptions) -> Iterator[Problem]:
     """Look for a delay that was said and is longer than the longest; defaults are nobody's word."""
     if options.base_delay is None and options.max_delay is None:
         return  # What is inherited whole was looked at where it was said.
     first = options.base_delay if options.base_delay is not None else inherited.base_delay
-    both = effort_of(inherited, StepOptions(**options.model_dump(include={"max_delay"})))
+    both = retry_policy_of(inherited, StepOptions(**options.model_dump(include={"max_delay"})))
     if first is not None and first > both.max_delay:
         is_default = both.max_delay == DEFAULT_MAX_DELAY
         yield Problem(
             "base-delay-above-max-delay",
             path,
             f"{name} has a base_delay of {first} s and a max_delay of {both.max_delay} s"
-            f"{' (the default)' if is_default else ''}, so that every wait is {both.max_delay} s;"
+            f"{' (the default)' if is_default else ''}, so every wait is {both.max_delay} s;"
             " lower base_delay, or raise max_delay.",
         )

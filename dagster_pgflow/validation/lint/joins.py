@@ -6,8 +6,8 @@ from graphlib import CycleError
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, in_order, known_deps
-from dagster_pgflow.model.step import HandledStep, JoinStep, Step
-from dagster_pgflow.model.ways import begins_of
+from dagster_pgflow.model.routes import begins_of, forks_in
+from dagster_pgflow.model.steps import HandledStep, JoinStep, Step
 from dagster_pgflow.validation.lint.settings import has_condition
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -18,7 +18,7 @@ def joins_can_do_without(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
     if not joins:
         return
     steps = by_slug(flow)
-    led = {slug for step in flow.steps for slug in begins_of(steps, step)}
+    led = {slug for fork in forks_in(steps).values() for slug in begins_of(steps, fork)}
     try:
         skipped = _may_be_skipped(flow, led)
     except CycleError:
@@ -30,7 +30,7 @@ def joins_can_do_without(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
                 "join-waits-for-all",
                 f"steps.{step.slug}.wait",
                 f'Join "{step.slug}" waits for {step.wait} of its dependencies, but none of them is'
-                ' ever skipped, so that it gets them all; say "all", or leave wait out.',
+                ' ever skipped, so it gets them all; say "all", or leave wait out.',
             )
 
 
@@ -39,7 +39,7 @@ def _may_be_skipped(flow: Flow, led: Collection[str]) -> set[str]:
 
     Args:
         flow: The flow.
-        led: The steps that ways begin with.
+        led: The steps that routes begin with.
     """
     deps = known_deps(flow)
     found: set[str] = set()
@@ -54,6 +54,6 @@ def _may_be_skipped(flow: Flow, led: Collection[str]) -> set[str]:
 
 
 def _conduct(step: Step, *answers: str) -> bool:
-    """Say whether a step by itself may be skipped in one of some manners."""
+    """Return whether a step by itself may be skipped in one of some manners."""
     unmet = has_condition(step) and step.when_unmet in answers
     return unmet or (isinstance(step, HandledStep) and step.when_exhausted in answers)

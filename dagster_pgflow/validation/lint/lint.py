@@ -11,6 +11,7 @@ from dagster_pgflow.validation.lint.left_behind import steps_are_not_left_behind
 from dagster_pgflow.validation.lint.loops import loops_come_to_an_end
 from dagster_pgflow.validation.lint.map_sources import maps_are_fed_lists
 from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
+from dagster_pgflow.validation.lint.merged_lists import no_list_is_merged
 from dagster_pgflow.validation.lint.settings import settings_have_an_effect
 from dagster_pgflow.validation.lint.tags import tags_reach_the_runs
 from dagster_pgflow.validation.lint.targets import targets_have_one_leader
@@ -22,6 +23,7 @@ LINTS: tuple[Rule, ...] = (
     delays_have_an_effect,
     final_steps_are_reached,
     maps_are_fed_lists,
+    no_list_is_merged,
     mappings_need_what_is_there,
     joins_can_do_without,
     loops_come_to_an_end,

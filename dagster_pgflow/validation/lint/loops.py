@@ -1,11 +1,11 @@
-"""What a loop repeats, and what it asks, can be another thing in each pass."""
+"""What a loop repeats, and what it asks, can be another thing in each iteration."""
 
 from collections.abc import Iterator
 
 from dagster_pgflow.errors import InvalidExpression, Problem
 from dagster_pgflow.expressions.cel import expression
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import LoopStep
+from dagster_pgflow.model.steps import LoopStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 CHANGING = ("output", "deps", "input", "ctx.iteration")
@@ -20,16 +20,16 @@ def loops_come_to_an_end(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             yield Problem(
                 "loop-condition-never-changes",
                 f"steps.{step.slug}.condition",
-                f'Loop "{step.slug}" asks for nothing that changes from pass to pass, so that it'
-                f" ends after one pass or always runs {step.max_iterations}; ask for its output,"
+                f'Loop "{step.slug}" asks for nothing that changes from iteration to iteration, so'
+                f" that it ends after one or always runs {step.max_iterations}; ask for its output,"
                 " deps.<step> or ctx.iteration.",
             )
         if step.back_to == step.slug and not step.needs_handler:
             yield Problem(
                 "loop-around-nothing",
                 f"steps.{step.slug}.back_to",
-                f'Loop "{step.slug}" repeats only itself and has no handler, so that nothing'
-                " happens in a pass; name a handler, or go back to a step before it.",
+                f'Loop "{step.slug}" repeats only itself and has no handler, so nothing'
+                " happens in an iteration; name a handler, or go back to a step before it.",
             )
 
 

@@ -4,14 +4,7 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import (
-    BranchStep,
-    JoinStep,
-    LoopStep,
-    MapStep,
-    Step,
-    SubflowStep,
-)
+from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, MapStep, Step, SubflowStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -36,20 +29,21 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
                 yield Problem(
                     "setting-without-effect",
                     f"steps.{step.slug}.when_exhausted",
-                    f'Map step "{step.slug}" collects the errors of its elements, so that it is'
+                    f'Map step "{step.slug}" collects the errors of its elements, so it is'
                     " never exhausted as a whole; leave when_exhausted or collect_errors out, or"
                     " say max_failures.",
                 )
 
 
 def has_condition(step: Step) -> bool:
-    """Say whether anything but its dependencies decides if a step runs."""
-    return step.if_ is not None or step.if_not is not None or bool(step.expressions)
+    """Return whether anything but its dependencies decides if a step runs."""
+    return bool(step.conditions)
 
 
 def _about_attempts(step: Step) -> list[str]:
     """Return what a step says about the attempts of its handler."""
     named = list(step.options.model_dump(exclude_none=True))
+    named += [name for name in ("on_timeout",) if name in step.failure_steps]
     return named if step.when_exhausted == "fail" else [*named, "when_exhausted"]
 
 
@@ -60,7 +54,7 @@ def _without_handler(step: BranchStep | JoinStep | LoopStep) -> Iterator[Problem
         yield Problem(
             "setting-without-effect",
             f"steps.{step.slug}",
-            f'Step "{step.slug}" has no handler that could be tried or fail, so that this has no'
+            f'Step "{step.slug}" has no handler that could be tried or fail, so this has no'
             f" effect: {', '.join(named)}; {advice}.",
         )
 

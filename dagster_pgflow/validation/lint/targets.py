@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
-from dagster_pgflow.model.step import JoinStep, Step
-from dagster_pgflow.model.ways import begins_of
+from dagster_pgflow.model.routes import forks_in
+from dagster_pgflow.model.steps import JoinStep, Step
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -37,9 +37,9 @@ def targets_have_one_leader(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
 def _have_something_in_common(
     led_by: list[str], steps: Mapping[str, Step], deps: Mapping[str, tuple[str, ...]]
 ) -> bool:
-    """Say whether the run may have to choose between some steps."""
+    """Return whether the run may have to choose between some steps."""
     before = [_before(slug, deps) for slug in led_by]
-    deciding = {slug for slug in set.union(*before) if begins_of(steps, steps[slug])}
+    deciding = set.union(*before) & forks_in(steps).keys()
     return any(sum(slug in found for found in before) > 1 for slug in deciding)
 
 

@@ -31,7 +31,7 @@ _MOST_REFERENCES: Final = 50
 
 
 @dataclass(frozen=True)
-class Lack:
+class FieldProblem:
     """Why a value has no field of some name.
 
     Attributes:
@@ -162,7 +162,7 @@ class JsonType:
             return ANYTHING
         return here.part(here.schema.get("items", True))
 
-    def field(self, name: str) -> "JsonType | Lack":
+    def field(self, name: str) -> "JsonType | FieldProblem":
         """Return the type of a field, or an element, of the value; `ANYTHING` when in doubt."""
         here = self.resolved()
         if here.is_anything or not isinstance(here.schema, dict):
@@ -197,7 +197,7 @@ def kind_of(value: Any) -> str:
 
 
 def may_be(kinds: frozenset[str], kind: str) -> bool:
-    """Say whether a value of a kind may be of some kinds; numbers may be integers."""
+    """Return whether a value of a kind may be of some kinds; numbers may be integers."""
     near = {"integer": {"integer", "number"}, "number": {"integer", "number"}}
     return bool(kinds & near.get(kind, {kind}))
 
@@ -207,11 +207,11 @@ def nearest(name: str, names: Sequence[str] | dict[str, Any]) -> str | None:
     return next(iter(get_close_matches(name, list(names), 1)), None)
 
 
-def _own_field(here: JsonType, name: str) -> JsonType | Lack:
+def _own_field(here: JsonType, name: str) -> JsonType | FieldProblem:
     """Return a field by what the schema itself says, apart from the types inside it."""
     as_element = _is_index(name) and "array" in here.kinds
     if "object" not in here.kinds and not as_element:
-        return Lack(f"it is {here.shown}")
+        return FieldProblem(f"it is {here.shown}")
     if as_element:
         return _element(here, int(name)) if here.kinds == {"array"} else ANYTHING
     if name in here.fields:
@@ -219,47 +219,53 @@ def _own_field(here: JsonType, name: str) -> JsonType | Lack:
     return _unlisted(here, name)
 
 
-def _unlisted(here: JsonType, name: str) -> JsonType | Lack:
-    lack = Lack(f"its fields are {', '.join(here.fields) or '(none)'}", nearest(name, here.fields))
+def _unlisted(here: JsonType, name: str) -> JsonType | FieldProblem:
+    problem = FieldProblem(
+        f"its fields are {', '.join(here.fields) or '(none)'}", nearest(name, here.fields)
+    )
     match here.others:
         case "none":
-            return lack
-        case "unsaid" if lack.meant or not here.is_open:
-            return replace(lack, is_certain=False)
+            return problem
+        case "unsaid" if problem.meant or not here.is_open:
+            return replace(problem, is_certain=False)
         case "unsaid" | "any":
             return ANYTHING
         case schema:
             return here.part(schema)
 
 
-def _element(here: JsonType, index: int) -> JsonType | Lack:
+def _element(here: JsonType, index: int) -> JsonType | FieldProblem:
     first = here.schema.get("prefixItems")
     if isinstance(first, list) and index < len(first):
         return here.part(first[index])
     others = here.schema.get("items", True)
-    return Lack(f"it is a list of {len(first or ())}") if others is False else here.part(others)
+    return (
+        FieldProblem(f"it is a list of {len(first or ())}")
+        if others is False
+        else here.part(others)
+    )
 
 
-def _both(found: Sequence[JsonType | Lack]) -> JsonType | Lack:
+def _both(found: Sequence[JsonType | FieldProblem]) -> JsonType | FieldProblem:
     """Return a field of a value that has several types at once."""
-    lacks = [one for one in found if isinstance(one, Lack)]
-    for lack in lacks:
-        if lack.is_certain:
-            return lack
+    problems = [one for one in found if isinstance(one, FieldProblem)]
+    for problem in problems:
+        if problem.is_certain:
+            return problem
     known = [one for one in found if isinstance(one, JsonType) and not one.resolved().is_anything]
     if known:
         return known[0]
-    return lacks[0] if len(lacks) == len(found) else ANYTHING
+    return problems[0] if len(problems) == len(found) else ANYTHING
 
 
-def _either(found: Sequence[JsonType | Lack]) -> JsonType | Lack:
+def _either(found: Sequence[JsonType | FieldProblem]) -> JsonType | FieldProblem:
     """Return a field of a value that has one of several types."""
     there = [one for one in found if isinstance(one, JsonType)]
     if there:
         return there[0] if len(there) == 1 else JsonType({"anyOf": there})
-    lacks = [one for one in found if isinstance(one, Lack)]
-    told = next((one for one in lacks if "fields" in one.reason), lacks[0])
-    return replace(told, is_certain=all(one.is_certain for one in lacks))
+    problems = [one for one in found if isinstance(one, FieldProblem)]
+    told = next((one for one in problems if "fields" in one.reason), problems[0])
+    return replace(told, is_certain=all(one.is_certain for one in problems))
 
 
 def _is_schema(schema: Any) -> bool:

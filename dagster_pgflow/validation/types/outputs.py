@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 from dagster_pgflow.errors import InvalidReference
 from dagster_pgflow.expressions.references import (
@@ -12,10 +12,12 @@ from dagster_pgflow.expressions.references import (
     references_in,
     texts_in,
 )
+from dagster_pgflow.model.failures import waits_for_failure
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.steps import (
     BranchStep,
+    HookedStep,
     JoinStep,
     LoopStep,
     MapStep,
@@ -23,14 +25,16 @@ from dagster_pgflow.model.step import (
     Step,
     SubflowStep,
 )
-from dagster_pgflow.validation.types.json_type import ANYTHING, JsonType, Lack
+from dagster_pgflow.model.steps.data_map import KeepingStep
+from dagster_pgflow.validation.types.json_type import ANYTHING, FieldProblem, JsonType
+from dagster_pgflow.validation.types.merged import OBJECT, laid_over, over_anything
 
 MOST_LEVELS = 50
 
 Types = Mapping[str, JsonType]
 """What the steps that references may name return, by slug."""
 
-FAILURE = JsonType(
+FAILURE_OF_SUBFLOW = JsonType(
     {
         "type": "object",
         "properties": {
@@ -55,7 +59,30 @@ FAILURE = JsonType(
         "additionalProperties": False,
     }
 )
-"""What a failure step gets from the subflow that failed."""
+"""What a failure step gets from a subflow that failed."""
+
+FAILURE = JsonType(
+    {
+        "type": "object",
+        "properties": {
+            "error": {"type": "string"},
+            "step": {"type": "string"},
+            "timeout": {"const": True},
+            "join-error": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"cell": {"type": "string"}, "message": {"type": "string"}},
+                    "required": ["cell", "message"],
+                    "additionalProperties": False,
+                },
+            },
+        },
+        "required": ["error", "step"],
+        "additionalProperties": False,
+    }
+)
+"""What it gets from any other step."""
 
 COLLECTED_ERROR = {
     "type": "object",
@@ -105,9 +132,12 @@ class Outputs:
 
     def of_step(self, step: Step) -> JsonType:
         """Return what a step returns when it completes."""
+        if isinstance(step, HookedStep) and step.after:
+            # What its handler returns goes through others, which may return anything.
+            step = step.model_copy(update={"output_schema": None})
         match step:
             case SingleStep():
-                return _of_schema(step.output_schema)
+                return _kept(step, _of_schema(step.output_schema))
             case MapStep():
                 one = _of_schema(step.output_schema)
                 items = JsonType({"anyOf": [one, COLLECTED_ERROR]}) if step.collects else one
@@ -115,19 +145,18 @@ class Outputs:
             case SubflowStep() if step.over is not None:
                 return JsonType({"type": "array", "items": self._of_subflow(step)})
             case SubflowStep():
-                return self._of_subflow(step)
+                return _kept(step, self._of_subflow(step))
             case BranchStep() | LoopStep():
-                # What they hand on themselves depends on the ways that the run has taken.
-                return _of_schema(step.output_schema if step.needs_handler else None)
+                # What they hand on themselves depends on the routes that the run has taken.
+                return _kept(step, _of_schema(step.output_schema if step.needs_handler else None))
             case JoinStep():
-                fields = dict.fromkeys(step.depends_on, ANYTHING)
-                return JsonType(
-                    {"type": "object", "properties": fields, "additionalProperties": False}
-                )
+                return _of_join(step)
+            case _:
+                assert_never(step)
 
     def _handed_on(self, dep: Step, step: Step) -> JsonType:
-        if isinstance(dep, SubflowStep) and dep.on_failure == step.slug:
-            return FAILURE
+        if waits_for_failure(step, dep):
+            return FAILURE_OF_SUBFLOW if isinstance(dep, SubflowStep) else FAILURE
         return self.of_step(dep)
 
     def _of_subflow(self, step: SubflowStep) -> JsonType:
@@ -136,11 +165,10 @@ class Outputs:
             return ANYTHING
         final = self.final_steps(step.flow)
         if step.output is not None:
-            return type_of(step.output, Sources(final))
+            return type_of(step.output, ReferableTypes(final))
         # Any of them may be skipped, and all of them: then the flow returns null.
-        returned = JsonType(
-            {"type": "object", "properties": dict(final), "additionalProperties": False}
-        )
+        fields = {"type": "object", "properties": dict(final), "additionalProperties": False}
+        returned = laid_over(final.values()) if flow.merge_output else JsonType(fields)
         if flow.output_schema is not None:
             schema = JsonType(flow.output_schema, flow.output_schema, is_open=True)
             return JsonType({"allOf": [returned, schema]})
@@ -148,7 +176,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Sources:
+class ReferableTypes:
     """What references may lead to.
 
     Attributes:
@@ -162,7 +190,7 @@ class Sources:
     item: JsonType = ANYTHING
 
 
-def type_of(template: Any, sources: Sources) -> JsonType:
+def type_of(template: Any, sources: ReferableTypes) -> JsonType:
     """Return what a template becomes; references that lead nowhere may be anything."""
     match template:
         case Mapping():
@@ -179,7 +207,7 @@ def type_of(template: Any, sources: Sources) -> JsonType:
             return JsonType({"const": filled(template, {})})
 
 
-def followed(wanted: Reference, sources: Sources) -> JsonType | Lack:
+def followed(wanted: Reference, sources: ReferableTypes) -> JsonType | FieldProblem:
     """Return the type of what a reference leads to, or why it leads nowhere."""
     path = wanted.path
     match wanted.root:
@@ -193,17 +221,17 @@ def followed(wanted: Reference, sources: Sources) -> JsonType | Lack:
     passed: list[str] = list(wanted.path[: len(wanted.path) - len(path)])
     for name in path:
         found = here.field(name)
-        if isinstance(found, Lack):
+        if isinstance(found, FieldProblem):
             reached = Reference(wanted.root, tuple(passed))
             advice = f'; "{found.meant}" may be meant' if found.meant else ""
             told = found.reason.replace("it is", "is").replace("its fields are", "has the fields")
-            return Lack(f"{reached} {told}{advice}", found.meant, found.is_certain)
+            return FieldProblem(f"{reached} {told}{advice}", found.meant, found.is_certain)
         here = found
         passed.append(name)
     return here
 
 
-def lost_references(template: Any, sources: Sources, path: str) -> Iterator[tuple[str, str]]:
+def lost_references(template: Any, sources: ReferableTypes, path: str) -> Iterator[tuple[str, str]]:
     """Yield the place and the sentence of each reference that cannot lead to a value.
 
     Args:
@@ -214,7 +242,7 @@ def lost_references(template: Any, sources: Sources, path: str) -> Iterator[tupl
     for place, text in texts_in(template, path):
         for found in references_of(text):
             reached = followed(found, sources)
-            if isinstance(reached, Lack):
+            if isinstance(reached, FieldProblem):
                 yield place, f"{found} leads nowhere: {reached.reason}."
 
 
@@ -238,6 +266,18 @@ def _mentions(text: str) -> bool:
         return any(True for _ in references_in(text))
     except InvalidReference:
         return True
+
+
+def _of_join(step: JoinStep) -> JsonType:
+    if step.merge_input:
+        return OBJECT
+    fields = dict.fromkeys(step.depends_on, ANYTHING)
+    return JsonType({"type": "object", "properties": fields, "additionalProperties": False})
+
+
+def _kept(step: KeepingStep, own: JsonType) -> JsonType:
+    """Return what a step returns whose work comes to something, and which may keep its input."""
+    return over_anything(own) if step.keep_input else own
 
 
 def _of_schema(schema: Any) -> JsonType:

@@ -1,0 +1,95 @@
+"""Which runs are new or have changed: those of our flows, by the tag of their store."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import dagster as dg
+
+from dagster_pgflow.model.run_cursor import FoundRun
+from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path
+
+
+@dataclass(frozen=True)
+class ChangedRuns:
+    """Runs that have changed, those first that changed first.
+
+    Attributes:
+        found: The runs; one inside another one is read together with that, and left out.
+        newest: When the last one of them changed, those left out included.
+        is_last: Whether there are no others.
+    """
+
+    found: Sequence[FoundRun]
+    newest: datetime | None
+    is_last: bool
+
+
+def changed_runs(
+    instance: dg.DagsterInstance,
+    store_id: UUID,
+    since: datetime | None,
+    limit: int,
+    log: logging.Logger,
+) -> ChangedRuns:
+    """Return the runs of a store that have changed.
+
+    One run that Dagster cannot read, for what somebody typed into the launchpad, keeps it from
+    reading any: then they are read one by one, without that one.
+
+    Args:
+        instance: The Dagster instance.
+        store_id: The store.
+        since: After which moment they changed; `None` for all.
+        limit: How many runs to return at most.
+        log: Where it is said which runs cannot be read.
+    """
+    wanted = dg.RunsFilter(tags={TAG_STORE: str(store_id)}, updated_after=since)
+    try:
+        records = instance.get_run_records(
+            wanted, limit=limit, order_by="update_timestamp", ascending=True
+        )
+        is_last = len(records) < limit
+    except Exception as error:
+        run_ids = instance.get_run_ids(wanted)
+        readable = [record for run_id in run_ids if (record := _read(instance, run_id, log))]
+        if not readable:
+            raise
+        log.debug("Read the runs one by one.", exc_info=error)
+        records, is_last = sorted(readable, key=lambda record: record.update_timestamp), True
+    return ChangedRuns(
+        found=[found_run(record) for record in records if not _is_inside_another(record)],
+        newest=records[-1].update_timestamp if records else None,
+        is_last=is_last,
+    )
+
+
+def _read(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> dg.RunRecord | None:
+    try:
+        return next(iter(instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))), None)
+    except Exception as error:  # noqa: BLE001  whatever Dagster stumbles over
+        log.warning("Dagster cannot read its run %s, and so it has no rows: %s", run_id, error)
+        return None
+
+
+def _is_inside_another(record: dg.RunRecord) -> bool:
+    run = record.dagster_run
+    return child_run_path(run.run_id, run.tags) is not None
+
+
+def found_run(record: dg.RunRecord) -> FoundRun:
+    """Return a run of Dagster as the list of runs has it."""
+    run = record.dagster_run
+    requested = None if run.parent_run_id else requested_run_id(run)
+    return FoundRun(UUID(run.run_id), requested, record.update_timestamp)
+
+
+def requested_run_id(run: dg.DagsterRun) -> UUID | None:
+    """Return the `run_id` that a run was asked for under, if it was and that is one."""
+    text = run.tags.get(TAG_RUN_ID)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,111 @@
+"""What the ops of a run and of the runs inside it reported, read from Dagster's event log."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final, assert_never
+
+import dagster as dg
+
+from dagster_pgflow.dagster_log.event_pages import records_of
+from dagster_pgflow.dagster_log.records import read_events
+from dagster_pgflow.dagster_log.run_events import Reports
+from dagster_pgflow.reports.report import (
+    ChildRunStarted,
+    StepCancelled,
+    StepCompleted,
+    StepDelayed,
+    StepEnd,
+    StepFailed,
+    StepRetrying,
+    StepSkipped,
+)
+from dagster_pgflow.step_path import StepPath
+
+_READ: Final = (
+    dg.DagsterEventType.STEP_OUTPUT,
+    dg.DagsterEventType.STEP_SUCCESS,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ENGINE_EVENT,
+)
+
+
+def reports_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reports:
+    """Return what the ops of a run reported, those that it took over from others included.
+
+    Those of a run inside it have its path before their keys. Where that run failed, it is the
+    subflow that its failure ended.
+
+    Args:
+        instance: The Dagster instance.
+        run: The run; when it re-executes another one, that one's ops count where it has none.
+    """
+    found: dict[str, StepEnd] = {}
+    current: dg.DagsterRun | None = run
+    while current is not None:
+        before = found
+        found = dict(_reports(instance, current.run_id))
+        # What an op did in an earlier run counts where it did nothing in a later one.
+        again = {_op(key) for key in before}
+        found = {key: one for key, one in found.items() if _op(key) not in again} | before
+        parent = current.parent_run_id
+        current = instance.get_run_by_id(parent) if parent else None
+    return found
+
+
+def _reports(
+    instance: dg.DagsterInstance, run_id: str, begin: str = "", caught: StepPath | None = None
+) -> Iterator[tuple[str, StepEnd]]:
+    """Yield what the ops of a run reported.
+
+    Args:
+        instance: The Dagster instance.
+        run_id: The run.
+        begin: What their keys begin with.
+        caught: The subflow that fails with the run, when that is a run inside another one.
+    """
+    children: list[tuple[str, ChildRunStarted]] = []
+    ended: dict[str, StepEnd] = {}
+    records, _ = records_of(instance, run_id, _READ)
+    for run_event in read_events(records):
+        key = run_event.step_key
+        report = run_event.report
+        match report:
+            case ChildRunStarted():
+                children.append((key, report))
+            case StepFailed() if run_event.kind == "failed":
+                if begin:
+                    yield f"{begin}{key}", replace(report, failed_subflow=caught)
+            case StepCompleted() | StepSkipped() | StepCancelled() | StepFailed():
+                ended[key] = report
+                yield f"{begin}{key}", report
+            case StepRetrying() | StepDelayed() | None:
+                pass
+            case _:
+                assert_never(report)
+    for key, started in children:
+        fails = _caught_by(ended.get(key), started.path) or caught
+        yield from _reports(instance, started.child_run, f"{key}/{started.path}/", fails)
+
+
+def _caught_by(around: StepEnd | None, path: StepPath) -> StepPath | None:
+    """Return the subflow that fails with a run inside an op, as far as the op knows.
+
+    Args:
+        around: What the op reported.
+        path: What ran there.
+    """
+    match around:
+        case StepFailed() | StepCancelled():
+            return around.failed_subflow
+        case StepCompleted():
+            item = around.failed_items.get(path)
+            return None if item is None else item.subflow
+        case StepSkipped() | None:
+            return None
+        case _:
+            assert_never(around)
+
+
+def _op(key: str) -> str:
+    """Return the op of the outermost run that a key belongs to."""
+    return key.partition("/")[0]

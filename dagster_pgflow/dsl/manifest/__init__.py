@@ -1,0 +1,1 @@
+"""Manifests: cells, edges and dispatches over one data map, read and written as flows."""

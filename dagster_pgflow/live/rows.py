@@ -1,0 +1,80 @@
+"""The rows process: keeps the run tables close behind the runs that are under way.
+
+What it reads of a run it remembers, so a look costs what is new, and some microseconds for each
+event before. Whether everything was seen is not its business: the process of a run reads it whole
+at its end.
+"""
+
+import gc
+import logging
+import select
+import time
+from typing import Final
+from uuid import UUID
+
+from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
+from dagster_pgflow.errors import PgflowError
+from dagster_pgflow.live.channel import Channel
+from dagster_pgflow.live.messages import Began, Ended, Message
+from dagster_pgflow.live.serving import Serving
+
+_log = logging.getLogger(__name__)
+
+EVERY_S: Final = 0.2
+"""How often the runs under way are looked at; most runs are over before that."""
+
+FEWER_COLLECTIONS: Final = 100_000
+"""A look makes many objects and drops them all: looking for cycles among them costs as much."""
+
+
+class Rows:
+    """Writes the rows of runs under way, until nobody tells it of runs any more.
+
+    Args:
+        serving: The code location and Dagster.
+        told: Where it is told which runs begin and end.
+    """
+
+    def __init__(self, serving: Serving, told: Channel) -> None:
+        self._projector = serving.projector(RememberedRecords(serving.instance))
+        self._told = told
+        self._under_way: dict[UUID, float] = {}
+        gc.set_threshold(FEWER_COLLECTIONS)
+
+    def serve(self) -> None:
+        """Look at each run under way again and again, no more than half of the time."""
+        pause = EVERY_S
+        while self._listen(pause):
+            begun = time.monotonic()
+            due = [run for run, since in self._under_way.items() if begun - since > EVERY_S]
+            if due:
+                self._look_at(due)
+            pause = max(EVERY_S, time.monotonic() - begun)
+
+    def _look_at(self, due: list[UUID]) -> None:
+        try:
+            self._projector.look_at(due)
+        except PgflowError as error:
+            # The next look comes soon, and the process of the run looks at its end.
+            _log.info("The rows of runs under way wait. %s", error)
+
+    def _listen(self, seconds: float) -> bool:
+        """Hear what begins and ends, for so long; return whether there is more to come."""
+        deadline = time.monotonic() + seconds
+        while True:
+            left = max(deadline - time.monotonic(), 0)
+            if not select.select([self._told], [], [], left if self._under_way else None)[0]:
+                return True
+            message = self._told.receive()
+            if message is None:
+                return False
+            self._note(message)
+
+    def _note(self, message: Message) -> None:
+        match message:
+            case Began():
+                self._under_way[UUID(message.dagster_run_id)] = time.monotonic()
+            case Ended():
+                self._under_way.pop(UUID(message.dagster_run_id), None)
+            case _:
+                raise ValueError(f"The rows process does not understand {message}.")
