@@ -7,18 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
+from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
+from dagster_pgflow.store import schema_version
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.schema_version import packaged_migrations
 from tests.postgres import Server, Session, running_server
+from tests.sql_work import CountingDatabase
 
+# A search draws the same in each run, and takes the time that it takes: machines are shared.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 # For a long search by hand: pytest --hypothesis-profile=deep
-settings.register_profile("deep", max_examples=1000)
+settings.register_profile(
+    "deep", settings.get_profile("suite"), derandomize=False, max_examples=1000
+)
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:
@@ -28,6 +42,13 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that need a database, which `make check` leaves out."""
+    for item in items:
+        if "server" in getattr(item, "fixturenames", ()):
+            item.add_marker("database")
 
 
 class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -43,9 +64,9 @@ class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
         return folder if folder == "tests/e2e" and name != "test_demo.py" else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
-    """Shares the tests out file by file."""
-    return FileByFile(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile | None:
+    """Shares the tests out file by file, unless another way is asked for, as `make check` does."""
+    return FileByFile(config, log) if config.getvalue("dist") == "load" else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -59,6 +80,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
     ]
     return report
+
+
+@pytest.fixture(autouse=True)
+def _a_code_server() -> None:
+    """Definitions are loaded as in a code server, whatever Dagster did in the test before.
+
+    Dagster executes a run of a repository in process as a run worker does, and leaves it at that.
+    """
+    DefinitionsLoadContext.set(DefinitionsLoadContext(DefinitionsLoadType.INITIALIZATION))
 
 
 @pytest.fixture(scope="session")
@@ -139,3 +169,28 @@ def requests(database: Database) -> Requests:
 def outputs(database: Database) -> OutputStore:
     """Keeps step outputs in this test's database."""
     return OutputStore(database)
+
+
+@pytest.fixture
+def with_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Has this process bring more migrations than there are; returns the folder of all of them."""
+    folder = tmp_path / "migrations"
+
+    def bring(*more: str) -> Path:
+        folder.mkdir()
+        for migration in packaged_migrations():
+            (folder / migration.file.name).write_bytes(migration.file.read_bytes())
+        for number, sql in enumerate(more, start=packaged_migrations()[-1].version + 1):
+            (folder / f"{number:04}_new.sql").write_text(sql)
+        monkeypatch.setattr(schema_version, "MIGRATIONS_FOLDER", folder)
+        return folder
+
+    return bring
+
+
+@pytest.fixture
+def counting(database_url: str) -> Iterator[CountingDatabase]:
+    """The store of this test, for those who ask how many rows work looks at."""
+    database = CountingDatabase(database_url)
+    yield database
+    database.close()

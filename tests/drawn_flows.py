@@ -1,5 +1,6 @@
 """Sound flows that hypothesis draws, with all that a definition may hold."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -7,16 +8,16 @@ from hypothesis import strategies as st
 from dagster_pgflow.model.flow import Flow, Schedule
 from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.options import FlowOptions, StepOptions
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
     LoopStep,
     MapStep,
-    Rule,
     SingleStep,
     Step,
     SubflowStep,
 )
+from dagster_pgflow.model.steps.branch import Rule
 from dagster_pgflow.validation.validate import validate
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -50,7 +51,7 @@ def _can_be_a_tag(key: str) -> bool:
 
 
 def _gives_no_orders(tag: str) -> bool:
-    """Say whether a flow may have a tag in any code location."""
+    """Return whether a flow may have a tag in any code location."""
     return "/" not in tag
 
 
@@ -104,16 +105,25 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
         "input_schema": draw(st.none() | objects),
         "output_schema": draw(st.none() | objects),
         "pool": draw(st.sampled_from([None, "mail"])),
+        "circuit_breaker": draw(st.sampled_from([None, {}, {"window": 5, "key": "é"}])),
+        "bulkhead": draw(st.sampled_from([None, {"max_concurrent": 1}])),
+        "rate_limiter": draw(st.sampled_from([None, {"calls": 2, "per_ms": 60_000}])),
     }
+    merging = {"merge_input": draw(st.booleans())}
+    keeping = merging | {"keep_input": draw(st.booleans())}
+    handled |= _hooked(draw, handled)
     slugs = [step.slug for step in earlier]
     depends_on = st.lists(st.sampled_from(slugs), unique=True) if slugs else st.just([])
     match draw(st.sampled_from(KINDS)):
         case "branch":
-            return BranchStep(**common, **handled, depends_on=tuple(draw(depends_on)), rules=())
+            return BranchStep(
+                **common, **handled, **keeping, depends_on=tuple(draw(depends_on)), rules=()
+            )
         case "loop":
             return LoopStep(
                 **common | dict.fromkeys(CONDITIONS) | {"when_exhausted": "fail"},
                 **handled,
+                **keeping,
                 depends_on=tuple(draw(depends_on)),
                 back_to=draw(st.sampled_from([*slugs, slug])),
                 condition=draw(st.sampled_from(DECISIONS)),
@@ -122,9 +132,9 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
         case "join" if len(slugs) > 1:
             joined = draw(st.lists(st.sampled_from(slugs), unique=True, min_size=2))
             wait = draw(st.sampled_from(["all", "any", 1, len(joined)]))
-            return JoinStep(**common, depends_on=tuple(joined), wait=wait)
+            return JoinStep(**common, **merging, depends_on=tuple(joined), wait=wait)
         case "single" | "join":
-            return SingleStep(**common, **handled, depends_on=tuple(draw(depends_on)))
+            return SingleStep(**common, **handled, **keeping, depends_on=tuple(draw(depends_on)))
         case "map":
             own = {
                 "depends_on": tuple(draw(depends_on)[:1]),
@@ -137,9 +147,9 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
             return _pipelined(step) if _can_be_joined(earlier, step) else step
         case _:
             deps = tuple(draw(depends_on))
-            return SubflowStep(
-                **common, **draw(mappings(earlier, deps)), depends_on=deps, flow="child"
-            )
+            mapped = draw(mappings(earlier, deps))
+            own = mapped if mapped["over"] else mapped | keeping
+            return SubflowStep(**common, **own, depends_on=deps, flow="child")
 
 
 @st.composite
@@ -153,6 +163,20 @@ def mappings(draw: st.DrawFn, earlier: list[Step], deps: tuple[str, ...]) -> dic
     fields = st.dictionaries(TEXTS, parts | st.lists(parts, max_size=2), max_size=2)
     outputs = st.sampled_from(["$nodes.one", {}, {"x": ["$nodes.one.a", None], "y": {"z": 1}}])
     return {"over": over, "input": draw(st.none() | fields), "output": draw(st.none() | outputs)}
+
+
+def _hooked(draw: st.DrawFn, handled: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw what happens around a handler; schemas that are none may hold nothing."""
+    names = st.lists(st.sampled_from(["audit", "shop.sign"]), max_size=2).map(tuple)
+    hooks = names if handled["handler"] else st.just(())
+    has_schemas = handled["input_schema"] is not None or handled["output_schema"] is not None
+    return {
+        "before": draw(hooks),
+        "after": draw(hooks),
+        "requires": draw(st.sampled_from([(), ("db",), ("db", "s3")])),
+        "check_schemas": "off" if has_schemas else draw(st.sampled_from(["off", "warn", "strict"])),
+        "coerce": not has_schemas and draw(st.booleans()),
+    }
 
 
 def _can_be_joined(earlier: list[Step], step: MapStep) -> bool:
@@ -183,12 +207,20 @@ def led(draw: st.DrawFn, drawn: list[Step]) -> tuple[Step, ...]:
             case BranchStep() if behind[step.slug]:
                 asked = draw(st.lists(st.sampled_from(DECISIONS), unique=True, min_size=1))
                 some = st.lists(ends, unique=True, min_size=1)
-                rules = tuple(Rule(when=when, then=tuple(draw(some))) for when in asked)
-                ways: dict[str, Any] = {"rules": rules, "default_path": tuple(draw(path))}
-                whole.append(step.model_copy(update=ways))
+                labels = st.none() | st.sampled_from(["yes", "a-b", "é"]).map(str)
+                rules = tuple(
+                    Rule(
+                        when=when,
+                        then=tuple(draw(some)),
+                        label=(said := draw(labels)) and f"{said}{index}",
+                    )
+                    for index, when in enumerate(asked)
+                )
+                routes: dict[str, Any] = {"rules": rules, "default_path": tuple(draw(path))}
+                whole.append(step.model_copy(update=routes))
             case LoopStep() if behind[step.slug]:
-                ways = {name: tuple(draw(path)) for name in ("break_path", "timeout_path")}
-                whole.append(step.model_copy(update=ways))
+                routes = {name: tuple(draw(path)) for name in ("break_path", "timeout_path")}
+                whole.append(step.model_copy(update=routes))
             case BranchStep():
                 whole.append(_without_ways(step))
             case _:
@@ -215,6 +247,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
     """Draw a sound flow called `f`; its subflows are all `child`."""
     objects = st.dictionaries(texts, values, max_size=3)
     schemas = st.none() | objects.map(lambda shown: {"examples": [shown]})
+    key = draw(st.sampled_from([None, "input.a", "size(input)"]))
     drawn: list[Step] = []
     for slug in SLUGS[: draw(st.integers(0, len(SLUGS)))]:
         drawn.append(draw(steps(slug, drawn, objects, texts)))
@@ -223,12 +256,16 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
         description=draw(texts),
         input_schema=draw(schemas),
         output_schema=draw(schemas),
+        merge_output=draw(st.booleans()),
         options=FlowOptions(
             max_attempts=draw(st.none() | st.integers(0, 2)),
             base_delay=draw(st.none() | st.integers(6, 9)),
             timeout=draw(st.none() | st.integers(1, 9)),
             max_delay=draw(COUNTS),
             jitter=draw(st.sampled_from([None, "full", "plus-minus"])),
+            max_concurrent_runs=draw(st.none() | st.integers(1, 9)),
+            concurrency_key=key,
+            max_concurrent_runs_per_key=draw(st.none() if key is None else st.integers(1, 9)),
         ),
         tags=draw(
             st.dictionaries(texts.filter(_can_be_a_tag), texts.filter(_is_short), max_size=2)

@@ -105,8 +105,8 @@ class Drawing:
             self.edge(last, end)
         return begin, end
 
-    def meeting(self, ways: int) -> str:
-        wait = st.sampled_from([{}, {"wait": "any"}, {"wait": ways}, {"wait_for_all": True}])
+    def meeting(self, routes: int) -> str:
+        wait = st.sampled_from([{}, {"wait": "any"}, {"wait": routes}, {"wait_for_all": True}])
         kind = self.draw(st.sampled_from(["join", "function", "parallel"]))
         if kind == "function":
             return self.node(kind, config=self.config())
@@ -217,6 +217,14 @@ def _field(name: str, value: Any, inside: str = "") -> Breakage:
     return broken
 
 
+def _metadata(fields: dict[str, Any], inside: str) -> Breakage:
+    def broken(document: dict[str, Any], index: int) -> str:
+        document["metadata"] |= fields
+        return f"metadata.{inside}"
+
+    return broken
+
+
 def _node(fields: dict[str, Any], inside: str) -> Breakage:
     def broken(document: dict[str, Any], index: int) -> str:
         place = len(document["nodes"])
@@ -258,7 +266,7 @@ BREAKAGES: tuple[Breakage, ...] = (
     _field("type", "functoin"),
     _field("timeout_ms", -1),
     _field("timeout", 5),
-    _field("retry", {"max_attempts": 11}, ".max_attempts"),
+    _field("retry", {"max_attempts": -1}, ".max_attempts"),
     _field("wait_for_all", False),
     _node({"type": "loop", "config": LOOP}, ".config.loop_back_to"),
     _node({"type": "loop", "config": {"loop_back_to": "n0"}}, ".config.max_iterations"),
@@ -275,6 +283,14 @@ BREAKAGES: tuple[Breakage, ...] = (
     _edge({"from": "nowhere", "to": "this"}, ".from"),
     _edge({"from": "this"}, ".to"),
     _edge({"from": "this", "to": "this"}, ""),
+    _field("on_failure", "nowhere"),
+    _field("when_unmet", "stop"),
+    _field("pool", ""),
+    _node({"type": "map", "config": {"max_failures": -1}}, ".config.max_failures"),
+    _node({"type": "subflow", "config": {}}, ".config.flow"),
+    _metadata({"schedules": [{"slug": "x", "cron": "daily"}]}, "schedules[0].cron"),
+    _metadata({"retry": {"jitter": "some"}}, "retry.jitter"),
+    _metadata({"inputSchema": {}}, "inputSchema"),
     _twin,
     _bad_rule,
 )

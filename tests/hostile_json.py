@@ -24,7 +24,17 @@ SIMILAR_KEYS = ("__field__", "__serdes", "__", "__class", "___class__", "__repos
 
 OWN_KEYS = tuple(
     f"dagster-pgflow/{name}"
-    for name in ("json", "input", "skipped", "batch", "pass", "pass_end", "outcome", "names", "")
+    for name in (
+        "json",
+        "input",
+        "skipped",
+        "batch",
+        "iteration",
+        "iteration_end",
+        "outcome",
+        "names",
+        "",
+    )
 )
 
 ODD_KEYS = ("", " ", "$ref", "$input", "$nodes.a", "${$input}", "env", "config", "value", ".", "🙂")
@@ -59,8 +69,8 @@ MEANT: tuple[Json, ...] = (
     {"dagster-pgflow/skipped": 1},
     {"dagster-pgflow/batch": {"start": 0, "values": [1]}},
     {"dagster-pgflow/batch": None},
-    {"dagster-pgflow/pass": {"flow_input": 1, "outside": {}, "before": {}}},
-    {"dagster-pgflow/pass_end": {"output": 1}},
+    {"dagster-pgflow/iteration": {"flow_input": 1, "outside": {}, "before": {}}},
+    {"dagster-pgflow/iteration_end": {"output": 1}},
     {"error": {"message": "none", "attempts": 3}},
 )
 

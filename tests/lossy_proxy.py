@@ -1,4 +1,4 @@
-"""A way to a PostgreSQL server on which the answer to one commit gets lost."""
+"""A proxy to a PostgreSQL server that loses the answer to one commit."""
 
 import os
 import select
@@ -66,7 +66,7 @@ class LossyProxy:
 
 @contextmanager
 def lossy_proxy(server_url: str) -> Iterator[LossyProxy]:
-    """Yields a way to a server; whoever goes it has to leave before the block ends."""
+    """Yields a proxy to a server; connections through it have to end before the block does."""
     with tempfile.TemporaryDirectory(prefix="pgflow-tests-") as folder:
         proxy = LossyProxy(server_url, Path(folder))
         try:

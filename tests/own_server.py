@@ -17,7 +17,7 @@ from dagster_pgflow.store.migrator import migrate
 from tests.polling import poll
 from tests.postgres import Session
 
-WAITS = logging.getLogger("dagster_pgflow.store.patience")
+WAITS = logging.getLogger("dagster_pgflow.store.retrying")
 
 
 class OwnServer:

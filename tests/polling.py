@@ -6,8 +6,12 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
+PATIENCE_S = 300.0
+"""How long to wait for what is sure to come: no machine is so slow, so it hangs. It is below the
+timeout of a test, so that the wait itself says what it waited for."""
 
-def poll(look: Callable[[], Found], *, timeout: float = 20.0, every: float = 0.02) -> Found:
+
+def poll(look: Callable[[], Found], *, timeout: float = PATIENCE_S, every: float = 0.02) -> Found:
     """Returns what a look finds, as soon as it is something true."""
     deadline = time.monotonic() + timeout
     while True:

@@ -10,10 +10,13 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 from psycopg2 import sql
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from dagster_pgflow.embedded import EmbeddedPostgres
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.migrator import make_roles, migrate
+from tests.polling import poll
 
 SERVER_VARIABLE = "PGFLOW_TEST_DSN"
 ROLE_PREFIX = f"pgflow_test_{uuid.uuid4().hex[:12]}"
@@ -73,15 +76,21 @@ def running_server(folder: Path) -> Iterator[str]:
         server.stop(for_everyone=True)
 
 
+LEAVE_S = 1.0
+"""How long others have for leaving a database, before the next test gets a new one."""
+
+
 class Server:
     """A PostgreSQL server on which tests make and drop databases.
 
     A migrated database that a test leaves with nothing but rows is emptied and given to the next
-    test, which is several times faster than a new copy of the template.
+    test, which is many times faster than a new copy of the template.
     """
 
     def __init__(self, address: str) -> None:
         self._address = address
+        self._pooled: list[psycopg2.extensions.connection] = []
+        event.listen(Pool, "connect", self._note)
         self._template: str | None = None
         self._shape: object = None
         self._free: list[str] = []
@@ -93,13 +102,18 @@ class Server:
         return dsn
 
     @contextmanager
-    def database(self, *, migrated: bool = True) -> Iterator[str]:
-        """Yields the address of a database of one's own."""
+    def database(self, *, migrated: bool = True, template: str = "template0") -> Iterator[str]:
+        """Yields the address of a database of one's own.
+
+        Args:
+            migrated: Whether it has the schema.
+            template: What it is a copy of where it has not.
+        """
         if migrated and self._free:
             name = self._free.pop()
         else:
             name = f"pgflow_test_{uuid.uuid4().hex[:12]}"
-            self._create(name, self._migrated_template() if migrated else "template0")
+            self._create(name, self._migrated_template() if migrated else template)
             if migrated:
                 self._become_a_store_of_its_own(name)
         try:
@@ -112,6 +126,7 @@ class Server:
 
     def close(self) -> None:
         """Drops what outlives the tests."""
+        event.remove(Pool, "connect", self._note)
         for name in (*self._free, self._template):
             if name is not None:
                 self._drop(name)
@@ -140,16 +155,31 @@ class Server:
 
     def _emptied(self, name: str) -> bool:
         """Empties a database, unless the test changed more than rows or another user is left."""
+        self._close_pooled(name)
         session = Session(self.url(name))
         try:
-            if session(SHAPE) != self._shape or session.value(OTHER_USERS):
+            if session(SHAPE) != self._shape:
                 return False
+            # A server process ends a moment after its connection.
+            poll(lambda: session.value(OTHER_USERS) == 0, timeout=LEAVE_S)
             session(EMPTY)
-        except psycopg2.Error:
+        except (psycopg2.Error, AssertionError):
             return False
         finally:
             session.close()
         return True
+
+    def _note(self, connection: object, _record: object) -> None:
+        # Dagster has pools of SQLite's, too.
+        if isinstance(connection, psycopg2.extensions.connection):
+            self._pooled.append(connection)
+
+    def _close_pooled(self, name: str) -> None:
+        """Closes what pools of this process keep open, such as that of a code location."""
+        self._pooled = [connection for connection in self._pooled if not connection.closed]
+        for connection in self._pooled:
+            if connection.info.dbname == name:
+                connection.close()
 
     def _create(self, name: str, template: str) -> None:
         self._run("create database {} template {}", name, template)

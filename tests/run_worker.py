@@ -4,21 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import dagster as dg
-
 from dagster_pgflow.compat import DefinitionsLoadContext, DefinitionsLoadType
-from dagster_pgflow.load_defs import LOAD_DATA_KEY
+from dagster_pgflow.launching.origins import pinned_load_data
 
 
 def load_data(watermark: int) -> Any:
     """Return what a code server of this watermark hands to the processes of its runs."""
 
-    @dg.repository(name="empty")
-    def empty() -> list[dg.JobDefinition]:
-        return []
-
-    pinned = empty.replace_repository_load_data({LOAD_DATA_KEY: str(watermark)}, None)
-    return pinned.repository_load_data
+    return pinned_load_data(None, watermark)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import json
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.polling import PATIENCE_S
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 
@@ -28,12 +29,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service answers; `seconds` is how long it takes for it."""
+    """What the service answers, once the event `when` is set, if there is one."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
+    when: threading.Event | None = None
 
     @property
     def content(self) -> bytes:
@@ -85,7 +86,8 @@ def web_service(certificate: Path | None = None) -> Iterator[WebService]:
             service.asked.append(asked)
             reply = service.replies.get(parts.path)
             answer = reply(asked) if reply else Answer(404, {"no": parts.path})
-            time.sleep(answer.seconds)
+            if answer.when is not None:
+                answer.when.wait(PATIENCE_S)
             self.send_response(answer.status)
             kind = {} if isinstance(answer.body, bytes) else {"Content-Type": "application/json"}
             for name, value in {**kind, **answer.headers}.items():
@@ -112,7 +114,8 @@ def web_service(certificate: Path | None = None) -> Iterator[WebService]:
         tls.load_cert_chain(certificate)
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     service = WebService(server.server_address[1])
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # How often it looks whether it shall end; Python's own half a second is longer than a test.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield service

@@ -11,26 +11,46 @@ from typing import Final
 import dagster as dg
 
 from tests.benchmarks.bench_child_runs import bench_child_runs
+from tests.benchmarks.bench_claims import bench_claims
 from tests.benchmarks.bench_documents import bench_documents
+from tests.benchmarks.bench_events import bench_events
 from tests.benchmarks.bench_expressions import bench_expressions
+from tests.benchmarks.bench_jobs import bench_jobs
 from tests.benchmarks.bench_large_map import bench_large_map
+from tests.benchmarks.bench_live import bench_live
 from tests.benchmarks.bench_loading import bench_loading
+from tests.benchmarks.bench_manifests import bench_manifests
 from tests.benchmarks.bench_map import bench_map
+from tests.benchmarks.bench_peers import bench_peers
 from tests.benchmarks.bench_projection import bench_projection
+from tests.benchmarks.bench_resilience import bench_resilience
+from tests.benchmarks.bench_steps import bench_steps
 from tests.benchmarks.bench_subflows import bench_subflows
+from tests.benchmarks.bench_waiting import bench_waiting
 from tests.postgres import Server, running_server, sqlalchemy_url
 
 ALONE: Final[Mapping[str, Callable[[], None]]] = {
     "documents": bench_documents,
     "expressions": bench_expressions,
+    "manifests": bench_manifests,
 }
-WITH_POSTGRES: Final[Mapping[str, Callable[[Server], None]]] = {"loading": bench_loading}
+WITH_POSTGRES: Final[Mapping[str, Callable[[Server], None]]] = {
+    "events": bench_events,
+    "loading": bench_loading,
+    "jobs": bench_jobs,
+    "claims": bench_claims,
+    "waiting": bench_waiting,
+    "resilience": bench_resilience,
+    "live": bench_live,
+}
 WITH_DAGSTER: Final[Mapping[str, Callable[[Server, dg.DagsterInstance], None]]] = {
     "map": bench_map,
+    "steps": bench_steps,
     "subflows": bench_subflows,
     "child_runs": bench_child_runs,
     "large_map": bench_large_map,
     "projection": bench_projection,
+    "peers": bench_peers,
 }
 NAMES: Final = (*ALONE, *WITH_POSTGRES, *WITH_DAGSTER)
 

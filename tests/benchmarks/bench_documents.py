@@ -8,9 +8,9 @@ import dagster as dg
 from dagster_pgflow import Flow, read_workflow
 from dagster_pgflow.compiler.compile import plan_of
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
-from dagster_pgflow.compiler.plan import Surroundings
+from dagster_pgflow.compiler.plan import PassContext
 from dagster_pgflow.expressions.cel import expression
-from dagster_pgflow.model.loops import taken_apart
+from dagster_pgflow.model.lowered import lowered
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from tests.benchmarks.measure import Work, compare, median_seconds, show
@@ -78,9 +78,9 @@ def _read_anew(document: dict[str, Any]) -> None:
 def _plan(flow: Flow) -> None:
     """Plans a flow and the bodies of its loops, in a process that never saw its conditions."""
     expression.cache_clear()
-    parts = taken_apart(flow)
+    parts = lowered(flow)
     for part in parts.values():
-        plan_of(part, Surroundings(parts, HandlerRegistry()))
+        plan_of(part, PassContext(parts, HandlerRegistry()))
 
 
 def _snapshot(flow: Flow) -> None:

@@ -28,7 +28,7 @@ def bench_map(server: Server, instance: dg.DagsterInstance) -> None:
         stored = build_repository(database_url=url, handlers=[HANDLERS]).get_job("mapped")
         by_hand = mapped_job(ELEMENTS)
         result = compare(
-            f"{ELEMENTS}-way map",
+            f"{ELEMENTS}-route map",
             lambda: _run(stored, instance),
             lambda: _run(by_hand, instance),
             RUNS,

@@ -8,9 +8,9 @@ from uuid import UUID, uuid4
 import dagster as dg
 
 from dagster_pgflow import Flow, FlowBuilder, build_repository
-from dagster_pgflow.projection.discovery import discover
-from dagster_pgflow.projection.projector import Projector, pins_of
-from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.sync.discovery import discover
+from dagster_pgflow.projection.sync.projector import Projector, pins_of
+from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
@@ -90,17 +90,17 @@ def _measured(
     instance: dg.DagsterInstance, database: Database, run_id: UUID, writing: float
 ) -> list[str]:
     tables = RunTables(database)
-    sources = Sources(Catalog(database), OutputStore(database), tables)
-    pins = pins_of(sources)
-    discover(instance, sources)
+    store = ProjectionStore(Catalog(database), OutputStore(database), tables)
+    pins = pins_of(store)
+    discover(instance, store)
 
     def look(*, rewrite: bool) -> None:
         with database.transaction() as transaction:
             transaction.run_script(
                 "update pgflow.run_cursors set position = null, is_final = false, due_at = now()"
             )
-        tally = Projector(instance, sources, pins, rewrite=rewrite).look_at_due_runs(float("inf"))
-        assert (tally.written, tally.problems) == (1, [])
+        result = Projector(instance, store, pins, rewrite=rewrite).look_at_due_runs(float("inf"))
+        assert (result.written, result.problems) == (1, [])
 
     def begin_anew() -> None:
         with database.transaction() as transaction:

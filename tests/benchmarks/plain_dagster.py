@@ -75,12 +75,12 @@ def document_job(nodes: int) -> dg.JobDefinition:
 
 
 def _part(name: str, before: list[Any]) -> Any:
-    """Adds a branch whose ways meet again, and a loop of two passes; returns its end."""
+    """Adds a branch whose routes meet again, and a loop of two iterations; returns its end."""
     first, second = _work(f"{name}_first"), _work(f"{name}_second")
     again = _work(f"{name}_again", "go_on", "leave")
 
     @dg.graph(name=f"{name}_pass", out={"go_on": dg.GraphOut(), "leave": dg.GraphOut()})
-    def one_pass(given: Any) -> dict[str, Any]:
+    def one_iteration(given: Any) -> dict[str, Any]:
         _result, go_on, leave = again(second(first(given)))
         return {"go_on": go_on, "leave": leave}
 
@@ -88,20 +88,20 @@ def _part(name: str, before: list[Any]) -> Any:
     _result, yes, no = _work(f"{name}_decide", "yes", "no")(begin(*before))
     ends = [_work(f"{name}_yes")(yes), _work(f"{name}_no")(no)]
     entered = _work(f"{name}_enter")(_work(f"{name}_meet", lists=True)(ends))
-    go_on, left = one_pass.alias(f"{name}_pass_1")(entered)
-    _, left_late = one_pass.alias(f"{name}_pass_2")(go_on)
+    go_on, left = one_iteration.alias(f"{name}_pass_1")(entered)
+    _, left_late = one_iteration.alias(f"{name}_pass_2")(go_on)
     _result, done, late = _work(f"{name}_end", "done", "late", lists=True)([left, left_late])
     _work(f"{name}_late")(late)
     return _work(f"{name}_done")(done)
 
 
-def _work(name: str, *ways: str, lists: bool = False, first: bool = False) -> dg.OpDefinition:
-    """Returns an op that hands on what it receives, and takes one of several ways."""
+def _work(name: str, *routes: str, lists: bool = False, first: bool = False) -> dg.OpDefinition:
+    """Returns an op that hands on what it receives, and takes one of several routes."""
 
     @dg.op(
         name=name,
         ins={} if first else {"given": dg.In(list if lists else dg.Any)},
-        out={"result": dg.Out(), **{way: dg.Out(is_required=False) for way in ways}},
+        out={"result": dg.Out(), **{route: dg.Out(is_required=False) for route in routes}},
     )
     def work(**given: object) -> Iterator[dg.Output[object]]:
         yield dg.Output(given, "result")

@@ -29,8 +29,7 @@ from tests.chaos.kills import Killer
 from tests.polling import poll
 from tests.postgres import Session
 
-REQUEST_EVERY_S = 8.0
-MOST_REQUESTS = 200
+MOST_REQUESTS = 600
 MOST_RETRIES = 10
 READY_S = 180.0
 SETTLE_S = 180.0
@@ -45,29 +44,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duration", type=float, default=120.0, help="seconds of killing")
+    parser.add_argument("--live", type=int, default=0, help="how many live workers there are")
+    parser.add_argument("--every", type=float, default=8.0, help="seconds between two requests")
     parser.add_argument("--keep", type=Path, help="an empty folder for what it leaves: logs, rows")
     given = parser.parse_args()
     duration = min(given.duration, LONGEST_S)
     if given.keep is not None:
         given.keep.mkdir(parents=True, exist_ok=True)
-        return run(given.seed, duration, given.keep)
+        return run(given.seed, duration, given.keep, given.live, given.every)
     # Not below a folder that is closed to the account of the embedded server.
     with tempfile.TemporaryDirectory(prefix="pgflow-chaos-") as folder:
-        return run(given.seed, duration, Path(folder))
+        return run(given.seed, duration, Path(folder), given.live, given.every)
 
 
-def run(seed: int, duration: float, folder: Path) -> int:
+def run(seed: int, duration: float, folder: Path, live_workers: int, every: float) -> int:
     """Runs one seed."""
     draw = random.Random(seed)
     folder.chmod(0o711)
     mark = f"{os.getpid()}-{time.time_ns()}"
-    with deployment(folder, mark, random.Random(seed + 1), prepare) as deployed:
+    with deployment(folder, mark, random.Random(seed + 1), prepare, live_workers) as deployed:
         say(f"seed {seed}: waiting for the first run, in {folder}")
         requests: dict[UUID, tuple[str, dict[str, int]]] = {}
         ask(deployed, draw, requests)
         poll(lambda: all_over(deployed), timeout=READY_S, every=0.5)
         killer = Killer(deployed, draw)
-        make_trouble(deployed, draw, killer, requests, duration)
+        make_trouble(deployed, draw, killer, requests, duration=duration, every=every)
         say(f"{sum(killer.killed.values())} kills, {len(requests)} requests; waiting for the end")
         wait_for_the_end(deployed)
         refused = retry_failed(deployed)
@@ -122,7 +123,9 @@ def make_trouble(
     draw: random.Random,
     killer: Killer,
     requests: dict[UUID, tuple[str, dict[str, int]]],
+    *,
     duration: float,
+    every: float,
 ) -> None:
     """Asks for runs and kills, by turns."""
     begun = time.monotonic()
@@ -131,7 +134,7 @@ def make_trouble(
         now = time.monotonic()
         if now >= ask_at and len(requests) < MOST_REQUESTS:
             ask(deployed, draw, requests)
-            ask_at = now + draw.uniform(0.2, 2.0) * REQUEST_EVERY_S
+            ask_at = now + draw.uniform(0.2, 2.0) * every
         if now >= kill_at:
             say(f"{now - begun:6.1f} s  {killer.kill()}")
             kill_at = now + killer.pause()
@@ -164,7 +167,7 @@ def ask(
 
 
 def all_over(deployed: Deployment) -> bool:
-    """Says whether no run is under way any more."""
+    """Return whether no run is under way any more."""
     try:
         with closing(Session(deployed.url)) as sql:
             return not verdict.under_way(sql)
@@ -185,7 +188,7 @@ def tell(
         closing(Session(deployed.url)) as sql,
     ):
         verdict.settle(deployed.url, instance, sql)
-        found = refused + list(verdict.findings(sql, instance, requests, deployed.effects))
+        found = refused + list(verdict.problems(sql, instance, requests, deployed.effects))
         found += verdict.differences_from_a_rebuild(deployed.url, instance, sql)
         ends = Counter(sql.column("select status from pgflow.runs"))
         failures = Counter(sql.column(verdict.WHY_RUNS_FAILED))
@@ -194,9 +197,9 @@ def tell(
     say(f"requests: {len(requests)}, runs: {dict(ends)}, effects: {effects}")
     for reason, count in failures.most_common():
         say(f"{count} failed: {reason}")
-    for finding in found:
-        say(f"FOUND {finding}")
-    say(f"{len(found)} findings")
+    for problem in found:
+        say(f"FOUND {problem}")
+    say(f"{len(found)} problems")
     return bool(found)
 
 

@@ -88,7 +88,7 @@ class Service:
         )
 
     def is_up(self) -> bool:
-        """Says whether its process runs."""
+        """Return whether its process runs."""
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
@@ -102,7 +102,9 @@ class Service:
 class Deployment:
     """PostgreSQL for the flows and for Dagster, a code server, the daemon, and their supervisor."""
 
-    def __init__(self, folder: Path, run_mark: str, draw: random.Random) -> None:
+    def __init__(
+        self, folder: Path, run_mark: str, draw: random.Random, live_workers: int = 0
+    ) -> None:
         self.folder = folder
         self.effects = folder / "effects.jsonl"
         self.effects.touch()
@@ -119,7 +121,7 @@ class Deployment:
         self.environment = self._environment()
         self._port = _free_port()
         self._write_config()
-        self._logs = [(folder / f"{name}.log").open("w") for name in ("code_server", "daemon")]
+        self._logs: list[IO[str]] = []
         self.code_server = Service(
             "code server",
             [
@@ -127,22 +129,34 @@ class Deployment:
                 *("-p", str(self._port), "-m", LOCATION, "--location-name", "chaos"),
             ],
             self.environment,
-            self._logs[0],
+            self._logged("code_server"),
         )
         self.daemon = Service(
             "daemon",
             [str(BIN / "dagster-daemon"), "run", "-w", str(folder / "workspace.yaml")],
             self.environment,
-            self._logs[1],
+            self._logged("daemon"),
         )
+        self.live_workers = [
+            Service(
+                f"live worker {number}",
+                [
+                    *(str(BIN / "dagster-pgflow"), "live", "-m", LOCATION),
+                    *("--location-name", "chaos", "--concurrency", "2"),
+                ],
+                self.environment,
+                self._logged(f"live_worker_{number}"),
+            )
+            for number in range(live_workers)
+        ]
         self._ends = threading.Event()
         self._probed_at = time.monotonic()
         self._supervisor = threading.Thread(target=self._supervise)
 
     def start(self) -> None:
         """Starts everything, and begins to look after it."""
-        self.code_server.start()
-        self.daemon.start()
+        for service in self._services():
+            service.start()
         self._supervisor.start()
 
     def stop_dagster(self) -> None:
@@ -150,7 +164,7 @@ class Deployment:
         self._ends.set()
         if self._supervisor.ident is not None:
             self._supervisor.join()
-        for service in (self.daemon, self.code_server):
+        for service in self._services():
             service.kill()
         for process in self.processes():
             with suppress(psutil.Error):
@@ -195,6 +209,16 @@ class Deployment:
             if any("spawn_main" in word for word in _words(process))
         ]
 
+    def live_processes(self, *, at_work: bool) -> list[psutil.Process]:
+        """Returns the processes of live workers, but for their supervisors.
+
+        Args:
+            at_work: Those that are forked, or those that fork them.
+        """
+        found = [one for one in self.processes() if "dagster_pgflow.live.template" in _words(one)]
+        templates = {one.pid for one in found if not _descends(one, found)}
+        return [one for one in found if (one.pid in templates) is not at_work]
+
     def kill_postgres(self, name: str) -> None:
         """Kills a server, as the operating system does that has no memory left."""
         pid = self._postmaster(name)
@@ -217,6 +241,13 @@ class Deployment:
             return pid if psutil.pid_exists(pid) else None
         return None
 
+    def _services(self) -> list[Service]:
+        return [self.code_server, self.daemon, *self.live_workers]
+
+    def _logged(self, name: str) -> IO[str]:
+        self._logs.append((self.folder / f"{name}.log").open("w"))
+        return self._logs[-1]
+
     def _supervise(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):
             for server in self.servers.values():
@@ -224,7 +255,7 @@ class Deployment:
                     time.sleep(self._draw.uniform(0, LONGEST_ABSENCE_S))
                     with suppress(Exception):
                         server.start()
-            for service in (self.code_server, self.daemon):
+            for service in self._services():
                 self._look_after(service)
             self._probe_code_server()
 
@@ -269,6 +300,14 @@ def _words(process: psutil.Process) -> list[str]:
         return []
 
 
+def _descends(process: psutil.Process, others: list[psutil.Process]) -> bool:
+    """Return whether another of these has started a process."""
+    try:
+        return process.ppid() in {one.pid for one in others}
+    except psutil.Error:
+        return True
+
+
 def _sessions(postmaster: int) -> list[psutil.Process]:
     try:
         children = psutil.Process(postmaster).children()
@@ -286,7 +325,11 @@ def _free_port() -> int:
 
 @contextmanager
 def deployment(
-    folder: Path, mark: str, draw: random.Random, prepare: Callable[[str], None]
+    folder: Path,
+    mark: str,
+    draw: random.Random,
+    prepare: Callable[[str], None],
+    live_workers: int = 0,
 ) -> Iterator[Deployment]:
     """Yields a running deployment.
 
@@ -295,8 +338,9 @@ def deployment(
         mark: What no other deployment is called.
         draw: Decides for how long what was killed stays away.
         prepare: Makes the schema and the flows in a database.
+        live_workers: How many there are.
     """
-    deployed = Deployment(folder, mark, draw)
+    deployed = Deployment(folder, mark, draw, live_workers)
     try:
         prepare(deployed.url)
         deployed.start()

@@ -4,7 +4,10 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
+
+import psutil
 
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.store.database import Database
@@ -28,6 +31,16 @@ WEIGHTS: Final[Mapping[str, int]] = {
     "all sessions of dagster_pgflow": 5,
 }
 
+LIVE_WEIGHTS: Final[Mapping[str, int]] = {
+    **WEIGHTS,
+    "run worker": 2,
+    "run worker amid its work": 5,
+    "live child": 15,
+    "live child amid its work": 30,
+    "live template": 12,
+    "live worker": 12,
+}
+
 END_SESSIONS: Final = """
 select pg_terminate_backend(pid)
 from pg_stat_activity
@@ -43,6 +56,7 @@ class Killer:
     """
 
     def __init__(self, deployed: Deployment, draw: random.Random) -> None:
+        self._weights = LIVE_WEIGHTS if deployed.live_workers else WEIGHTS
         self._deployed = deployed
         self._draw = draw
         self.killed: Counter[str] = Counter()
@@ -53,10 +67,18 @@ class Killer:
 
     def kill(self) -> str:
         """Kills something, if there is such a thing now, and returns what it was."""
-        [what] = self._draw.choices(list(WEIGHTS), list(WEIGHTS.values()))
+        [what] = self._draw.choices(list(self._weights), list(self._weights.values()))
         kills: Mapping[str, Callable[[], object]] = {
-            "run worker": self._kill_run_worker,
-            "run worker amid its work": self._kill_working,
+            "run worker": lambda: self._kill_one(self._deployed.run_workers()),
+            "run worker amid its work": lambda: self._kill_one(
+                self._working(self._deployed.run_workers())
+            ),
+            "live child": lambda: self._kill_one(self._live(at_work=True)),
+            "live child amid its work": lambda: self._kill_one(
+                self._working(self._live(at_work=True))
+            ),
+            "live template": lambda: self._kill_one(self._live(at_work=False)),
+            "live worker": self._kill_live_worker,
             "code server child": self._kill_child,
             "code server": self._deployed.code_server.kill,
             "daemon": self._deployed.daemon.kill,
@@ -71,19 +93,26 @@ class Killer:
         self.killed[what] += 1
         return what
 
-    def _kill_run_worker(self) -> bool:
-        workers = sorted(self._deployed.run_workers(), key=lambda process: process.pid)
-        if workers:
-            self._draw.choice(workers).kill()
-        return bool(workers)
+    def _kill_one(self, processes: list[psutil.Process]) -> bool:
+        with suppress(psutil.Error):
+            if processes:
+                self._draw.choice(sorted(processes, key=lambda process: process.pid)).kill()
+                return True
+        return False
 
-    def _kill_working(self) -> bool:
-        """Kills the process of a handler that has just done something."""
+    def _working(self, processes: list[psutil.Process]) -> list[psutil.Process]:
+        """Return those of the processes of which a handler has just done something."""
         told = self._deployed.effects.read_text().splitlines()[-AT_WORK:]
         at_work = {json.loads(line)["pid"] for line in told}
-        workers = [one for one in self._deployed.run_workers() if one.pid in at_work]
+        return [one for one in processes if one.pid in at_work]
+
+    def _live(self, *, at_work: bool) -> list[psutil.Process]:
+        return self._deployed.live_processes(at_work=at_work)
+
+    def _kill_live_worker(self) -> bool:
+        workers = [one for one in self._deployed.live_workers if one.is_up()]
         if workers:
-            self._draw.choice(sorted(workers, key=lambda process: process.pid)).kill()
+            self._draw.choice(workers).kill()
         return bool(workers)
 
     def _kill_child(self) -> bool:

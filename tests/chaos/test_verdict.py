@@ -76,16 +76,16 @@ def judge(world: World, effects: Path, tamper: Callable[[Path, World], Any] | No
         tamper(effects, world)
     requests = {run_id: ("chaos_map", INPUT)}
     return [
-        *verdict.findings(world.sql, world.instance, requests, effects),
+        *verdict.problems(world.sql, world.instance, requests, effects),
         *verdict.differences_from_a_rebuild(url, world.instance, world.sql),
     ]
 
 
-def test_a_sound_run_has_no_findings(world: World, effects: Path) -> None:
+def test_a_sound_run_has_no_problems(world: World, effects: Path) -> None:
     assert judge(world, effects, None) == []
 
 
 @pytest.mark.parametrize("what", TAMPERINGS)
 def test_what_is_wrong_is_found(world: World, effects: Path, what: str) -> None:
     tamper, sentence = TAMPERINGS[what]
-    assert any(sentence in finding for finding in judge(world, effects, tamper))
+    assert any(sentence in problem for problem in judge(world, effects, tamper))

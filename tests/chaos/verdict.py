@@ -10,8 +10,8 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.names import TAG_CHILD_RUN, TAG_RUN_ID
-from dagster_pgflow.projection.projector import project, rebuild
-from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.sync.projector import project, rebuild
+from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
@@ -52,7 +52,7 @@ def under_way(sql: Session) -> list[tuple[Any, ...]]:
     )
 
 
-def findings(
+def problems(
     sql: Session, instance: dg.DagsterInstance, requests: Requests, effects: Path
 ) -> Iterator[str]:
     """Yields a sentence for each thing that is not as it must be."""
@@ -159,7 +159,7 @@ def settle(url: str, instance: dg.DagsterInstance, sql: Session) -> None:
     database = Database(url)
     for _ in range(2):
         sql("update pgflow.run_cursors set due_at = now()")
-        project(instance, _sources(database))
+        project(instance, _store(database))
     database.close()
 
 
@@ -169,9 +169,9 @@ def differences_from_a_rebuild(
     """Makes the tables anew, and yields what is then different."""
     before = _rows(sql)
     database = Database(url)
-    tally = rebuild(instance, _sources(database))
+    result = rebuild(instance, _store(database))
     database.close()
-    yield from tally.problems
+    yield from result.problems
     for table, rows in _rows(sql).items():
         for old, new in zip(before[table], rows, strict=False):
             if old != new:
@@ -192,5 +192,5 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("run_id", "step_path", "sequence_num") if name in row}
 
 
-def _sources(database: Database) -> Sources:
-    return Sources(Catalog(database), OutputStore(database), RunTables(database))
+def _store(database: Database) -> ProjectionStore:
+    return ProjectionStore(Catalog(database), OutputStore(database), RunTables(database))

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
 _FENCE = re.compile(r"^```(\w*) *(.*)$")
-_FILE_NAME = re.compile(r"^(?:#|--) ([\w./]+\.(?:py|sql|yaml))$")
+_FILE_NAME = re.compile(r"^(?:#|--|;;) ([\w./]+\.(?:py|sql|yaml|edn))$")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dagster_pgflow.cli.command_group import COMMANDS
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
-SECTIONS = dict(re.findall(r"^## `(\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
+SECTIONS = dict(re.findall(r"^## `([\w-]+)`\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE))
 COMMON = PAGE.partition("## What all of them have in common")[2].partition("\n## ")[0]
 OPTION = r"(?<![\w-])--[a-z][a-z-]+"
 
@@ -30,7 +30,7 @@ def test_every_command_has_its_section_in_the_order_of_the_help() -> None:
 
 
 def test_the_table_of_commands_says_what_the_help_says_in_short() -> None:
-    rows = re.findall(r"^\| \[`(\w+)`\]\(#(\w+)\) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| \[`([\w-]+)`\]\(#([\w-]+)\) \|", PAGE, re.MULTILINE)
     assert rows == [(name, name) for name in COMMANDS]
 
 

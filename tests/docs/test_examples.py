@@ -21,6 +21,7 @@ import yaml
 from click.testing import CliRunner
 
 from dagster_pgflow.cli import main
+from dagster_pgflow.dsl.manifest.edn_text import read_edn
 from dagster_pgflow.runtime.handlers import Handler
 from tests.docs.pages import PAGES, Block, blocks_of, name_of
 from tests.execution.projecting import World, world
@@ -59,6 +60,8 @@ class Reader:
                 assert yaml.safe_load(block.text), block.place
             case "json":
                 assert json.loads(block.text), block.place
+            case "edn":
+                assert read_edn(block.text), block.place
             case "toml":
                 assert tomllib.loads(block.text), block.place
             case other:
@@ -139,7 +142,7 @@ def _before_the_shell_takes_over(words: list[str]) -> list[str]:
 
 
 def _can_run_here(words: list[str]) -> bool:
-    """Says whether a command needs no Dagster, no run and no standard input."""
+    """Return whether a command needs no Dagster, no run and no standard input."""
     return words[0] in ("migrate", "load", "validate", "list", "schema", "sql") and "-" not in words
 
 

@@ -13,7 +13,7 @@ from dagster_pgflow import names
 from dagster_pgflow.compiler.compile import PASSES
 from dagster_pgflow.embedded.server import _DEFAULT_LINGER_SECONDS
 from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES
-from dagster_pgflow.load_defs import LocationSettings
+from dagster_pgflow.location.settings import LocationSettings
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.fluent import StepSettings
 from dagster_pgflow.model.options import (
@@ -24,7 +24,7 @@ from dagster_pgflow.model.options import (
     FlowOptions,
     Jitter,
     StepOptions,
-    effort_of,
+    retry_policy_of,
 )
 from dagster_pgflow.model.run_state import (
     AttemptStatus,
@@ -33,12 +33,12 @@ from dagster_pgflow.model.run_state import (
     StepStatus,
     TaskStatus,
 )
-from dagster_pgflow.model.step import WhenExhausted, WhenUnmet
-from dagster_pgflow.projection.sensor import BUDGET_S
+from dagster_pgflow.model.steps.fields import WhenExhausted, WhenUnmet
+from dagster_pgflow.projection.sync.sensor import BUDGET_S
+from dagster_pgflow.reports.inlined import INLINE_BYTES
 from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.mapping import OPS_OF_A_LARGE_MAP, OPS_SHOWN_ONE_BY_ONE
-from dagster_pgflow.runtime.outcome import INLINE_BYTES
 from dagster_pgflow.store.flows import FlowBuilder
 from tests.docs.pages import PAGES, ROOT, name_of, prose_of
 from tests.postgres import Session
@@ -46,7 +46,7 @@ from tests.postgres import Session
 DOCS = ROOT / "docs"
 IMAGES = sorted((DOCS / "images").iterdir())
 LARGEST_IMAGE = 150 * 1024
-EFFORT = effort_of(FlowOptions(), StepOptions())
+EFFORT = retry_policy_of(FlowOptions(), StepOptions())
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 WHAT_USERS_CALL = (
@@ -290,9 +290,9 @@ def test_the_delays_on_the_page_are_those_that_steps_wait() -> None:
     head, _, *rows = [re.findall(r"\d+", line) for line in table.splitlines()]
     assert len(rows) > 3
     for base_delay, max_delay, *waits in rows:
-        effort = replace(EFFORT, base_delay=int(base_delay), max_delay=int(max_delay))
+        retry_policy = replace(EFFORT, base_delay=int(base_delay), max_delay=int(max_delay))
         told = dict(zip(map(int, head), map(float, waits), strict=True))
-        assert {after: delay_before(after + 1, effort) for after in told} == told
+        assert {after: delay_before(after + 1, retry_policy) for after in told} == told
 
 
 @pytest.mark.parametrize("max_delay", [3600, 60])
@@ -301,8 +301,11 @@ def test_the_jitter_on_the_page_is_that_of_the_code(max_delay: int) -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \|[^|]*\|([^|]*)\|([^|]*)\|$", table, re.MULTILINE)
     assert [word for word, *_ in rows] == list(get_args(Jitter))
     for word, uncapped, capped in rows:
-        effort = replace(EFFORT, base_delay=20, max_delay=max_delay, jitter=word)
-        least, most = delay_before(2, effort, lambda: 0.0), delay_before(2, effort, lambda: 1.0)
+        retry_policy = replace(EFFORT, base_delay=20, max_delay=max_delay, jitter=word)
+        least, most = (
+            delay_before(2, retry_policy, lambda: 0.0),
+            delay_before(2, retry_policy, lambda: 1.0),
+        )
         told = re.findall(r"\d+", capped if max_delay == 60 else uncapped)
         assert [float(number) for number in told] == sorted({least, most})
 
@@ -315,7 +318,7 @@ def test_the_architecture_page_has_every_pass_in_its_order() -> None:
 def test_the_architecture_page_has_every_tag_and_every_package() -> None:
     told = page("architecture.md")
     keys = {value for name, value in vars(names).items() if name.startswith("TAG_")}
-    assert {key for key in keys | {names.OUTCOME_KEY} if f"`{key}`" not in told} == set()
+    assert {key for key in keys | {names.REPORT_KEY} if f"`{key}`" not in told} == set()
     packages = {
         path.stem
         for path in (ROOT / "dagster_pgflow").iterdir()
@@ -323,13 +326,6 @@ def test_the_architecture_page_has_every_tag_and_every_package() -> None:
     }
     unexplained = {"compat", "version"}
     assert {name for name in packages - unexplained if f"`{name}`" not in told} == set()
-
-
-def test_the_page_of_words_only_has_words_of_the_house() -> None:
-    words = re.findall(r"^\| \*\*([\w ]+)\*\*", page("words.md"), re.MULTILINE)
-    code = "\n".join(path.read_text() for path in (ROOT / "dagster_pgflow").rglob("*.py")).lower()
-    assert [word for word in words if word not in code and word.replace(" ", "_") not in code] == []
-    assert len(words) == len(set(words))
 
 
 def test_decisions_are_numbered_and_have_their_four_parts() -> None:

@@ -1,4 +1,4 @@
-"""The one `dagster dev` of these tests: the product's workspace, a second store, a stranger.
+"""The one `dagster dev` of these tests: the product's workspace, two more stores, a stranger.
 
 Most of the time of a run is waiting: for sensors, for processes to start. So each test says what
 it begins with, all of that begins at once in the Dagster that runs, and the tests look at it one
@@ -38,6 +38,7 @@ class Deployment:
         dagster: The running Dagster.
         sql: The store of the product's own code location.
         parallel_sql: The store of the location that runs each step in a process.
+        tagged_sql: The store of the location in which a flow is a job if it says so.
         folder: An empty folder that steps can see.
         begun: What the tests began with, by what began it and in which store.
     """
@@ -45,6 +46,7 @@ class Deployment:
     dagster: DagsterDev
     sql: Session
     parallel_sql: Session
+    tagged_sql: Session
     folder: Path
     begun: dict[tuple[Any, Session], Any] = field(default_factory=dict)
 
@@ -72,6 +74,8 @@ class Deployment:
                 **os.environ,
                 "DAGSTER_HOME": str(self.dagster.home),
                 "PGFLOW_DATABASE_URL": sql.connection.dsn,
+                # Of a flow that is no job, the program loads the code itself.
+                "PGFLOW_TAGGED_URL": self.tagged_sql.connection.dsn,
             },
             capture_output=True,
             text=True,
@@ -113,6 +117,7 @@ def deployment(
     with (
         worked_in(server) as url,
         worked_in(server) as parallel_url,
+        worked_in(server) as tagged_url,
         server.database(migrated=False) as storage_dsn,
         running_dagster_dev(
             workspaces=[ROOT / "workspace.yaml", ROOT / "tests/e2e/workspace.yaml"],
@@ -121,18 +126,22 @@ def deployment(
             environment={
                 "PGFLOW_DATABASE_URL": as_role(url, "worker"),
                 "PGFLOW_PARALLEL_URL": as_role(parallel_url, "worker"),
+                "PGFLOW_TAGGED_URL": as_role(tagged_url, "worker"),
                 STUCK_AFTER_VARIABLE: str(STUCK_S),
                 LOST_AFTER_VARIABLE: str(STUCK_S),
             },
         ) as dagster,
     ):
-        sql, parallel_sql = Session(url), Session(parallel_url)
-        deployment = Deployment(dagster, sql, parallel_sql, tmp_path_factory.mktemp("steps"))
+        sql, parallel_sql, tagged_sql = (
+            Session(address) for address in (url, parallel_url, tagged_url)
+        )
+        folder = tmp_path_factory.mktemp("steps")
+        deployment = Deployment(dagster, sql, parallel_sql, tagged_sql, folder)
         for test in request.session.items:
             deployment.begin(test)
         yield deployment
-        sql.close()
-        parallel_sql.close()
+        for store in (sql, parallel_sql, tagged_sql):
+            store.close()
 
 
 @pytest.fixture

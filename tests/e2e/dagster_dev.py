@@ -137,7 +137,7 @@ class DagsterDev:
         return status
 
     def answers(self) -> bool:
-        """Says whether the webserver is up."""
+        """Return whether the webserver is up."""
         try:
             return bool(self.ask("{ version }"))
         except (urllib.error.URLError, ConnectionError, TimeoutError):
@@ -146,11 +146,15 @@ class DagsterDev:
 
 @contextmanager
 def running_dagster_dev(
-    workspaces: Sequence[Path], home: Path, storage_url: str, environment: Mapping[str, str]
+    workspaces: Sequence[Path],
+    home: Path,
+    storage_url: str,
+    environment: Mapping[str, str],
+    more_settings: str = "",
 ) -> Iterator[DagsterDev]:
     """Yields a `dagster dev` on the workspaces; its log is `dagster.log` in the home."""
     home.mkdir(parents=True)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url))
+    (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url) + more_settings)
     port = _free_port()
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "--port", str(port)]
     for workspace in workspaces:

@@ -90,7 +90,7 @@ def demo() -> Iterator[Demo]:
 def test_the_demo_shows_all_of_it_and_a_second_one_finds_what_the_first_left(demo: Demo) -> None:
     demo.start("--exit-when-done", PGFLOW_DATABASE_URL="postgresql://not@touched/by_it")
     assert demo.exit_code(DONE_S) == 0, demo.said
-    assert "The demo leaves the server in PGFLOW_DATABASE_URL alone." in demo.said
+    assert "The demo does not use the server in PGFLOW_DATABASE_URL." in demo.said
     assert re.search(r"ai_workflow +completed +3 +102 ", demo.said)
     assert re.search(r"payment +failed ", demo.said)
     report = demo.data.with_name("postgres-demo") / "docs-report.md"

@@ -117,7 +117,7 @@ def test_dagster_has_a_job_for_each_flow_and_no_tick_that_failed(
     finished(deployment.sql, begun)
     dagster = deployment.dagster
 
-    poll(lambda: {f"hostile_{n}" for n in range(len(ROWS))} <= _jobs(dagster), timeout=120)
+    poll(lambda: {f"hostile_{n}" for n in range(len(ROWS))} <= _jobs(dagster))
     for sensor in ("pgflow_requests", "pgflow_catalog", "pgflow_projection", "pgflow_stuck_runs"):
         ticks = dagster.ask(TICKS, sensor=sensor)["sensorOrError"]["sensorState"]["ticks"]
         assert ticks, sensor

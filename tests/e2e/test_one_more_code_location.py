@@ -25,7 +25,7 @@ def test_runs_of_a_foreign_location_do_not_appear_in_our_tables(
     deployment: Deployment, begun: Any, finished: Finished
 ) -> None:
     sql, dagster, foreign = deployment.sql, deployment.dagster, begun
-    poll(lambda: dagster.run_status(foreign) == "SUCCESS", timeout=120)
+    poll(lambda: dagster.run_status(foreign) == "SUCCESS")
     # A run of ours that ends later shows that the projection has passed the foreign one.
     run_id = sql.value("select run_id from pgflow.start_flow('ours')")
     assert finished(sql, run_id)["status"] == "completed"
@@ -64,11 +64,11 @@ def begin_a_flow_that_nothing_starts(_: Deployment, sql: Session) -> None:
 @begins_with(begin_a_flow_that_nothing_starts)
 def test_a_run_from_the_launchpad_appears_too(deployment: Deployment, finished: Finished) -> None:
     sql, dagster = deployment.sql, deployment.dagster
-    poll(lambda: "by_hand" in dagster.jobs().get("pgflow", ()), timeout=120)
+    poll(lambda: "by_hand" in dagster.jobs().get("pgflow", ()))
 
     run_id = dagster.launch("by_hand", "pgflow", "pgflow", {"inputs": {"flow_input": {"count": 2}}})
 
-    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=120)
+    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id))
     run = finished(sql, run_id)
     assert (run["status"], run["input"], run["output"]) == (
         "completed",
@@ -91,14 +91,14 @@ def test_a_launch_without_config_runs_on_the_defaults_and_a_wrong_type_does_not_
     deployment: Deployment, finished: Finished
 ) -> None:
     sql, dagster = deployment.sql, deployment.dagster
-    poll(lambda: "shown" in dagster.jobs().get("pgflow", ()), timeout=120)
+    poll(lambda: "shown" in dagster.jobs().get("pgflow", ()))
 
     run_id = dagster.launch("shown", "pgflow", "pgflow", {})
     wrong = {"inputs": {"flow_input": {"env": "produ"}}}
     with pytest.raises(AssertionError, match="RunConfigValidationInvalid"):
         dagster.launch("shown", "pgflow", "pgflow", wrong)
 
-    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id), timeout=120)
+    poll(lambda: sql("select 1 from pgflow.runs where run_id = %s", run_id))
     run = finished(sql, run_id)
     assert (run["status"], run["input"]) == ("completed", {"count": 3})
     assert run["output"] == {"fetch": [1, 2, 3]}
@@ -116,7 +116,7 @@ def begin_a_schedule(_: Deployment, sql: Session) -> None:
 @begins_with(begin_a_schedule)
 def test_a_cron_row_starts_runs(deployment: Deployment, finished: Finished) -> None:
     sql = deployment.sql
-    poll(lambda: sql("select 1 from pgflow.runs where flow_slug = 'minutely'"), timeout=120)
+    poll(lambda: sql("select 1 from pgflow.runs where flow_slug = 'minutely'"))
     run_id = sql.column("select run_id from pgflow.runs where flow_slug = 'minutely' limit 1")[0]
     run = finished(sql, run_id)
     assert (run["status"], run["output"]) == ("completed", {"fetch": [1, 2]})

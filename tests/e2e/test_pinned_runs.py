@@ -29,10 +29,10 @@ def test_a_run_under_way_finishes_on_its_own_version(
         "select 1 from pgflow.step_states"
         " where run_id = %s and step_slug = 'wait' and status = 'started'"
     )
-    poll(lambda: sql(waiting, first), timeout=180)
+    poll(lambda: sql(waiting, first))
 
     sql("select pgflow.add_step('edited', 'added', array['last'], handler => 'process_id')")
-    poll(lambda: len(dagster.steps("edited", "parallel", "parallel")) == 3, timeout=120)
+    poll(lambda: len(dagster.steps("edited", "parallel", "parallel")) == 3)
     gate.touch()
     second = sql.value(start)
 

@@ -51,8 +51,8 @@ class Started:
     at_first: dict[str, tuple[Any, ...]]
 
 
-class Told:
-    """What the tables tell of a run that is over."""
+class RunRecords:
+    """What the tables say about a run that is over."""
 
     def __init__(self, sql: Session, run_id: str) -> None:
         self._sql = sql
@@ -152,15 +152,15 @@ def begin_all_documents(deployment: Deployment, sql: Session) -> Started:
 pytestmark = begins_with(begin_all_documents)
 
 
-def told(name: str, deployment: Deployment, begun: Started, finished: Finished) -> Told:
-    """Waits for the run that shows something, and returns what the tables tell of it."""
+def records_of(name: str, deployment: Deployment, begun: Started, finished: Finished) -> RunRecords:
+    """Waits for the run that shows something, and returns what the tables say about it."""
     run = finished(deployment.sql, begun.run_ids[name])
     assert (run["status"], run["error_message"], run["remaining_steps"]) == ("completed", None, 0)
-    return Told(deployment.sql, begun.run_ids[name])
+    return RunRecords(deployment.sql, begun.run_ids[name])
 
 
 def test_a_sequence(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    sequence = told("sequence", deployment, begun, finished)
+    sequence = records_of("sequence", deployment, begun, finished)
     assert sequence.steps() == {
         "weigh": 2000,
         "price": {"cents": 500, "grams": 2000},
@@ -180,7 +180,7 @@ def test_a_sequence(deployment: Deployment, begun: Started, finished: Finished) 
 
 
 def test_arms_side_by_side(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    parallel = told("parallel", deployment, begun, finished)
+    parallel = records_of("parallel", deployment, begun, finished)
     assert parallel.steps() == {
         "request": "Kiel",
         "both": "Kiel",
@@ -196,7 +196,7 @@ def test_arms_side_by_side(deployment: Deployment, begun: Started, finished: Fin
 
 
 def test_three_arms_that_meet(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    fan_in = told("fan-in", deployment, begun, finished)
+    fan_in = records_of("fan-in", deployment, begun, finished)
     counted = {"north": 5, "south": 6, "harbour": 7}
     assert fan_in.steps() == {**counted, "counted": counted, "report": 18}
     tokens = fan_in.tokens()
@@ -210,7 +210,7 @@ def test_three_arms_that_meet(deployment: Deployment, begun: Started, finished: 
 
 
 def test_a_loop_that_is_done(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    loop = told("loop that is done", deployment, begun, finished)
+    loop = records_of("loop that is done", deployment, begun, finished)
     first, second = {"draft": 1, "score": 0.5}, {"draft": 2, "score": 1.0}
     assert loop.steps() == {
         "again": second,
@@ -233,11 +233,11 @@ def test_a_loop_that_is_done(deployment: Deployment, begun: Started, finished: F
     assert loop.statistics() == (11, 11, 7, 0, 1, 0)
     shown = deployment.call(deployment.sql, "status", begun.run_ids["loop that is done"]).stdout
     assert "Steps:  7 executed, 1 skipped, 0 tokens left" in shown
-    assert "2 of 3 passes, break" in shown
+    assert "2 of 3 iterations, break" in shown
 
 
 def test_a_loop_that_gives_up(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    loop = told("loop that gives up", deployment, begun, finished)
+    loop = records_of("loop that gives up", deployment, begun, finished)
     steps = loop.steps()
     assert (steps["discard"], steps["print"]) == (3, "not_taken")
     assert loop.loop() == ("again", 3, 3, "completed", "timeout", True)
@@ -245,7 +245,7 @@ def test_a_loop_that_gives_up(deployment: Deployment, begun: Started, finished: 
 
 
 def test_a_branch_by_a_rule(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    branch = told("branch by a rule", deployment, begun, finished)
+    branch = records_of("branch by a rule", deployment, begun, finished)
     assert branch.steps() == {
         "rate": {"score": 90},
         "decide": {"score": 90},
@@ -261,7 +261,7 @@ def test_a_branch_by_a_rule(deployment: Deployment, begun: Started, finished: Fi
 
 
 def test_a_branch_by_default(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    branch = told("branch by default", deployment, begun, finished)
+    branch = records_of("branch by default", deployment, begun, finished)
     assert branch.steps()["answer"] == {"refuse": "refused"}
     assert branch.events("branch.taken") == [("decide", {"rule": "default", "taken": ["refuse"]})]
     assert branch.statistics() == (5, 5, 4, 0, 3, 0)
@@ -272,7 +272,7 @@ def test_a_run_is_complete_when_its_counter_is_0_and_not_before(
 ) -> None:
     assert set(begun.at_first.values()) == {(None, False, 1)}
     for name, run_id in begun.run_ids.items():
-        told(name, deployment, begun, finished)
+        records_of(name, deployment, begun, finished)
         [over] = deployment.sql(
             "select pgflow.get_run_counter(run_id), pgflow.is_run_complete(run_id),"
             " (select sum(delta) from pgflow.applied_keys as key where key.run_id = run.run_id),"
@@ -288,7 +288,7 @@ def test_a_run_is_complete_when_its_counter_is_0_and_not_before(
 
 
 def test_the_path_of_each_run(deployment: Deployment, begun: Started, finished: Finished) -> None:
-    paths = {name: told(name, deployment, begun, finished).path() for name in RUNS}
+    paths = {name: records_of(name, deployment, begun, finished).path() for name in RUNS}
     assert paths["sequence"] == ["begin > weigh", "weigh > price", "price > label", "label > end"]
     begin = ["begin > request", "request > both", "both > by_road", "both > by_rail"]
     assert paths["parallel"][:4] == begin
@@ -302,14 +302,14 @@ def test_the_path_of_each_run(deployment: Deployment, begun: Started, finished: 
     assert paths["fan-in"][6:] == ["counted > report", "report > end"]
     assert paths["loop that is done"] == [
         "begin > again",
-        *_edges_of_a_pass(1),
-        *_edges_of_a_pass(2),
+        *_edges_of_an_iteration(1),
+        *_edges_of_an_iteration(2),
         "again > print",
         "print > end",
     ]
     assert len(paths["loop that gives up"]) == 15
     assert paths["loop that gives up"][-6:] == [
-        *_edges_of_a_pass(3),
+        *_edges_of_an_iteration(3),
         "again > discard",
         "discard > end",
     ]
@@ -331,7 +331,7 @@ def test_the_path_of_each_run(deployment: Deployment, begun: Started, finished: 
     ]
 
 
-def _edges_of_a_pass(number: int) -> list[str]:
+def _edges_of_an_iteration(number: int) -> list[str]:
     write, judge, again = (f"again[{number}].{step}" for step in ("write", "judge", "again"))
     return [f"again > {write}", f"{write} > {judge}", f"{judge} > {again}", f"{again} > again"]
 
@@ -340,7 +340,7 @@ def test_events_that_the_sensor_is_given_again_change_nothing(
     deployment: Deployment, begun: Started, finished: Finished
 ) -> None:
     sql, run_ids = deployment.sql, list(begun.run_ids.values())
-    runs = [told(name, deployment, begun, finished) for name in RUNS]
+    runs = [records_of(name, deployment, begun, finished) for name in RUNS]
     before = [run.rows() for run in runs]
     mine = (
         "dagster_run_id in (select dagster_run_id from pgflow.runs where run_id = any(%s::uuid[]))"
@@ -357,7 +357,7 @@ def test_events_that_the_sensor_is_given_again_change_nothing(
             run_ids,
             looks + len(runs),
         ),
-        timeout=120,
+        timeout=300,
     )
     assert [run.rows() for run in runs] == before
 
@@ -366,7 +366,7 @@ def test_rows_that_were_lost_come_back_as_they_were(
     deployment: Deployment, begun: Started, finished: Finished
 ) -> None:
     sql, run_ids = deployment.sql, list(begun.run_ids.values())
-    runs = [told(name, deployment, begun, finished) for name in RUNS]
+    runs = [records_of(name, deployment, begun, finished) for name in RUNS]
     before = [run.rows() for run in runs]
     for table in TABLES.keys() - {"runs", "event_log"}:
         sql(f"delete from pgflow.{table} where run_id = any(%s::uuid[])", run_ids)

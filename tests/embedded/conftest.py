@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from dagster_pgflow.embedded import EmbeddedPostgres
-from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.account import ServerAccount
 
 MakeServer = Callable[..., EmbeddedPostgres]
 
@@ -74,7 +74,9 @@ def nobody() -> Iterator[pwd.struct_passwd]:
         if not folder.stat().st_mode & 0o001 and not os.listxattr(folder)
     }
     for place in places:
-        Account(account.pw_uid, account.pw_gid, "nobody", switch=True).open_way_to(place.parent)
+        ServerAccount(account.pw_uid, account.pw_gid, "nobody", switch=True).open_path_to(
+            place.parent
+        )
     yield account
     for folder, mode in modes.items():
         if os.listxattr(folder):

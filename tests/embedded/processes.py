@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +21,6 @@ server = EmbeddedPostgres(sys.argv[1], durable=False, linger=float(sys.argv[2]))
 print(server.start(), flush=True)
 sys.stdin.read()
 """
-
-
-def wait_until(holds: Callable[[], object], timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {timeout} s in vain for {holds}"
-        time.sleep(0.02)
 
 
 def user_process(data_dir: Path, *, linger: float = 30.0, **options: Any) -> subprocess.Popen[str]:

@@ -26,8 +26,8 @@ from tests.embedded.processes import (
     query,
     started,
     user_process,
-    wait_until,
 )
+from tests.polling import poll
 
 
 def test_the_only_way_in_is_a_socket_in_a_folder_closed_to_others(
@@ -171,7 +171,7 @@ def test_a_server_of_the_earlier_version_that_runs_is_joined_as_it_is(
     tmp_path.chmod(0o755)
     data = as_the_earlier_version_left_it(make_server, nobody)
     keeper.spawn(DataFolder.open(data), durable=False, linger=30)
-    wait_until(lambda: make_server(data).is_running())
+    poll(lambda: make_server(data).is_running())
     with make_server(data) as server:
         assert query(server, "select one from kept") == [(1,)]
         assert accounts_of(data) == {nobody.pw_uid}
@@ -262,7 +262,7 @@ def test_a_folder_of_an_ordinary_user_serves_that_user_and_root(
     again = user_process(data, linger=0.1, **as_nobody)
     assert started(again) == url
     assert ended(again) == 0
-    wait_until(lambda: not processes_in(data))
+    poll(lambda: not processes_in(data))
 
 
 def test_a_folder_that_one_may_not_write_is_refused(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dagster_pgflow.embedded import EmbeddedPostgres, binaries
-from dagster_pgflow.embedded.account import Account
+from dagster_pgflow.embedded.account import ServerAccount
 from dagster_pgflow.errors import EmbeddedPostgresError
 from tests.embedded.conftest import MakeServer
 from tests.embedded.processes import query
@@ -82,9 +82,9 @@ def test_a_cluster_of_an_older_carried_version_is_run_by_that_version(
     oldest = min(carried)
     cluster = tmp_path / "data" / "cluster"
     cluster.mkdir(parents=True)
-    account = Account.for_folder(0 if os.geteuid() == 0 else os.geteuid())
+    account = ServerAccount.for_folder(0 if os.geteuid() == 0 else os.geteuid())
     account.maker.own(cluster)
-    account.open_way_to(cluster.parent)
+    account.open_path_to(cluster.parent)
     binaries.make_usable(carried[oldest], account)
     subprocess.run(
         [carried[oldest] / "initdb", "-D", cluster, "-U", "postgres", "-A", "trust", "--no-sync"],

@@ -17,8 +17,8 @@ from tests.embedded.processes import (
     query,
     started,
     user_process,
-    wait_until,
 )
+from tests.polling import poll
 
 
 def test_the_first_start_makes_a_real_postgresql_with_two_databases(
@@ -106,7 +106,7 @@ def test_the_server_ends_by_itself_when_its_only_user_was_killed(
     owner = user_process(tmp_path / "data", linger=0.1)
     started(owner)
     killed(owner)
-    wait_until(lambda: not processes_in(tmp_path / "data"))
+    poll(lambda: not processes_in(tmp_path / "data"))
 
 
 def test_ctrl_c_in_the_terminal_of_a_user_does_not_reach_the_server(
@@ -127,10 +127,10 @@ def test_a_session_without_our_lock_keeps_the_server_until_it_closes(
     owner = user_process(tmp_path / "data", linger=0.1)
     session = psycopg2.connect(started(owner))
     killed(owner)
-    with pytest.raises(AssertionError, match="in vain"):
-        wait_until(lambda: not processes_in(tmp_path / "data"), timeout=1.5)
+    with pytest.raises(AssertionError, match="Not seen within"):
+        poll(lambda: not processes_in(tmp_path / "data"), timeout=1.5)
     session.close()
-    wait_until(lambda: not processes_in(tmp_path / "data"))
+    poll(lambda: not processes_in(tmp_path / "data"))
 
 
 def test_a_killed_server_is_recovered_by_the_next_start(
@@ -140,7 +140,7 @@ def test_a_killed_server_is_recovered_by_the_next_start(
     server.start()
     query(server, "create table kept as select 1 as n")
     os.kill(postmaster_pid(tmp_path / "data"), signal.SIGKILL)
-    wait_until(lambda: not server.is_running())
+    poll(lambda: not server.is_running())
     server.start()
     assert query(server, "select n from kept") == [(1,)]
 

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.execution.api import execute_run
 
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.runtime.context import StepContext
 from tests.execution.interrupted import going_on
 
@@ -62,7 +62,7 @@ def repairable(value: Any) -> str:
 
 
 def counting(value: Any, ctx: StepContext) -> int:
-    """Writes down in which pass of a loop it is; the second one fails until `repaired`."""
+    """Writes down in which iteration of a loop it is; the second one fails until `repaired`."""
     folder = Path(os.environ[FOLDER])
     with (folder / "calls").open("a", encoding="utf-8") as calls:
         calls.write(f"{ctx.step_path}\n")
@@ -109,12 +109,33 @@ def endless(value: Any) -> None:
         time.sleep(0.05)
 
 
+def patient(value: Any) -> Any:
+    """Says that it has begun, and waits until somebody makes the file `repaired`."""
+    folder = Path(os.environ[FOLDER])
+    (folder / "begun").touch()
+    while not (folder / "repaired").exists():
+        time.sleep(0.05)
+    return value
+
+
 def killed(value: Any) -> None:
     """Ends its process as the operating system does that has no memory left."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-FUNCTIONS = (quick, listed, rows, repairable, counting, noted, stuck, failing, endless, killed)
+FUNCTIONS = (
+    quick,
+    listed,
+    rows,
+    repairable,
+    counting,
+    noted,
+    stuck,
+    failing,
+    endless,
+    patient,
+    killed,
+)
 HANDLERS = {function.__name__: function for function in FUNCTIONS}
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.dagster_log.op_reports import report_in
 from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.flow import Flow
@@ -25,10 +26,11 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     is_helper,
 )
+from dagster_pgflow.reports.report import StepEnd
+from dagster_pgflow.reports.task_report import TaskReport
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.mapping import join
 from dagster_pgflow.runtime.memory import TaskMemory
-from dagster_pgflow.runtime.op_reports import report_in
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -94,7 +96,7 @@ class Result:
         helpers: The helper ops that ran.
         executions: How many ops ran for each step.
         tasks: The report of each task, by path.
-        fans_out: How many tasks and batches each op sent out, by its path.
+        fans_out: How many tasks and batches each op sent out to which steps, by its path.
         retries: How often an op was tried again, by path.
     """
 
@@ -104,8 +106,8 @@ class Result:
     errors: dict[str, str] = field(default_factory=dict)
     helpers: list[str] = field(default_factory=list)
     executions: dict[str, int] = field(default_factory=dict)
-    tasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    fans_out: dict[str, Any] = field(default_factory=dict)
+    tasks: dict[str, list[TaskReport]] = field(default_factory=dict)
+    fans_out: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     retries: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -180,9 +182,9 @@ def result_of(
             result.retries[path] = result.retries.get(path, 0) + 1
         elif event.is_step_failure:
             result.errors[path] = _error_of(event)
-            _note(result, path, _outcome(event.step_failure_data.user_failure_data))
+            _note(result, path, event.step_failure_data.user_failure_data)
         elif event.is_successful_output and event.step_output_data.output_name == RESULT_OUTPUT:
-            _note(result, path, _outcome(event.step_output_data))
+            _note(result, path, event.step_output_data)
             if is_helper(path):
                 result.helpers.append(path)
                 continue
@@ -211,14 +213,13 @@ def _end_steps(result: Result, values: Mapping[str, list[Any]]) -> None:
             result.outputs[path] = value
 
 
-def _note(result: Result, path: str, outcome: Mapping[str, Any]) -> None:
-    result.tasks.setdefault(path, []).extend(outcome.get("tasks", ()))
-    if "fans_out" in outcome:
-        result.fans_out[path] = outcome["fans_out"]
-
-
-def _outcome(data: Any) -> Mapping[str, Any]:
-    return (report_in(data.metadata) if data is not None else None) or {}
+def _note(result: Result, path: str, data: Any) -> None:
+    report = None if data is None else report_in(data.metadata)
+    result.tasks.setdefault(path, []).extend(report.tasks if report else ())
+    if isinstance(report, StepEnd) and report.fans_out:
+        result.fans_out[path] = {
+            slug: (sent.tasks, sent.batches) for slug, sent in report.fans_out.items()
+        }
 
 
 def _error_of(event: dg.DagsterEvent) -> str:

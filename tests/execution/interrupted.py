@@ -16,11 +16,13 @@ from dagster._core.execution.api import create_execution_plan, execute_run
 from dagster._core.snap import snapshot_from_execution_plan
 
 from dagster_pgflow.compat import ExecutionPlanSnapshot, InMemoryJob, KnownExecutionState
+from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.io_manager import PgflowIOManager
 from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resumption.completed import completed_in
+from dagster_pgflow.resumption.dagster_plan import known_state, planned_steps
 from dagster_pgflow.resumption.ending import end_at_once
-from dagster_pgflow.resumption.past import past_of
 from dagster_pgflow.resumption.remaining import remaining_steps
 
 End = Literal["killed", "cancelled", "failed"]
@@ -51,7 +53,7 @@ class Interruption:
         self.after = self.seen
 
     def is_due(self) -> bool:
-        """Count one thing; say whether the end comes with it."""
+        """Count one thing; return whether the end comes with it."""
         self.seen += 1
         return not self.has_come and self.seen > self.after
 
@@ -141,12 +143,12 @@ def going_on(
     instance: dg.DagsterInstance, job: dg.JobDefinition, run: dg.DagsterRun
 ) -> dg.DagsterRun:
     """Create the run with which a run goes on, as `dagster-pgflow retry` does."""
-    past = past_of(instance, run)
+    past = completed_in(earlier_runs(instance, run))
     config = run.run_config
     bare = _snapshot(job, config)
-    whole = _snapshot(job, config, None, past.state(bare))
-    keys = remaining_steps(whole, past)
-    return _again(instance, job, run, keys, past.state(bare, keys))
+    whole = _snapshot(job, config, None, known_state(past, bare))
+    keys = remaining_steps(planned_steps(whole), past)
+    return _again(instance, job, run, keys, known_state(past, bare, keys))
 
 
 def from_failure(

@@ -11,10 +11,10 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.json_values.sealed import seal
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.execution import (
     AppliedKeyRow,
-    Execution,
+    ExecutionRows,
     LoopRow,
     PendingTokenRow,
     SnapshotRow,
@@ -32,10 +32,10 @@ from dagster_pgflow.model.run_state import (
     TaskRow,
 )
 from dagster_pgflow.names import TAG_RUN_ID
-from dagster_pgflow.projection.fold import fold
-from dagster_pgflow.projection.own_log import layout_in, outputs_told
-from dagster_pgflow.projection.projector import Projector, Tally, pins_of, project
-from dagster_pgflow.projection.sources import Sources
+from dagster_pgflow.projection.fold.fold import fold
+from dagster_pgflow.projection.sync.own_log import layout_in, outputs_used
+from dagster_pgflow.projection.sync.projector import ProjectionResult, Projector, pins_of, project
+from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
@@ -43,8 +43,8 @@ from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
 from tests.postgres import Session, as_role
-from tests.unit.projection.telling import assert_attempts_add_up
-from tests.unit.projection.tokens_add_up import (
+from tests.unit.projection.seen_runs import assert_attempts_add_up
+from tests.unit.projection.translate.tokens_add_up import (
     assert_no_step_begins_without_tokens,
     assert_statistics_equal_a_recount,
     assert_tokens_add_up,
@@ -84,7 +84,7 @@ class World:
         self.requests = Requests(opened("starter"))
         self.waiting = Requests(database)
         self.tables = RunTables(database)
-        self.sources = Sources(Catalog(database), OutputStore(database), self.tables)
+        self.store = ProjectionStore(Catalog(database), OutputStore(database), self.tables)
 
     def define(self, *flows: Flow) -> None:
         """Stores flows, those that others contain first."""
@@ -118,9 +118,9 @@ class World:
         given: Any = {"handlers": [handlers], "database_url": url, **settings}
         return Location(given).job(slug)
 
-    def project(self, **options: Any) -> Tally:
+    def project(self, **options: Any) -> ProjectionResult:
         """Does what one tick of the sensor does."""
-        return project(self.instance, self.sources, **options)
+        return project(self.instance, self.store, **options)
 
     def settle(self) -> None:
         """Looks at every run until no other look is needed."""
@@ -129,10 +129,10 @@ class World:
         self.project()
         assert self.sql.column("select is_final from pgflow.run_cursors where not is_final") == []
 
-    def look_again(self) -> Tally:
+    def look_again(self) -> ProjectionResult:
         """Reads all runs anew, whether they have news or not."""
         self.sql("update pgflow.run_cursors set position = null, is_final = false, due_at = now()")
-        projector = Projector(self.instance, self.sources, pins_of(self.sources))
+        projector = Projector(self.instance, self.store, pins_of(self.store))
         return projector.look_at_due_runs(float("inf"))
 
     def one(self, table: str, condition: str = "true") -> dict[str, Any]:
@@ -199,7 +199,7 @@ class World:
             ),
         )
 
-    def stored_execution(self, run_id: UUID) -> Execution:
+    def stored_execution(self, run_id: UUID) -> ExecutionRows:
         """Returns the rows of a run in the tables of execution, as the fold returns them."""
 
         def rows(kind: Any, table: str) -> tuple[Any, ...]:
@@ -207,7 +207,7 @@ class World:
 
         statistics = rows(StatisticsRow, "run_statistics")
         return sorted_execution(
-            Execution(
+            ExecutionRows(
                 rows(AppliedKeyRow, "applied_keys"),
                 rows(SnapshotRow, "run_counter_snapshots"),
                 rows(PendingTokenRow, "pending_tokens"),
@@ -219,10 +219,10 @@ class World:
 
     def folded_state(self, run_id: UUID) -> RunState:
         """Returns what the stored event log of a run adds up to."""
-        pins = pins_of(self.sources)
+        pins = pins_of(self.store)
         events = self.tables.events(run_id)
-        runs = outputs_told(pins, self.tables, events)
-        outputs = Projector(self.instance, self.sources, pins)._outputs(events, runs)
+        runs = outputs_used(pins, self.tables, events)
+        outputs = Projector(self.instance, self.store, pins)._outputs(events, runs)
         return fold(layout_in(pins, events), events, outputs)
 
     def _rows(
@@ -262,9 +262,9 @@ def sorted_state(state: RunState) -> RunState:
     )
 
 
-def sorted_execution(execution: Execution) -> Execution:
+def sorted_execution(execution: ExecutionRows) -> ExecutionRows:
     """Returns the same rows in an order that SQL and the fold agree on."""
-    return Execution(
+    return ExecutionRows(
         tuple(sorted(execution.applied, key=lambda row: row.op_key)),
         tuple(sorted(execution.snapshots, key=lambda row: row.sequence_num)),
         tuple(sorted(execution.pending, key=lambda row: (row.node, row.from_node))),

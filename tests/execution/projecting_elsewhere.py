@@ -1,9 +1,8 @@
 """A world whose runs execute in processes of their own, and Dagster keeps them in PostgreSQL."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from dagster_pgflow.store.database import Database
 from tests.execution import elsewhere
 from tests.execution.projecting import World, opened_world
-from tests.postgres import Server, Session, as_role
+from tests.postgres import Server, Session, as_role, sqlalchemy_url
+from tests.warm_processes import WarmProcess, forker
 
 
 @pytest.fixture
@@ -28,34 +28,39 @@ def world(
     monkeypatch.setenv(elsewhere.URL, as_role(database.address.dsn, "worker"))
     monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    with server.database(migrated=False) as storage:
-        parts = dict(part.split("=", 1) for part in storage.replace("'", "").split())
-        host = parts["host"].replace("/", "%2F")
-        url = f"postgresql+psycopg2://{parts['user']}@/{parts['dbname']}?host={host}"
-        (tmp_path / "dagster.yaml").write_text(
-            f"storage:\n  postgres:\n    postgres_url: {url}\ntelemetry:\n  enabled: false\n"
-        )
-        with dg.DagsterInstance.get() as instance, opened_world(database, sql, instance) as world:
-            yield world
+    with (
+        server.database(migrated=False) as storage,
+        dagster_in_postgres(storage, tmp_path) as instance,
+        opened_world(database, sql, instance) as world,
+    ):
+        yield world
+
+
+@contextmanager
+def dagster_in_postgres(storage: str, folder: Path) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance whose folder says that it keeps its runs in a database."""
+    (folder / "dagster.yaml").write_text(
+        f"storage:\n  postgres:\n    postgres_url: {sqlalchemy_url(storage)}\n"
+        "telemetry:\n  enabled: false\n"
+    )
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        yield instance
 
 
 def run_elsewhere(flow: str) -> None:
     """Runs a flow in another process, to its end."""
-    start_elsewhere(flow).wait(180)
+    start_elsewhere(flow).wait(300)
 
 
-def start_elsewhere(flow: str, *repeats: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.execution.elsewhere", *repeats],
-        env={**os.environ, elsewhere.FLOW: flow},
-        stderr=subprocess.DEVNULL,
-    )
+def start_elsewhere(flow: str, *repeats: str) -> WarmProcess:
+    environment = {**os.environ, elsewhere.FLOW: flow}
+    return forker().fork("tests.execution.elsewhere", *repeats, environment=environment)
 
 
 def re_execute(world: World, folder: Path, dagster_run_id: str) -> str:
     """Does what "re-execute from failure" does in the UI, after a repair."""
     (folder / "repaired").touch()
-    start_elsewhere("f", dagster_run_id).wait(180)
+    start_elsewhere("f", dagster_run_id).wait(300)
     runs = world.instance.get_runs()
     [second] = [run.run_id for run in runs if run.parent_run_id == dagster_run_id]
     return second

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.harness import BUILT_IN, gives
 
 

@@ -14,10 +14,10 @@ from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import given, seed, settings
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
-from dagster_pgflow.io_manager import PgflowIOManager
+from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry
@@ -27,15 +27,16 @@ from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
 from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
 from tests.postgres import Session
-from tests.reference.clock import without_waiting
+from tests.reference.clock import out_of_time, without_waiting
 from tests.reference.drawing import TOP, Drawn
-from tests.reference.eventful import eventful_runs, told_of
+from tests.reference.eventful import eventful_runs, expected_run
+from tests.reference.expected_run import ExpectedRun
 from tests.reference.handlers import Notes, noted, reached
-from tests.reference.interpreter import Told
-from tests.reference.tables import assert_equal, assert_rows_tell, text_of
+from tests.reference.tables import assert_equal, assert_rows_match, text_of
+from tests.reference.traces import calm
 
 FLOWS = settings().max_examples
-SHORT_SEARCH = 40
+SHORT_SEARCH = 12
 SEED = 8
 """Of some, the one with which most happens."""
 LONGEST_RUN_S = 300
@@ -46,12 +47,12 @@ Test = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def passes_of_longer_loops_are_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the loops of a few more passes run as those of more than a hundred do."""
-    monkeypatch.setattr("dagster_pgflow.model.step.MOST_PASSES_IN_A_JOB", 2)
+    """Lets the loops of a few more iterations run as those of more than a hundred do."""
+    monkeypatch.setattr("dagster_pgflow.model.steps.loop.MOST_ITERATIONS_IN_A_JOB", 2)
 
 
 def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
-    told = told_of(drawn)
+    expected = expected_run(drawn)
     notes = Notes()
     with (
         dg.DagsterInstance.ephemeral() as instance,
@@ -61,11 +62,11 @@ def assert_sound(database: Database, sql: Session, drawn: Drawn) -> None:
         run_id = execute(world, notes, drawn.input)
         run = instance.get_run_by_id(str(run_id))
         assert run is not None
-        assert run.is_success == (told.status == "completed")
-        assert_same_calls(notes, told)
+        assert run.is_success == (expected.status == "completed")
+        assert_same_calls(notes, expected)
         assert world.project().problems == []
         world.settle()
-        assert_rows_tell(world, run_id, drawn, told)
+        assert_rows_match(world, run_id, drawn, expected)
         assert_log_adds_up_to_rows(world, run_id)
 
 
@@ -77,8 +78,6 @@ def chosen(test: Test) -> Test:
 @chosen
 @settings(
     max_examples=FLOWS if FLOWS > 100 else SHORT_SEARCH,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(eventful_runs())
 def test_a_run_does_and_tells_what_the_rules_say(
@@ -93,12 +92,12 @@ def execute(world: World, notes: Notes, flow_input: Any) -> UUID:
     flows = PinnedFlows(catalog, catalog.watermark())
     resources = {
         PGFLOW_KEY: PgflowResource(world.database),
-        IO_MANAGER_KEY: PgflowIOManager(OutputStore(world.database)),
+        IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(world.database))),
     }
     handlers = HandlerRegistry.collect([notes.handlers()])
     jobs = JobEmitter(flows, handlers, JobSettings(resources, dg.in_process_executor))
     dagster_run_id = uuid4()
-    with within(LONGEST_RUN_S), without_waiting():
+    with within(LONGEST_RUN_S), without_waiting(), out_of_time():
         jobs.job(TOP, flows.tags(TOP)).execute_in_process(
             instance=world.instance,
             run_config={"inputs": {"flow_input": flow_input}, **QUIET},
@@ -129,8 +128,9 @@ def within(seconds: int) -> Iterator[None]:
         raise too_long[0]
 
 
-def assert_same_calls(notes: Notes, told: Told) -> None:
-    wanted = [noted(call) for call in told.calls if reached(call)]
-    assert_equal(Counter(map(text_of, notes.calls)), Counter(map(text_of, wanted)))
+def assert_same_calls(notes: Notes, expected: ExpectedRun) -> None:
+    wanted = [calm(list(noted(call))) for call in expected.calls if reached(call)]
+    found = [calm(list(call)) for call in notes.calls]
+    assert_equal(Counter(map(text_of, found)), Counter(map(text_of, wanted)))
     assert all(len(keys) == 1 for keys in notes.keys.values())
     assert len({key for [key] in notes.keys.values()}) == len(notes.keys)

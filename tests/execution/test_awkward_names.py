@@ -11,11 +11,11 @@ from dagster_pgflow.names import (
     COLLECTED_INPUT,
     FLOW_INPUT,
     ITEMS_INPUT,
-    PASSES_INPUT,
+    ITERATIONS_INPUT,
 )
 from tests.execution.harness import gives, run
 
-OWN = {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, PASSES_INPUT}
+OWN = {FLOW_INPUT, BATCH_INPUT, COLLECTED_INPUT, ITEMS_INPUT, ITERATIONS_INPUT}
 WORDS = sorted({*keyword.kwlist, *DISALLOWED_NAMES, *OWN})
 
 

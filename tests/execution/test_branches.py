@@ -1,4 +1,4 @@
-"""Branches and joins in real Dagster: which ways a run takes, and what meets where."""
+"""Branches and joins in real Dagster: which routes a run takes, and what meets where."""
 
 from typing import Any
 
@@ -42,8 +42,8 @@ def test_the_first_rule_that_holds_takes_all_its_targets(
 ) -> None:
     result = run(CLAIM, {"score": score})
     assert result.success
-    ways = {"pay", "thank", "review", "refuse"}
-    assert result.skips == dict.fromkeys(ways - taken, NOT_TAKEN)
+    routes = {"pay", "thank", "review", "refuse"}
+    assert result.skips == dict.fromkeys(routes - taken, NOT_TAKEN)
     assert set(result.outputs["close"]) == {closed_by}
     assert result.outputs["audit"] == {"route": {"score": score}}
     assert all(result.outputs[slug] == {"route": {"score": score}} for slug in taken)
@@ -52,6 +52,11 @@ def test_the_first_rule_that_holds_takes_all_its_targets(
 def test_a_rule_without_an_answer_is_skipped() -> None:
     result = run(CLAIM, {"points": 90})
     assert result.skips == dict.fromkeys(("pay", "thank", "review"), NOT_TAKEN)
+
+
+def test_rules_are_answered_beside_an_integer_that_cel_does_not_have() -> None:
+    result = run(CLAIM, {"score": 90, "serial": 2**70})
+    assert result.outputs["pay"] == {"route": {"score": 90, "serial": 2**70}}
 
 
 def test_a_path_may_end() -> None:
@@ -155,14 +160,14 @@ def test_a_handler_decides_with_what_it_returns() -> None:
         Flow("f")
         .branch(
             "route",
-            **gives({"way": "b"}),
-            rules=[("output.way == 'a'", "a"), ("output.way == 'b'", "b")],
+            **gives({"route": "b"}),
+            rules=[("output.route == 'a'", "a"), ("output.route == 'b'", "b")],
         )
         .step("a", "echo", depends_on="route")
         .step("b", "echo", depends_on="route")
     )
     result = run(flow, {})
-    assert result.outputs["b"] == {"route": {"way": "b"}}
+    assert result.outputs["b"] == {"route": {"route": "b"}}
     assert result.skips == {"a": NOT_TAKEN}
 
 

@@ -67,12 +67,12 @@ def test_a_cancelled_run_takes_the_runs_inside_with_it_at_work_and_between_two_a
 ) -> None:
     world.define(*nested(handler))
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=180)
+    poll((tmp_path / "begun").exists)
     if handler == "failing":
-        poll(lambda: waits_for_another_attempt(world), timeout=180)
+        poll(lambda: waits_for_another_attempt(world))
     world.instance.report_run_canceling(top_run(world))
     process.send_signal(signal.SIGINT)
-    process.wait(180)
+    process.wait(300)
     assert statuses(world) == {"s": "CANCELED", "s.t": "CANCELED"}
     assert top_run(world).status is dg.DagsterRunStatus.CANCELED
     world.settle()
@@ -94,9 +94,9 @@ def test_when_the_process_is_killed_the_runs_inside_are_ended_with_the_run(
 ) -> None:
     world.define(*nested("endless"))
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=180)
+    poll((tmp_path / "begun").exists)
     process.kill()
-    process.wait(180)
+    process.wait(300)
     world.project()
     assert world.by_path("status")["s.t.x"] == "started"
     assert statuses(world) == {"s": "STARTED", "s.t": "STARTED"}
@@ -116,10 +116,10 @@ def test_somebody_may_cancel_one_run_inside_which_then_fails_its_step(
         Flow("f").subflow("s", "child", mode="run"),
     )
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=180)
+    poll((tmp_path / "begun").exists)
     [child] = [run for run in world.instance.get_runs() if TAG_PARENT_RUN in run.tags]
     world.instance.report_run_canceling(child)
-    process.wait(180)
+    process.wait(300)
     assert statuses(world) == {"s": "CANCELED"}
     assert top_run(world).status is dg.DagsterRunStatus.FAILURE
     world.settle()
@@ -155,7 +155,7 @@ def test_a_retry_runs_only_the_items_that_are_missing(
     assert calls(tmp_path) == ["each[0].x 1", "each[1].x 1", "each[2].x 1"]
     assert world.one("runs")["status"] == "failed"
     (tmp_path / "repaired").touch()
-    start_elsewhere("f", top_run(world).run_id).wait(180)
+    start_elsewhere("f", top_run(world).run_id).wait(300)
     world.settle()
     assert calls(tmp_path) == ["each[0].x 1", "each[1].x 1", "each[1].x 1", "each[2].x 1"]
     row = world.one("runs", "retry_of is not null")
@@ -187,7 +187,7 @@ def test_a_retry_runs_only_the_missing_items_of_a_list_in_a_list(
     assert calls(tmp_path) == done
     assert world.one("runs")["status"] == "failed"
     (tmp_path / "repaired").touch()
-    start_elsewhere("f", top_run(world).run_id).wait(180)
+    start_elsewhere("f", top_run(world).run_id).wait(300)
     world.settle()
     assert calls(tmp_path) == sorted([*done, "rows[0].each[1].x 1"])
     row = world.one("runs", "retry_of is not null")

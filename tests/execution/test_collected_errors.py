@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.harness import run
 
 
@@ -32,7 +32,7 @@ def test_the_step_completes_with_the_errors_in_their_places(batch_size: int) -> 
     error = {"message": message(1, 2, "ValueError: 1 is odd"), "attempts": 2}
     assert result.outputs["m"] == [0, {"error": error}, 20]
     assert result.outputs["after"] == {"m": [0, {"error": error}, 20]}
-    assert {task["index"]: task["status"] for task in result.tasks["m"]} == {
+    assert {task.index: task.status for task in result.tasks["m"]} == {
         0: "completed",
         1: "failed",
         2: "completed",

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from dagster_pgflow.embedded.binaries import by_major_version
@@ -115,5 +116,7 @@ def test_a_schema_takes_the_identity_that_a_dump_brings_and_keeps_one(sql: Sessi
         ("00000000-0000-0000-0000-000000000001",)
     ]
     before = sql("select * from pgflow.migrations")
-    sql("insert into pgflow.migrations (version, name) values (1, 'initial')")
+    sql("insert into pgflow.migrations select * from pgflow.migrations")
     assert sql("select * from pgflow.migrations") == before
+    with pytest.raises(psycopg2.Error, match=r"Migration 1 \(initial\) of this data was another"):
+        sql("insert into pgflow.migrations select 1, 'initial', now(), 'another', false")

@@ -6,7 +6,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from tests.execution.harness import run
-from tests.execution.test_loops import passes_of
+from tests.execution.test_loops import iterations_of
 
 BEHIND, NOT_TAKEN = "dependency_skipped", "not_taken"
 
@@ -20,17 +20,17 @@ def failing_in(iteration: int) -> Any:
     return fail
 
 
-def test_a_failure_in_a_pass_fails_the_run_and_ends_it() -> None:
+def test_a_failure_in_an_iteration_fails_the_run_and_ends_it() -> None:
     flow = Flow("f", max_attempts=1).step("a", "fail").step("b", "echo", depends_on="a")
     flow = flow.loop("l", back_to="a", condition="true", max_iterations=3, depends_on="b")
     result = run(flow.step("end", "echo", depends_on="l"), {}, handlers={"fail": failing_in(2)})
     assert not result.success
-    assert set(result.errors) == {"l__pass_2.a"}
+    assert set(result.errors) == {"l__iteration_2.a"}
     assert 'step "l[2].a"' in result.error
 
 
 @pytest.mark.parametrize("iteration", [1, 2])
-def test_a_failure_in_a_pass_is_that_of_the_subflow_around_it(iteration: int) -> None:
+def test_a_failure_in_an_iteration_is_that_of_the_subflow_around_it(iteration: int) -> None:
     child = (
         Flow("child", max_attempts=1)
         .step("a", "fail")
@@ -67,7 +67,7 @@ def test_a_failure_inside_may_be_caught_inside() -> None:
 
     result = run(flow, {}, others=[child], handlers={"break": fail})
     assert result.success
-    assert len(passes_of(result.executions, "repair")) == 2
+    assert len(iterations_of(result.executions, "repair")) == 2
 
 
 def test_where_the_run_does_not_come_by_a_loop_is_skipped_with_all_in_it() -> None:
@@ -86,7 +86,7 @@ def test_where_the_run_does_not_come_by_a_loop_is_skipped_with_all_in_it() -> No
     assert result.success
     assert result.outputs["end"] == {"b": {"route": {"go": False}}}
     assert {path: result.skips[path] for path in ("x", "y")} == {"x": NOT_TAKEN, "y": NOT_TAKEN}
-    assert passes_of(result.executions, "a") == ["l__pass_1.a"]
+    assert iterations_of(result.executions, "a") == ["l__iteration_1.a"]
     assert set(run(flow, {"go": True}).outputs["end"]) == {"y"}
 
 
@@ -115,7 +115,7 @@ def test_in_a_subflow_that_may_not_run_a_loop_is_skipped() -> None:
     assert result.outputs["end"] == {}
 
 
-def test_flow_input_that_looks_like_a_marker_is_data_in_every_pass() -> None:
+def test_flow_input_that_looks_like_a_marker_is_data_in_every_iteration() -> None:
     flow = (
         Flow("f")
         .step("a", "one")
@@ -145,24 +145,24 @@ def test_attempts_and_delays_are_those_of_any_step() -> None:
     assert tries == ["l[1].a:0", "l[1].a:0", "l[2].a:0", "l[2].a:0"]
 
 
-def test_slugs_that_look_like_passes_are_no_passes() -> None:
+def test_slugs_that_look_like_iterations_are_none() -> None:
     flow = (
         Flow("f")
-        .step("l__pass_1", "echo")
+        .step("l__iteration_1", "echo")
         .loop(
             "l",
-            back_to="l__pass_1",
+            back_to="l__iteration_1",
             condition="ctx.iteration < 2",
             max_iterations=2,
-            depends_on="l__pass_1",
+            depends_on="l__iteration_1",
         )
-        .step("l__pass_2", "echo", depends_on="l")
-        .subflow("s__pass_1", "child", depends_on="l")
-        .step("end", "echo", depends_on=["l__pass_2", "s__pass_1"])
+        .step("l__iteration_2", "echo", depends_on="l")
+        .subflow("s__iteration_1", "child", depends_on="l")
+        .step("end", "echo", depends_on=["l__iteration_2", "s__iteration_1"])
     )
     result = run(flow, {"x": 1}, others=[Flow("child").step("end", "echo")])
     assert result.success
-    assert set(result.outputs["end"]) == {"l__pass_2", "s__pass_1"}
+    assert set(result.outputs["end"]) == {"l__iteration_2", "s__iteration_1"}
 
 
 def test_a_branch_outside_may_lead_into_the_middle_of_a_loop() -> None:
@@ -185,8 +185,8 @@ def test_a_branch_outside_may_lead_into_the_middle_of_a_loop() -> None:
     result = run(flow, {"extra": False})
     assert result.success
     assert result.skips == {
-        "l__pass_1.extra": NOT_TAKEN,
-        "l__pass_1.l": NOT_TAKEN,
+        "l__iteration_1.extra": NOT_TAKEN,
+        "l__iteration_1.l": NOT_TAKEN,
         "end": NOT_TAKEN,
     }
 

@@ -272,7 +272,7 @@ def test_a_stored_expression_that_is_no_condition_fails_the_run_with_the_problem
     result = run(flow, {})
     assert not result.success
     assert (
-        'steps.a.run_if: `inptu.n > 1` is no condition: line 1, column 1: there is no "inptu"'
+        'steps.a.run_if: `inptu.n > 1` is not a condition: line 1, column 1: there is no "inptu"'
         in (result.error)
     )
 

@@ -129,8 +129,6 @@ def as_text(definition: dict[str, Any]) -> Shown:
 
 @settings(
     max_examples=settings().max_examples // 4,
-    deadline=None,
-    derandomize=True,
     # To make a case of this size smaller takes longer than to understand it.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

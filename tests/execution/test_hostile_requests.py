@@ -11,9 +11,10 @@ from dagster_shared.serdes import deserialize_value, serialize_value
 
 from dagster_pgflow import Flow, FlowBuilder
 from dagster_pgflow.json_values.sealed import unseal
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.store.requests import Requests
-from dagster_pgflow.triggers.request_sensor import MOST_INPUT_BYTES, REQUESTS_PER_TICK
+from dagster_pgflow.triggers.request_sensor import REQUESTS_PER_TICK
+from dagster_pgflow.triggers.run_of_request import MOST_INPUT_BYTES
 from tests.hostile_json import MEANT
 from tests.postgres import Session
 

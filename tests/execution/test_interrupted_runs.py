@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import dagster as dg
-from hypothesis import HealthCheck, given, reject, seed, settings
+from hypothesis import given, reject, seed, settings
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import InvalidFlow
-from dagster_pgflow.io_manager import PgflowIOManager
+from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry
@@ -49,9 +49,9 @@ from tests.execution.test_subflow_trees_against_reference import define_alone
 from tests.postgres import Session
 from tests.reference.clock import without_waiting
 from tests.reference.drawing import TOP, Drawn
-from tests.reference.eventful import eventful_runs, eventful_trees, told_of
+from tests.reference.eventful import eventful_runs, eventful_trees, expected_run
+from tests.reference.expected_run import ExpectedRun
 from tests.reference.handlers import Notes
-from tests.reference.interpreter import Told
 from tests.reference.tables import assert_equal, rows_by_path, same
 from tests.reference.traces import calm
 
@@ -76,12 +76,12 @@ class Disturbance:
     Attributes:
         ends: How its runs are ended one after the other, each but the last.
         places: How far each gets before, from 0 to 1.
-        way: How the first of them goes on; the others are retried.
+        route: How the first of them goes on; the others are retried.
     """
 
     ends: tuple[End, ...]
     places: tuple[float, ...]
-    way: Way
+    route: Way
 
 
 def disturbance_of(drawn: Drawn) -> Disturbance:
@@ -100,9 +100,9 @@ class Case:
 
     def __init__(self, world: World, drawn: Drawn) -> None:
         self.world = world
-        self.told = told_of(drawn)
+        self.expected = expected_run(drawn)
         self._config = {"inputs": {"flow_input": drawn.input}, **QUIET}
-        ops = sum(max(len(end.batches), 1) for end in self.told.steps.values())
+        ops = sum(max(len(end.batches), 1) for end in self.expected.steps.values())
         self._things = {"failed": ops * OUTPUTS_AN_OP}
         self._events = ops * EVENTS_AN_OP
         self.job = job_of(world, Notes(seen=calm))
@@ -133,7 +133,7 @@ def job_of(world: World, notes: Notes) -> dg.JobDefinition:
     flows = PinnedFlows(catalog, catalog.watermark())
     resources = {
         PGFLOW_KEY: PgflowResource(world.database),
-        IO_MANAGER_KEY: PgflowIOManager(OutputStore(world.database)),
+        IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(world.database))),
     }
     handlers = HandlerRegistry.collect([notes.handlers()])
     jobs = JobEmitter(flows, handlers, JobSettings(resources, dg.in_process_executor))
@@ -151,7 +151,7 @@ def assert_survives(database: Database, sql: Session, drawn: Drawn, what: Distur
             reject()  # A few of the flows that are drawn ask for what is never there.
         case = Case(world, drawn)
         run = case.run(case.first(), what.ends[0], what.places[0])
-        if what.way == "from failure" and not run.is_success:
+        if what.route == "from failure" and not run.is_success:
             again = case.from_failure(run)
             run = run if again is None else case.run(again)
             if run.is_success:
@@ -163,29 +163,29 @@ def assert_survives(database: Database, sql: Session, drawn: Drawn, what: Distur
         if not run.is_success:
             run = case.run(case.retried(run))
         assert_ended_as_told(case, run)
-        if what.way == "retry":
+        if what.route == "retry":
             assert_nothing_was_done_twice(case)
 
 
 def assert_ended_as_told(case: Case, run: dg.DagsterRun) -> None:
-    world, told = case.world, case.told
-    assert run.is_success == (told.status == "completed"), errors_of(world.instance, run)
+    world, expected = case.world, case.expected
+    assert run.is_success == (expected.status == "completed"), errors_of(world.instance, run)
     assert world.project().problems == []
     world.settle()
     row = world.one("runs", f"run_id = '{run.run_id}'")
-    assert row["status"] == told.status
-    assert same(row["output"], told.output)
-    assert_steps_ended_as_told(world, run, told)
+    assert row["status"] == expected.status
+    assert same(row["output"], expected.output)
+    assert_steps_ended_as_expected(world, run, expected)
     assert_log_adds_up_to_rows(world, run_id_of(run))
 
 
-def assert_steps_ended_as_told(world: World, run: dg.DagsterRun, told: Told) -> None:
+def assert_steps_ended_as_expected(world: World, run: dg.DagsterRun, expected: ExpectedRun) -> None:
     rows = rows_by_path(world, "step_states", run_id_of(run))
     assert_equal(
         {path: (row["status"], row["skip_reason"]) for path, row in rows.items()},
-        {path: (end.status, end.skip_reason) for path, end in told.steps.items()},
+        {path: (end.status, end.skip_reason) for path, end in expected.steps.items()},
     )
-    for path, end in told.steps.items():
+    for path, end in expected.steps.items():
         assert end.status != "completed" or same(calm(rows[path]["output"]), calm(end.output)), path
 
 
@@ -206,8 +206,6 @@ def chosen(test: Test) -> Test:
 
 patient = settings(
     max_examples=RUNS,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import FLOW_INPUT, REQUESTED_INPUT_KEY
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.projecting_elsewhere import start_elsewhere, world
@@ -83,18 +83,18 @@ def test_each_process_and_each_re_execution_gets_it(
     run_id = world.requests.start("normal", LARGE)
     monkeypatch.setenv(elsewhere.EXECUTOR, "multiprocess")
     monkeypatch.setenv(elsewhere.CONFIG, config_of(run_id))
-    start_elsewhere("normal").wait(180)
+    start_elsewhere("normal").wait(300)
     world.settle()
     [failed] = world.instance.get_runs()
     assert world.one("runs", "status = 'failed'")["input"] == FILLED
 
     (tmp_path / "repaired").touch()
-    start_elsewhere("normal", failed.run_id).wait(180)
+    start_elsewhere("normal", failed.run_id).wait(300)
     world.settle()
     again = world.one("runs", "status = 'completed'")
     assert again["input"] == again["output"]["a"] == FILLED
     before = world.snapshot()
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     world.settle()
     assert world.snapshot() == before
 
@@ -105,7 +105,7 @@ def test_a_run_whose_request_is_gone_fails_and_says_so(
     world.define(Flow("normal").step("a", handler="quick"))
     gone = uuid4()
     monkeypatch.setenv(elsewhere.CONFIG, config_of(gone))
-    start_elsewhere("normal").wait(180)
+    start_elsewhere("normal").wait(300)
     world.settle()
     row = world.one("runs")
     assert row["status"] == "failed"

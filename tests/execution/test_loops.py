@@ -1,4 +1,4 @@
-"""Loops in real Dagster: how often the body runs, what each pass receives, how a loop ends."""
+"""Loops in real Dagster: how often the body runs, what each iteration receives, how a loop ends."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ NOT_TAKEN = "not_taken"
 
 
 def count(given: Any, ctx: Any) -> dict[str, Any]:
-    """Counts on from what the pass before returned."""
+    """Counts on from what the iteration before returned."""
     before = given["good"]["draft"] if "good" in given else {"n": 0}
     return {"n": before["n"] + 1, "iteration": ctx.iteration}
 
@@ -38,12 +38,12 @@ COUNTED = (
 HANDLERS = {"count": count}
 
 
-def passes_of(executions: dict[str, int], step: str) -> list[str]:
+def iterations_of(executions: dict[str, int], step: str) -> list[str]:
     return [path for path in executions if path.endswith(f".{step}")]
 
 
 @pytest.mark.parametrize(
-    ("enough", "passes", "taken", "left"),
+    ("enough", "iterations", "taken", "left"),
     [
         (1, 1, "publish", "give_up"),
         (3, 3, "publish", "give_up"),
@@ -52,12 +52,12 @@ def passes_of(executions: dict[str, int], step: str) -> list[str]:
     ],
 )
 def test_the_body_runs_while_the_condition_holds(
-    enough: int, passes: int, taken: str, left: str
+    enough: int, iterations: int, taken: str, left: str
 ) -> None:
     result = run(COUNTED, {"enough": enough}, handlers=HANDLERS)
     assert result.success
-    assert len(passes_of(result.executions, "draft")) == passes
-    last = {"draft": {"n": passes, "iteration": passes}}
+    assert len(iterations_of(result.executions, "draft")) == iterations
+    last = {"draft": {"n": iterations, "iteration": iterations}}
     assert result.outputs[taken] == result.outputs["always"] == {"good": last}
     assert result.skips == {left: NOT_TAKEN}
     assert set(result.outputs["close"]) == {taken}
@@ -66,7 +66,7 @@ def test_the_body_runs_while_the_condition_holds(
 def test_a_condition_without_an_answer_ends_the_loop_on_its_break_path() -> None:
     result = run(COUNTED, {}, handlers=HANDLERS)
     assert result.success
-    assert passes_of(result.executions, "draft") == ["good__pass_1.draft"]
+    assert iterations_of(result.executions, "draft") == ["good__iteration_1.draft"]
     assert result.skips == {"give_up": NOT_TAKEN}
 
 
@@ -130,9 +130,9 @@ def test_every_pass_receives_what_comes_from_outside() -> None:
     )
     result = run(flow, {"x": 1}, handlers={"list": lambda _: [1, 2]})
     assert result.success
-    [first, second] = [result.outputs[f"again__pass_{number}.first"] for number in (1, 2)]
+    [first, second] = [result.outputs[f"again__iteration_{number}.first"] for number in (1, 2)]
     assert first == {"before": {"x": 1}, "each": [1, 2]}
-    assert second == {**first, "again": result.outputs["again__pass_1.again"]}
+    assert second == {**first, "again": result.outputs["again__iteration_1.again"]}
     assert result.outputs["end"]["again"] == {
         "second": {"first": second, "each": [1, 2]},
         "before": {"x": 1},

@@ -48,7 +48,7 @@ def test_the_output_is_the_list_of_what_the_flow_returned_by_index() -> None:
             {"add": 7, "note": {"double": 6}},
         ]
     }
-    assert result.fans_out["each__fan_out"] == {"each": {"tasks": 3, "batches": 3}}
+    assert result.fans_out["each__fan_out"] == {"each": (3, 3)}
     assert set(result.helpers) == {"each__fan_out", "each__output"}
 
 

@@ -44,7 +44,7 @@ def test_a_map_over_a_single_step_needs_no_helper() -> None:
     flow = Flow("f").step("a", "echo").map("m", "double", depends_on="a")
     result = run(flow.step("b", "echo", depends_on="m"), [1], handlers=HANDLERS)
     assert result.helpers == []
-    assert result.fans_out == {"a": {"m": {"tasks": 1, "batches": 1}}}
+    assert result.fans_out == {"a": {"m": (1, 1)}}
 
 
 def test_several_maps_over_one_step_need_no_helper() -> None:
@@ -133,8 +133,8 @@ def test_a_batch_of_elements_is_one_op(elements: int, batch_size: int | None, op
     result = run(flow, ["x"] * elements, handlers=HANDLERS)
     assert result.executions["m"] == ops
     assert result.outputs["m"] == [[index, "x"] for index in range(elements)]
-    assert [task["index"] for task in result.tasks["m"]] == list(range(elements))
-    assert result.fans_out == {"m__fan_out": {"m": {"tasks": elements, "batches": ops}}}
+    assert [task.index for task in result.tasks["m"]] == list(range(elements))
+    assert result.fans_out == {"m__fan_out": {"m": (elements, ops)}}
 
 
 def test_a_step_may_depend_on_a_map_and_on_what_the_map_depends_on() -> None:
@@ -182,7 +182,7 @@ def test_one_failed_task_fails_the_map_and_the_report_tells_which() -> None:
     flow = Flow("f", max_attempts=1).map("m", "divide", batch_size=3)
     result = run(flow, [1, 0, 2], handlers={"divide": lambda value: 1 / value})
     assert not result.success
-    assert [(task["index"], task["status"]) for task in result.tasks["m"]] == [
+    assert [(task.index, task.status) for task in result.tasks["m"]] == [
         (0, "completed"),
         (1, "failed"),
         (2, "completed"),

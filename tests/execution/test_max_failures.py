@@ -5,9 +5,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.harness import run
 from tests.execution.interrupted import execute, first_run, going_on, run_id_of
 from tests.execution.projecting import World, assert_log_is_sound, world
@@ -106,7 +106,7 @@ def test_the_tables_tell_of_it(world: World, most: int, ends: str, is_last: bool
     told = world.one("step_states", "step_path = 'm'")["error_message"]
     assert (told or "").endswith("raised NonRetryable: 1 is odd" if most == 0 else "")
     before = world.snapshot()
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before
 
 

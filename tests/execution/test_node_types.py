@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from dagster._serdes import serialize_value
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dagster_pgflow import StepContext, handler
+from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.fragment import Fragment
@@ -240,9 +241,35 @@ def test_a_fragment_called_pgflow_has_none_either() -> None:
         Flow("f").include(Fragment("pgflow").step("http"), "x")
 
 
-def test_no_handler_of_ones_own_has_the_name_of_a_node_type() -> None:
+def test_no_handler_of_ones_own_begins_like_a_node_type_that_there_is_not() -> None:
     with pytest.raises(ConfigurationError, match=r'let it not begin with "pgflow\."'):
-        HandlerRegistry.collect([{"pgflow.http": lambda value: value}])
+        HandlerRegistry.collect([{"pgflow.htpp": lambda value: value}])
+
+
+class OwnFilter(BaseModel):
+    """What somebody's own filter asks of its params."""
+
+    condition: str = Field(pattern="^item")
+
+
+@handler("pgflow.filter", params=OwnFilter)
+def own_filter(rows: list[int], ctx: StepContext) -> list[int]:
+    """Keep the rows that are named."""
+    return [row for row in rows if str(row) in ctx.params.condition]
+
+
+def test_a_handler_takes_the_place_of_a_built_in_node_type() -> None:
+    flow = Flow("f").step("a", handler="pgflow.filter", params={"condition": "item in [1, 3]"})
+    assert run(flow, [1, 2, 3], handlers={"pgflow.filter": own_filter}).outputs["a"] == [1, 3]
+    assert run(flow, [1, 2, 3]).outputs["a"] == [1, 3]
+
+
+def test_what_it_asks_of_its_params_is_told_before_a_run() -> None:
+    flow = Flow("f").step("a", handler="pgflow.filter", params={"condition": "1 == 1"})
+    own = HandlerRegistry.collect([own_filter])
+    [problem] = problems_of(flow, {"f": flow}, own)
+    assert problem.path == "steps.a.params.condition"
+    assert problems_of(flow, {"f": flow}, HandlerRegistry()) == ()
 
 
 def test_a_step_of_a_fragment_keeps_its_references_and_names() -> None:

@@ -41,7 +41,7 @@ def test_a_condition_without_an_answer_and_what_it_skipped_are_told(
     world: World, database: Database, flow: Flow
 ) -> None:
     skipped, warning = told_of(world, database, flow, CHILD)
-    assert skipped == 'The output lacks "x": its condition did not hold.'
+    assert skipped == 'The output has no "x": its condition did not hold.'
     assert warning.startswith(f'Warning: Step "x": run_if {UNANSWERED}')
 
 
@@ -65,7 +65,7 @@ def test_a_rule_without_an_answer_is_told_with_the_way_that_was_not_taken(
         .step("go_on", "echo", depends_on="route")
     )
     skipped, warning = told_of(world, database, flow)
-    assert skipped == 'The output lacks "repair": it lies on a way that the run did not take.'
+    assert skipped == 'The output has no "repair": it lies on a route that the run did not take.'
     assert warning.startswith(f'Warning: Step "route": rules[0].when {UNANSWERED}')
 
 
@@ -78,7 +78,7 @@ def test_a_step_that_is_left_behind_is_told(world: World, database: Database) ->
         .step("end", "echo", depends_on=["repair", "list"])
     )
     assert told_of(world, database, flow, given={"n": 1}) == [
-        'The output lacks "end": it lies on a way that the run did not take.'
+        'The output has no "end": it lies on a route that the run did not take.'
     ]
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.settings import (

@@ -8,7 +8,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import PATH_KEY
-from dagster_pgflow.projection import told_in_dagster
+from dagster_pgflow.projection.sync import route_in_dagster
 from tests.execution.projecting import World, world
 
 __all__ = ["world"]
@@ -77,7 +77,7 @@ def test_dagster_shows_the_path_of_a_run_once(world: World) -> None:
 def test_what_dagster_shows_of_a_long_path_is_bounded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(told_in_dagster, "EDGES_SHOWN", 4)
+    monkeypatch.setattr(route_in_dagster, "EDGES_SHOWN", 4)
     world.define(FLOW)
     run_id = world.run("parcel", HANDLERS, {"grams": 20})
     world.settle()

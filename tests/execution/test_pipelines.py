@@ -41,7 +41,7 @@ def test_the_outputs_are_those_of_maps_that_wait(batch_size: int | None) -> None
     assert result.outputs["all"] == {"m2": [4, 5, 6, 7, 8]}
     assert result.helpers == []
     batches = 5 if batch_size is None else -(-5 // batch_size)
-    counts = {"tasks": 5, "batches": batches}
+    counts = (5, batches)
     assert result.fans_out == {"list": {"m0": counts, "m1": counts, "m2": counts}}
 
 
@@ -161,6 +161,6 @@ def test_a_start_delay_holds_each_batch_once() -> None:
     )
     result = run(flow, [1, 2], handlers={"add": Journal()})
     assert result.outputs["m1"] == [3, 4]
-    assert [task["attempts"] for task in result.tasks["m1"]] == [1, 1]
+    assert [task.attempts for task in result.tasks["m1"]] == [1, 1]
     for before, behind in zip(result.tasks["m0"], result.tasks["m1"], strict=True):
-        assert behind["started_at"] - before["completed_at"] >= 1
+        assert behind.started_at - before.completed_at >= 1

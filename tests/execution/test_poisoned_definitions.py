@@ -8,7 +8,7 @@ import pytest
 from dagster_pgflow import Flow, FlowBuilder, build_definitions, build_repository
 from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.served import ensure_job_is_told
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.store.catalog import Catalog
 from tests.execution.code_servers import failure_of, served
 from tests.postgres import Session
@@ -77,7 +77,12 @@ def test_a_poisoned_definition_keeps_no_other_flow_from_loading_and_running(
     repository = build_repository(database_url=database_url, handlers=[HANDLERS])
     snap = served(repository)
 
-    assert [job.name for job in snap.job_refs or ()] == ["around", "bad", "good"]
+    assert [job.name for job in snap.job_refs or ()] == [
+        "around",
+        "bad",
+        "good",
+        "pgflow__start_flow",
+    ]
     assert "good__nightly" in [schedule.name for schedule in snap.schedules]
     ran = repository.get_job("good").execute_in_process(run_config={"inputs": {"flow_input": 7}})
     assert ran.output_for_node("a") == 7
@@ -89,7 +94,12 @@ def test_a_poisoned_definition_keeps_no_location_of_definitions_from_loading(
     mine = dg.Definitions()
     definitions = build_definitions(mine, database_url=database_url, handlers=[HANDLERS])
     snap = served(definitions.get_repository_def())
-    assert [job.name for job in snap.job_refs or ()] == ["around", "bad", "good"]
+    assert [job.name for job in snap.job_refs or ()] == [
+        "around",
+        "bad",
+        "good",
+        "pgflow__start_flow",
+    ]
 
 
 def test_a_run_worker_survives_a_poisoned_definition(
@@ -178,4 +188,4 @@ def test_a_schedule_that_only_dagster_refuses_is_left_out_with_a_warning(
         location = Location({"database_url": database_url})
         location.flows._loaded["f"] = location.flows._loaded["f"].__class__(flow, 1, 1)
         assert list(location.schedules()) == ["f__nightly"]
-    assert "Dagster refuses this schedule, so that it never fires" in caplog.text
+    assert "Dagster refuses this schedule, so it never fires" in caplog.text

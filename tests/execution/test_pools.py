@@ -80,8 +80,8 @@ def test_only_the_ops_that_call_the_handler_take_a_slot() -> None:
     inner = Flow("inner").map("send", "echo", pool="mail").step("last", "echo", depends_on="send")
     flow = Flow("f").step("first", "echo").map("send", "echo", depends_on="first", pool="mail")
     flow = flow.subflow("s", "inner", input={"n": "$nodes.send"}, depends_on="send")
-    flow = flow.branch("way", rules=[("true", "end")], depends_on="send", pool="ways")
-    flow = flow.step("end", depends_on="way")
+    flow = flow.branch("route", rules=[("true", "end")], depends_on="send", pool="routes")
+    flow = flow.step("end", depends_on="route")
     flow = flow.loop(
         "again", back_to="end", condition="false", max_iterations=2, pool="loops", depends_on="end"
     )
@@ -91,7 +91,7 @@ def test_only_the_ops_that_call_the_handler_take_a_slot() -> None:
     }
     assert {name: pool for name, pool in pools.items() if pool} == {
         "pgflow__f__send": "pgflow/mail",
-        "pgflow__f__way": "pgflow/ways",
+        "pgflow__f__route": "pgflow/routes",
         "pgflow__f__again": "pgflow/loops",
         "pgflow__inner__send": "pgflow/mail",
     }

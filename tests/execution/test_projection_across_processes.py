@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
+from dagster_pgflow.model.steps.loop import MOST_ITERATIONS_IN_A_JOB
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.projecting_elsewhere import (
@@ -28,13 +28,13 @@ def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) 
         Flow("f").step("a", handler="quick").subflow("s", "inner", depends_on="a"),
     )
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=60)
+    poll((tmp_path / "begun").exists)
     world.project()
     assert world.by_path("status")["s.x"] == "started"
     [run] = world.instance.get_runs()
     world.instance.report_run_canceling(run)
     process.send_signal(signal.SIGINT)
-    process.wait(180)
+    process.wait(300)
     world.settle()
     row = world.one("runs")
     assert (row["status"], row["completed_at"]) == ("cancelled", None)
@@ -52,9 +52,9 @@ def test_a_cancelled_run_leaves_nothing_under_way(world: World, tmp_path: Path) 
 def test_a_killed_worker_is_told_as_soon_as_dagster_knows(world: World, tmp_path: Path) -> None:
     world.define(Flow("f").step("x", handler="endless"))
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=60)
+    poll((tmp_path / "begun").exists)
     process.kill()
-    process.wait(180)
+    process.wait(300)
     world.project()
     assert world.one("runs")["status"] == "started"
     [run] = world.instance.get_runs()
@@ -128,7 +128,7 @@ def test_a_re_execution_takes_over_maps_and_subruns(world: World, tmp_path: Path
     assert_states_add_up(world)
 
 
-@pytest.mark.parametrize("max_iterations", [4, MOST_PASSES_IN_A_JOB + 1])
+@pytest.mark.parametrize("max_iterations", [4, MOST_ITERATIONS_IN_A_JOB + 1])
 def test_a_re_execution_goes_on_in_the_pass_of_a_loop_that_failed(
     world: World, tmp_path: Path, max_iterations: int
 ) -> None:
@@ -207,13 +207,13 @@ def test_what_was_done_is_not_done_again_after_a_re_execution_that_crashed(
     run_elsewhere("f")
     [first] = world.instance.get_runs()
     (tmp_path / "crashes").touch()
-    start_elsewhere("f", first.run_id).wait(180)
+    start_elsewhere("f", first.run_id).wait(300)
     second = world.instance.get_runs()[0]
     assert second.parent_run_id == first.run_id
     (tmp_path / "crashes").unlink()
     (tmp_path / "repaired").touch()
     (tmp_path / "calls").unlink()
-    start_elsewhere("f", second.run_id).wait(180)
+    start_elsewhere("f", second.run_id).wait(300)
     assert (tmp_path / "calls").read_text("utf-8").splitlines() == ["m[1] 1"]
     world.settle()
     third = world.instance.get_runs()[0]
@@ -227,14 +227,14 @@ def test_a_run_that_was_cancelled_amid_a_map_goes_on_with_what_is_left_of_it(
     monkeypatch.setenv(elsewhere.EXECUTOR, "one_process_at_a_time")
     world.define(Flow("f").step("a", handler="listed").map("m", handler="stuck", depends_on="a"))
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=180)
+    poll((tmp_path / "begun").exists)
     [first] = world.instance.get_runs()
     world.instance.report_run_canceling(first)
     process.send_signal(signal.SIGINT)
-    process.wait(180)
+    process.wait(300)
     assert (tmp_path / "calls").read_text("utf-8").splitlines() == ["m[0]", "m[1]"]
     (tmp_path / "repaired").touch()
-    start_elsewhere("f", first.run_id, elsewhere.GOES_ON).wait(180)
+    start_elsewhere("f", first.run_id, elsewhere.GOES_ON).wait(300)
     calls = (tmp_path / "calls").read_text("utf-8").splitlines()
     assert calls == ["m[0]", "m[1]", "m[1]", "m[2]"]
     world.settle()
@@ -254,7 +254,7 @@ def test_what_a_re_execution_takes_over_is_done_whatever_becomes_of_the_rest(
     run_elsewhere("f")
     world.settle()
     first = world.one("runs")["dagster_run_id"]
-    start_elsewhere("f", first).wait(60)
+    start_elsewhere("f", first).wait(300)
     world.settle()
     [second] = [run.run_id for run in world.instance.get_runs() if run.parent_run_id == first]
     assert attempts_of(world, second) == [("m", 1, 1), ("m", 1, 2)]
@@ -319,12 +319,12 @@ def test_a_run_that_ends_between_two_attempts_tells_the_truth_of_each_task(
         .map("m", "noted", depends_on="a", batch_size=3, base_delay=600)
     )
     process = start_elsewhere("f")
-    poll(lambda: waits(world, "m"), timeout=60)
+    poll(lambda: waits(world, "m"))
     assert world.tasks("m", "status") == ["completed", "queued", "completed"]
     assert world.tasks("m", "output") == [10, None, 30]
     assert world.by_path("remaining_tasks")["m"] == 1
     process.kill()
-    process.wait(180)
+    process.wait(300)
     [run] = world.instance.get_runs()
     match fate:
         case "cancelled":

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.projecting import Handlers, World, assert_log_is_sound, world
 
 __all__ = ["world"]
@@ -220,5 +220,5 @@ def test_rebuild_brings_attempts_back(world: World) -> None:
     assert len(before) == 6
     world.sql("delete from pgflow.node_executions where attempt = 2")
     world.sql("update pgflow.node_executions set duration_ms = 0, worker_id = 'nobody'")
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot()["node_executions"] == before

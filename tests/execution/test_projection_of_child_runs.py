@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_LABEL,
@@ -15,7 +15,7 @@ from dagster_pgflow.names import (
     TAG_PARENT_STEP,
     TAG_TOP_RUN,
 )
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
 from tests.execution.harness import gives
 from tests.execution.projecting import World, assert_log_is_sound, world
 from tests.execution.small_flows import CHILD, HANDLERS, LEAF, MIDDLE, PAYMENT, listing
@@ -260,6 +260,6 @@ def test_runs_inside_are_linked_with_the_run_around_and_outlive_their_end_in_dag
     before = world.snapshot()
     world.instance.delete_run(pay.run_id)
     world.sql("update pgflow.subruns set status = 'created', output = null")
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before
     assert world.by_path("status")["process_payment[1].pay.note"] == "completed"

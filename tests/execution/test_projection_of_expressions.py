@@ -75,4 +75,4 @@ def test_an_expression_that_sql_let_in_fails_the_run_with_the_problem(
     world.settle()
     run = world.one("runs")
     assert run["status"] == "failed"
-    assert "`inptu.n > 1` is no condition: line 1, column 1" in run["error_message"]
+    assert "`inptu.n > 1` is not a condition: line 1, column 1" in run["error_message"]

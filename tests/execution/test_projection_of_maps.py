@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import STORED_AT_KEY
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.projecting import World, assert_log_is_sound, world
 
 __all__ = ["world"]

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
 from tests.execution.interrupted import (
     End,
     Interruption,
@@ -74,7 +74,7 @@ def test_rows_of_a_run_that_went_on_twice_stay_whole_without_the_runs_before(
     for run in (None, *runs):
         if run is not None:
             world.instance.delete_run(run.run_id)
-        assert rebuild(world.instance, world.sources).problems == []
+        assert rebuild(world.instance, world.store).problems == []
         assert differences(before, world.snapshot()) == []
 
 

@@ -3,8 +3,8 @@
 import threading
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.projecting import World, assert_log_is_sound, world
 
 __all__ = ["world"]

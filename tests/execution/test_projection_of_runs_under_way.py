@@ -1,19 +1,20 @@
 """What the tables say after each single thing that Dagster saw of a run."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import RunState
-from dagster_pgflow.projection.announcements import layout_seen
-from dagster_pgflow.projection.dagster_runs import DagsterRuns
-from dagster_pgflow.projection.events import narrate
-from dagster_pgflow.projection.fold import fold
+from dagster_pgflow.projection.fold.fold import fold
+from dagster_pgflow.projection.layout.announcements import layout_seen
+from dagster_pgflow.projection.translate.translation import translate
 from tests.execution.harness import gives
 from tests.execution.projecting import World, world
 from tests.execution.small_flows import CHILD, HANDLERS, LEAF, MIDDLE, PAYMENT
-from tests.unit.projection.telling import assert_attempts_add_up
+from tests.unit.projection.seen_runs import assert_attempts_add_up
 
 __all__ = ["world"]
 
@@ -60,15 +61,17 @@ FLOWS = {
 
 def states(world: World) -> list[RunState]:
     """Returns the rows before anything that Dagster saw, and after each."""
-    [record] = world.instance.get_run_records()
-    seen = DagsterRuns(world.instance).read(record, lambda: None)
+    [recorded] = world.instance.get_runs()
+    runs = DagsterRuns(world.instance)
+    [run] = runs.find([UUID(recorded.run_id)]).values()
+    seen = runs.read(run, lambda: None)
     facts = seen.facts
-    tree = world.sources.definitions.tree(facts.flow_slug, facts.watermark)
+    tree = world.store.definitions.tree(facts.flow_slug, facts.watermark)
     found = []
-    for length in range(len(seen.sightings) + 1):
-        so_far = seen.sightings[:length]
+    for length in range(len(seen.run_events) + 1):
+        so_far = seen.run_events[:length]
         layout = layout_seen(facts.flow_slug, tree, so_far)
-        found.append(fold(layout, narrate(facts, tree, layout, so_far), {}))
+        found.append(fold(layout, translate(facts, tree, layout, so_far), {}))
     return found
 
 

@@ -168,7 +168,7 @@ def test_a_step_that_failed_by_its_mapping_is_in_the_trace(world: World) -> None
         Flow("leaf")
         .subflow("caught", "deep", on_failure="x")
         .step("x", "echo", depends_on="caught"),
-        # No pass of a loop begins when what it waits for outside has failed.
+        # No iteration of a loop begins when what it waits for outside has failed.
         Flow("middle")
         .step("again", "echo")
         .subflow("inner", "leaf", output="$nodes.x.ghost")

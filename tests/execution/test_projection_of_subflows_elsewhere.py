@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.projection.sync.projector import rebuild
 from tests.execution import elsewhere
 from tests.execution.projecting import World, assert_states_add_up
 from tests.execution.projecting_elsewhere import (
@@ -149,13 +149,13 @@ def test_a_cancelled_run_cancels_its_subruns(world: World, tmp_path: Path) -> No
         .step("mend", handler="quick", depends_on="each"),
     )
     process = start_elsewhere("f")
-    poll((tmp_path / "begun").exists, timeout=60)
+    poll((tmp_path / "begun").exists)
     world.project()
     assert world.subruns("status")[0] == ("started",)
     [run] = world.instance.get_runs()
     world.instance.report_run_canceling(run)
     process.send_signal(signal.SIGINT)
-    process.wait(180)
+    process.wait(300)
     world.settle()
     assert world.one("runs")["status"] == "cancelled"
     assert set(world.subruns("status")) == {("cancelled",)}
@@ -174,5 +174,5 @@ def test_a_run_that_is_gone_from_dagster_is_folded_from_its_own_log(
     before = world.snapshot()
     world.instance.delete_run(world.one("runs")["dagster_run_id"])
     world.sql("update pgflow.subruns set status = 'created', map_index = null")
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before

@@ -7,11 +7,17 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
+from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
-from dagster_pgflow.projection.dagster_runs import DagsterRuns
-from dagster_pgflow.projection.projector import GIVEN_UP_AFTER, LOST, Projector, pins_of, rebuild
-from dagster_pgflow.projection.sensor import build_projection_sensor
+from dagster_pgflow.projection.sync.projector import (
+    GIVEN_UP_AFTER,
+    LOST,
+    Projector,
+    pins_of,
+    rebuild,
+)
+from dagster_pgflow.projection.sync.sensor import build_projection_sensor
 from tests.execution.projecting import World, world
 
 __all__ = ["world"]
@@ -23,7 +29,7 @@ HANDLERS = {"a": lambda _: [1, 2], "b": lambda value: value, "c": lambda value: 
 def test_the_sensor_writes_runs_and_says_so(world: World) -> None:
     world.define(FLOW)
     world.run("f", HANDLERS)
-    sensor = build_projection_sensor("pgflow_projection", world.sources)
+    sensor = build_projection_sensor("pgflow_projection", world.store)
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 5
     context = dg.build_sensor_context(instance=world.instance)
@@ -45,7 +51,7 @@ def test_a_requested_run_keeps_its_row_and_learns_its_dagster_run(world: World) 
     assert (run["id"], run["run_id"]) == (before["id"], str(run_id))
     assert (run["dagster_run_id"], run["status"]) == (str(dagster_run_id), "completed")
     assert run["created_at"] == before["created_at"]
-    assert world.requests.pending(10) == ()
+    assert world.waiting.pending(10) == ()
 
 
 def test_a_waiting_request_is_left_alone(world: World) -> None:
@@ -86,7 +92,7 @@ def test_runs_of_others_leave_no_trace(world: World) -> None:
 
 
 def ours(world: World, **tags: str) -> dict[str, str]:
-    return {TAG_STORE: str(world.sources.definitions.store_id()), **tags}
+    return {TAG_STORE: str(world.store.definitions.store_id()), **tags}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_a_run_that_is_deleted_while_under_way_ends_as_cancelled(world: World) -
     run_id = world.tables.run_id_of(dagster_run_id)
     assert run_id is not None
     before = world.snapshot()
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before
 
 
@@ -191,11 +197,11 @@ def test_a_run_that_is_deleted_after_its_end_keeps_its_rows(world: World) -> Non
     world.instance.delete_run(str(dagster_run_id))
     world.settle()
     assert world.snapshot() == before
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before
 
 
-def test_a_pass_out_of_time_goes_on_at_the_next(world: World) -> None:
+def test_a_tick_out_of_time_goes_on_at_the_next(world: World) -> None:
     world.define(FLOW)
     for _ in range(3):
         world.run("f", HANDLERS)
@@ -212,8 +218,8 @@ def test_a_slower_sensor_does_not_overwrite_a_faster_one(world: World) -> None:
     [cursor] = world.tables.due(world.tables.clock(), 10)
     world.project()
     before = world.snapshot()
-    projector = Projector(world.instance, world.sources, pins_of(world.sources))
-    records = projector._runs.records([cursor.dagster_run_id])
+    projector = Projector(world.instance, world.store, pins_of(world.store))
+    records = projector._runs.find([cursor.dagster_run_id])
     looks = world.one("run_cursors")["looks"]
     projector._look(cursor, records[cursor.dagster_run_id])
     assert world.snapshot() == before
@@ -234,7 +240,7 @@ def test_a_run_is_read_once_more_after_its_end(world: World) -> None:
 def test_discovery_pages_through_many_runs_of_one_moment(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_pgflow.projection.discovery.RUNS_PER_PAGE", 2)
+    monkeypatch.setattr("dagster_pgflow.projection.sync.discovery.RUNS_PER_PAGE", 2)
     world.define(FLOW)
     made = {str(world.run("f", HANDLERS)) for _ in range(7)}
     world.project()
@@ -260,7 +266,7 @@ def test_a_search_now_and_then_finds_what_a_wrong_clock_dated_back(world: World)
 def test_a_run_of_many_events_goes_behind_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_pgflow.projection.dagster_runs.EVENTS_PER_PAGE", 2)
+    monkeypatch.setattr("dagster_pgflow.dagster_log.event_pages.EVENTS_PER_PAGE", 2)
     postponed: list[float] = []
     postpone = world.tables.postpone
 

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import dagster as dg
 import pytest
 
+from dagster_pgflow.compat import EngineEventData
+from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.dagster_runs import DagsterRuns
-from dagster_pgflow.projection.projector import rebuild
+from dagster_pgflow.names import REPORT_KEY
+from dagster_pgflow.projection.sync.projector import rebuild
 from dagster_pgflow.store import pieces
 from dagster_pgflow.store.database import Transaction
 from dagster_pgflow.store.run_status import RunStatusReader
@@ -88,7 +91,7 @@ def test_any_error_costs_only_its_run(
     read = DagsterRuns.read
 
     def fail(self: DagsterRuns, record: Any, begin_long: Any) -> Any:
-        if record.dagster_run.run_id == str(bad):
+        if record.run_id == bad:
             raise error
         return read(self, record, begin_long)
 
@@ -141,5 +144,42 @@ def test_a_run_that_dagster_itself_cannot_read_holds_up_no_other(
     assert world.project().written == 1
     assert world.one("runs")["dagster_run_id"] == str(good)
     assert f"Dagster cannot read its run {bad.run_id}" in caplog.text
-    assert rebuild(world.instance, world.sources).problems == []
+    assert rebuild(world.instance, world.store).problems == []
     assert world.one("runs")["dagster_run_id"] == str(good)
+
+
+@pytest.mark.parametrize(
+    ("report", "sentence"),
+    [
+        ({"status": "retrying", "version": 99}, "its version is 99"),
+        ({"status": "of another program"}, "of another program"),
+        ({"status": "failed", "version": 1, "worker": 7}, "no text"),
+    ],
+)
+def test_a_run_with_a_report_that_makes_no_sense_is_set_aside_alone(
+    report: dict[str, Any], sentence: str, world: World
+) -> None:
+    world.define(SMALL)
+    odd = world.run("small", HANDLERS)
+    sound = world.run("small", HANDLERS)
+    run = world.instance.get_run_by_id(str(odd))
+    assert run is not None
+    metadata = {REPORT_KEY: dg.MetadataValue.json(report)}
+    data = EngineEventData(metadata=metadata)
+    world.instance.report_engine_event("Odd.", run, data, step_key="a")
+    [problem] = world.project().problems
+    assert str(odd) in problem
+    assert sentence in problem
+    assert world.one("runs")["dagster_run_id"] == str(sound)
+
+
+def test_what_is_no_object_under_the_key_of_reports_is_none(world: World) -> None:
+    world.define(SMALL)
+    odd = world.run("small", HANDLERS)
+    run = world.instance.get_run_by_id(str(odd))
+    assert run is not None
+    for value in (dg.MetadataValue.json([1]), dg.MetadataValue.text("{}"), dg.MetadataValue.int(1)):
+        data = EngineEventData(metadata={REPORT_KEY: value})
+        world.instance.report_engine_event("Odd.", run, data, step_key="a")
+    assert world.project().problems == []
+    assert world.one("runs")["status"] == "completed"

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.dagster_runs import DagsterRuns
-from dagster_pgflow.projection.projector import Projector, pins_of, rebuild
+from dagster_pgflow.projection.sync.projector import Projector, pins_of, rebuild
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.projecting import World, world
 
 __all__ = ["world"]
@@ -18,9 +18,9 @@ EVERYTHING = (
     Flow("g")
     .step("numbers")
     .map("each", handler="y", depends_on="numbers")
-    .branch("way", rules=[("size(output) > 1", "many")], default_path="few", depends_on="numbers")
-    .step("many", handler="y", depends_on="way")
-    .step("few", handler="y", depends_on="way")
+    .branch("route", rules=[("size(output) > 1", "many")], default_path="few", depends_on="numbers")
+    .step("many", handler="y", depends_on="route")
+    .step("few", handler="y", depends_on="route")
     .subflow("s", "inner", depends_on="many")
     .subflow("items", "inner", over="numbers", depends_on="numbers", mode="run")
     .loop(
@@ -57,7 +57,7 @@ def test_rebuild_repairs_rows_and_keeps_their_numbers(world: World) -> None:
         "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug)"
         " select run_id, 'z', 'z', 'g' from pgflow.runs"
     )
-    tally = rebuild(world.instance, world.sources)
+    tally = rebuild(world.instance, world.store)
     assert (tally.written, tally.problems) == (1, [])
     assert world.snapshot() == before
 
@@ -80,7 +80,7 @@ def test_rebuild_from_nothing_gives_the_same_rows(world: World) -> None:
     assert {row["run_id"] for row in before["runs"]} >= {str(refused), str(waiting), str(run_id)}
     world.sql("truncate pgflow.runs, pgflow.event_log, pgflow.run_cursors cascade")
     world.sql("truncate pgflow.projection_cursors")
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     after = without_numbers(world.snapshot())
     for table, rows in before.items():
         assert sorted(after[table], key=str) == sorted(rows, key=str)
@@ -102,7 +102,7 @@ def test_rows_come_back_although_a_sensor_is_faster_than_the_rebuild(
     monkeypatch.setattr(world.tables, "reopen", reopen_and_look)
     for table in before.keys() - {"runs", "event_log"}:
         world.sql(f"delete from pgflow.{table}")
-    rebuild(world.instance, world.sources)
+    rebuild(world.instance, world.store)
     assert world.snapshot() == before
 
 
@@ -111,9 +111,9 @@ def test_a_sensor_that_reads_while_a_rebuild_begins_is_late(world: World) -> Non
     world.run("f", HANDLERS)
     world.project(budget_s=0)
     [cursor] = world.tables.due(world.tables.clock(), 10)
-    projector = Projector(world.instance, world.sources, pins_of(world.sources))
+    projector = Projector(world.instance, world.store, pins_of(world.store))
     world.tables.reopen()
-    [record] = DagsterRuns(world.instance).records([cursor.dagster_run_id]).values()
+    [record] = DagsterRuns(world.instance).find([cursor.dagster_run_id]).values()
     projector._look(cursor, record)
     assert world.sql("select from pgflow.runs") == []
     world.project()

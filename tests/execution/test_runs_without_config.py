@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from dagster._cli.job import job_cli
 
 from dagster_pgflow import Flow, build_definitions
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from tests.execution.projecting import World, world
 
 SCHEMA = {

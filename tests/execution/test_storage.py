@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.errors import StoreError
-from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES, PgflowIOManager
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES, PgflowIOManager, in_each_run
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import FLOW_INPUT, IO_MANAGER_KEY, PGFLOW_KEY
 from dagster_pgflow.resources import PgflowResource
@@ -37,7 +37,7 @@ def run_in(
     """Runs a flow with the resource and the IO manager that code locations have."""
     resources = {
         PGFLOW_KEY: PgflowResource(database),
-        IO_MANAGER_KEY: PgflowIOManager(OutputStore(database), **spill),
+        IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(database), **spill)),
     }
     return run(flow, input, handlers=handlers, resources=resources)
 
@@ -154,7 +154,7 @@ def test_a_missing_output_is_told_with_what_to_do(database: Database, sql: Sessi
         .step("forget", "forget", depends_on="a")
         .step("b", "echo", depends_on=["a", "forget"])
     )
-    result = run_in(database, flow, 1, handlers={"forget": forget})
+    result = run_in(database, flow, 1, handlers={"forget": forget}, memory_bytes=0)
     assert 'The output of step "a" of run' in result.error
     assert "start the run again from its first step" in result.error
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
@@ -18,14 +18,20 @@ from dagster._core.remote_origin import (
 from dagster_shared.error import SerializableErrorInfo
 
 from dagster_pgflow.errors import ConfigurationError, StoreError
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_CHILD_RUN, TAG_PARENT_STEP, TAG_TOP_RUN
-from dagster_pgflow.projection.stuck_runs import Settled, StuckRuns
-from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE, Patience, patience
+from dagster_pgflow.settings import (
+    LOST_AFTER_VARIABLE,
+    STUCK_AFTER_VARIABLE,
+    StuckThresholds,
+    stuck_thresholds,
+)
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.silent_runs import SilentRuns
+from dagster_pgflow.stuck_runs.stuck_runs import StuckRuns, StuckRunsResult
 from tests.execution import elsewhere
 from tests.execution.known_process import KnownProcess
 from tests.execution.projecting import World, assert_log_adds_up_to_rows, opened_world
@@ -37,8 +43,8 @@ STUCK_S = 0.3
 ORIGIN = RemoteJobOrigin(
     RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("pgflow"), "pgflow"), "f"
 )
-PATIENT = Patience(stuck_after=STUCK_S, lost_after=3600)
-IMPATIENT = Patience(stuck_after=STUCK_S, lost_after=0)
+PATIENT = StuckThresholds(stuck_after=STUCK_S, lost_after=3600)
+IMPATIENT = StuckThresholds(stuck_after=STUCK_S, lost_after=0)
 """Its runs are lost as soon as their steps' timeouts allow no longer silence."""
 
 
@@ -82,15 +88,16 @@ def world_of_processes(
         yield world
 
 
-def ask(world: World, patience: Patience = PATIENT) -> Settled:
+def ask(world: World, thresholds: StuckThresholds = PATIENT) -> StuckRunsResult:
     """Does what a tick of the sensor does, when every run has been silent for long enough."""
     time.sleep(STUCK_S)
-    return again(world, patience)
+    return again(world, thresholds)
 
 
-def again(world: World, patience: Patience = PATIENT) -> Settled:
+def again(world: World, thresholds: StuckThresholds = PATIENT) -> StuckRunsResult:
     silent = SilentRuns(world.database)
-    asking = StuckRuns(world.instance, world.sources.definitions, silent, patience)
+    live = LiveRuns(world.database)
+    asking = StuckRuns(world.instance, world.store.definitions, silent, live, thresholds)
     settled = asking.settle(time.monotonic() + 60)
     world.project()
     return settled
@@ -128,7 +135,7 @@ def test_a_run_whose_process_was_killed_is_failed_and_over_and_before_that_left_
     )
     process = start_elsewhere("f")
     try:
-        poll((tmp_path / "begun").exists, timeout=120)
+        poll((tmp_path / "begun").exists)
         pid_file.write_text(str(process.pid))
         world.project()
         [run] = world.instance.get_runs()
@@ -140,7 +147,7 @@ def test_a_run_whose_process_was_killed_is_failed_and_over_and_before_that_left_
         assert process.poll() is None
     finally:
         process.kill()
-        process.wait(60)
+        process.wait(300)
 
     dead = ask(world)
 
@@ -165,12 +172,12 @@ def test_a_run_that_was_asked_about_is_not_asked_about_again_at_once(
     pid_file.write_text(str(os.getpid()))
     world.sql("update pgflow.runs set created_at = now() - interval '1 hour'")
     world.sql("update pgflow.event_log set timestamp = now() - interval '1 hour'")
-    patience = Patience(stuck_after=600, lost_after=3600)
+    thresholds = StuckThresholds(stuck_after=600, lost_after=3600)
     # The rows were behind: Dagster knows of something newer.
-    assert again(world, patience).number("lives") == 1
-    assert again(world, patience).verdicts == {}
+    assert again(world, thresholds).number("lives") == 1
+    assert again(world, thresholds).verdicts == {}
     world.sql("update pgflow.run_cursors set checked_at = now() - interval '11 minutes'")
-    assert again(world, patience).number("lives") == 1
+    assert again(world, thresholds).number("lives") == 1
 
 
 def test_a_run_that_finished_meanwhile_is_written_although_the_projection_is_off(
@@ -217,7 +224,7 @@ def test_a_run_that_nobody_knows_of_ends_when_its_timeouts_allow_no_longer_silen
     run = made(world, dg.DagsterRunStatus(status))
     assert ask(world).number("waits") == 1
     assert status_in_dagster(world, run) == status
-    poll(lambda: ask(world, IMPATIENT).number("lost"), timeout=60)
+    poll(lambda: ask(world, IMPATIENT).number("lost"))
     assert status_in_dagster(world, run) == "FAILURE"
     row = world.one("runs")
     assert row["status"] == "failed"
@@ -292,7 +299,7 @@ def test_dagsters_own_monitoring_is_given_the_time_to_bring_a_run_back(
     monkeypatch.setattr(dg.DagsterInstance, "run_monitoring_enabled", True)
     assert ask(world).number("waits") == 1
     assert status_in_dagster(world, run) == "STARTED"
-    poll(lambda: ask(world, IMPATIENT).number("dead"), timeout=60)
+    poll(lambda: ask(world, IMPATIENT).number("dead"))
     assert status_in_dagster(world, run) == "FAILURE"
 
 
@@ -329,23 +336,46 @@ def test_a_store_that_fails_over_one_run_holds_up_no_other(
     assert (other in made_runs, verdict) == (True, "dead")
 
 
-def test_a_pass_whose_time_is_up_leaves_the_rest_to_the_next(world: World) -> None:
+def test_a_tick_whose_time_is_up_leaves_the_rest_to_the_next(world: World) -> None:
     define(world)
     for _ in range(2):
         made(world, dg.DagsterRunStatus.QUEUED)
     time.sleep(STUCK_S)
     silent = SilentRuns(world.database)
-    asking = StuckRuns(world.instance, world.sources.definitions, silent, PATIENT)
+    live = LiveRuns(world.database)
+    asking = StuckRuns(world.instance, world.store.definitions, silent, live, PATIENT)
     cut_short = asking.settle(0)
     assert (cut_short.verdicts, cut_short.is_complete) == ({}, False)
     assert len(ask(world).verdicts) == 2
 
 
 def test_a_patience_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert patience() == Patience(300, 3600)
+    assert stuck_thresholds() == StuckThresholds(300, 3600)
     monkeypatch.setenv(LOST_AFTER_VARIABLE, "7200")
-    assert patience() == Patience(300, 7200)
+    assert stuck_thresholds() == StuckThresholds(300, 7200)
     for wrong in ("soon", "-1", "inf", "nan"):
         monkeypatch.setenv(STUCK_AFTER_VARIABLE, wrong)
         with pytest.raises(ConfigurationError, match=f'PGFLOW_STUCK_AFTER is "{wrong}"'):
-            patience()
+            stuck_thresholds()
+
+
+def test_a_run_of_a_live_worker_that_has_gone_silent_is_dead_and_another_lives(
+    world: World, sql: Session
+) -> None:
+    define(world)
+    live = LiveRuns(world.database)
+    runs = {
+        verdict: made(world, dg.DagsterRunStatus.STARTED) for verdict in ("lives", "dead", "waits")
+    }
+    for run in (runs["lives"], runs["dead"]):
+        live.offer(UUID(run.run_id), "here")
+        live.take("here", uuid4())
+    silent = "seen_at = now() - interval '31 s', tries = 1"
+    sql(f"update pgflow.live_runs set {silent} where dagster_run_id = '{runs['dead'].run_id}'")
+
+    settled = ask(world)
+    assert settled.verdicts == {UUID(run.run_id): verdict for verdict, run in runs.items()}
+    assert status_in_dagster(world, runs["dead"]) == "FAILURE"
+    assert live.is_taken(UUID(runs["dead"].run_id)) is None
+    row = world.one("runs", "status = 'failed'")
+    assert "its live worker has said nothing for" in row["error_message"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.step_errors import NonRetryable
 from tests.execution.harness import Result, run
 
 PAYMENT = (
@@ -260,7 +260,7 @@ def test_a_routed_subflow_on_the_way_not_taken_takes_its_failure_step_along() ->
         .step("mend_a", "echo", depends_on="a")
         .subflow("b", bad, depends_on="a", on_failure="mend_b")
         .step("mend_b", "echo", depends_on="b")
-        # Both ways behind "a" lead here; of those behind "b" only one does.
+        # Both routes behind "a" lead here; of those behind "b" only one does.
         .step("close", "echo", depends_on=["mend_b", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
@@ -295,7 +295,7 @@ def test_two_ways_not_taken_end_in_the_same_way_whichever_stands_first(order: li
         .subflow("b", bad, on_failure="mend_b")
         .step("mend_b", "echo", depends_on="b")
         .step("both", "echo", depends_on=order)
-        # Both ways behind "a" lead here.
+        # Both routes behind "a" lead here.
         .step("close", "echo", depends_on=["both", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})
@@ -310,7 +310,7 @@ def test_a_failure_step_does_not_run_for_a_subflow_on_the_way_not_taken() -> Non
         .subflow("a", bad, on_failure="mend_a")
         .step("mend_a", "echo", depends_on="a")
         .subflow("b", bad, depends_on="a", on_failure="mend_b")
-        # Both ways behind "a" lead here, but "b" has not failed.
+        # Both routes behind "a" lead here, but "b" has not failed.
         .step("mend_b", "echo", depends_on=["b", "mend_a"])
     )
     result = run(flow, others=[bad], handlers={"breaks": breaks})

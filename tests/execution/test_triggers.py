@@ -11,12 +11,13 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow import Flow, FlowBuilder, flow_run_request
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.names import TAG_RUN_ID, TAG_SCHEDULE
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.triggers import catalog_sensor
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
+from tests.execution.ticks import tick_context
 from tests.polling import poll
 from tests.postgres import Session, as_role
 
@@ -39,8 +40,7 @@ class Server:
         self._requests = self.location.sensors()["pgflow_requests"]()
 
     def tick(self, cursor: str | None = None) -> Any:
-        context = dg.build_sensor_context(instance=self.instance, cursor=cursor)
-        return self._requests.evaluate_tick(context)
+        return self._requests.evaluate_tick(tick_context(self.instance, cursor))
 
     def requested(self) -> list[tuple[str | None, str | None, Any]]:
         return [
@@ -71,6 +71,37 @@ def test_a_request_whose_launch_was_lost_is_offered_again(
     assert server.requested() == server.requested() == [("f", str(run_id), {})]
 
 
+def test_a_tick_asks_for_no_more_runs_than_the_flow_has_at_once(
+    database_url: str,
+    builder: FlowBuilder,
+    requests: Requests,
+    instance: dg.DagsterInstance,
+    sql: Session,
+) -> None:
+    builder.define_flow(Flow("f", max_concurrent_runs=2).step("a"))
+    run_ids = [str(requests.start("f", number)) for number in range(5)]
+    server = Server(database_url, instance)
+    assert [key for _, key, _ in server.requested()] == run_ids[:2]
+    # Offered again, and no other with them.
+    assert {key for _, key, _ in server.requested()} == set(run_ids[:2])
+    sql("update pgflow.runs set status = 'failed' where run_id = %s", run_ids[0])
+    assert [key for _, key, _ in server.requested()] == [run_ids[2], run_ids[1]]
+
+
+def test_the_priority_of_a_request_is_that_of_its_run_in_the_queue(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    builder.define_flow(Flow("g", tags={"tenant": "t"}).step("a"))
+    requests.start("f")
+    requests.start("f", priority=7)
+    requests.start("g", priority=8)
+    runs = Server(database_url, instance).tick().run_requests
+    found = [(run.job_name, run.tags.get("dagster/priority")) for run in runs]
+    assert sorted(found, key=str) == [("f", "7"), ("f", None), ("g", None)]
+    assert found.index(("f", "7")) < found.index(("f", None))
+
+
 def test_a_request_that_has_a_run_in_dagster_is_not_offered_again(
     database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
 ) -> None:
@@ -85,35 +116,6 @@ def test_a_request_that_has_a_run_in_dagster_is_not_offered_again(
 
     assert server.requested() == []
     assert "No request waits" in server.tick().skip_message
-
-
-def test_a_request_for_a_newer_version_waits_until_that_is_loaded(
-    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
-) -> None:
-    builder.define_flow(Flow("f").step("a"))
-    before = Server(database_url, instance)
-    builder.define_flow(Flow("f").step("a").step("b", "a", depends_on="a"))
-    run_id = requests.start("f", {})
-
-    assert before.requested() == []
-    assert Server(database_url, instance).requested() == [("f", str(run_id), {})]
-
-
-def test_a_flow_that_has_come_since_the_last_tick_waits_for_the_next_one(
-    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
-) -> None:
-    # The daemon that asks the new server may still have the list of jobs of the one before.
-    builder.define_flow(Flow("old").step("a"))
-    cursor = Server(database_url, instance).tick().cursor
-    builder.define_flow(Flow("new").step("a"))
-    builder.define_flow(Flow("old").step("a").step("b", "a", depends_on="a"))
-    old, new = requests.start("old", {}), requests.start("new", {})
-    server = Server(database_url, instance)
-
-    first = server.tick(cursor)
-    assert [request.run_key for request in first.run_requests] == [str(old)]
-    second = server.tick(first.cursor)
-    assert {request.run_key for request in second.run_requests} == {str(old), str(new)}
 
 
 def test_a_request_for_a_flow_that_was_deleted_ends_as_a_failed_run(
@@ -237,13 +239,10 @@ class CodeServer:
 class Watch:
     """The catalog sensor of a code location that was loaded just now."""
 
-    def __init__(
-        self, catalog: Catalog, requests: Requests, origin: Any, load_time: float = 0.0
-    ) -> None:
+    def __init__(self, catalog: Catalog, origin: Any, load_time: float = 0.0) -> None:
         self._sensor = build_catalog_sensor(
             "catalog",
             catalog,
-            requests,
             catalog.watermark(),
             Reloader(time.monotonic(), load_time),
         )
@@ -257,10 +256,10 @@ class Watch:
 
 
 def test_a_changed_flow_reloads_the_code_location_once(
-    builder: FlowBuilder, catalog: Catalog, requests: Requests
+    builder: FlowBuilder, catalog: Catalog
 ) -> None:
     server = CodeServer()
-    watch = Watch(catalog, requests, server)
+    watch = Watch(catalog, server)
     assert watch.says() == "All flows are loaded (version 0)."
 
     builder.define_flow(Flow("f").step("a"))
@@ -275,35 +274,31 @@ def test_a_code_location_that_takes_long_to_load_is_not_reloaded_all_the_time(
     builder: FlowBuilder, catalog: Catalog, requests: Requests
 ) -> None:
     server = CodeServer()
-    watch = Watch(catalog, requests, server, load_time=60)
+    watch = Watch(catalog, server, load_time=60)
     builder.define_flow(Flow("f").step("a"))
-    assert "a little later" in watch.says()
-
+    # Nobody waits for it: a request for what is newer than the location runs without it.
     requests.start("f", {})
-    assert "loading them" in watch.says()
-    server.may_answer.set()
+    assert "a little later" in watch.says()
+    assert server.reloads == 0
 
 
 def test_a_server_that_answers_but_does_not_reload_is_found_out(
     builder: FlowBuilder,
     catalog: Catalog,
-    requests: Requests,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # `dagster api grpc` answers the call and does nothing.
     monkeypatch.setattr(catalog_sensor, "GRACE_S", 0.0)
     server = CodeServer()
     server.may_answer.set()
-    watch = Watch(catalog, requests, server)
+    watch = Watch(catalog, server)
     builder.define_flow(Flow("f").step("a"))
 
     assert "loading them" in watch.says()
     poll(lambda: "cannot reload itself" in watch.says())
 
 
-def test_a_server_without_an_address_is_told_apart(
-    builder: FlowBuilder, catalog: Catalog, requests: Requests
-) -> None:
-    watch = Watch(catalog, requests, origin=None)
+def test_a_server_without_an_address_is_told_apart(builder: FlowBuilder, catalog: Catalog) -> None:
+    watch = Watch(catalog, origin=None)
     builder.define_flow(Flow("f").step("a"))
     assert "cannot reload itself" in watch.says()

@@ -108,7 +108,10 @@ def test_a_schedule_of_a_flow_that_is_not_there_keeps_no_location_from_loading(
     mine = dg.Definitions(schedules=[by_name])
     for url in (NOWHERE, database_url):
         repository = build_definitions(mine, database_url=url).get_repository_def()
-        assert [job.name for job in served(repository).job_refs or ()] == ["stored"]
+        assert [job.name for job in served(repository).job_refs or ()] == [
+            "pgflow__start_flow",
+            "stored",
+        ]
         assert 'There is no flow whose job is called "stored"' in failure_of(
             repository.get_job("stored")
         )

@@ -7,6 +7,7 @@ import pytest
 
 from dagster_pgflow import read_workflow
 from tests.execution.harness import Result, run
+from tests.web_service import Answer, web_service
 from tests.workflow_documents import document
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -103,7 +104,7 @@ def test_three_arms_meet_in_a_join() -> None:
     ("score", "taken", "arrived"),
     [(90, {"grant", "thank"}, "grant"), (50, {"examine"}, "examine"), (5, {"refuse"}, "refuse")],
 )
-def test_a_branch_takes_the_ways_of_its_first_rule_that_holds(
+def test_a_branch_takes_the_routes_of_its_first_rule_that_holds(
     score: int, taken: set[str], arrived: str
 ) -> None:
     result = run_document("branch", {"score": score})
@@ -112,15 +113,15 @@ def test_a_branch_takes_the_ways_of_its_first_rule_that_holds(
 
 
 @pytest.mark.parametrize(
-    ("talent", "way", "passes"), [(1.0, "print", 1), (0.3, "print", 3), (0.1, "discard", 4)]
+    ("talent", "route", "iterations"), [(1.0, "print", 1), (0.3, "print", 3), (0.1, "discard", 4)]
 )
 def test_a_loop_repeats_its_body_until_it_is_done_or_may_no_more(
-    talent: float, way: str, passes: int
+    talent: float, route: str, iterations: int
 ) -> None:
     result = run_document("loop", {"talent": talent})
-    assert result.outputs[way] == passes
-    assert {slug: result.skips.get(slug) for slug in ("print", "discard") if slug != way} == (
-        {"discard": "not_taken"} if way == "print" else {"print": "not_taken"}
+    assert result.outputs[route] == iterations
+    assert {slug: result.skips.get(slug) for slug in ("print", "discard") if slug != route} == (
+        {"discard": "not_taken"} if route == "print" else {"print": "not_taken"}
     )
 
 
@@ -136,3 +137,72 @@ def test_the_legacy_form(celsius: int, stored: dict[str, Any]) -> None:
     got = result.outputs["store"]
     assert {key: got[key] for key in stored} == stored
     assert "alarm" not in result.outputs
+
+
+def nightly(url: str) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "nightly",
+            "schedules": [{"slug": "at_two", "cron": "0 2 * * *", "input": {"least": 10}}],
+            "input_schema": {"type": "object", "required": ["least"]},
+            "retry": {"max_attempts": 1},
+        },
+        "nodes": [
+            {
+                "id": "fetch",
+                "type": "http",
+                "config": {"url": url, "allow_private": True},
+                "on_failure": "complain",
+            },
+            {"id": "rows", "type": "transform", "config": {"expression": "output.body"}},
+            {"id": "store", "type": "map", "config": {"handler": "store", "collect_errors": True}},
+            {"id": "each", "type": "subflow", "config": {"flow": "one", "over": "rows"}},
+            {
+                "id": "tell",
+                "type": "function",
+                "config": {"handler": "tell"},
+                "run_if": "size(deps.store) > flow_input.least",
+            },
+            {"id": "complain", "type": "function", "config": {"handler": "tell"}},
+        ],
+        "edges": [
+            {"from": "fetch", "to": "rows"},
+            {"from": "rows", "to": "store"},
+            {"from": "rows", "to": "each"},
+            {"from": "store", "to": "tell"},
+            {"from": "each", "to": "tell"},
+        ],
+    }
+
+
+def run_night(least: int, answer: Answer) -> Result:
+    one = read_workflow(
+        {
+            "metadata": {"name": "one"},
+            "nodes": [
+                {"id": "twice", "type": "transform", "config": {"expression": "input * 2"}},
+            ],
+        }
+    )
+    with web_service() as service:
+        flow = read_workflow(nightly(service.on("/rows", answer)))
+        handlers: Handlers = {"store": lambda row: row + 1, "tell": lambda received: received}
+        result = run(flow, {"least": least}, others=[one], handlers=handlers)
+    assert result.success, result.errors
+    return result
+
+
+def test_a_nightly_import_goes_through_its_rows() -> None:
+    result = run_night(1, Answer(200, [4, 5]))
+    assert result.outputs["tell"] == {"store": [5, 6], "each": [{"twice": 8}, {"twice": 10}]}
+    assert result.skips == {"complain": "not_taken"}
+
+
+def test_conditions_of_its_nodes_hold() -> None:
+    assert run_night(2, Answer(200, [4, 5])).skips["tell"] == "condition_unmet"
+
+
+def test_its_failure_leads_to_a_node_without_an_edge_to_it() -> None:
+    result = run_night(1, Answer(404))
+    assert "404" in result.outputs["complain"]["fetch"]["error"]
+    assert {"rows", "store", "tell"} <= set(result.skips)

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.runtime.context import StepContext
 
 URL = "PGFLOW_TEST_WORKER_DATABASE"

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from datetime import date
 from email import message_from_string
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from dagster_pgflow.version import __version__
 
 ROOT = Path(__file__).parents[2]
+RELEASE = re.compile(r"(?P<version>\d+\.\d+\.\d+) - (?P<day>\d{4}-\d\d-\d\d)")
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +63,17 @@ def test_the_wheel_carries_its_licence_and_its_commands(wheel: zipfile.ZipFile) 
     assert "[dagster_dg_cli.registry_modules]" in entry_points
 
 
-def test_the_changelog_tells_of_this_version() -> None:
-    changelog = (ROOT / "CHANGELOG.md").read_text()
-    newest = re.search(r"^## (?:Unreleased \()?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
-    assert newest is not None
-    assert newest[1] == __version__
+def test_the_newest_release_of_the_changelog_is_this_version(wheel: zipfile.ZipFile) -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    releases = [RELEASE.fullmatch(heading) for heading in headings if heading != "Unreleased"]
+    assert all(releases)
+    assert releases[0] is not None
+    assert releases[0]["version"] == __version__
+    assert {f"dagster_pgflow-{__version__}.dist-info/METADATA"} <= set(wheel.namelist())
+    dates = [date.fromisoformat(release["day"]) for release in releases if release is not None]
+    assert dates == sorted(dates, reverse=True)
+
+
+def test_what_is_not_released_yet_stands_above_the_releases() -> None:
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert "Unreleased" not in headings[1:]

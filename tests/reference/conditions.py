@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.steps import Step
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,9 @@ class Asked:
         flow_input: That of its flow.
         flow_slug: The flow.
         path: The step's place in the run.
-        iteration: Which pass of the loop around it is, 0 outside of loops.
+        iteration: Which iteration of the loop around it is, 0 outside of loops.
         max_iterations: How many there are at most.
+        deps: What the dependencies returned by name, where the input may be something else.
     """
 
     input: Any
@@ -35,10 +36,11 @@ class Asked:
     path: str
     iteration: int = 0
     max_iterations: int = 0
+    deps: Mapping[str, Any] | None = None
 
 
 def conditions_hold(step: Step, asked: Asked) -> bool:
-    """Say whether all conditions that a step has hold."""
+    """Return whether all conditions that a step has hold."""
     values = _values(step, asked)
     return (
         (step.if_ is None or contains(asked.input, step.if_))
@@ -49,12 +51,12 @@ def conditions_hold(step: Step, asked: Asked) -> bool:
 
 
 def says(text: str, step: Step, asked: Asked, output: Any) -> bool:
-    """Say whether a condition holds by which a branch or a loop decides with its output."""
+    """Return whether a condition holds by which a branch or a loop decides with its output."""
     return _answer(text, {**_values(step, asked), "output": output})
 
 
 def contains(value: Any, pattern: Any) -> bool:
-    """Say whether `value @> pattern` holds for a pattern that is an object, and what is in it."""
+    """Return whether `value @> pattern` holds, for a pattern that is an object or lies in one."""
     if isinstance(pattern, dict):
         if not isinstance(value, dict):
             return False
@@ -157,7 +159,7 @@ OF_PASSES = (
     "ctx.iteration % 2 == 1",
     "ctx.iteration < ctx.max_iterations",
 )
-"""Those that change from pass to pass."""
+"""Those that change from iteration to iteration."""
 
 
 def _one_of(value: Any, *kinds: type) -> Any:
@@ -174,7 +176,9 @@ def _yes_or_no(value: dict[str, Any]) -> bool:
 
 
 def _values(step: Step, asked: Asked) -> dict[str, Any]:
-    deps = asked.input if step.depends_on else {}
+    deps = asked.deps
+    if deps is None:
+        deps = asked.input if step.depends_on else {}
     place = {
         "slug": step.slug,
         "path": asked.path,
@@ -193,20 +197,7 @@ def _answer(text: str, values: Values) -> bool:
     roots, meaning = EXPRESSIONS[text]
     try:
         answer = meaning(values)
-        unanswerable = any(_has_long_integer(values[root]) for root in roots)
+        is_there = all(root in values for root in roots)
     except (KeyError, TypeError, IndexError):
         return False
-    return answer is True and not unanswerable
-
-
-def _has_long_integer(value: Any) -> bool:
-    """Say whether a value has an integer of more than 64 bits."""
-    match value:
-        case dict():
-            return any(_has_long_integer(item) for item in value.values())
-        case list():
-            return any(_has_long_integer(item) for item in value)
-        case int():
-            return not -(2**63) <= value < 2**64
-        case _:
-            return False
+    return answer is True and is_there

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import LoopStep, MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.steps import LoopStep, MapStep, SingleStep, Step, SubflowStep
 from tests.reference.conditions import EXPRESSIONS, OF_PASSES
 from tests.reference.loops import body_of, needs_of, parts_of
 
@@ -91,21 +91,21 @@ class Drawn:
         return self.steps_by_path[INDEX.sub("", path)]
 
     def is_child_run(self, path: str) -> bool:
-        """Say whether what runs at a path is a Dagster run of its own."""
+        """Return whether what runs at a path is a Dagster run of its own."""
         step = self.step_at(path)
         return isinstance(step, SubflowStep) and step.mode == "run"
 
-    def runs_passes(self, path: str) -> bool:
-        """Say whether a path is that of a loop whose passes are Dagster runs of their own."""
+    def runs_iterations(self, path: str) -> bool:
+        """Return whether a path is that of a loop whose iterations are Dagster runs."""
         step = self.step_at(path)
-        return isinstance(step, LoopStep) and step.runs_passes(in_items=False)
+        return isinstance(step, LoopStep) and step.runs_iterations(in_items=False)
 
     def needs_at(self, path: str, known: Collection[str]) -> list[str]:
         """Return the paths of the steps that must have ended before the one at a path.
 
         Args:
             path: The step.
-            known: The paths of all steps; those outside of a loop stand outside of its passes.
+            known: The paths of all steps; those outside of a loop stand outside of its iterations.
         """
         step, needs = self._places[INDEX.sub("", path)]
         return [_place_of(slug, path.removesuffix(step.slug), known) for slug in needs]
@@ -246,7 +246,7 @@ def step_called(draw: st.DrawFn, slug: str, around: Surroundings) -> Step:
 
 
 def may_be_overtaken(step: Step) -> bool:
-    """Say whether a map may be pipelined behind a step."""
+    """Return whether a map may be pipelined behind a step."""
     if not isinstance(step, MapStep) or step.bounds_failures:
         return False
     return step.when_exhausted == "fail" or step.collect_errors
@@ -302,7 +302,7 @@ def deps_of_map(around: Surroundings) -> st.SearchStrategy[list[str]]:
 
 
 def may_return_list(step: Step) -> bool:
-    """Say whether a step may well return a list."""
+    """Return whether a step may well return a list."""
     if isinstance(step, SingleStep):
         return step.handler == "listed" or isinstance(step.params.get("value"), list)
     return isinstance(step, MapStep)

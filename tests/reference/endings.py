@@ -1,9 +1,10 @@
 """How steps and their tasks end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tests.reference.patience import Wait, longest
+from tests.reference.attempts import Wait, longest
 
 Ending = Literal["completed", "failed", "skipped", "cancelled"]
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
@@ -19,16 +20,44 @@ class Task:
         status: How.
         waits: How long each attempt but the last made it wait for the next.
         output: Its output.
+        timed_out: Whether its last attempt took too long.
+        is_final: Whether it said itself that there is nothing to try again.
     """
 
     status: Ending
     waits: tuple[Wait, ...] = ()
     output: Any = None
+    timed_out: bool = False
+    is_final: bool = False
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether it failed for good."""
+        return self.status == "failed"
 
     @property
     def attempts(self) -> int:
         """How often it was tried."""
         return 0 if self.status == "cancelled" else len(self.waits) + 1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is known of a failure.
+
+    Attributes:
+        cell: The step that failed; a loop fails with one of those that it repeats.
+        timed_out: Whether its last attempt took too long.
+        received: What it had received, if that is an object that is handed on.
+        members: Of a join that failed with others: their slugs.
+        may_not_run: Whether it is a subflow step that a condition keeps from running.
+    """
+
+    cell: str
+    timed_out: bool = False
+    received: Mapping[str, Any] | None = None
+    members: tuple[str, ...] = ()
+    may_not_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,11 +71,12 @@ class StepEnd:
         cascades: Whether every transitive dependent is skipped too.
         tasks: How its tasks ended.
         batch_size: How many of them, one behind the other, stand in one batch.
-        routed: Whether it is a subflow that failed and whose flow goes on; then its output is
-            what the failure step is told.
-        untaken: The steps behind which the run takes another way than to this one.
+        failure: Why it failed, or was cancelled in a loop.
+        leads_to: The step that its flow goes on with, if it failed and the flow does; then its
+            output is what that step receives.
+        not_taken: The steps behind which the run takes another route than to this one.
         taken: Of the steps that a branch or a loop names, those that the run goes on with.
-        again: Whether it is a loop that another pass follows.
+        again: Whether it is a loop that another iteration follows.
     """
 
     status: Ending
@@ -55,10 +85,25 @@ class StepEnd:
     cascades: bool = False
     tasks: tuple[Task, ...] = ()
     batch_size: int = 1
-    routed: bool = False
-    untaken: frozenset[str] = frozenset()
+    failure: Failure | None = None
+    leads_to: str | None = None
+    not_taken: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
     again: bool = False
+
+    @property
+    def routed(self) -> bool:
+        """Whether it failed and its flow goes on."""
+        return self.leads_to is not None
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it failed because an attempt took too long; of several errors one counts."""
+        for batch in self.batches:
+            failed = [task for task in map(self.tasks.__getitem__, batch) if task.is_failed]
+            if failed:
+                return next((task for task in failed if task.is_final), failed[0]).timed_out
+        return False
 
     @property
     def ends_all_behind(self) -> bool:

@@ -6,9 +6,10 @@ To run a flow takes ten times as long as to draw it and to ask the reference abo
 import re
 from collections.abc import Hashable, Iterator
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
     LoopStep,
@@ -19,11 +20,15 @@ from dagster_pgflow.model.step import (
 )
 from tests.reference.drawing import Drawn, drawn_runs
 from tests.reference.endings import StepEnd
+from tests.reference.expected_run import ExpectedRun
+from tests.reference.failing import with_failures
 from tests.reference.handlers import reference_handlers
-from tests.reference.interpreter import Told, interpret
+from tests.reference.interpreter import interpret
 from tests.reference.traces import fails_by_itself
 from tests.reference.trees import drawn_trees
 
+DEEP = settings().max_examples > 100
+"""Whether failure steps of every kind of step are drawn, too: only in long searches."""
 CANDIDATES = 5
 TREES = 3
 MOST_OPS = 120
@@ -45,13 +50,14 @@ Thing = tuple[Hashable, ...]
 
 def eventful_runs() -> st.SearchStrategy[Drawn]:
     """Draw some runs, and take the one in which most different things happen."""
-    candidates = st.lists(drawn_runs(), min_size=CANDIDATES, max_size=CANDIDATES)
+    runs = drawn_runs().flatmap(with_failures) if DEEP else drawn_runs()
+    candidates = st.lists(runs, min_size=CANDIDATES, max_size=CANDIDATES)
     return candidates.map(lambda drawn: max(drawn, key=eventfulness))
 
 
 def eventfulness(drawn: Drawn) -> int:
     """Say how much happens in a run; what becomes of tasks counts more, for it is rarer."""
-    ops = sum(len(end.batches) for end in told_of(drawn).steps.values())
+    ops = sum(len(end.batches) for end in expected_run(drawn).steps.values())
     if ops > MOST_OPS:
         return -ops
     things = things_in(drawn)
@@ -60,49 +66,62 @@ def eventfulness(drawn: Drawn) -> int:
 
 def eventful_trees() -> st.SearchStrategy[Drawn]:
     """Draw some trees of subflows, and take the one in which most different things happen."""
-    candidates = st.lists(drawn_trees(), min_size=TREES, max_size=TREES)
+    trees = drawn_trees().flatmap(with_failures) if DEEP else drawn_trees()
+    candidates = st.lists(trees, min_size=TREES, max_size=TREES)
     return candidates.map(lambda drawn: max(drawn, key=eventfulness_of_tree))
 
 
 def eventfulness_of_tree(drawn: Drawn) -> int:
     """Say how much happens to the subflows of a tree."""
-    told = told_of(drawn)
-    ops = sum(max(len(end.batches), 1) for end in told.steps.values())
-    runs = sum(drawn.is_child_run(path) for path in told.subruns)
+    expected = expected_run(drawn)
+    ops = sum(max(len(end.batches), 1) for end in expected.steps.values())
+    runs = sum(drawn.is_child_run(path) for path in expected.subruns)
     if ops > MOST_OPS_OF_TREE or runs > MOST_CHILD_RUNS:
         return -ops - runs
-    things = things_in_tree(drawn, told)
+    things = things_in_tree(drawn, expected)
     return len(things) + 2 * sum(thing[0] == "apart" and "r" in str(thing[1]) for thing in things)
 
 
-def things_in_tree(drawn: Drawn, told: Told) -> set[Thing]:
+def things_in_tree(drawn: Drawn, expected: ExpectedRun) -> set[Thing]:
     """Return the different things that happen to the subflows of a tree."""
     steps = drawn.steps_by_path
-    found: set[Thing] = {("run", told.status)}
-    for path, end in told.steps.items():
+    found: set[Thing] = {("run", expected.status)}
+    for path, end in expected.steps.items():
         name = re.sub(r"\[\d+\]", "", path)
         step, depth = steps[name], path.count(".")
-        deps = [told.steps[dep] for dep in drawn.needs_at(path, told.steps)]
+        deps = [expected.steps[dep] for dep in drawn.needs_at(path, expected.steps)]
         found |= set(_things_decided(path, step, end, deps))
-        ways = frozenset((dep.status, dep.routed, bool(dep.untaken)) for dep in deps)
+        routes = frozenset((dep.status, dep.routed, bool(dep.not_taken)) for dep in deps)
         found.add((step.type, end.status, end.routed, min(depth, 2), path != name))
         found.add(("apart", _runs_around(drawn, path), step.type, end.status, end.routed))
-        if any(dep.routed or dep.untaken for dep in deps):
-            found.add(("behind", step.type, end.status, end.skip_reason, ways))
+        if any(dep.routed or dep.not_taken for dep in deps):
+            found.add(("behind", step.type, end.status, end.skip_reason, routes))
         if isinstance(step, SubflowStep):
             mapped = step.input is not None, step.output is not None, step.over is not None
-            alone = fails_by_itself(path, told.steps)
+            alone = fails_by_itself(path, expected.steps)
             found.add(("subflow", *mapped, end.status, end.routed, alone))
             found.add(("mode", step.mode, *mapped, end.status, end.routed))
-        if end.routed:
+        if end.routed and "child_trace" not in end.output:
+            found.add(_how_caught(step, end))
+        elif end.routed:
             entries = end.output["child_trace"]
             found.add(("told", frozenset(entry["status"] for entry in entries), len(entries) > 2))
             found |= {("told inside", "." in entry["step"]) for entry in entries}
     return found
 
 
+def _how_caught(step: Step, end: StepEnd) -> Thing:
+    """Say of which kind a step is that failed while its flow goes on, and what is told of that."""
+    failure = end.failure
+    assert failure is not None
+    in_it = failure.cell != step.slug
+    told = frozenset({"error", "step", "timeout", "join-error"} & end.output.keys())
+    more = len(end.output) > len(told)
+    return "caught", step.type, in_it, failure.timed_out, len(failure.members), told, more
+
+
 def _runs_around(drawn: Drawn, path: str) -> str:
-    """Say in which mode the flows run that lie around a step, and which lie in passes or items."""
+    """Say in which mode the flows around a step run, and which lie in iterations or items."""
     *around, _ = path.split(".")
     places = [".".join(around[: index + 1]) for index in range(len(around))]
     kinds = ["r" if drawn.is_child_run(place) else "-" for place in places]
@@ -111,34 +130,36 @@ def _runs_around(drawn: Drawn, path: str) -> str:
 
 def _things_decided(path: str, step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thing]:
     """Yield what branches, joins and loops made of it."""
-    ways = frozenset((dep.status, bool(dep.untaken), bool(dep.taken)) for dep in deps)
+    routes = frozenset((dep.status, bool(dep.not_taken), bool(dep.taken)) for dep in deps)
     match step:
         case BranchStep() | LoopStep():
-            yield "ways", step.type, end.status, end.skip_reason, len(end.taken), end.again
+            yield "routes", step.type, end.status, end.skip_reason, len(end.taken), end.again
         case JoinStep():
-            yield "join", str(step.wait), end.status, len(ways)
-    passes = re.findall(r"\[(\d+)\]", path)
-    if passes:
-        yield "pass", tuple(passes), step.type, end.status, end.skip_reason
+            yield "join", str(step.wait), end.status, len(routes)
+    iterations = re.findall(r"\[(\d+)\]", path)
+    if iterations:
+        yield "iteration", tuple(iterations), step.type, end.status, end.skip_reason
 
 
-def told_of(drawn: Drawn) -> Told:
+def expected_run(drawn: Drawn) -> ExpectedRun:
     """Return what the reference tells of a run."""
     return interpret(drawn.flows[-1], drawn.by_slug, reference_handlers(), drawn.input)
 
 
 def things_in(drawn: Drawn) -> set[Thing]:
     """Return the different things that happen in a run."""
-    told, steps = told_of(drawn), drawn.steps_by_path
+    expected, steps = expected_run(drawn), drawn.steps_by_path
     found: set[Thing] = set()
-    for path, end in told.steps.items():
+    for path, end in expected.steps.items():
         step = steps[path]
         depth, scope = path.count("."), path.removesuffix(step.slug)
-        before = [(steps[scope + dep], told.steps[scope + dep]) for dep in step.depends_on]
+        before = [(steps[scope + dep], expected.steps[scope + dep]) for dep in step.depends_on]
         found.add((step.type, end.status, end.skip_reason, min(depth, 2)))
         if isinstance(step, SubflowStep):
-            began = told.subruns[path].began is not None
+            began = expected.subruns[path].began is not None
             found.add(("subrun", began, end.status, not before, bool(depth), end.output is None))
+        if end.routed:
+            found.add(_how_caught(step, end))
         found.update(_things_above(step, end, [dep for _, dep in before]))
         found.update(_things_waited_for(step, end, before))
         found.update(_things_asked(step, end, [dep for _, dep in before]))
@@ -164,7 +185,7 @@ def _things_waited_for(
     """Yield which kinds of steps are waited for together, and how that ends."""
     for dep, ended in before:
         if isinstance(dep, MapStep):
-            others = [(other.type, told.status) for other, told in before if other is not dep]
+            others = [(other.type, its_end.status) for other, its_end in before if other is not dep]
             yield "joins", step.type, ended.status, frozenset(others), end.status == "cancelled"
 
 
@@ -176,8 +197,8 @@ def _things_asked(step: Step, end: StepEnd, deps: list[StepEnd]) -> Iterator[Thi
         condition = getattr(step, name)
         if condition is not None and end.status != "cancelled":
             yield name, unmet, bool(deps), step.type, step.when_unmet
-            told = condition if isinstance(condition, str) else bool(condition)
-            yield "asked", told, unmet, missing
+            kind = condition if isinstance(condition, str) else bool(condition)
+            yield "asked", kind, unmet, missing
 
 
 def _things_of_tasks(step: Step, end: StepEnd) -> Iterator[Thing]:

@@ -7,14 +7,8 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import (
-    BranchStep,
-    JoinStep,
-    LoopStep,
-    Rule,
-    SingleStep,
-    Step,
-)
+from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, SingleStep, Step
+from dagster_pgflow.model.steps.branch import Rule
 from dagster_pgflow.validation.validate import validate
 from tests.reference.conditions import DECISIONS, OF_PASSES
 from tests.reference.drawing import Surroundings, conditions, deps_among, scalars
@@ -35,7 +29,7 @@ def harmless(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def is_sound(flow: str, steps: Sequence[Step], around: Surroundings) -> bool:
-    """Say whether steps may stand in a flow."""
+    """Return whether steps may stand in a flow."""
     known = getattr(around, "known", None) or {}
     made = Flow(flow, steps=tuple(steps), **getattr(around, "schemas", {}))
     return not validate(made, {**known, flow: made})
@@ -54,7 +48,7 @@ def joined(draw: st.DrawFn, slug: str, around: Surroundings) -> tuple[Step, ...]
 def branched(
     draw: st.DrawFn, names: Iterator[str], flow: str, around: Around, more: More[Around]
 ) -> tuple[Step, ...]:
-    """Draw a branch, the steps that its ways begin with, and often one where they meet."""
+    """Draw a branch, the steps that its routes begin with, and often one where they meet."""
     deps, slug = draw(deps_among(around)), next(names)
     targets = [next(names) for _ in range(draw(st.integers(1, 3)))]
     asked = draw(conditions(deps, around)) if draw(st.integers(0, 3)) == 0 else {}
@@ -69,7 +63,7 @@ def branched(
     branch = BranchStep(rules=rules, default_path=tuple(default), **fields)
     around = replace(around, before=(*around.before, branch))
     for place, target in enumerate(targets):
-        # Sometimes a way leads straight to where another one leads, too.
+        # Sometimes a route leads straight to where another one leads, too.
         others = draw(st.lists(st.sampled_from(targets[:place]), max_size=1)) if place else []
         arm = draw(arm_of(target, [slug, *others], around))
         around = replace(around, before=(*around.before, arm))
@@ -82,7 +76,7 @@ def branched(
 
 @st.composite
 def arm_of(draw: st.DrawFn, slug: str, deps: Sequence[str], around: Surroundings) -> Step:
-    """Draw a step that a way begins with."""
+    """Draw a step that a route begins with."""
     fields: dict[str, Any] = {"slug": slug, "depends_on": tuple(deps)}
     asked = draw(conditions(deps, around)) if draw(st.integers(0, 4)) == 0 else {}
     return SingleStep(**fields, **draw(harmless()), **asked)
@@ -92,7 +86,7 @@ def arm_of(draw: st.DrawFn, slug: str, deps: Sequence[str], around: Surroundings
 def joined_or_met(
     draw: st.DrawFn, slug: str, around: Surroundings, targets: Sequence[str]
 ) -> tuple[Step, ...]:
-    """Draw a step with which ways meet; return all steps."""
+    """Draw a step with which routes meet; return all steps."""
     others = draw(st.lists(st.sampled_from(around.slugs), max_size=1))
     deps = draw(st.permutations(list(dict.fromkeys([*targets, *others]))))
     if len(deps) > 1 and draw(st.booleans()):
@@ -121,9 +115,11 @@ def looped(
     new = [step for step in inside.before if step not in around.before]
     needed = {dep for step in new for dep in step.depends_on}
     ends = [step.slug for step in new if step.slug not in needed]
-    loop_slug, ways = next(names), [next(names) for _ in range(draw(st.integers(0, 2)))]
+    loop_slug, routes = next(names), [next(names) for _ in range(draw(st.integers(0, 2)))]
     paths = {
-        name: tuple(draw(st.lists(st.sampled_from(ways), max_size=2, unique=True)) if ways else [])
+        name: tuple(
+            draw(st.lists(st.sampled_from(routes), max_size=2, unique=True)) if routes else []
+        )
         for name in ("break_path", "timeout_path")
     }
     deps = draw(st.permutations([*ends, *seen]))
@@ -136,6 +132,8 @@ def looped(
         **(draw(harmless()) if draw(st.integers(0, 2)) == 0 else {}),
         **paths,
     )
-    behind = [SingleStep(slug=way, depends_on=(loop_slug,), **draw(harmless())) for way in ways]
+    behind = [
+        SingleStep(slug=route, depends_on=(loop_slug,), **draw(harmless())) for route in routes
+    ]
     steps = (*inside.before, loop, *behind)
     return steps if is_sound(flow, steps, around) else inside.before

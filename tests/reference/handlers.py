@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable, RetryAfter
-from tests.reference.working import Call, Handlers
+from dagster_pgflow.step_errors import NonRetryable, RetryAfter
+from tests.reference.working import Call, Handlers, TookTooLong
 
 
 class Refused(Exception):
@@ -36,6 +36,11 @@ def listed(value: Any) -> list[Any]:
             return [value[key] for key in sorted(value)]
         case _:
             return [value, value]
+
+
+def boxed(value: Any) -> dict[str, Any]:
+    """Return an object with what comes in."""
+    return {"a": value, "ok": True}
 
 
 def picky(value: Any) -> Any:
@@ -78,6 +83,8 @@ def flaky(call: Call) -> Any:
             raise RetryAfter(call.index % 2 * 4000.5)
         case "final":
             raise NonRetryable("as told")
+        case "too_long":
+            raise TookTooLong
         case "no_json":
             return {"deep": [float("nan")]}
         case _:
@@ -94,6 +101,7 @@ PLAIN: dict[str, Callable[[Any], Any]] = {
     "echo": echo,
     "pluck": pluck,
     "listed": listed,
+    "boxed": boxed,
     "picky": picky,
     "keyed": keyed,
     # A flow's own handler for a step of this name goes before the one for all.
@@ -196,5 +204,5 @@ def noted(call: Call) -> tuple[Any, ...]:
 
 
 def reached(call: Call) -> bool:
-    """Say whether a call reaches the handler's code: its type hint may refuse the input before."""
+    """Return whether a call reaches the handler's code: its type hint may refuse the input."""
     return call.handler != "keyed" or isinstance(call.value, dict)

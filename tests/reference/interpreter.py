@@ -24,8 +24,8 @@ Where the rules are silent, this is what they are taken to mean:
   or `max_failures_percent` it is, when more of its elements fail; each of the two is enough to
   collect errors, and both bounds hold where there are two.
 - Input that a handler's type hint does not accept is not tried again: the same input would come.
-  Output that is no JSON, or not of the handler's type, is a failed attempt.
-- Something other than a list under a map, and a handler that does not exist, are mistakes of the
+  Output that is not JSON, or not of the handler's type, is a failed attempt.
+- Something other than a list under a map, and a handler that does not exist, are problems of the
   definition or the deployment. They fail the run at once, whatever `when_exhausted` says. A map
   over nothing needs no handler. The tasks of a map whose handler does not exist are cancelled.
 - A skip inside a subflow stays inside: when all its final steps are skipped it completes with
@@ -33,19 +33,28 @@ Where the rules are silent, this is what they are taken to mean:
   that was cancelled, or that may not run (`when_unmet` is `fail`), is cancelled.
 - A subflow step that may not run has its input in its subrun, which shows why it may not. That is
   no failure of the flow inside, so its failure step does not go on from it.
+- A loop fails with the first failure that comes to its last step, by the order of dependencies.
+- A step that fails before its input is put together hands none on to its failure step, and a
+  subflow step inside a loop that catches it hands none on at all.
+- A join fails with its members, whatever else would have it be skipped.
+- Of the tasks of a map that failed, the first that is not to be tried again says whether it was a
+  timeout, or else the first; and so does the first batch of those that failed.
 - Where a flow goes on from a failure, all that does not depend on the failed step still does its
   work before it does, as it does before a run fails. One failed item leaves the others alone.
 - A map inside an item is one op: its tasks are one batch, and it is never overtaken. Not so where a
   step of mode `run` lies between the two, or goes over the list: a run of its own has batches.
 - A loop begins when all has ended that its body depends on outside. If one of these failed, nothing
-  in it runs. Where the run does not come by, its first pass is skipped.
-- A loop whose last step is skipped in a pass is skipped itself, for the same reason.
-- A dependency that is skipped for a reason of its own lies on the way that the run takes all the
-  same: a step where ways meet runs without it.
-- A join that is skipped lies on no way that the run takes, if one of its dependencies does not;
+  in it runs. Where the run does not come by, its first iteration is skipped.
+- A loop whose last step is skipped in an iteration is skipped itself, for the same reason.
+- A dependency that is skipped for a reason of its own lies on the route that the run takes all the
+  same: a step where routes meet runs without it.
+- A join that is skipped lies on no route that the run takes, if one of its dependencies does not;
   it cascades if one of them does.
 - What a branch or a loop hands on without a handler is the output of its one dependency, whatever
   a loop adds to its input.
+- What is to be merged and is no object fails the step before its conditions are looked at. Input
+  that cannot be kept is not tried again, output that cannot, or that the flow cannot merge, is a
+  failed attempt.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
@@ -56,7 +65,7 @@ from itertools import count
 from typing import Any
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import (
+from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
     LoopStep,
@@ -65,50 +74,31 @@ from dagster_pgflow.model.step import (
     Step,
     SubflowStep,
 )
+from tests.reference.attempts import batch_size
 from tests.reference.conditions import conditions_hold
 from tests.reference.endings import (
     CANCELLED,
     FAILED,
     SKIPPED_WITHIN,
     Began,
-    Ending,
+    Failure,
     StepEnd,
     Subrun,
     Task,
 )
+from tests.reference.expected_run import ExpectedRun
 from tests.reference.loops import body_of, needs_of, parts_of
-from tests.reference.mappings import LeadsNowhere, fits, given_to, items_of, returned_by
-from tests.reference.patience import batch_size
-from tests.reference.routing import decided, missed_by, skip_by, step_of
-from tests.reference.traces import failure_told
-from tests.reference.working import Call, Handlers, Scope, Worker
+from tests.reference.mappings import LeadsNowhere, fits, returned_by
+from tests.reference.merging import NotAnObject, as_object, kept, laid_over, mergeable, merged_input
+from tests.reference.passing import cancelled_by, flow_inputs, hands_on, output_of, shown_input
+from tests.reference.routing import decided, leads_to, members_of, missed_by, skip_by, step_of
+from tests.reference.traces import failure_data, laid_over_received, told_of
+from tests.reference.working import Handlers, Scope, Worker
 
 
-@dataclass(frozen=True)
-class Told:
-    """What became of a run.
-
-    Attributes:
-        status: How the run ended.
-        output: Its output; null unless it completed.
-        steps: How each step ended, by its path.
-        containers: The paths of those that contain others: subflows and loops.
-        subruns: How each flow inside ended, by the path of its step; that of an item has its index.
-        lists: How many items the subflows have that run once for each, by path; those that never
-            knew are not there.
-        calls: Every call of a handler.
-    """
-
-    status: Ending
-    output: Any
-    steps: dict[str, StepEnd]
-    containers: Collection[str]
-    subruns: dict[str, Subrun]
-    lists: Mapping[str, int]
-    calls: list[Call]
-
-
-def interpret(flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_input: Any) -> Told:
+def interpret(
+    flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_input: Any
+) -> ExpectedRun:
     """Run a flow.
 
     Args:
@@ -119,7 +109,7 @@ def interpret(flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_in
     """
     interpreter = _Interpreter(flows, Worker(handlers))
     end = interpreter.run(Scope(flow, flow_input, ""))
-    return Told(
+    return ExpectedRun(
         end.status,
         end.output,
         interpreter.steps,
@@ -138,6 +128,7 @@ class _Interpreter:
     containers: set[str] = field(default_factory=set)
     subruns: dict[str, Subrun] = field(default_factory=dict)
     lists: dict[str, int] = field(default_factory=dict)
+    failed_items: dict[str, Collection[str]] = field(default_factory=dict)
 
     def run(self, scope: Scope) -> StepEnd:
         """Run a flow; it ends as a step that runs it does."""
@@ -145,7 +136,7 @@ class _Interpreter:
         self._run_part(scope, scope.flow.steps, ends)
         if any(end.status == "failed" and not end.routed for end in ends.values()):
             return FAILED
-        return StepEnd("completed", _output_of(scope.flow, ends))
+        return StepEnd("completed", output_of(scope.flow, ends))
 
     def _run_part(self, scope: Scope, steps: Iterable[Step], ends: dict[str, StepEnd]) -> None:
         """Run the steps of a flow or of a body, and add how they ended to what has."""
@@ -156,23 +147,23 @@ class _Interpreter:
             waiting.remove(step)
             if isinstance(step, LoopStep) and step is not scope.loop:
                 before = {dep: ends[dep] for dep in needs[step.slug]}
-                ends[step.slug] = self._passes(scope, step, before)
+                ends[step.slug] = self._iterations(scope, step, before)
             else:
                 deps = {dep: ends[dep] for dep in step.depends_on}
                 ends[step.slug] = self._end_of(scope, step, deps)
             self.steps[scope.path_of(step)] = ends[step.slug]
 
-    def _passes(self, scope: Scope, loop: LoopStep, outside: Mapping[str, StepEnd]) -> StepEnd:
+    def _iterations(self, scope: Scope, loop: LoopStep, outside: Mapping[str, StepEnd]) -> StepEnd:
         path, body = scope.path_of(loop), body_of(scope.flow, loop)
         self.containers.add(path)
         if any(end.ends_all_behind for end in outside.values()):
             self._close_part(scope.flow, body, loop, f"{path}[1]", CANCELLED)
-            return CANCELLED
+            return cancelled_by(outside)
         before = scope.before
         for iteration in count(1):
             place = f"{path}[{iteration}]"
             inside = replace(
-                # Where each pass is a run of its own, its maps are those of a run.
+                # Where each iteration is a run of its own, its maps are those of a run.
                 scope,
                 path=place,
                 loop=loop,
@@ -182,54 +173,116 @@ class _Interpreter:
             )
             ends = dict(outside)
             self._run_part(inside, body, ends)
-            if any(ends[step.slug].ends_all_behind for step in body if step.slug in ends):
-                return FAILED
             end = ends[loop.slug]
+            if end.ends_all_behind:
+                # Every step of the body leads to the loop, and so does every failure.
+                return self._led(scope, loop, replace(FAILED, failure=end.failure))
             if not end.again:
                 return replace(end, tasks=())
             before = {**scope.before, loop.slug: end.output}
-        raise AssertionError("A loop has a last pass.")
+        raise AssertionError("A loop has a last iteration.")
 
     def _end_of(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
-        path = scope.path_of(step)
         if any(dep.ends_all_behind for dep in deps.values()):
-            self._close(step, path, CANCELLED)
-            if isinstance(step, MapStep) and step.pipelined and not scope.in_items:
-                return self.worker.overtaken(scope, step, *deps.items())
-            return CANCELLED
+            return self._cancelled(scope, step, deps)
+        path = scope.path_of(step)
+        if any(deps[slug].routed for slug in members_of(step)):
+            return self._failed_with_members(scope, step, deps)
         skip = skip_by(scope.flow, step, deps)
         if skip is not None:
             self._close(step, path, SKIPPED_WITHIN)
             return skip
         missed = dict(missed_by(scope.flow, step, deps))
-        present = {
-            slug: dep.output
+        came = [
+            slug
             for slug, dep in deps.items()
             if slug not in missed and (dep.status == "completed" or dep.routed)
-        }
-        step_input = self._with_loops(scope, step, present if step.depends_on else scope.input)
+        ]
+        if getattr(step, "merge_input", False):
+            # In one object there is room for one failure.
+            others = [slug for slug in came if deps[slug].routed][1:]
+            came = [slug for slug in came if slug not in others]
+        present = {slug: deps[slug].output for slug in came}
+        loops = self._returned_by_loops(scope, step)
+        given = present if step.depends_on else scope.input
+        try:
+            step_input = merged_input(scope.flow, step, given, loops)
+        except NotAnObject:
+            return self._unmerged(scope, step)
+        scope = replace(scope, deps={**present, **loops} if step.depends_on else {})
         if conditions_hold(step, scope.asked(step, step_input)):
-            return self._work(scope, step, step_input, deps)
-        return self._unmet(scope, step, step_input)
+            end = self._work(scope, step, step_input, deps)
+        else:
+            end = self._unmet(scope, step, step_input)
+        if end.status != "failed":
+            return end
+        known = end.failure or Failure(step.slug, end.timed_out)
+        received = as_object(step_input) if hands_on(step) else None
+        return self._led(scope, step, replace(end, failure=replace(known, received=received)))
 
-    def _with_loops(self, scope: Scope, step: Step, step_input: Any) -> Any:
-        """Return what a step receives: with the loops that go back to it, after their passes."""
-        returned = {
+    def _cancelled(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
+        """End a step of which a dependency failed, or did not run because of that."""
+        self._close(step, scope.path_of(step), CANCELLED)
+        end = cancelled_by(deps)
+        if isinstance(step, MapStep) and step.pipelined and not scope.in_items:
+            overtaken = self.worker.overtaken(scope, step, *deps.items())
+            return replace(overtaken, failure=end.failure)
+        return end
+
+    def _failed_with_members(
+        self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]
+    ) -> StepEnd:
+        """End a join that fails with some of its dependencies."""
+        members, missed = members_of(step), dict(missed_by(scope.flow, step, deps))
+        failed = tuple(slug for slug, dep in deps.items() if slug in members and dep.routed)
+        returned = [
+            dep.output
+            for slug, dep in deps.items()
+            if slug not in members and slug not in missed and dep.status == "completed"
+        ]
+        received = laid_over(filter(as_object, returned))
+        failure = Failure(step.slug, received=received, members=failed)
+        return self._led(scope, step, replace(FAILED, failure=failure))
+
+    def _led(self, scope: Scope, step: Step, end: StepEnd) -> StepEnd:
+        """Say how the flow goes on behind a step that failed, if it does."""
+        path, failure = scope.path_of(step), end.failure
+        assert failure is not None
+        slug = leads_to(scope.flow, step, failure)
+        # Where a loop decides, it is one of the steps that it repeats.
+        if slug is None or step is scope.loop:
+            return end
+        if getattr(step_of(scope.flow, slug), "merge_input", False):
+            output = laid_over_received(step, failure)
+        else:
+            child = failure_data(path, self.steps, self.containers, self.failed_items.get(path, ()))
+            output = told_of(step, failure, child)
+        return replace(end, output=output, leads_to=slug)
+
+    def _returned_by_loops(self, scope: Scope, step: Step) -> dict[str, Any]:
+        """Return what loops returned that go back to a step, after their iterations."""
+        return {
             slug: output
             for slug, output in scope.before.items()
             if getattr(step_of(scope.flow, slug), "back_to", None) == step.slug
         }
-        if not returned:
-            return step_input
-        return {**step_input, **returned} if step.depends_on else returned
+
+    def _unmerged(self, scope: Scope, step: Step) -> StepEnd:
+        """End a step of which a dependency returned no object that could be merged."""
+        path = scope.path_of(step)
+        self._close(step, path, CANCELLED)
+        if isinstance(step, SubflowStep):
+            self.subruns[path] = Subrun("failed")
+        return self._led(scope, step, replace(FAILED, failure=Failure(step.slug)))
 
     def _unmet(self, scope: Scope, step: Step, step_input: Any) -> StepEnd:
         path = scope.path_of(step)
         if step.when_unmet == "fail":
             self._close(step, path, CANCELLED)
             if isinstance(step, SubflowStep) and step.over is None:
-                self.subruns[path] = Subrun("failed", _shown_input(scope, step, step_input))
-            return FAILED
+                self.subruns[path] = Subrun("failed", shown_input(scope, step, step_input))
+            may_not_run = isinstance(step, SubflowStep)
+            return replace(FAILED, failure=Failure(step.slug, may_not_run=may_not_run))
         self._close(step, path, SKIPPED_WITHIN)
         cascades = step.when_unmet == "skip-cascade"
         return StepEnd("skipped", skip_reason="condition_unmet", cascades=cascades)
@@ -254,7 +307,7 @@ class _Interpreter:
             self.steps[place] = inside
             if isinstance(step, LoopStep) and step is not around:
                 self.containers.add(place)
-                # There is a first pass at least, though it does not begin.
+                # There is a first iteration at least, though it does not begin.
                 self._close_part(flow, body_of(flow, step), step, f"{place}[1]", inside)
             else:
                 self._close(step, place, inside)
@@ -287,19 +340,15 @@ class _Interpreter:
                 return decided(step, asked, end) if end.status == "completed" else end
 
     def _subflow(self, scope: Scope, step: SubflowStep, step_input: Any) -> StepEnd:
-        path = scope.path_of(step)
-        end, failed_items = self._runs(scope, step, step_input)
-        if end.status != "failed" or step.on_failure is None:
-            return end
-        told = failure_told(path, self.steps, self.containers, failed_items)
-        return StepEnd("failed", told, routed=True)
+        end, self.failed_items[scope.path_of(step)] = self._runs(scope, step, step_input)
+        return end
 
     def _runs(self, scope: Scope, step: SubflowStep, step_input: Any) -> tuple[StepEnd, set[str]]:
         """Run the flow of a subflow step: once, or once for each item; name the items that fail."""
         path, child = scope.path_of(step), self.flows[step.flow]
         self.containers.add(path)
         try:
-            given = _given(scope, step, step_input)
+            given = flow_inputs(scope, step, step_input)
         except LeadsNowhere:
             if step.over is None:
                 self.subruns[path] = Subrun("failed")
@@ -317,11 +366,13 @@ class _Interpreter:
             return FAILED, failed - {path}
         try:
             outputs = [returned_by(step, child, end.output) for end in ends.values()]
-        except LeadsNowhere:
+            output = outputs if step.over else kept(step, step_input, outputs[0])
+            mergeable(scope.flow, step, output)
+        except (LeadsNowhere, NotAnObject):
             if step.over is None:
                 self.subruns[path] = replace(self.subruns[path], status="failed", output=None)
             return FAILED, set()
-        return StepEnd("completed", outputs if step.over else outputs[0]), set()
+        return StepEnd("completed", output), set()
 
     def _flow(self, scope: Scope) -> StepEnd:
         """Run a flow inside another one."""
@@ -332,28 +383,3 @@ class _Interpreter:
             self._close_flow(scope.flow, scope.path, CANCELLED)
         self.subruns[scope.path] = Subrun(end.status, Began(scope.input), end.output)
         return end
-
-
-def _output_of(flow: Flow, ends: Mapping[str, StepEnd]) -> dict[str, Any] | None:
-    """Return `{leaf: output}` over the final steps that completed, or null when none did."""
-    needed = {dep for step in flow.steps for dep in step.depends_on}
-    final = [step.slug for step in flow.steps if step.slug not in needed]
-    output = {slug: ends[slug].output for slug in final if ends[slug].status == "completed"}
-    return output or None
-
-
-def _given(scope: Scope, step: SubflowStep, step_input: Any) -> dict[str, Any]:
-    """Return what the flow of a subflow step receives, by the path of each of its runs."""
-    path = scope.path_of(step)
-    roots = {"nodes": step_input if step.depends_on else {}, "input": scope.input}
-    if step.over is None:
-        return {path: step_input if step.input is None else given_to(step, roots)}
-    return {f"{path}[{index}]": item for index, item in enumerate(items_of(step, roots))}
-
-
-def _shown_input(scope: Scope, step: SubflowStep, step_input: Any) -> Began | None:
-    """Return what a flow would have received that may not run, if it is anything."""
-    try:
-        return Began(_given(scope, step, step_input)[scope.path_of(step)])
-    except LeadsNowhere:
-        return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import LoopStep, Step
+from dagster_pgflow.model.steps import LoopStep, Step
 
 
 def behind(flow: Flow, begin: Iterable[str]) -> set[str]:
@@ -46,7 +46,7 @@ def parts_of(flow: Flow, steps: Iterable[Step], around: LoopStep | None) -> list
 
 
 def needs_of(flow: Flow, part: Step, around: LoopStep | None) -> set[str]:
-    """Return the steps that must have ended before a step begins, or the first pass of a loop."""
+    """Return the steps that must have ended before a step or a first iteration begins."""
     if not isinstance(part, LoopStep) or part is around:
         return set(part.depends_on)
     body = body_of(flow, part)

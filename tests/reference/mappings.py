@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowStep
+from dagster_pgflow.model.steps import SubflowStep
 
 IN_TEXT = re.compile(r"\$\{([^}]*)\}")
 
@@ -48,7 +48,7 @@ def returned_by(step: SubflowStep, child: Flow, returned: Any) -> Any:
 
 
 def fits(schema: Mapping[str, Any] | None, value: Any) -> bool:
-    """Say whether a value fits a schema of those that flows are drawn with."""
+    """Return whether a value fits a schema of those that flows are drawn with."""
     match (schema or {}).get("type"):
         case "object":
             needed = (schema or {}).get("required", [])

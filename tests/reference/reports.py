@@ -8,14 +8,15 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.dagster_log.op_reports import report_in
 from dagster_pgflow.names import RESULT_OUTPUT, is_helper
-from dagster_pgflow.runtime.op_reports import report_in
+from dagster_pgflow.reports.report import StepEnd, StepFailed, StepSkipped
 from dagster_pgflow.runtime.values import Batch, from_wire
 from tests.reference.drawing import Drawn
 from tests.reference.endings import WHY
-from tests.reference.interpreter import Told
+from tests.reference.expected_run import ExpectedRun
 from tests.reference.tables import assert_equal, text_of
-from tests.reference.traces import calm, fails_by_itself, is_told
+from tests.reference.traces import calm, fails_by_itself, is_failure_data
 
 Texts = Mapping[tuple[str, str, str], str]
 """Stored outputs by step key, output and mapping key."""
@@ -28,13 +29,13 @@ class Reports:
     """What ops reported last.
 
     Attributes:
-        outcomes: The outcomes of each step's ops, by its path.
+        ends: What the ops of each step reported at their ends, by its path.
         sent: What each of them sent on.
         failed: The steps that something says have failed.
         skipped: Why subflow steps were skipped.
     """
 
-    outcomes: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    ends: dict[str, list[StepEnd]] = field(default_factory=dict)
     sent: dict[str, list[Any]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -42,31 +43,31 @@ class Reports:
     def read(self, events: Iterable[dg.DagsterEvent], texts: Texts) -> None:
         """Read the events of a run, or of one inside it."""
         for event in events:
-            for outcome in _outcomes_of(event):
-                self._note(event.step_key or "", outcome, texts)
+            for report in _ends_of(event):
+                self._note(event.step_key or "", report, texts)
 
-    def _note(self, step_key: str, outcome: Mapping[str, Any], texts: Texts) -> None:
-        if outcome["status"] == "failed":
-            self.failed.add(outcome["failed_step"])
-        if outcome.get("skipped_step", outcome["step"]) != outcome["step"]:
-            self.skipped[outcome["skipped_step"]] = outcome["skip_reason"]
+    def _note(self, step_key: str, report: StepEnd, texts: Texts) -> None:
+        if isinstance(report, StepFailed):
+            self.failed.add(report.failed_step)
+        if isinstance(report, StepSkipped) and report.skipped_step != report.step:
+            self.skipped[report.skipped_step] = report.skip_reason
         if is_helper(step_key.partition("[")[0]):
             return
-        self.outcomes.setdefault(outcome["step"], []).append(outcome)
+        self.ends.setdefault(report.step, []).append(report)
         text = texts.get((step_key, RESULT_OUTPUT, ""), "null")
-        self.sent.setdefault(outcome["step"], []).append(from_wire(json.loads(text)))
+        self.sent.setdefault(report.step, []).append(from_wire(json.loads(text)))
 
     def ending(self, path: str) -> tuple[str, str | None]:
         """Return how a step ended, and why it was skipped."""
-        outcomes = self.outcomes.get(path, [])
-        ways = {_way(path, outcome) for outcome in outcomes} or {"cancelled"}
+        ends = self.ends.get(path, [])
+        statuses = {_status(path, report) for report in ends} or {"cancelled"}
         order = ("failed", "cancelled", "skipped", "completed")
-        status = next(status for status in order if status in ways)
+        status = next(status for status in order if status in statuses)
         if status != "skipped":
             return status, None
-        skip = next(outcome for outcome in outcomes if outcome["status"] == "skipped")
-        within = skip["skipped_step"] != path
-        return status, "dependency_skipped" if within else skip["skip_reason"]
+        skip = next(report for report in ends if isinstance(report, StepSkipped))
+        within = skip.skipped_step != path
+        return status, "dependency_skipped" if within else skip.skip_reason
 
     def output(self, path: str) -> Any:
         """Return what a completed step sent on."""
@@ -79,52 +80,56 @@ class Reports:
     def tasks(self, path: str) -> dict[int, tuple[str, int]]:
         """Return how the tasks of a step ended, and after how many attempts."""
         return {
-            task["index"]: (task["status"], task["attempts"])
-            for outcome in self.outcomes.get(path, [])
-            for task in outcome["tasks"]
+            task.index: (task.status, task.attempts)
+            for report in self.ends.get(path, [])
+            for task in report.tasks
         }
 
 
-def _outcomes_of(event: dg.DagsterEvent) -> Iterator[Mapping[str, Any]]:
+def _ends_of(event: dg.DagsterEvent) -> Iterator[StepEnd]:
     if event.is_step_failure:
         data = event.step_failure_data.user_failure_data
-        # Without ours it is a mistake of the product, and Dagster tells which.
+        # Without ours it is a problem of the product, and Dagster tells which.
         assert data is not None, event.step_failure_data.error
         metadata = data.metadata
     elif event.is_successful_output and event.step_output_data.output_name == RESULT_OUTPUT:
         metadata = event.step_output_data.metadata
     else:
         return
-    told = report_in(metadata)
-    assert told is not None, event.event_specific_data
-    yield told
+    report = report_in(metadata)
+    assert isinstance(report, StepEnd), event.event_specific_data
+    yield report
 
 
-def _way(path: str, outcome: Mapping[str, Any]) -> str:
+def _status(path: str, report: StepEnd) -> str:
     """Return how an op ended: one that only finds out that its subflow fails never began."""
-    elsewhere = outcome.get("failed_step", path) != path
-    return "cancelled" if elsewhere else str(outcome["status"])
+    elsewhere = isinstance(report, StepFailed) and report.failed_step != path
+    return "cancelled" if elsewhere else report.status
 
 
 def is_in(path: str, subruns: Collection[str]) -> bool:
     return any(path.startswith(f"{subrun}.") for subrun in subruns)
 
 
-def assert_reports_tell(reports: Reports, drawn: Drawn, told: Told) -> None:
+def assert_reports_match(reports: Reports, drawn: Drawn, expected: ExpectedRun) -> None:
     """Compares status, reason, output and tasks of each step, and where failures began."""
     # There are no ops in a run that never was.
-    idle = {path for path, subrun in told.subruns.items() if subrun.status == "skipped"}
+    idle = {path for path, subrun in expected.subruns.items() if subrun.status == "skipped"}
     no_runs = (
         *(f"{path}." for path in idle if drawn.is_child_run(path)),
-        *(f"{path}[1]." for path in told.steps if drawn.runs_passes(path) and is_in(path, idle)),
+        *(
+            f"{path}[1]."
+            for path in expected.steps
+            if drawn.runs_iterations(path) and is_in(path, idle)
+        ),
     )
     handled = {
         path: end
-        for path, end in told.steps.items()
-        if path not in told.containers and not path.startswith(no_runs)
+        for path, end in expected.steps.items()
+        if path not in expected.containers and not path.startswith(no_runs)
     }
     # The op that has a flow run as a run of its own reports too, for its step.
-    assert not reports.outcomes.keys() - told.steps.keys()
+    assert not reports.ends.keys() - expected.steps.keys()
     wanted = {path: (end.status, end.skip_reason) for path, end in handled.items()}
     # Some batches of a pipelined map may come through before its source fails.
     overtaken = {path for path, end in handled.items() if end.status == "cancelled" and end.tasks}
@@ -140,22 +145,24 @@ def assert_reports_tell(reports: Reports, drawn: Drawn, told: Told) -> None:
         )
         if end.status == "completed":
             assert_same(reports.output(path), end.output, path)
-    beginnings = {path for path in told.steps if fails_by_itself(path, told.steps)}
+    beginnings = {path for path in expected.steps if fails_by_itself(path, expected.steps)}
     assert {ITSELF.sub("", path) for path in reports.failed} == beginnings, reports.failed
-    reasons = {path: told.steps[path].skip_reason for path in reports.skipped}
+    reasons = {path: expected.steps[path].skip_reason for path in reports.skipped}
     assert_equal(reports.skipped, reasons)
 
 
-def assert_told_why(value: Any, told: Told) -> None:
+def assert_failures_explained(value: Any, expected: ExpectedRun) -> None:
     """Checks what a failure step received: where its error is, and that time passed."""
-    if is_told(value) and value["error"] != WHY:
-        failed = {INDEX.sub("", path) for path, end in told.steps.items() if end.status == "failed"}
+    if is_failure_data(value) and value["error"] != WHY:
+        failed = {
+            INDEX.sub("", path) for path, end in expected.steps.items() if end.status == "failed"
+        }
         places = set(re.findall(r'"([^"]+)"', value["error"]))
         assert {INDEX.sub("", place) for place in places} & failed, value["error"]
         assert all(entry["duration_ms"] >= 0 for entry in value["child_trace"])
     if isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
-            assert_told_why(inner, told)
+            assert_failures_explained(inner, expected)
 
 
 def assert_same(found: Any, wanted: Any, path: str) -> None:

@@ -1,12 +1,12 @@
-"""Which way a run takes behind a branch, a loop, or a subflow with a failure step."""
+"""Which route a run takes behind a branch, a loop, or a step with a failure step."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, Step, SubflowStep
+from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, Step
 from tests.reference.conditions import Asked, says
-from tests.reference.endings import SkipReason, StepEnd
+from tests.reference.endings import Failure, SkipReason, StepEnd
 from tests.reference.loops import behind
 
 
@@ -15,7 +15,7 @@ class OtherWay:
     """Why a step is skipped that the run does not come by.
 
     Attributes:
-        behind: The steps behind which the run takes another way.
+        behind: The steps behind which the run takes another route.
         reason: What the step says.
     """
 
@@ -35,8 +35,8 @@ def skip_by(flow: Flow, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd | No
         return too_few(flow, step, deps)
     if any(dep.cascades for dep in deps.values()):
         return StepEnd("skipped", skip_reason="dependency_skipped", cascades=True)
-    way = other_way(flow, step, deps)
-    return None if way is None else StepEnd("skipped", None, way.reason, untaken=way.behind)
+    route = other_way(flow, step, deps)
+    return None if route is None else StepEnd("skipped", None, route.reason, not_taken=route.behind)
 
 
 def decided(step: BranchStep | LoopStep, asked: Asked, end: StepEnd) -> StepEnd:
@@ -58,9 +58,9 @@ def decided(step: BranchStep | LoopStep, asked: Asked, end: StepEnd) -> StepEnd:
 
 
 def other_way(flow: Flow, step: Step, deps: Mapping[str, StepEnd]) -> OtherWay | None:
-    """Say whether the run takes another way than to a step.
+    """Return whether the run takes another route than to a step.
 
-    It does when a dependency is missed, unless one that is not missed lies on another way behind
+    It does when a dependency is missed, unless one that is not missed lies on another route behind
     the same step, and neither of the two lies on that of the other.
 
     Args:
@@ -71,13 +71,17 @@ def other_way(flow: Flow, step: Step, deps: Mapping[str, StepEnd]) -> OtherWay |
     missed = dict(missed_by(flow, step, deps))
     came = deps.keys() - missed.keys()
     lost = [
-        way
-        for slug, way in missed.items()
-        if step.slug == failure_step_of(flow, slug)
-        or not any(
-            exclude_each_other(flow, step, deciding, slug, other)
-            for deciding in way.behind
-            for other in came
+        route
+        for slug, route in missed.items()
+        if (
+            # One failure is enough for the step that goes on after several.
+            not any(step.slug in failure_steps_of(flow, other) for other in came)
+            if step.slug in failure_steps_of(flow, slug)
+            else not any(
+                exclude_each_other(flow, step, deciding, slug, other)
+                for deciding in route.behind
+                for other in came
+            )
         )
     ]
     if not lost:
@@ -91,20 +95,22 @@ def missed_by(
 ) -> Iterator[tuple[str, OtherWay]]:
     """Yield the dependencies of a step that the run does not come to it by.
 
-    The failure step waits for the failure of its subflow, other direct dependents of the subflow
-    for anything else. The steps that a branch or a loop names wait until it decides for them;
+    A failure step waits for a failure that leads to it, other direct dependents of what failed for
+    anything else. The steps that a branch or a loop names wait until it decides for them;
     where it is skipped, it decides for none.
     """
     for slug, dep in deps.items():
         own = frozenset({slug})
-        if failure_step_of(flow, slug) == step.slug:
-            if not dep.routed:
-                yield slug, behind_another(dep) if dep.untaken else OtherWay(own, "not_taken")
+        if step.slug in failure_steps_of(flow, slug):
+            if dep.routed and dep.leads_to != step.slug:
+                yield slug, OtherWay(own, "not_taken")
+            elif not dep.routed:
+                yield slug, behind_another(dep) if dep.not_taken else OtherWay(own, "not_taken")
         elif dep.routed:
             yield slug, OtherWay(own, "not_taken")
-        elif dep.untaken:
+        elif dep.not_taken:
             yield slug, behind_another(dep)
-        elif step.slug in begins_of(flow, slug) and deciding(flow, slug):
+        elif step.slug in targets_of(flow, slug):
             if dep.status == "skipped":
                 yield slug, OtherWay(own, "dependency_skipped")
             elif step.slug not in dep.taken:
@@ -114,48 +120,62 @@ def missed_by(
 def behind_another(dep: StepEnd) -> OtherWay:
     """Return why the run does not come by what lies behind a step that it does not come by."""
     assert dep.skip_reason is not None
-    return OtherWay(dep.untaken, dep.skip_reason)
+    return OtherWay(dep.not_taken, dep.skip_reason)
 
 
 def exclude_each_other(flow: Flow, step: Step, forked: str, missed: str, came: str) -> bool:
-    """Say whether two dependencies of a step lie on ways behind another one of which each is alone.
+    """Return whether two dependencies of a step lie on routes behind another one of which each is
+    alone.
 
-    A way leads from the step that forks straight to this one where it is one of its beginnings.
+    A route leads from the step that forks straight to this one where it is one of its beginnings.
+    Where the step that forks fails and the run goes on, it leaves all routes but one: what goes on
+    with its failure lies on none of the others, even where they lead there too.
     """
+    ends = failure_ends_of(flow, forked)
 
-    def lies_on(dep: str, way: str) -> bool:
-        if dep == forked:
-            return way == step.slug
-        return dep in behind(flow, {way})
+    def lie_apart(routes: set[str], some: set[str], left_out: set[str]) -> bool:
+        def on(dep: str) -> set[str]:
+            if dep == forked:
+                return routes & {step.slug}
+            return {one for one in routes if dep in behind(without(flow, left_out - {one}), {one})}
 
-    ways = begins_of(flow, forked)
-    return any(
-        lies_on(missed, one)
-        and not lies_on(came, one)
-        and lies_on(came, other)
-        and not lies_on(missed, other)
-        for one in ways
-        for other in ways
+        one, other = on(missed), on(came)
+        return bool(one - other and other - one and (one ^ other) & some)
+
+    decided_for = targets_of(flow, forked)
+    return lie_apart(decided_for, decided_for, set()) or (
+        bool(ends) and lie_apart(dependents_of(flow, forked), ends, ends)
+    )
+
+
+def without(flow: Flow, slugs: set[str]) -> Flow:
+    """Return a flow without some of its steps."""
+    return flow.model_copy(
+        update={"steps": tuple(step for step in flow.steps if step.slug not in slugs)}
     )
 
 
 def begins_of(flow: Flow, slug: str) -> set[str]:
-    """Return the steps that the ways behind a step begin with."""
+    """Return the steps that the routes behind a step begin with."""
+    failing = failure_ends_of(flow, slug)
+    return targets_of(flow, slug) | (dependents_of(flow, slug) if failing else set())
+
+
+def dependents_of(flow: Flow, slug: str) -> set[str]:
+    """Return the steps that depend on a step."""
+    return {other.slug for other in flow.steps if slug in other.depends_on}
+
+
+def targets_of(flow: Flow, slug: str) -> set[str]:
+    """Return the steps that a step decides about."""
     match step_of(flow, slug):
         case BranchStep() as step:
             return {target for rule in step.rules for target in rule.then} | set(step.default_path)
         case LoopStep() as step:
             # Where both paths lead, the run comes by anyway.
             return set(step.break_path) ^ set(step.timeout_path)
-        case SubflowStep() as step if step.on_failure is not None:
-            return {other.slug for other in flow.steps if slug in other.depends_on}
         case _:
             return set()
-
-
-def deciding(flow: Flow, slug: str) -> bool:
-    """Say whether a step is one that decides which of the steps behind it run."""
-    return isinstance(step_of(flow, slug), BranchStep | LoopStep)
 
 
 def too_few(flow: Flow, step: JoinStep, deps: Mapping[str, StepEnd]) -> StepEnd | None:
@@ -165,18 +185,48 @@ def too_few(flow: Flow, step: JoinStep, deps: Mapping[str, StepEnd]) -> StepEnd 
     came = [slug for slug in deps.keys() - missed.keys() if deps[slug].status == "completed"]
     if least is None or len(came) >= least:
         return None
-    untaken = frozenset(slug for way in missed.values() for slug in way.behind)
+    not_taken = frozenset(slug for way in missed.values() for slug in way.behind)
     cascades = any(dep.cascades for dep in deps.values())
     reasons = {way.reason for way in missed.values()}
     none_taken = missed.keys() == deps.keys() and reasons == {"not_taken"}
     reason: SkipReason = "not_taken" if none_taken else "dependency_skipped"
-    return StepEnd("skipped", skip_reason=reason, cascades=cascades, untaken=untaken)
+    return StepEnd("skipped", skip_reason=reason, cascades=cascades, not_taken=not_taken)
 
 
-def failure_step_of(flow: Flow, slug: str) -> str | None:
-    """Return the failure step of a step, if it has one."""
+def failure_steps_of(flow: Flow, slug: str) -> set[str]:
+    """Return the steps that a step names to go on with when it fails."""
     step = step_of(flow, slug)
-    return step.on_failure if isinstance(step, SubflowStep) else None
+    named = {step.on_failure, getattr(step, "on_timeout", None)}
+    return {slug for slug in named if slug is not None}
+
+
+def failure_ends_of(flow: Flow, slug: str) -> set[str]:
+    """Return the steps that a run may go on with when a step fails: joins catch failures, too."""
+    return failure_steps_of(flow, slug) or {
+        join.slug for join in flow.steps if slug in members_of(join)
+    }
+
+
+def leads_to(flow: Flow, step: Step, failure: Failure) -> str | None:
+    """Return the step that a flow goes on with when a step fails, if it goes on.
+
+    Args:
+        flow: The flow.
+        step: The step.
+        failure: What went wrong.
+    """
+    if failure.may_not_run:
+        return None
+    own = getattr(step, "on_timeout", None) if failure.timed_out else None
+    catching = (join.slug for join in flow.steps if step.slug in members_of(join))
+    return own or step.on_failure or next(catching, None)
+
+
+def members_of(step: Step) -> tuple[str, ...]:
+    """Return the dependencies with which a join fails, in place of the run."""
+    if not isinstance(step, JoinStep) or step.on_failure is None:
+        return ()
+    return step.members or step.depends_on
 
 
 def step_of(flow: Flow, slug: str) -> Step:

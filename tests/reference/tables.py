@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from dagster_pgflow.model.step import MapStep, Step, SubflowStep
+from dagster_pgflow.model.steps import MapStep, Step, SubflowStep
 from tests.execution.projecting import World
 from tests.reference.drawing import Drawn
 from tests.reference.endings import WHY, StepEnd
-from tests.reference.interpreter import Told
+from tests.reference.expected_run import ExpectedRun
 from tests.reference.mappings import with_all_digits
 from tests.reference.traces import calm, trace_of
 
@@ -19,39 +19,39 @@ SAYS_WHY = re.compile(r'Handler "\w+" of step "')
 """How the sentences begin that say why a task failed."""
 
 
-def assert_rows_tell(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
-    steps = {path: drawn.step_at(path) for path in told.steps}
-    tops = [end for path, end in told.steps.items() if "." not in path]
+def assert_rows_match(world: World, run_id: UUID, drawn: Drawn, expected: ExpectedRun) -> None:
+    steps = {path: drawn.step_at(path) for path in expected.steps}
+    tops = [end for path, end in expected.steps.items() if "." not in path]
     run = world.one("runs", f"run_id = '{run_id}'")
-    assert run["status"] == told.status
-    assert same(run["output"], told.output)
+    assert run["status"] == expected.status
+    assert same(run["output"], expected.output)
     assert same(run["input"], drawn.input)
     assert run["remaining_steps"] == sum(not is_over(end) for end in tops)
-    ended = told.steps | told.subruns
+    ended = expected.steps | expected.subruns
     failed = {path for path, end in ended.items() if end.status == "failed"}
-    assert (run["error_message"] is None) == (told.status == "completed")
-    assert told.status == "completed" or first_quoted(run["error_message"]) in failed
-    assert_steps(world, run_id, drawn, told)
-    assert_tasks(world, run_id, steps, told)
-    assert_attempts(world, run_id, told)
-    assert_waits(world, run_id, steps, told)
-    assert_subruns(world, run_id, told)
-    assert_traces(world, run_id, told)
+    assert (run["error_message"] is None) == (expected.status == "completed")
+    assert expected.status == "completed" or first_quoted(run["error_message"]) in failed
+    assert_steps(world, run_id, drawn, expected)
+    assert_tasks(world, run_id, steps, expected)
+    assert_attempts(world, run_id, expected)
+    assert_waits(world, run_id, steps, expected)
+    assert_subruns(world, run_id, expected)
+    assert_traces(world, run_id, expected)
 
 
 def is_over(end: StepEnd) -> bool:
-    """Says whether the run goes on behind a step."""
+    """Return whether the run goes on behind a step."""
     return end.status in ENDED or end.routed
 
 
-def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
-    steps = {path: drawn.step_at(path) for path in told.steps}
+def assert_steps(world: World, run_id: UUID, drawn: Drawn, expected: ExpectedRun) -> None:
+    steps = {path: drawn.step_at(path) for path in expected.steps}
     rows = rows_by_path(world, "step_states", run_id)
     assert_equal(
         {path: (row["status"], row["skip_reason"]) for path, row in rows.items()},
-        {path: (end.status, end.skip_reason) for path, end in told.steps.items()},
+        {path: (end.status, end.skip_reason) for path, end in expected.steps.items()},
     )
-    for path, end in told.steps.items():
+    for path, end in expected.steps.items():
         row = rows[path]
         assert (row["output_text"] is not None) == (end.status == "completed"), path
         assert end.status != "completed" or same(json.loads(row["output_text"]), end.output), path
@@ -61,30 +61,32 @@ def assert_steps(world: World, run_id: UUID, drawn: Drawn, told: Told) -> None:
         if row["step_type"] == "map" and (end.tasks or end.status != "cancelled"):
             assert row["initial_tasks"] == len(end.tasks), path
         if row["step_type"] == "subflow":
-            assert row["initial_tasks"] == tasks_of(steps[path], path, told), path
+            assert row["initial_tasks"] == tasks_of(steps[path], path, expected), path
         if end.status == "completed":
             assert row["created_at"] <= row["started_at"] <= row["completed_at"]
     for path in steps:
-        deps = drawn.needs_at(path, told.steps)
-        left = sum(not is_over(told.steps[dep]) for dep in deps)
+        deps = drawn.needs_at(path, expected.steps)
+        left = sum(not is_over(expected.steps[dep]) for dep in deps)
         assert rows[path]["remaining_deps"] == left, path
 
 
-def tasks_of(step: Step, path: str, told: Told) -> int | None:
+def tasks_of(step: Step, path: str, expected: ExpectedRun) -> int | None:
     """Returns how many tasks a subflow step has: its items, if there is a list."""
     if not isinstance(step, SubflowStep) or step.over is None:
         return 1
-    return told.lists.get(path)
+    return expected.lists.get(path)
 
 
-def assert_tasks(world: World, run_id: UUID, steps: Mapping[str, Step], told: Told) -> None:
+def assert_tasks(
+    world: World, run_id: UUID, steps: Mapping[str, Step], expected: ExpectedRun
+) -> None:
     rows = world.sql.records(
         "select *, output::text as output_text from pgflow.step_tasks where run_id = %s",
         str(run_id),
     )
     wanted = {
         (path, index): task
-        for path, end in told.steps.items()
+        for path, end in expected.steps.items()
         for index, task in enumerate(end.tasks)
     }
     found = {(row["step_path"], row["task_index"]): row for row in rows}
@@ -117,13 +119,13 @@ def assert_collected(world: World, run_id: UUID, task: tuple[str, int], error: s
         assert output[task[1]]["error"]["message"] == error, task
 
 
-def assert_attempts(world: World, run_id: UUID, told: Told) -> None:
+def assert_attempts(world: World, run_id: UUID, expected: ExpectedRun) -> None:
     rows = world.sql.records(
         "select * from pgflow.node_executions where run_id = %s order by attempt", str(run_id)
     )
     wanted = {
         (path, index, attempt): task.status if attempt == task.attempts else "failed"
-        for path, end in told.steps.items()
+        for path, end in expected.steps.items()
         for index, task in enumerate(end.tasks)
         for attempt in range(1, task.attempts + 1)
     }
@@ -137,11 +139,13 @@ def assert_attempts(world: World, run_id: UUID, told: Told) -> None:
         assert before is None or before["completed_at"] <= row["started_at"], path
 
 
-def assert_waits(world: World, run_id: UUID, steps: Mapping[str, Step], told: Told) -> None:
+def assert_waits(
+    world: World, run_id: UUID, steps: Mapping[str, Step], expected: ExpectedRun
+) -> None:
     """Compares how long tasks waited for another attempt, and steps for their first one."""
     wanted = {
         (path, *attempt): wait
-        for path, end in told.steps.items()
+        for path, end in expected.steps.items()
         for attempt, wait in end.waits().items()
     }
     found: dict[tuple[str, int, int], float] = {}
@@ -158,7 +162,9 @@ def assert_waits(world: World, run_id: UUID, steps: Mapping[str, Step], told: To
     assert found.keys() == wanted.keys()
     for attempt, seconds in found.items():
         assert wanted[attempt].allows(seconds), f"{attempt}: {seconds} s, wanted {wanted[attempt]}"
-    began = {path for path, end in told.steps.items() if any(task.attempts for task in end.tasks)}
+    began = {
+        path for path, end in expected.steps.items() if any(task.attempts for task in end.tasks)
+    }
     assert delayed == {path for path in began if steps[path].options.start_delay}
 
 
@@ -192,13 +198,13 @@ def subrun_rows(world: World, run_id: UUID) -> dict[str, dict[str, Any]]:
     return {row["path"]: row for row in rows}
 
 
-def assert_subruns(world: World, run_id: UUID, told: Told) -> None:
+def assert_subruns(world: World, run_id: UUID, expected: ExpectedRun) -> None:
     found = subrun_rows(world, run_id)
     assert_equal(
         {path: row["status"] for path, row in found.items()},
-        {path: subrun.status for path, subrun in told.subruns.items()},
+        {path: subrun.status for path, subrun in expected.subruns.items()},
     )
-    for path, subrun in told.subruns.items():
+    for path, subrun in expected.subruns.items():
         row = found[path]
         assert same(row["output"], subrun.output), path
         assert (row["error_message"] is not None) == (subrun.status == "failed"), path
@@ -209,7 +215,7 @@ def assert_subruns(world: World, run_id: UUID, told: Told) -> None:
         assert row["map_index"] == (index and int(index[1])), path
 
 
-def assert_traces(world: World, run_id: UUID, told: Told) -> None:
+def assert_traces(world: World, run_id: UUID, expected: ExpectedRun) -> None:
     """Compares what SQL says that the steps of a subrun did with what they did."""
     for path, row in subrun_rows(world, run_id).items():
         rows = world.sql.records(
@@ -218,7 +224,7 @@ def assert_traces(world: World, run_id: UUID, told: Told) -> None:
         found = {entry["step"]: entry for entry in rows}
         wanted = {
             entry["step"]: entry
-            for entry in trace_of(path, told.steps, told.containers, set(), whole=True)
+            for entry in trace_of(path, expected.steps, expected.containers, set(), whole=True)
         }
         assert_equal(
             {step: entry["status"] for step, entry in found.items()},
@@ -251,7 +257,7 @@ def first_quoted(sentence: str) -> str:
 
 
 def same(found: Any, wanted: Any) -> bool:
-    """Says whether two values are the same JSON, whatever the order of keys."""
+    """Return whether two values are the same JSON, whatever the order of keys."""
     return text_of(calm(found)) == text_of(calm(wanted))
 
 

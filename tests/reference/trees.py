@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from itertools import count as counted
 from typing import Any
 
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
-from dagster_pgflow.model.step import MapStep, SingleStep, Step, SubflowStep
+from dagster_pgflow.model.steps import MapStep, SingleStep, Step, SubflowStep
 from dagster_pgflow.validation.validate import validate
 from tests.reference.conditions import EXPRESSIONS
 from tests.reference.drawing import (
@@ -44,7 +46,7 @@ SLUGS: tuple[str, ...] = (
     "class_",
     "b__c",
 )
-SLUGS += (*"ghijklmnopqrstuvwxyz", "l__pass_1", "a__begin", "class")
+SLUGS += (*"ghijklmnopqrstuvwxyz", "l__iteration_1", "a__begin", "class")
 KEYS = ("a", "b", "ok")
 SCHEMAS = (None, None, None, None, None, {"type": "object"}, {"type": "object", "required": ["a"]})
 literals = scalars | st.sampled_from(
@@ -102,7 +104,9 @@ def flow_in_tree(draw: st.DrawFn, slug: str, around: Grown, most_steps: int) -> 
             "output_schema": draw(st.sampled_from((None, *SCHEMAS))),
         }
         around = replace(around, schemas=schemas)
-    names = iter(draw(st.permutations(SLUGS)))
+    # Loops in loops use up many names; there is always another one.
+    others = (f"step_{number}" for number in counted(1))
+    names = chain(draw(st.permutations(SLUGS)), others)
     while len(around.before) < count:
         around = replace(around, before=draw(steps_called(names, slug, around)))
     options = draw(delays(3))

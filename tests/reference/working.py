@@ -4,19 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import (
-    BranchStep,
-    HandledStep,
-    LoopStep,
-    MapStep,
-    SingleStep,
-    Step,
-)
+from dagster_pgflow.model.steps import BranchStep, HandledStep, LoopStep, MapStep, SingleStep, Step
+from dagster_pgflow.step_errors import NonRetryable
+from tests.reference.attempts import Wait, most_attempts, wait_after
 from tests.reference.conditions import Asked
 from tests.reference.endings import FAILED, LEFT_ALONE, WHY, Ending, StepEnd, Task
-from tests.reference.patience import Wait, most_attempts, wait_after
+from tests.reference.merging import NotAnObject, kept, mergeable
 
 
 @dataclass(frozen=True)
@@ -33,22 +27,27 @@ class Call:
     params: Mapping[str, Any]
 
 
+class TookTooLong(Exception):
+    """What handlers raise here that would go on for ever."""
+
+
 Handlers = Mapping[str, Callable[[Call], Any]]
 """What each handler does: returns an output or raises."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """A flow that runs, or one pass of a loop in it.
+    """A flow that runs, or one iteration of a loop in it.
 
     Attributes:
         flow: The flow.
         input: Its input.
-        path: The path of the subflow step or the pass.
+        path: The path of the subflow step or the iteration.
         in_items: Whether a subflow around it in the same Dagster run has items.
-        loop: The loop, in a pass of it.
-        iteration: Which pass it is.
-        before: What loops around it returned in the pass before, by slug.
+        loop: The loop, in an iteration of it.
+        iteration: Which iteration it is.
+        before: What loops around it returned in the iteration before, by slug.
+        deps: What arrived by name at the step at hand.
     """
 
     flow: Flow
@@ -58,6 +57,7 @@ class Scope:
     loop: LoopStep | None = None
     iteration: int = 0
     before: Mapping[str, Any] = field(default_factory=dict)
+    deps: Mapping[str, Any] = field(default_factory=dict)
 
     def path_of(self, step: Step) -> str:
         """Return the path of one of the flow's steps."""
@@ -67,7 +67,7 @@ class Scope:
         """Return what the conditions of a step are about."""
         most = self.loop.max_iterations if self.loop else 0
         place = (self.flow.slug, self.path_of(step), self.iteration, most)
-        return Asked(step_input, self.input, *place)
+        return Asked(step_input, self.input, *place, deps=self.deps)
 
 
 @dataclass
@@ -86,8 +86,12 @@ class Worker:
         """Do what a branch or a loop does before it decides; without a handler that is nothing."""
         if step.handler is not None:
             return self.single(scope, step, step_input)
-        deps = set(step.depends_on)
-        output = step_input.get(step.depends_on[0]) if len(deps) == 1 else step_input
+        is_one = len(set(step.depends_on)) == 1 and not step.merge_input
+        handed_on = step_input.get(step.depends_on[0]) if is_one else step_input
+        try:
+            output = mergeable(scope.flow, step, kept(step, step_input, handed_on))
+        except NotAnObject:
+            return _exhausted(step, (Task("failed", ()),))
         return StepEnd("completed", output, tasks=(Task("completed", (), output),))
 
     def single(
@@ -96,6 +100,8 @@ class Worker:
         """Do what a single step does."""
         if self._handler_name(scope, step) is None:
             return FAILED
+        if step.keep_input and not isinstance(step_input, dict):
+            return _exhausted(step, (Task("failed", ()),))
         task = self._task(scope, step, 0, step_input)
         if task.status == "completed":
             return StepEnd("completed", task.output, tasks=(task,))
@@ -145,12 +151,17 @@ class Worker:
             call = Call(name, value, scope.input, flow.slug, path, index, attempt, step.params)
             self.calls.append(call)
             try:
-                return Task("completed", tuple(waits), self.handlers[name](call))
+                output = kept(step, value, self.handlers[name](call))
+                # A map is judged as a whole: what its elements return are parts of a list.
+                is_part = isinstance(step, MapStep)
+                output = output if is_part else mergeable(flow, step, output)
+                return Task("completed", tuple(waits), output)
             except NonRetryable:
-                return Task("failed", tuple(waits))
+                return Task("failed", tuple(waits), is_final=True)
             except Exception as error:  # noqa: BLE001  # whatever it is, it is a failed attempt
                 if attempt >= most_attempts(flow, step):
-                    return Task("failed", tuple(waits))
+                    timed_out = isinstance(error, TookTooLong)
+                    return Task("failed", tuple(waits), timed_out=timed_out)
                 waits.append(wait_after(attempt, error, flow, step))
 
     def _handler_name(self, scope: Scope, step: HandledStep) -> str | None:
@@ -160,13 +171,13 @@ class Worker:
 
 
 def _is_done(step: Step, task: Task) -> bool:
-    """Say whether a task of a map has something to send on."""
+    """Return whether a task of a map has something to send on."""
     collects = isinstance(step, MapStep) and step.collects
     return task.status == "completed" or (collects and task.status == "failed")
 
 
 def _is_borne(step: MapStep, tasks: tuple[Task, ...]) -> bool:
-    """Say whether no more tasks of a map failed than it says."""
+    """Return whether no more tasks of a map failed than it says."""
     failed = sum(task.status == "failed" for task in tasks)
     most = [step.max_failures]
     if step.max_failures_percent is not None:

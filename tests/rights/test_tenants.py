@@ -1,5 +1,6 @@
 """Tenants in one store: each sees, starts and changes its own flows alone."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -8,6 +9,7 @@ import psycopg2
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.guards import GUARDS
 from tests.execution.projecting import World, world
 from tests.postgres import Session, role_name
 
@@ -17,6 +19,8 @@ HANDLERS = {"listed": lambda _: [1, 2], "same": lambda value: value}
 OPEN_TO_ALL = {"store", "migrations"}
 NOT_OF_A_TENANT = {
     "projection_cursors",
+    "live_runs",
+    "live_workers",
     "run_cursors",
     "step_outputs",
     "tenants",
@@ -91,6 +95,20 @@ def with_runs(tenants: Tenants) -> None:
         user(f"select pgflow.start_flow('{tenant}_inner')")
     world.run("of_all", HANDLERS, {})
     world.settle()
+    for tenant in ("ann", "bob"):
+        with_guarded_calls(tenants.owner, tenant)
+
+
+def with_guarded_calls(session: Session, tenant: str) -> None:
+    """Leaves a call under way past each guard of a tenant."""
+    guards = {
+        name: guard().model_dump() | {"key": f"{tenant}_outer.s"} for name, guard in GUARDS.items()
+    }
+    entered = "pgflow.enter_call(%s, %s, gen_random_uuid(), %s)"
+    asked = (tenant, json.dumps(guards), f"{tenant}_outer")
+    session(f"select {entered}", *asked)
+    session("select pgflow.note_outcome(%s, %s, true, 0, false, now())", tenant,
+            json.dumps(guards["circuit_breaker"]))  # fmt: skip
 
 
 def rows_of(session: Session, relation: str) -> set[str]:

@@ -37,7 +37,7 @@ def test_a_code_location_loads_runs_and_ticks_with_the_rights_of_a_worker(
         database_url=as_role(database_url, "worker"),
         allowed_tags=["team/*"],
     )
-    assert [job.name for job in repository.get_all_jobs()] == ["f"]
+    assert [job.name for job in repository.get_all_jobs()] == ["f", "pgflow__start_flow"]
     assert [schedule.name for schedule in repository.schedule_defs] == ["f__daily"]
     assert sql.value("select allowed_tags from pgflow.store") == ["team/*"]
 
@@ -74,5 +74,8 @@ def test_a_worker_has_each_right_that_our_queries_need_and_no_other(sql: Session
         )
         for privilege in re.split(r", (?![^(]*\))", privileges)
     }
-    # What refuse_run does, it does with the rights of its caller.
-    assert granted == (needed | {("update", "run_requests")}) - OF_THE_OWNER
+    # What functions do that are no more than their caller: refuse_run, enter_call, leave_call.
+    needed |= {("update", "run_requests"), ("delete", "guarded_calls")}
+    guards = ("circuit_breakers", "bulkheads", "rate_limiters", "guarded_calls")
+    needed |= {(verb, table) for verb in ("insert", "update") for table in guards}
+    assert granted == needed - OF_THE_OWNER

@@ -18,6 +18,10 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         "tags": {},
         "opt_max_delay": 3600,
         "opt_jitter": "none",
+        "opt_max_concurrent_runs": None,
+        "opt_concurrency_key": None,
+        "opt_max_concurrent_runs_per_key": None,
+        "merge_output": False,
     }
 
 
@@ -62,7 +66,9 @@ def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> N
     assert arguments.startswith(published)
     own = arguments.removeprefix(published).split(", ")[1:]
     assert [argument.split()[0] for argument in own] == [
-        "max_delay", "jitter", "description", "tags", "input_schema", "output_schema"
+        "max_delay", "jitter", "description", "tags", "input_schema", "output_schema",
+        "max_concurrent_runs", "concurrency_key", "max_concurrent_runs_per_key",
+        "merge_output",
     ]  # fmt: skip
     assert all(" DEFAULT " in argument for argument in own)
 
@@ -73,7 +79,9 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         select * from pgflow.create_flow(
           'order', max_delay => 600, jitter => 'plus-minus', description => 'Takes orders',
           tags => '{"team": "shop"}', input_schema => '{"type": "object"}',
-          output_schema => '{"required": ["charge"]}'
+          output_schema => '{"required": ["charge"]}', max_concurrent_runs => 5,
+          concurrency_key => 'input.shop', max_concurrent_runs_per_key => 1,
+          merge_output => true
         )
         """
     )
@@ -81,10 +89,17 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
     assert sql.value("select pgflow.flow_definition('order')") == {
         "slug": "order",
         "description": "Takes orders",
-        "options": {"max_delay": 600, "jitter": "plus-minus"},
+        "options": {
+            "max_delay": 600,
+            "jitter": "plus-minus",
+            "max_concurrent_runs": 5,
+            "concurrency_key": "input.shop",
+            "max_concurrent_runs_per_key": 1,
+        },
         "tags": {"team": "shop"},
         "input_schema": {"type": "object"},
         "output_schema": {"required": ["charge"]},
+        "merge_output": True,
     }
 
 
@@ -117,6 +132,13 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("3, -1, 60", "opt_base_delay_is_nonnegative"),
         ("3, 5, 0", "opt_timeout_is_positive"),
         ("max_delay => -1", "opt_max_delay_is_nonnegative"),
+        ("max_concurrent_runs => 0", "opt_max_concurrent_runs_is_positive"),
+        (
+            "concurrency_key => 'input.a', max_concurrent_runs_per_key => 0",
+            "opt_max_concurrent_runs_per_key_is_positive",
+        ),
+        ("max_concurrent_runs_per_key => 1", "a_limit_per_key_has_a_key"),
+        ("concurrency_key => ''", "concurrency_key_is_not_empty"),
         ("jitter => 'some'", "jitter_is_valid"),
         ("tags => '[]'", "tags_are_an_object"),
         ("tags => '{\"a\": 1}'", "tags_are_texts"),

@@ -1,5 +1,6 @@
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,40 @@ from dagster_pgflow.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from dagster_pgflow.store import schema_version
 from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.schema_version import packaged_migrations
+from tests.polling import poll
 from tests.postgres import Server, Session
 
 SECRET = "s3cret-word"
 
 
 @pytest.fixture(scope="module")
-def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def strict_server() -> Iterator[EmbeddedPostgres]:
     """A server that asks the user `locked` for a password."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("strict") / "data", durable=False) as server:
+    # Another pytest that starts would close a folder of pytest's to the account of the server.
+    with (
+        tempfile.TemporaryDirectory(prefix="pgflow-tests-") as folder,
+        EmbeddedPostgres(Path(folder) / "data", durable=False) as server,
+    ):
         session = Session(server.url("postgres"))
         session(f"create role locked login password '{SECRET}'")
         rules = Path(session.value("show hba_file"))
         rules.write_text("local all locked scram-sha-256\n" + rules.read_text())
         session("select pg_reload_conf()")
         session.close()
+        locked = psycopg2.extensions.make_dsn(server.url("postgres"), user="locked")
+        poll(lambda: is_refused(locked))
         yield server
         server.stop(for_everyone=True)
+
+
+def is_refused(url: str) -> bool:
+    try:
+        Session(url).close()
+    except psycopg2.OperationalError:
+        return True
+    return False
 
 
 def parts_of(url: str) -> dict[str, str]:
@@ -143,18 +159,18 @@ def test_a_missing_schema_says_how_to_make_it(empty_database_url: str) -> None:
 
 
 def test_a_schema_newer_than_the_code_asks_for_an_upgrade(database: Database, sql: Session) -> None:
-    sql("insert into pgflow.migrations values (999, 'future')")
+    sql("insert into pgflow.migrations values (999, 'future', now(), 'x', false)")
     with pytest.raises(SchemaTooNew, match=r"has version 999, .*upgrade dagster_pgflow"):
         database.fetch_value("fetch_watermark")
 
 
 def test_a_schema_older_than_the_code_asks_to_migrate(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, with_migrations: Callable[..., Path]
 ) -> None:
-    for number in range(1, 9):
-        (tmp_path / f"{number:04}_step.sql").write_text("select 1;")
-    monkeypatch.setattr(schema_version, "MIGRATIONS_FOLDER", tmp_path)
-    with pytest.raises(SchemaOutdated, match="this code needs 8; run `dagster-pgflow migrate`"):
+    with_migrations("select 1;", "select 1;")
+    needed = packaged_migrations()[-1].version
+    told = f"this code needs {needed}; run `dagster-pgflow migrate`"
+    with pytest.raises(SchemaOutdated, match=told):
         database.fetch_value("fetch_watermark")
 
 
@@ -222,7 +238,7 @@ def lose_the_connection(database: Database, sql: Session) -> None:
 def test_a_lost_connection_is_told_and_the_next_transaction_has_a_new_one(
     database: Database, sql: Session
 ) -> None:
-    with pytest.raises(StoreUnreachable, match=r"serves nobody now|was lost"):
+    with pytest.raises(StoreUnreachable, match=r"is not available now|was lost"):
         lose_the_connection(database, sql)
     assert database.fetch_value("fetch_watermark") == 0
     end_connections_of_the_store(sql)
@@ -244,5 +260,7 @@ def test_a_forked_process_opens_connections_of_its_own(database: Database, sql: 
 
 def test_parameters_do_not_appear_in_messages(database: Database) -> None:
     with pytest.raises(StoreRefused, match="uuid") as caught:
-        database.fetch_value("start_flow", flow_slug="f", input=f'"{SECRET}"', run_id="no uuid")
+        database.fetch_value(
+            "start_flow", flow_slug="f", input=f'"{SECRET}"', run_id="no uuid", priority=0
+        )
     assert SECRET not in str(caught.value)

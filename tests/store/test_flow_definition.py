@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.stored_form import stored_form
@@ -18,8 +18,6 @@ def child(builder: FlowBuilder) -> None:
 
 @settings(
     max_examples=80,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(flow=flows())
 def test_a_flow_comes_back_as_it_was_stored(

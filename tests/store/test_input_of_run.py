@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from dagster_pgflow.model.defaults import MOST_INSIDE, UNASKED, input_of_run
 from tests.drawn_schemas import SCHEMAS, VALUES
@@ -116,9 +116,6 @@ def test_who_changes_an_input_changes_no_default() -> None:
 
 @settings(
     max_examples=150,
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(schema=SCHEMAS, asked=VALUES)
 def test_sql_and_python_lay_any_input_over_any_schema_alike_and_once_is_enough(

@@ -1,4 +1,4 @@
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dagster_pgflow.names import is_valid_slug
@@ -47,7 +47,7 @@ def test_the_function_is_immutable(sql: Session) -> None:
     assert found == "i"
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     slug=st.text(
         st.sampled_from("azAZ09_- run\n\u00e9\u212a\u0660")

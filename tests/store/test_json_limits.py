@@ -5,10 +5,9 @@ from typing import Any
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from dagster_pgflow import Flow
-from dagster_pgflow.errors import ValueNotJson
 from dagster_pgflow.json_values.limits import (
     TOO_DEEP,
     TOO_LARGE,
@@ -18,17 +17,12 @@ from dagster_pgflow.json_values.limits import (
 )
 from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.limits import MOST_DIGITS, MOST_LEVELS
+from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.requests import Requests
 from tests import hostile_json
 from tests.hostile_json import nested
 from tests.postgres import Session
-
-search = settings(
-    derandomize=True,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 EDGES: dict[str, tuple[str, str | None]] = {
     "100 levels": ("[" * 100 + "]" * 100, None),
@@ -66,14 +60,12 @@ def test_a_limit_lies_at_the_same_place_on_both_sides(sql: Session, name: str) -
         assert str(refused.value) == refusal("It", problem)
 
 
-@search
 @given(hostile_json.taken_texts)
 def test_what_sql_takes_python_reads(sql: Session, text: str) -> None:
     assert sql.value("select pgflow.json_problem(%s::jsonb)", text) is None
     assert problem_of(json.loads(sql.value("select %s::jsonb::text", text))) is None
 
 
-@search
 @given(hostile_json.accepted)
 def test_what_python_takes_sql_takes(sql: Session, value: Any) -> None:
     assert problem_of(value) is None

@@ -5,7 +5,7 @@ from pathlib import Path
 from dagster_pgflow.examples import FOLDER
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.store.loading import FlowChange, Loading, Source, load
+from dagster_pgflow.store.loading import FlowChange, FlowSource, Loading, load
 from tests.postgres import Session
 
 TWO_STEPS = """
@@ -16,12 +16,12 @@ select pgflow.add_step('by_sql', 'two', array['one']);
 """
 
 
-def script(sql: str, name: str = "flow.sql") -> Source:
-    return Source(name, sql=sql)
+def script(sql: str, name: str = "flow.sql") -> FlowSource:
+    return FlowSource(name, sql=sql)
 
 
 def places(loading: Loading) -> list[tuple[str, str]]:
-    return [(finding.problem.code, finding.problem.path) for finding in loading.findings]
+    return [(found.problem.code, found.problem.path) for found in loading.problems]
 
 
 def slugs(sql: Session) -> list[str]:
@@ -30,7 +30,7 @@ def slugs(sql: Session) -> list[str]:
 
 def test_files_of_every_kind_are_loaded_as_one_change(database: Database, sql: Session) -> None:
     flow = Flow("outer").subflow("inner", "by_sql")
-    loading = load(database, [script(TWO_STEPS), Source("outer.json", flows=(flow,))])
+    loading = load(database, [script(TWO_STEPS), FlowSource("outer.json", flows=(flow,))])
     assert list(loading.changes.values()) == [
         FlowChange("flow.sql", "by_sql", 1, is_new=True),
         FlowChange("outer.json", "outer", 1, is_new=True),
@@ -39,14 +39,14 @@ def test_files_of_every_kind_are_loaded_as_one_change(database: Database, sql: S
 
 
 def test_loading_again_changes_nothing_and_says_so(database: Database) -> None:
-    sources = [Source("a.json", flows=(Flow("a").step("s"),)), script(TWO_STEPS)]
+    sources = [FlowSource("a.json", flows=(Flow("a").step("s"),)), script(TWO_STEPS)]
     load(database, sources)
     assert list(load(database, sources).changes.values()) == [FlowChange("a.json", "a", 1)]
 
 
 def test_a_problem_in_one_file_keeps_all_out(database: Database, sql: Session) -> None:
     bad = Flow("bad").step("s", depends_on="none")
-    loading = load(database, [script(TWO_STEPS), Source("bad.json", flows=(bad,))])
+    loading = load(database, [script(TWO_STEPS), FlowSource("bad.json", flows=(bad,))])
     assert places(loading) == [("unknown-dependency", "steps.s.depends_on")]
     assert slugs(sql) == []
 
@@ -62,7 +62,7 @@ def test_an_expression_that_is_none_keeps_a_file_of_sql_out(
 
 def test_what_is_only_tried_leaves_nothing_behind(database: Database, sql: Session) -> None:
     loading = load(database, [script(TWO_STEPS)], keep=False)
-    assert loading.findings == []
+    assert loading.problems == []
     assert [change.slug for change in loading.changes.values()] == ["by_sql"]
     assert slugs(sql) == []
     assert sql.value("select count(*) from pgflow.flow_versions") == 0
@@ -83,8 +83,8 @@ select pgflow.add_step('fine', 'b')
         ("refused-statement", "line 3"),
         ("refused-statement", "line 6"),
     ]
-    assert "9lives" in loading.findings[0].problem.message
-    assert loading.findings[2].problem.message.startswith("function nonsense() does not exist.")
+    assert "9lives" in loading.problems[0].problem.message
+    assert loading.problems[2].problem.message.startswith("function nonsense() does not exist.")
 
 
 def test_a_script_cannot_end_the_transaction(database: Database, sql: Session) -> None:
@@ -111,16 +111,19 @@ def test_the_rules_that_sql_does_not_know_hold_for_scripts_too(database: Databas
 def test_a_subflow_may_stand_in_any_file_or_in_the_store(database: Database) -> None:
     load(database, [script(TWO_STEPS)])
     outer = Flow("outer").subflow("stored", "by_sql").subflow("given", "inner")
-    sources = [Source("a.py", flows=(outer,)), Source("b.py", flows=(Flow("inner").step("s"),))]
-    assert load(database, sources).findings == []
+    sources = [
+        FlowSource("a.py", flows=(outer,)),
+        FlowSource("b.py", flows=(Flow("inner").step("s"),)),
+    ]
+    assert load(database, sources).problems == []
     alone = load(database, sources[:1], keep=False)
-    assert alone.findings == []
+    assert alone.problems == []
 
 
 def test_flows_that_contain_each_other_are_found_across_files(database: Database) -> None:
     a, b = Flow("a").subflow("to_b", "b"), Flow("b").subflow("to_a", "a")
-    loading = load(database, [Source("a.json", flows=(a,)), Source("b.json", flows=(b,))])
-    assert [(finding.source, finding.problem.code) for finding in loading.findings] == [
+    loading = load(database, [FlowSource("a.json", flows=(a,)), FlowSource("b.json", flows=(b,))])
+    assert [(found.source, found.problem.code) for found in loading.problems] == [
         ("a.json", "recursive-subflow"),
         ("b.json", "recursive-subflow"),
     ]
@@ -128,9 +131,9 @@ def test_flows_that_contain_each_other_are_found_across_files(database: Database
 
 def test_a_flow_may_stand_in_two_files_when_it_is_the_same(database: Database) -> None:
     flow, other = Flow("a").step("s"), Flow("a").step("t")
-    same = [Source("1.py", flows=(flow,)), Source("2.py", flows=(flow,))]
-    different = [Source("1.py", flows=(flow,)), Source("2.py", flows=(other,))]
-    assert load(database, same).findings == []
+    same = [FlowSource("1.py", flows=(flow,)), FlowSource("2.py", flows=(flow,))]
+    different = [FlowSource("1.py", flows=(flow,)), FlowSource("2.py", flows=(other,))]
+    assert load(database, same).problems == []
     assert places(load(database, different)) == [("duplicate-flow", "a")]
 
 
@@ -142,7 +145,7 @@ def test_a_script_that_starts_its_own_flow_works(database: Database, sql: Sessio
 
 def test_the_example_that_is_written_in_sql_loads(database: Database, sql: Session) -> None:
     text = Path(FOLDER / "ai_workflow.sql").read_text()
-    assert load(database, [script(text)]).findings == []
+    assert load(database, [script(text)]).problems == []
     assert sql.column("select step_slug from pgflow.steps order by step_index") == [
         "fetch",
         "process",

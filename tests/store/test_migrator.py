@@ -1,17 +1,17 @@
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dagster_pgflow.embedded.binaries import by_major_version
 from dagster_pgflow.errors import SchemaTooNew, StoreRefused
-from dagster_pgflow.store import schema_version
 from dagster_pgflow.store.assemble import INITIAL_MIGRATION, assembled_schema
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.migrator import migrate, pending, print_sql
-from dagster_pgflow.store.schema_version import Migration
+from dagster_pgflow.store.released import released_migrations
+from dagster_pgflow.store.schema_version import Migration, packaged_migrations
 from tests.postgres import ROLE_PREFIX, Server, Session
 
 PROGRAMS = by_major_version()[max(by_major_version())]
@@ -54,11 +54,14 @@ def run_psql(url: str, script: str) -> None:
 
 
 def test_an_empty_database_gets_the_schema_once(empty: Database, empty_sql: Session) -> None:
-    assert [migration.version for migration in pending(empty)] == [1]
-    assert [migration.name for migration in migrate(empty)] == ["initial"]
+    assert pending(empty) == packaged_migrations()
+    assert migrate(empty) == packaged_migrations()
     assert pending(empty) == ()
     assert migrate(empty) == ()
-    assert empty_sql("select version, name from pgflow.migrations") == [(1, "initial")]
+    assert empty_sql("select version, name from pgflow.migrations order by 1") == [
+        (migration.version, migration.name) for migration in packaged_migrations()
+    ]
+    assert packaged_migrations()[0].name == "initial"
     assert empty.fetch_value("fetch_watermark") == 0
 
 
@@ -79,12 +82,13 @@ def test_of_several_migrators_one_works_and_all_succeed(
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(done) == [0, 0, 0, 0, 1]
+    assert sorted(done) == [0, 0, 0, 0, len(packaged_migrations())]
     assert empty_sql.value("select count(*) from pgflow.store") == 1
 
 
-def test_the_initial_migration_is_the_schema_files() -> None:
-    assert INITIAL_MIGRATION.read_text(encoding="utf-8") == assembled_schema(), (
+def test_until_it_is_released_the_initial_migration_is_the_schema_files() -> None:
+    is_frozen = INITIAL_MIGRATION.name in released_migrations()
+    assert is_frozen or INITIAL_MIGRATION.read_text(encoding="utf-8") == assembled_schema(), (
         "run `make migrations`"
     )
 
@@ -93,14 +97,22 @@ def test_the_migrations_make_the_same_schema_as_the_files(
     empty_database_url: str, database_url: str
 ) -> None:
     run_psql(empty_database_url, f"{assembled_schema()} select pgflow.make_roles('{ROLE_PREFIX}');")
-    assert schema_of(empty_database_url) == schema_of(database_url)
+    assert schema_of(empty_database_url) == schema_of(database_url), (
+        "run `make migration NAME=...`, and resolve what it could not derive"
+    )
 
 
 def test_the_printed_script_does_what_the_migrator_does(
-    empty_database_url: str, empty: Database, database_url: str
+    empty_database_url: str,
+    empty: Database,
+    empty_sql: Session,
+    database_url: str,
+    sql: Session,
 ) -> None:
     run_psql(empty_database_url, print_sql(role_prefix=ROLE_PREFIX))
     assert migrate(empty) == ()
+    remembered = "select version, name, checksum, old_code_works from pgflow.migrations order by 1"
+    assert empty_sql(remembered) == sql(remembered)
     assert schema_of(empty_database_url) == schema_of(database_url)
 
 
@@ -127,7 +139,7 @@ def test_the_schema_survives_a_dump_and_its_restoration(
 
 def test_a_schema_that_an_administrator_made_is_used(empty: Database, empty_sql: Session) -> None:
     empty_sql("create schema pgflow")
-    assert len(migrate(empty)) == 1
+    assert migrate(empty) == packaged_migrations()
 
 
 def test_a_schema_of_somebody_else_is_left_alone(empty: Database, empty_sql: Session) -> None:
@@ -140,29 +152,31 @@ def test_a_schema_of_somebody_else_is_left_alone(empty: Database, empty_sql: Ses
 
 
 def test_a_newer_schema_is_left_alone(database: Database, sql: Session) -> None:
-    sql("insert into pgflow.migrations values (999, 'future')")
+    sql("insert into pgflow.migrations values (999, 'future', now(), 'x', false)")
     with pytest.raises(SchemaTooNew, match="upgrade dagster_pgflow"):
         migrate(database)
 
 
 def test_a_later_migration_is_applied_alone_and_a_broken_one_leaves_nothing(
-    database: Database, sql: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, sql: Session, with_migrations: Callable[..., Path]
 ) -> None:
-    (tmp_path / "0001_initial.sql").write_text(INITIAL_MIGRATION.read_text())
-    (tmp_path / "0002_more.sql").write_text("create table pgflow.more (note text default '100%');")
-    broken = tmp_path / "0003_broken.sql"
-    broken.write_text("create table pgflow.even_more (); select 1 / 0;")
-    monkeypatch.setattr(schema_version, "MIGRATIONS_FOLDER", tmp_path)
+    known = sql.column("select version from pgflow.migrations order by 1")
+    folder = with_migrations(
+        "create table pgflow.more (note text default '100%');",
+        "create table pgflow.even_more (); select 1 / 0;",
+    )
+    more, broken = sorted(folder.iterdir())[-2:]
+    later = int(more.name[:4])
 
     with pytest.raises(StoreRefused, match="division by zero"):
         migrate(database)
-    assert [migration.version for migration in pending(database)] == [2, 3]
-    assert sql.column("select version from pgflow.migrations") == [1]
+    assert [migration.version for migration in pending(database)] == [later, later + 1]
+    assert sql.column("select version from pgflow.migrations order by 1") == known
 
     broken.unlink()
-    assert migrate(database) == (Migration(2, "more", tmp_path / "0002_more.sql"),)
-    assert "0002" not in print_sql(pending(database))
-    assert sql.column("select version from pgflow.migrations order by 1") == [1, 2]
+    assert migrate(database) == (Migration(later, "new", more),)
+    assert more.name[:4] not in print_sql(pending(database))
+    assert sql.column("select version from pgflow.migrations order by 1") == [*known, later]
 
 
 def test_the_shown_script_of_nothing_is_empty(server: Server, database: Database) -> None:

@@ -18,7 +18,7 @@ FILES = sorted((ROOT / "dagster_pgflow" / "store").glob("*.sql")) + sorted(
 )
 TIME = re.compile(r"\b(\w+_at|timestamp|first_seen|last_heartbeat)\b")
 BEGIN = re.compile(r"(?<!within group \()\border by\s")
-END = re.compile(r"limit\b|;|\$\$")
+END = re.compile(r"limit\b|for update\b|loop\b|;|\$\$")
 UNIQUE = {
     "id",
     "run_id",
@@ -28,6 +28,7 @@ UNIQUE = {
     "attempt",
     "step_path",
     "step_slug",
+    "worker_id",
 }
 """What decides at last; the rows of the attempts of a task share a path and an index."""
 
@@ -50,7 +51,7 @@ def orders_of(sql: str) -> Iterator[list[str]]:
 
 
 def is_loose(keys: list[str]) -> bool:
-    """Says whether a time decides, and nothing behind it when it is the same."""
+    """Return whether a time decides, and nothing behind it when it is the same."""
     if not any(TIME.search(key) for key in keys):
         return False
     last = re.sub(r"\s+(collate \"C\"|asc|desc|nulls \w+)", "", keys[-1]).rpartition(".")[2]
@@ -71,6 +72,8 @@ def test_the_check_sees_an_order_that_a_time_decides_alone() -> None:
         'select 1 from a order by coalesce(a.b_at, a.c_at) nulls last, a.step_path collate "C";',
         "select percentile_cont(0.5) within group (order by a.completed_at - a.started_at) from a",
         "select 1 from a order by name;",
+        "select 1 from a order by a.created_at, a.id\nfor update of a;",
+        "for b in select 1 from a order by place loop select handed_over_at from c;",
     ]
     assert [sql for sql in loose if not any(map(is_loose, orders_of(sql)))] == []
     assert [sql for sql in sound if any(map(is_loose, orders_of(sql)))] == []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.errors import StoreRefused
-from dagster_pgflow.store.outputs import OutputKey, OutputStore
+from dagster_pgflow.store.outputs import OutputKey, OutputStore, StoredOutput
 from tests.postgres import Session
 
 RUN = uuid.UUID("0b6ae7a2-5a1c-4a3f-9a44-3f1d8d3c1a01")
@@ -47,7 +47,7 @@ def test_keys_tell_outputs_apart(outputs: OutputStore) -> None:
 
 def test_a_later_attempt_replaces_an_earlier_one(outputs: OutputStore) -> None:
     outputs.put(KEY, "1")
-    outputs.put_location(KEY, "s3://bucket/x", 12345)
+    outputs.put_all([StoredOutput(KEY, None, "s3://bucket/x", 12345)])
     stored = outputs.get(KEY)
     assert stored is not None
     assert (stored.text, stored.location, stored.size_bytes) == (None, "s3://bucket/x", 12345)

@@ -32,7 +32,7 @@ def test_a_map_step_behind_one_that_ends_for_all_elements_may_be_pipelined(
         "select * from pgflow.add_step('f', 'q', '{p}', step_type => 'map', pipelined => true,"
         " when_exhausted => 'skip-cascade')"
     )
-    assert row["pipelined"] is True
+    assert row["settings"] == {"pipelined": True}
     assert sql.value("select pgflow.step_definitions('f') -> 4") == {
         "type": "map",
         "slug": "p",
@@ -56,8 +56,8 @@ def test_a_map_step_behind_one_that_ends_for_all_elements_may_be_pipelined(
         ),
         (
             "'{m}'",
-            "only_map_steps_are_pipelined",
-            "is pipelined, which only a map step can be; leave pipelined out.",
+            "settings_fit_the_kind",
+            'has the setting "pipelined", which no single step has; leave it out.',
         ),
         (
             "'{m}', step_type => 'map', required_input_pattern => '{}'",
@@ -119,13 +119,13 @@ def test_a_map_step_of_another_flow_is_not_the_one_before(sql: Session) -> None:
 
 
 def test_only_a_map_step_collects_errors(sql: Session) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation, match="which only a map step can;"):
+    with pytest.raises(psycopg2.errors.CheckViolation, match="which no single step has;"):
         sql("select pgflow.add_step('f', 'p', '{m}', collect_errors => true)")
 
 
 @pytest.mark.parametrize("bound", ["max_failures => 0", "max_failures_percent => 5"])
 def test_only_a_map_step_bounds_failures(sql: Session, bound: str) -> None:
-    with pytest.raises(psycopg2.errors.CheckViolation, match="which only a map step has;"):
+    with pytest.raises(psycopg2.errors.CheckViolation, match="which no single step has;"):
         sql(f"select pgflow.add_step('f', 'p', '{{m}}', {bound})")
 
 
@@ -134,23 +134,26 @@ def test_nothing_is_pipelined_behind_a_step_that_counts_failures(sql: Session) -
     with pytest.raises(psycopg2.errors.CheckViolation) as refused:
         sql("select pgflow.add_step('f', 'p', '{l}', step_type => 'map', pipelined => true)")
     assert str(refused.value).startswith(
-        'Step "p" of flow "f" is pipelined behind "l", of which only all elements together say'
-        " whether too many failed; leave pipelined out, or max_failures there."
+        'Step "p" of flow "f" is pipelined behind "l", whose max_failures can only be judged'
+        " when all of its elements are done; leave pipelined out, or max_failures there."
     )
 
 
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
-        ("max_failures = 1 where step_slug = 'a'", "only_map_steps_bound_failures"),
-        ("max_failures = -1 where step_slug = 'm'", "max_failures_is_nonnegative"),
-        ("max_failures_percent = 101 where step_slug = 'm'", "max_failures_percent_is_in_range"),
-        ("pipelined = true where step_slug = 'a'", "only_map_steps_are_pipelined"),
-        ("collect_errors = true where step_slug = 'a'", "only_map_steps_collect_errors"),
-        ("pipelined = true, batch_size = 2 where step_slug = 'm'", "takes_over_batches"),
-        ("pipelined = true, run_if = 'true' where step_slug = 'm'", "has_no_condition"),
         ("opt_jitter = 'some'", "jitter_is_valid"),
         ("opt_max_delay = -1", "opt_max_delay_is_nonnegative"),
+        *[
+            (f"settings = '{settings}', step_type = 'map' where step_slug = 'm'", constraint)
+            for settings, constraint in (
+                ('{"max_failures": -1}', "max_failures_is_nonnegative"),
+                ('{"max_failures_percent": 101}', "max_failures_percent_is_in_range"),
+                ('{"batch_size": 0}', "batch_size_is_positive"),
+                ('{"pipelined": true, "batch_size": 2}', "takes_over_batches"),
+                ("{\"pipelined\": true}', run_if = 'true", "has_no_condition"),
+            )
+        ],
     ],
 )
 def test_plain_sql_is_held_to_what_one_row_can_tell(

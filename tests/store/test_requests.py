@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import InvalidInput, StoreRefused, UnknownFlow, ValueNotJson
+from dagster_pgflow.errors import InvalidInput, StoreRefused, UnknownFlow
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.requests import Requests
 from tests.postgres import Session
@@ -24,10 +25,8 @@ def test_a_request_is_pending_until_dagster_has_a_run_of_it(
     assert requests.small_input(run_id, 100) == '{"x": 1}'
     assert requests.small_input(run_id, 7) is None
     assert pending.handed_over_at is None
-    assert requests.newest_pending_version() == 1
     sql("update pgflow.runs set dagster_run_id = gen_random_uuid()")
     assert requests.pending(10) == ()
-    assert requests.newest_pending_version() is None
 
 
 @pytest.mark.parametrize("value", [0, False, "", None, [], {"a": [None]}])
@@ -66,7 +65,6 @@ def test_requests_that_need_a_newer_catalog_wait(requests: Requests, builder: Fl
     new = requests.start("f", 2)
     assert [pending.run_id for pending in requests.pending(10, up_to_version=1)] == [old]
     assert [pending.run_id for pending in requests.pending(10, up_to_version=2)] == [old, new]
-    assert requests.newest_pending_version() == 2
 
 
 def test_the_oldest_come_first_and_handed_over_ones_last(requests: Requests) -> None:

@@ -1,5 +1,6 @@
 """What people who ask how a run is doing are told of attempts."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,25 +8,27 @@ import pytest
 from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_cursor import FoundRun, NextLook
+from dagster_pgflow.reports.report import FanOut
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.run_status import RunReport, RunStatusReader
 from dagster_pgflow.store.run_tables import RunTables
 from tests.postgres import Session
-from tests.unit.projection.telling import (
+from tests.unit.projection.seen_runs import (
     NOON,
     RUN_ID,
     WORKER,
-    Story,
+    SeenRun,
     completed,
     delayed,
+    failed,
     task,
 )
 
 ONE = Flow("one").step("a", max_attempts=3)
 MAPS = Flow("maps").map("m", batch_size=2, max_attempts=2)
-FAN_OUT = completed(None, fans_out={"m": {"tasks": 4, "batches": 2}})
-FLAKY = Story([ONE]).then("run_started").fails("a", task(0, "failed", error="no"), delay=10.0)
+FAN_OUT = replace(completed(None), fans_out={"m": FanOut(4, 2, 2)})
+FLAKY = SeenRun([ONE]).then("run_started").fails("a", task(0, "failed"), delay=10.0)
 
 
 @pytest.fixture
@@ -35,10 +38,10 @@ def tables(database: Database) -> RunTables:
     return tables
 
 
-def told(database: Database, tables: RunTables, story: Story) -> RunReport:
+def told(database: Database, tables: RunTables, seen: SeenRun) -> RunReport:
     [cursor] = tables.due(tables.clock(), 1)
     going_on = NextLook("1", is_over=False, is_final=False, pause=0)
-    tables.save(cursor, story.state(), story.events(), going_on)
+    tables.save(cursor, seen.state(), seen.events(), going_on)
     return RunStatusReader(database).report(RUN_ID)
 
 
@@ -50,7 +53,7 @@ def test_a_task_that_waits_tells_why_and_until_when(database: Database, tables: 
     assert (failed.worker_id, failed.started_at) == (WORKER, NOON)
     assert failed.failed_at == NOON + timedelta(seconds=1)
     assert failed.is_last
-    assert failed.next_at == FLAKY.sightings[2].at + timedelta(seconds=10)
+    assert failed.next_at == FLAKY.run_events[2].at + timedelta(seconds=10)
     [step] = report.steps
     assert (step.status, step.attempts, step.attempts_failed) == ("started", 1, 1)
     assert (step.tasks_waiting, step.next_at) == (1, failed.next_at)
@@ -68,9 +71,9 @@ def test_a_task_that_is_tried_again_waits_no_more(database: Database, tables: Ru
 def test_the_last_attempt_of_a_task_says_that_it_was_the_last(
     database: Database, tables: RunTables
 ) -> None:
-    outcome = {"status": "failed", "tasks": [task(0, "failed", attempts=2, error="never")]}
-    story = FLAKY.then("started", "a").then("failed", "a", error="never", outcome=outcome)
-    report = told(database, tables, story.then("run_failed"))
+    end = failed(replace(task(0, "failed", attempts=2), error="never"), error="never")
+    seen = FLAKY.then("started", "a").then("failed", "a", error="never", report=end)
+    report = told(database, tables, seen.then("run_failed"))
     first, last = report.failed_attempts
     assert (first.attempt, first.is_last) == (1, False)
     assert (last.attempt, last.max_attempts, last.error) == (2, 3, "never")
@@ -78,8 +81,8 @@ def test_the_last_attempt_of_a_task_says_that_it_was_the_last(
 
 
 def test_a_crash_is_a_failed_attempt_too(database: Database, tables: RunTables) -> None:
-    story = FLAKY.then("started", "a").then("failed", "a", error="crashed").then("run_failed")
-    last = told(database, tables, story).failed_attempts[-1]
+    seen = FLAKY.then("started", "a").then("failed", "a", error="crashed").then("run_failed")
+    last = told(database, tables, seen).failed_attempts[-1]
     assert (last.attempt, last.max_attempts, last.error) == (2, 3, "crashed")
 
 
@@ -92,11 +95,11 @@ def test_a_cancelled_run_waits_for_nothing(database: Database, tables: RunTables
 def test_a_map_goes_on_with_the_earliest_of_its_tasks(
     database: Database, tables: RunTables
 ) -> None:
-    story = Story([MAPS], input=[1, 2, 3, 4]).then("succeeded", "m__fan_out", outcome=FAN_OUT)
-    late = [task(0, "failed", error="late"), task(1)]
-    soon = [task(2, "failed", error="soon"), task(3, "failed", error="soon")]
-    story = story.fails("m[0]", *late, delay=60.0).fails("m[1]", *soon, delay=5.0)
-    report = told(database, tables, story)
+    seen = SeenRun([MAPS], input=[1, 2, 3, 4]).then("succeeded", "m__fan_out", report=FAN_OUT)
+    late = [replace(task(0, "failed"), error="late"), task(1)]
+    soon = [replace(task(index, "failed"), error="soon") for index in (2, 3)]
+    seen = seen.fails("m[0]", *late, delay=60.0).fails("m[1]", *soon, delay=5.0)
+    report = told(database, tables, seen)
     [step] = report.steps
     assert (step.tasks, step.tasks_done, step.tasks_waiting, step.attempts_failed) == (4, 1, 3, 3)
     assert step.next_at == min(
@@ -106,10 +109,10 @@ def test_a_map_goes_on_with_the_earliest_of_its_tasks(
 
 
 def test_a_delayed_step_tells_until_when(database: Database, tables: RunTables) -> None:
-    story = Story([ONE]).then("started", "a").waits("a", delayed(60.0))
-    [step] = told(database, tables, story).steps
+    seen = SeenRun([ONE]).then("started", "a").waits("a", delayed(60.0))
+    [step] = told(database, tables, seen).steps
     assert (step.status, step.attempts) == ("created", 0)
-    assert step.next_at == story.sightings[1].at + timedelta(seconds=60)
+    assert step.next_at == seen.run_events[1].at + timedelta(seconds=60)
 
 
 def test_items_are_counted_and_stand_behind_their_step(
@@ -119,9 +122,9 @@ def test_items_are_counted_and_stand_behind_their_step(
     top = Flow("top").step("a").subflow("each", "item", depends_on="a", over="a").step("b")
     FlowBuilder(database).define_flow(item)
     FlowBuilder(database).define_flow(top)
-    sent = completed(None, fans_out={"each": {"tasks": 11, "batches": 11}})
-    story = Story([top, item]).does("a").then("succeeded", "each__fan_out", outcome=sent)
-    told(database, tables, story.does("each.x[00]").does("each.y[00]").does("each.x[10]"))
+    sent = replace(completed(None), fans_out={"each": FanOut(11, 11, 1)})
+    seen = SeenRun([top, item]).does("a").then("succeeded", "each__fan_out", report=sent)
+    told(database, tables, seen.does("each.x[00]").does("each.y[00]").does("each.x[10]"))
     sql("update pgflow.event_log set event_data = event_data || '{\"watermark\": 9}'")
     report = RunStatusReader(database).report(RUN_ID)
     assert [step.step_path for step in report.steps] == [

@@ -24,7 +24,8 @@ def flow(sql: Session) -> None:
 def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> None:
     arguments = sql.value("select pg_get_function_arguments('pgflow.start_flow'::regproc)")
     assert arguments == (
-        "flow_slug text, input jsonb DEFAULT NULL::jsonb, run_id uuid DEFAULT NULL::uuid"
+        "flow_slug text, input jsonb DEFAULT NULL::jsonb, run_id uuid DEFAULT NULL::uuid,"
+        " priority integer DEFAULT 0"
     )
 
 

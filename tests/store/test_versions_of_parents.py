@@ -7,7 +7,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
-from dagster_pgflow.store.loading import Source, load
+from dagster_pgflow.store.loading import FlowSource, load
 from tests.postgres import Session
 
 LEAF = Flow("leaf").step("x")
@@ -156,7 +156,12 @@ def test_a_flow_around_that_was_broken_before_is_not_held_against_a_change(
     builder: FlowBuilder, sql: Session
 ) -> None:
     builder.define_flows([PAYMENT, ORDER])
-    sql("""update pgflow.steps set subflow_input = '{"cart": 5}' where step_slug = 'pay'""")
+    sql(
+        """
+        update pgflow.steps set settings = settings || '{"input": {"cart": 5}}'
+        where step_slug = 'pay'
+        """
+    )
     assert builder.define_flow(PAYMENT.step("receipt", depends_on="charge")) == 2
 
 
@@ -167,9 +172,9 @@ def test_a_file_that_breaks_a_flow_around_is_not_loaded_unless_that_one_comes_al
     schema = {"type": "object", "required": ["token"]}
     changed = PAYMENT.model_copy(update={"input_schema": schema})
     order = Flow("order").subflow("pay", "payment", input={"token": "$input.token"})
-    alone = load(database, [Source("payment.yaml", (changed,))])
-    [finding] = alone.findings
-    assert (finding.source, finding.problem.path) == ("payment.yaml", "order.steps.pay.input")
-    together = [Source("payment.yaml", (changed,)), Source("order.yaml", (order,))]
-    assert load(database, together).findings == []
+    alone = load(database, [FlowSource("payment.yaml", (changed,))])
+    [found] = alone.problems
+    assert (found.source, found.problem.path) == ("payment.yaml", "order.steps.pay.input")
+    together = [FlowSource("payment.yaml", (changed,)), FlowSource("order.yaml", (order,))]
+    assert load(database, together).problems == []
     assert builder.get_flow("order") == order

@@ -69,7 +69,7 @@ def test_psql_says_who_holds_a_definition_up_while_it_waits(
     assert f"process {pid_of(idle)} (coffee break, transaction open since " in warning
     assert psql.poll() is None
     idle("commit")
-    _, rest = psql.communicate(timeout=60)
+    _, rest = psql.communicate(timeout=300)
     assert (psql.returncode, rest) == (0, "")
 
 

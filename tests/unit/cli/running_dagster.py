@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from dagster_pgflow.store.database import Database
 from tests.execution.projecting import World, opened_world
 from tests.polling import poll
 from tests.postgres import Session
+from tests.warm_processes import WarmProcess, forker
 
 SETTINGS = """
 telemetry: {enabled: false}
@@ -63,7 +62,6 @@ def endless(value):
 handlers = {f.__name__: f for f in (listed, repairable, deadly, endless)}
 flows = build_repository(handlers=[handlers])
 """
-LIMIT_S = 180
 
 
 class RunningDagster:
@@ -88,35 +86,24 @@ class RunningDagster:
         (self.folder / "workspace.yaml").write_text(workspace)
         self._socket.unlink(missing_ok=True)
         command = ["api", "grpc", "--socket", str(self._socket), "--python-file", "shop.py"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", *command, "--location-name", "shop"],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = self._dagster(*command, "--location-name", "shop")
         try:
-            poll(self._socket.exists, timeout=LIMIT_S)
+            poll(self._socket.exists)
             yield
         finally:
             process.terminate()
-            process.wait(LIMIT_S)
+            process.wait()
 
     def launch(self, slug: str, run_id: UUID) -> UUID:
         """Starts a run as a deployment does, and returns its id in Dagster."""
         dagster_run_id = uuid4()
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "dagster", "job", "launch", "--job", slug),
-                *("--workspace", "workspace.yaml", "--run-id", str(dagster_run_id)),
-                *("--config-json", json.dumps({"inputs": {"flow_input": {}}})),
-                *("--tags", json.dumps({TAG_RUN_ID: str(run_id)})),
-            ],
-            cwd=self.folder,
-            env=dict(os.environ),
-            check=True,
-            capture_output=True,
-            timeout=LIMIT_S,
+        process = self._dagster(
+            *("job", "launch", "--job", slug),
+            *("--workspace", "workspace.yaml", "--run-id", str(dagster_run_id)),
+            *("--config-json", json.dumps({"inputs": {"flow_input": {}}})),
+            *("--tags", json.dumps({TAG_RUN_ID: str(run_id)})),
         )
+        assert process.wait() == 0
         return dagster_run_id
 
     def ended(self, dagster_run_id: UUID | str) -> str:
@@ -126,10 +113,13 @@ class RunningDagster:
             run = self.world.instance.get_run_by_id(str(dagster_run_id))
             return run if run is not None and run.is_finished else None
 
-        run = poll(status, timeout=LIMIT_S)
+        run = poll(status)
         self.world.settle()
         assert run is not None
         return run.status.value
+
+    def _dagster(self, *words: str) -> WarmProcess:
+        return forker().fork("dagster", *words, environment=os.environ, folder=self.folder)
 
     def row(self, run_id: UUID | str) -> dict[str, Any]:
         """Returns the row of a run."""

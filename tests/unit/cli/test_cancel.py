@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.cli import cancel
-from dagster_pgflow.load_defs import Location
+from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.store.database import Database
@@ -106,7 +106,7 @@ def test_a_run_that_dagster_executes_ends_there(
 ) -> None:
     with dagster.serving():
         dagster_run_id = dagster.launch("f", run_id)
-        poll((dagster.folder / "begun").exists, timeout=60)
+        poll((dagster.folder / "begun").exists)
         # The sensors have not seen it yet, so only Dagster knows.
         dagster.world.waiting.hand_over([run_id])
         result = cli("cancel", str(run_id))
@@ -130,7 +130,7 @@ def test_a_run_whose_process_is_gone_is_cancelled_by_force(
         refused = cli("cancel", str(run_id))
         assert refused.exit_code == 1
         assert "Dagster cannot cancel run" in refused.stderr
-        assert "`--force` calls it cancelled" in refused.stderr
+        assert "`--force` marks it as cancelled" in refused.stderr
         assert cli("cancel", str(run_id), "--force").exit_code == 0
         assert dagster.ended(run.run_id) == "CANCELED"
         over = cli("cancel", str(run_id))

@@ -45,7 +45,7 @@ def test_what_nobody_foresaw_is_a_sentence_too(
     monkeypatch.setattr(command, "callback", break_down)
     result = offline_cli("schema")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: This should not have happened, LookupError: gone;")
+    assert result.stderr.startswith("Error: Unexpected error, LookupError: gone;")
     assert isinstance(offline_cli("--traceback", "schema").exception, LookupError)
 
 

@@ -13,12 +13,12 @@ import yaml
 
 from dagster_pgflow.cli.dagster_instance import without_passwords
 from dagster_pgflow.cli.demo import _choose_data_folder
-from dagster_pgflow.cli.demonstration import dagster_dev
-from dagster_pgflow.cli.demonstration.dagster_dev import Address
+from dagster_pgflow.cli.demonstration import dagster_dev, family
+from dagster_pgflow.cli.demonstration.dagster_dev import WebAddress
 from dagster_pgflow.cli.demonstration.example_runs import what_happened
 from dagster_pgflow.cli.demonstration.home import DemoHome
 from dagster_pgflow.cli.demonstration.next_steps import next_steps
-from dagster_pgflow.cli.demonstration.signals import Ended, ended_by_signals
+from dagster_pgflow.cli.demonstration.signals import Interrupted, ended_by_signals
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.settings import data_dir
@@ -44,14 +44,14 @@ def test_the_first_free_port_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         monkeypatch.setattr(dagster_dev, "FIRST_PORT", port)
-        assert Address.choose("127.0.0.1", None).port > port
+        assert WebAddress.choose("127.0.0.1", None).port > port
         monkeypatch.setattr(dagster_dev, "PORTS_TRIED", 1)
         with pytest.raises(ConfigurationError, match="No port from"):
-            Address.choose("127.0.0.1", None)
+            WebAddress.choose("127.0.0.1", None)
 
 
 def test_an_address_that_listens_everywhere_is_shown_as_one_to_click() -> None:
-    assert Address("::", 3000).url == "http://127.0.0.1:3000"
+    assert WebAddress("::", 3000).url == "http://127.0.0.1:3000"
 
 
 def test_the_home_is_beside_the_data_and_holds_one_demo(
@@ -76,7 +76,7 @@ def test_the_first_signal_ends_and_later_ones_are_ignored() -> None:
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(Ended), ended_by_signals():
+    with pytest.raises(Interrupted), ended_by_signals():
         work()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -84,7 +84,7 @@ def test_the_first_signal_ends_and_later_ones_are_ignored() -> None:
 def test_a_process_that_is_deaf_to_signals_is_killed_with_its_children(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(dagster_dev, "STOP_S", 0.3)
+    monkeypatch.setattr(family, "STOP_S", 0.3)
     process = subprocess.Popen(
         [sys.executable, "-c", DEAF, DEAF],
         stdout=subprocess.PIPE,
@@ -92,9 +92,9 @@ def test_a_process_that_is_deaf_to_signals_is_killed_with_its_children(
     )
     assert process.stdout is not None
     assert [process.stdout.readline() for _ in range(2)] == [b"up\n", b"up\n"]
-    dagster_dev._end(process)
+    family._end(process)
     assert process.returncode == -signal.SIGKILL
-    poll(lambda: dagster_dev._alive(dagster_dev._family(process.pid)) == [])
+    poll(lambda: family._alive(family._family(process.pid)) == [])
     process.stdout.close()
 
 

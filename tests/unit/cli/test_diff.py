@@ -75,9 +75,9 @@ def test_trouble_is_told_apart_from_differences(
         "order@7": "has no version 7",
         many: "holds 2 flows",
         bad: "[unknown-dependency]",
-        str(tmp_path / "broken.yaml"): "This is no YAML",
+        str(tmp_path / "broken.yaml"): "This is not YAML",
         str(tmp_path / "none.yaml"): "cannot be read",
-        "flow.txt": "is no flow file",
+        "flow.txt": "is not a flow file",
     }.items():
         result = cli("diff", "order", other)
         assert (result.exit_code, result.stdout) == (2, "")

@@ -9,6 +9,10 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from dagster_pgflow.cli.checks.traps import check_project_file, check_storage_url
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.version import __version__
 from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 
@@ -96,6 +100,24 @@ def test_a_handler_module_that_cannot_be_imported_fails(cli: Cli) -> None:
     assert states(cli, "doctor", "--handlers", "no_such_module")["Handlers"] == "failed"
 
 
+def test_live_workers_are_named_and_those_of_another_version_are_something_to_look_at(
+    cli: Cli, sql: Session
+) -> None:
+    assert states(cli, "doctor")["Live workers"] == "skipped"
+    enter = """
+        insert into pgflow.live_workers
+          (worker_id, code_location, host, process_id, concurrency, version)
+        values (gen_random_uuid(), 'flows', 'here', 1, 4, %s)"""
+    sql(enter, __version__)
+    result = cli("doctor")
+    assert "1 worker for 4 runs at once of flows" in result.stdout
+    assert "this is version" not in result.stdout
+    sql(enter, "0.0.9")
+    assert "some of them are of 0.0.9: start what is older again." in cli("doctor").stdout
+    sql("update pgflow.live_workers set seen_at = now() - interval '1 minute'")
+    assert states(cli, "doctor")["Live workers"] == "skipped"
+
+
 def test_an_old_request_is_something_to_look_at(cli: Cli, sql: Session) -> None:
     cli("load", "--examples")
     cli("start", "ai_workflow")
@@ -166,3 +188,16 @@ def test_rebuild_makes_the_tables_anew(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with dg.DagsterInstance.get():
         assert "Rebuilt 0 runs" in cli("rebuild").stdout
+
+
+def test_what_waits_for_room_is_not_taken_for_a_sensor_that_is_off(
+    cli: Cli, builder: FlowBuilder, requests: Requests, sql: Session
+) -> None:
+    builder.define_flow(Flow("limited", max_concurrent_runs=1).step("a"))
+    first, _ = requests.start("limited"), requests.start("limited")
+    requests.hand_over([first])
+    sql("update pgflow.runs set dagster_run_id = gen_random_uuid() where run_id = %s", str(first))
+    sql("update pgflow.run_requests set created_at = now() - interval '1 day'")
+    said = cli("doctor").stdout
+    assert "1 waiting, since their flows have as many runs as may be at once" in said
+    assert "no sensor has seen" not in said

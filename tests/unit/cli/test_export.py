@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.flows import FlowBuilder
@@ -20,8 +20,6 @@ NEW = Flow("order").step("fetch", timeout=9)
 @pytest.mark.parametrize("file_name", ["f.yaml", "f.json"])
 @settings(
     max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(flow=flows(texts=AWKWARD_TEXTS, values=AWKWARD_JSON))
 def test_loading_an_export_changes_nothing_and_restores_all(

@@ -28,7 +28,7 @@ def test_a_file_with_expressions_is_stored_shown_and_written_back(cli: Cli, tmp_
     assert "unchanged" in cli("load", str(tmp_path / "again.yaml")).stdout
 
 
-def test_a_mistake_is_told_with_its_place(offline_cli: Cli, tmp_path: Path) -> None:
+def test_a_problem_is_told_with_its_place(offline_cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "parcel.yaml"
     file.write_text(FLOW.replace("flow_input.express", "flow_inptu.express"))
     result = offline_cli("validate", str(file), "--json")

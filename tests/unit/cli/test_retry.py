@@ -55,7 +55,7 @@ def test_a_failed_run_goes_on_in_the_dagster_that_runs(
         (dagster.folder / "repaired").touch()
         # Attempts and timeouts mix nothing.
         dagster.world.define(Flow(**{**dict(FLOW), "options": {"timeout": 7}}))
-        monkeypatch.setattr(reexecution, "PATIENCE_S", 0.1)
+        monkeypatch.setattr(reexecution, "LOAD_TIMEOUT_S", 0.1)
         assert "has not loaded the newest version" in cli("retry", first).stderr
     with dagster.serving():
         result = cli("retry", first[:8], "--json")
@@ -99,7 +99,7 @@ def test_a_run_whose_process_was_killed_goes_on_with_all_elements_and_once(
     again = cli("retry", first)
     assert again.exit_code == 1
     assert f"Run {first} of flow f" not in again.stdout
-    assert f"`dagster-pgflow status {told['run_id'][:8]}` shows how it does." in again.stderr
+    assert f"`dagster-pgflow status {told['run_id'][:8]}` shows its progress." in again.stderr
 
 
 def test_a_run_of_which_only_the_end_is_missing_ends_and_does_nothing_again(
@@ -111,7 +111,7 @@ def test_a_run_of_which_only_the_end_is_missing_ends_and_does_nothing_again(
     with dagster.serving():
         first = str(dagster.world.requests.start("f", {}))
         dagster_run_id = str(dagster.launch("f", UUID(first)))
-        poll(lambda: known_run(instance, UUID(dagster_run_id)).is_finished, timeout=180)
+        poll(lambda: known_run(instance, UUID(dagster_run_id)).is_finished)
         # Dagster's monitoring of runs says so where the process was killed before it could tell.
         instance.report_run_failed(known_run(instance, UUID(dagster_run_id)))
         assert dagster.ended(dagster_run_id) == "FAILURE"
@@ -164,7 +164,7 @@ def test_what_did_not_fail_in_dagster_is_not_repeated(
         "queued": "is queued; only a run that is over can be repeated.",
         "started": "is started; only a run that is over can be repeated.",
         "completed": "completed; `dagster-pgflow start` starts a new one.",
-        "failed": "never began in Dagster, so there is nothing to go on with;",
+        "failed": "never began in Dagster, so there is nothing to continue;",
     }.items():
         sql("update pgflow.runs set status = %s", status)
         result = cli("retry", run_id)

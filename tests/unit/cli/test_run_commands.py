@@ -70,8 +70,8 @@ def test_waiting_for_a_completed_run_prints_its_output(flows: Cli, sql: Session)
     finish(sql, "completed", '{"save": {"done": true}}')
     result = flows("start", "ai_workflow", "--run-id", RUN, "--wait")
     assert result.exit_code == 0
-    assert f"Run {RUN} of flow ai_workflow completed in 3.0 s." in result.stdout
-    assert '"done": true' in result.stdout
+    assert f"Run {RUN} of flow ai_workflow completed in 3.0 s." in result.stderr
+    assert json.loads(result.stdout) == {"save": {"done": True}}
 
 
 def test_waiting_for_a_failed_run_is_exit_code_1(flows: Cli, sql: Session) -> None:
@@ -133,7 +133,7 @@ def test_waiting_tells_each_failed_attempt_once(flows: Cli, sql: Session) -> Non
 def test_a_run_that_nobody_picks_up_gets_a_hint(
     flows: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(waiting, "HINT_AFTER_S", 0.0)
     result = flows("start", "ai_workflow", "--timeout", "0.7")
     assert result.stderr.count("Is Dagster running with its daemon") == 1
 
@@ -141,7 +141,7 @@ def test_a_run_that_nobody_picks_up_gets_a_hint(
 def test_there_is_no_hint_while_sensors_are_at_work(
     flows: Cli, sql: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(waiting, "HINT_AFTER_S", 0.0)
     sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
     result = flows("start", "ai_workflow", "--timeout", "0.1")
     assert "Is Dagster running" not in result.stderr

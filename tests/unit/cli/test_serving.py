@@ -19,7 +19,7 @@ from dagster._core.scheduler.instigation import (
     SensorInstigatorData,
 )
 
-from dagster_pgflow.cli.checks.serving import Served, check_serving
+from dagster_pgflow.cli.checks.serving import LatestRuns, check_serving
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_RUN_ID
 from dagster_pgflow.store.database import Database
@@ -65,7 +65,7 @@ def tick(world: World, location: str, sensor: str, seconds_ago: float) -> None:
 
 
 def told(world: World) -> dict[str, str]:
-    served = Served.by(world.database)
+    served = LatestRuns.by(world.database)
     return {check.name: check.says for check in check_serving(world.instance, served)}
 
 

@@ -5,6 +5,9 @@ from uuid import UUID
 
 import pytest
 
+from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.flows import FlowBuilder
+from dagster_pgflow.store.requests import Requests
 from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 
@@ -31,7 +34,7 @@ def test_a_run_is_found_by_the_first_digits_of_its_id(flows: Cli) -> None:
     assert RUN in flows("status", RUN[:6]).stdout
     assert "More than one run id begins with 1111" in flows("status", "1111").stderr
     assert "There is no run 2222" in flows("status", "2222").stderr
-    assert '"x%" is no run id' in flows("status", "x%").stderr
+    assert '"x%" is not a run id' in flows("status", "x%").stderr
 
 
 def test_a_run_is_found_by_the_id_that_dagster_gave_it(flows: Cli, sql: Session) -> None:
@@ -137,7 +140,7 @@ def test_a_run_counts_what_it_has_done_and_how_often_its_loops_went_round(
     )
     under_way = flows("status", RUN).stdout
     assert "Steps:  5 executed, 1 failed, 1 retry, 1 token left" in under_way
-    assert "pass 2 of 4" in under_way
+    assert "iteration 2 of 4" in under_way
     sql("update pgflow.run_statistics set nodes_failed = 0, nodes_skipped = 3, retries = 2")
     sql("update pgflow.run_counter_snapshots set counter = 0")
     sql(
@@ -146,7 +149,7 @@ def test_a_run_counts_what_it_has_done_and_how_often_its_loops_went_round(
     )
     over = flows("status", RUN).stdout
     assert "Steps:  5 executed, 3 skipped, 2 retries, 0 tokens left" in over
-    assert "4 of 4 passes, timeout" in over
+    assert "4 of 4 iterations, timeout" in over
     report = json.loads(flows("status", RUN, "--json").stdout)
     assert (report["counts"]["tokens_left"], report["steps"][0]["iteration"]) == (0, 4)
 
@@ -159,3 +162,13 @@ ORDER = json.dumps(
         "expires": "12/39",
     }
 )
+
+
+def test_a_run_that_waits_says_for_what(cli: Cli, builder: FlowBuilder, requests: Requests) -> None:
+    builder.define_flow(Flow("limited", max_concurrent_runs=1).step("a"))
+    first, second = requests.start("limited", priority=7), requests.start("limited")
+    requests.hand_over([first])
+    assert (
+        'Waits:  flow "limited" has 1 of at most 1 under way' in cli("status", str(second)).stdout
+    )
+    assert "Waits:  Dagster was asked to start it" in cli("status", str(first)).stdout

@@ -40,4 +40,4 @@ def test_a_command_that_waits_for_a_run_outlives_a_restart_of_the_database(
         waits.set()
         outage.join()
     assert result.exit_code == 0, result.stderr
-    assert f"Run {RUN} of flow f completed" in result.stdout
+    assert f"Run {RUN} of flow f completed" in result.stderr

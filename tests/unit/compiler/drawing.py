@@ -18,8 +18,8 @@ from dagster_pgflow.compiler.plan import (
     FromFlowInput,
     Node,
     OpNode,
+    PassContext,
     Plan,
-    Surroundings,
     Wire,
 )
 from dagster_pgflow.model.flow import Flow
@@ -31,11 +31,11 @@ HANDLERS = HandlerRegistry.collect(
 )
 
 
-def surroundings(*others: Flow) -> Surroundings:
-    return Surroundings({flow.slug: flow for flow in others}, HANDLERS)
+def pass_context(*others: Flow) -> PassContext:
+    return PassContext({flow.slug: flow for flow in others}, HANDLERS)
 
 
-def plan_before(target: Pass, flow: Flow, around: Surroundings) -> Plan:
+def plan_before(target: Pass, flow: Flow, around: PassContext) -> Plan:
     """Return the plan as the passes before one leave it."""
     plan = Plan(flow)
     for rewrite in PASSES[: PASSES.index(target)]:
@@ -45,7 +45,7 @@ def plan_before(target: Pass, flow: Flow, around: Surroundings) -> Plan:
 
 def before_and_after(target: Pass, flow: Flow, *others: Flow) -> tuple[list[str], list[str]]:
     """Return the plan before and after one pass."""
-    around = surroundings(*others, flow)
+    around = pass_context(*others, flow)
     plan = plan_before(target, flow, around)
     return drawn(plan), drawn(target(plan, around))
 

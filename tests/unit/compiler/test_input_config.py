@@ -98,10 +98,10 @@ MORE_WAYS = (*WAYS_OF_SAYING, "one of", "text or null", "choice", "all", "refere
 @st.composite
 def parts(draw: st.DrawFn, levels: int = 3) -> Any:
     """Draws a part of a schema: mostly what people write, and what does not go together."""
-    way = draw(st.sampled_from(MORE_WAYS if levels else tuple(OF_KIND)))
+    route = draw(st.sampled_from(MORE_WAYS if levels else tuple(OF_KIND)))
     inner = parts(levels - 1)
-    said: dict[str, Any] = {"type": way}
-    match way:
+    said: dict[str, Any] = {"type": route}
+    match route:
         case "object":
             names = draw(st.lists(st.sampled_from(NAMES), max_size=3, unique=True))
             said["properties"] = {name: draw(inner) for name in names}
@@ -120,11 +120,11 @@ def parts(draw: st.DrawFn, levels: int = 3) -> Any:
             said["type"] = [kinds, "null"] if isinstance(kinds, str) else kinds
         case "one of" | "text or null":
             texts = [value for value in SCALARS if isinstance(value, str | None)]
-            values = st.sampled_from(SCALARS if way == "one of" else texts)
+            values = st.sampled_from(SCALARS if route == "one of" else texts)
             said = draw(st.sampled_from([{}, {"type": "string"}, {"type": ["string", "null"]}]))
             said = {**said, "enum": draw(st.lists(values, min_size=1, max_size=3))}
         case "choice" | "all":
-            words = ["allOf"] if way == "all" else ["anyOf", "oneOf"]
+            words = ["allOf"] if route == "all" else ["anyOf", "oneOf"]
             others: list[list[Any]] = [[], [{"type": "null"}], [{}]]
             choices = [draw(inner), *draw(st.sampled_from(others))]
             said = {draw(st.sampled_from(words)): choices}
@@ -175,8 +175,6 @@ def meant(draw: st.DrawFn, schema: Any, whole: Any, levels: int = 5) -> Any:
 
 @settings(
     max_examples=100,
-    derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(schema=inputs(), data=st.data())
@@ -193,7 +191,7 @@ def test_an_input_that_the_flow_accepts_passes_and_arrives_unchanged(
             )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15)
 @given(schema=st.dictionaries(st.sampled_from(["properties", "default", "enum"]), accepted))
 def test_a_schema_of_any_kind_can_be_told_to_dagster(schema: dict[str, Any]) -> None:
     """Such a schema may be no JSON Schema; then the flow has a job that says so."""

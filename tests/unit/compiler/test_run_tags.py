@@ -8,7 +8,7 @@ from dagster_pgflow import Flow
 from dagster_pgflow.compiler.run_tags import run_tags, withheld
 from dagster_pgflow.validation.tags import LONGEST_VALUE, MOST_TAGS, tags_are_few_and_short
 from tests.unit.compiler.locations import emitter
-from tests.unit.validation.findings import places
+from tests.unit.validation.problems import places
 
 ORDERS = [
     "dagster-k8s/config",

@@ -2,23 +2,27 @@
 
 import copy
 import json
+from dataclasses import asdict
 from typing import Any
 
 import jsonschema
+import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dagster_pgflow import Flow, read_workflow, write_workflow
 from dagster_pgflow.dsl.flow_text import document_text
-from dagster_pgflow.dsl.workflow.shape import workflow_schema
+from dagster_pgflow.dsl.workflow.schema import workflow_schema
 from dagster_pgflow.errors import InvalidFlow
+from dagster_pgflow.model.options import StepOptions, TryOptions, retry_policy_of
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.validation.validate import parse_flow, validate
+from tests.drawn_flows import flows
 from tests.drawn_workflows import BREAKAGES, Breakage, workflows
 from tests.workflow_documents import NAMES, document
 
-patiently = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+patiently = settings(max_examples=50)
 VALIDATOR = jsonschema.Draft202012Validator(workflow_schema())
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
@@ -57,6 +61,19 @@ def test_the_flow_in_the_store_comes_back_too(given: dict[str, Any]) -> None:
 def test_the_published_schema_takes_what_is_read_and_what_is_written(given: dict[str, Any]) -> None:
     VALIDATOR.validate(given)
     VALIDATOR.validate(write_workflow(read_workflow(given)))
+
+
+@patiently
+@given(flows())
+def test_every_flow_is_written_and_comes_back(flow: Flow) -> None:
+    if not flow.steps:
+        assert told_of(flow) == ["not-in-documents"]
+        return
+    # What is drawn at random may be refused, however it is written.
+    assume(not validate(flow))
+    written = write_workflow(flow)
+    VALIDATOR.validate(written)
+    assert plain(read_workflow(json.loads(json.dumps(written)))) == plain(flow)
 
 
 @patiently
@@ -113,6 +130,26 @@ def problems_of(given: Any) -> list[tuple[str, str]]:
     except InvalidFlow as invalid:
         return [(problem.code, problem.path) for problem in invalid.problems]
     return []
+
+
+def told_of(flow: Flow) -> list[str]:
+    """Returns the codes of what documents cannot say of a flow."""
+    with pytest.raises(InvalidFlow) as refused:
+        write_workflow(flow)
+    return [problem.code for problem in refused.value.problems]
+
+
+def plain(flow: Flow) -> Flow:
+    """Says of each step how it is tried, wherever the flow says it."""
+    steps = (
+        step.model_copy(
+            update={"options": StepOptions(**asdict(retry_policy_of(flow.options, step.options)))}
+        )
+        for step in flow.steps
+    )
+    limits = dict.fromkeys(TryOptions.model_fields)
+    options = flow.options.model_copy(update=limits)
+    return flow.model_copy(update={"steps": tuple(steps), "options": options})
 
 
 def _put_anywhere(value: Any, data: st.DataObject) -> None:

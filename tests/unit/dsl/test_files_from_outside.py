@@ -34,7 +34,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 def test_a_pipe_that_nobody_writes_to_is_empty(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     [problem] = read_flow_file(tmp_path / "pipe.json").problems
-    assert problem.message == "This is no JSON: Expecting value."
+    assert problem.message == "This is not JSON: Expecting value."
 
 
 def test_a_pipe_is_read_to_its_end() -> None:

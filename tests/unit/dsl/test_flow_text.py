@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from dagster_pgflow.dsl.document import read_flow_file
 from dagster_pgflow.dsl.flow_text import TextFormat, flow_text
@@ -24,9 +24,7 @@ def read_back(folder: Path, text: str, text_format: str) -> tuple[Flow, ...]:
 
 @pytest.mark.parametrize("text_format", FORMATS)
 @settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=60,
 )
 @given(flow=flows(texts=AWKWARD_TEXTS, values=AWKWARD_JSON))
 def test_a_flow_is_read_as_it_was_written(
@@ -38,9 +36,7 @@ def test_a_flow_is_read_as_it_was_written(
 
 
 @pytest.mark.parametrize("text_format", FORMATS)
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=80)
 @given(value=AWKWARD_TEXTS)
 @example(value="a\n b\n\nc\n")
 @example(value="a\n\n\n")

@@ -30,7 +30,7 @@ def test_such_a_flow_is_a_document_like_all_others(tmp_path: Path) -> None:
     assert read_flow_file(document).flows == (shop,)
 
 
-def test_a_mistake_in_an_inclusion_is_told_with_the_line_of_the_file(tmp_path: Path) -> None:
+def test_a_problem_in_an_inclusion_is_told_with_the_line_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "shop.py"
     path.write_text(TEXT.replace('exits={"noted": "ship"}', 'exits={"noted": "shop"}'))
     read = read_flow_file(path)

@@ -8,7 +8,7 @@ import yaml
 from dagster_pgflow import Flow, read_workflow
 from dagster_pgflow.dsl.workflow_json import is_workflow
 from dagster_pgflow.model.graph import by_slug, leaves
-from dagster_pgflow.model.step import BranchStep, JoinStep, LoopStep, SingleStep, Step
+from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, SingleStep, Step
 from tests.workflow_documents import FOLDER, NAMES, document
 
 X_TO_B = {"condition": "x", "next_nodes": ["b"]}

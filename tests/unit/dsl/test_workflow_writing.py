@@ -7,8 +7,8 @@ import pytest
 from dagster_pgflow import Flow, read_workflow, write_workflow
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.options import effort_of
-from dagster_pgflow.model.step import BranchStep
+from dagster_pgflow.model.options import retry_policy_of
+from dagster_pgflow.model.steps import BranchStep
 from tests.workflow_documents import NAMES, document
 
 BRANCH = (
@@ -110,50 +110,116 @@ def test_a_branch_that_takes_every_way_is_a_parallel_node() -> None:
     assert write_workflow(flow)["nodes"][1] == {"id": "both", "type": "parallel"}
 
 
-def test_options_of_the_whole_flow_stand_at_each_node_and_hold_as_before() -> None:
+def test_options_of_the_whole_flow_stand_in_its_metadata() -> None:
     flow = Flow("f", max_attempts=7, timeout=9).step("a").step("b", base_delay=4, timeout=60)
     written = write_workflow(flow)
+    assert written["metadata"] == {
+        "name": "f",
+        "timeout_ms": 9000,
+        "retry": {"max_attempts": 7, "backoff_ms": 10_000},
+    }
+    assert written["nodes"] == [
+        {"id": "a", "type": "function"},
+        {"id": "b", "type": "function", "timeout_ms": 60_000, "retry": {"backoff_ms": 8000}},
+    ]
+    again = read_workflow(written)
+    for before, after in zip(flow.steps, again.steps, strict=True):
+        assert retry_policy_of(flow.options, before.options) == retry_policy_of(
+            again.options, after.options
+        )
+
+
+def test_all_that_a_flow_says_is_written_and_comes_back() -> None:
+    flow = (
+        Flow(
+            "f",
+            base_delay=1,
+            input_schema={"type": "object"},
+            output_schema={"type": "array"},
+            merge_output=True,
+            max_delay=60,
+            max_concurrent_runs=3,
+            concurrency_key="input.x",
+            max_concurrent_runs_per_key=1,
+            tags={"a=b": "c", "d": ""},
+        )
+        .step("a", if_={"x": 1}, run_unless="input.x", when_unmet="fail", when_exhausted="skip")
+        .map("m", "a.b", depends_on="a", params={"batch_size": 1}, max_failures=2, pool="mail")
+        .subflow("s", "other", depends_on="m", over="m", input={"x": "$item.y"}, mode="run")
+        .step("b", start_delay=5, jitter="full", max_attempts=0, depends_on="s", on_failure="c")
+        .step("c", depends_on="b")
+        .schedule("nightly", "0 2 * * *", timezone="Europe/Berlin", input={"x": 1})
+    )
+    written = write_workflow(flow)
+    assert written["metadata"] == {
+        "name": "f",
+        "tags": {"a=b": "c", "d": ""},
+        "input_schema": {"type": "object"},
+        "output_schema": {"type": "array"},
+        "merge_output": True,
+        "schedules": [
+            {
+                "slug": "nightly",
+                "cron": "0 2 * * *",
+                "timezone": "Europe/Berlin",
+                "input": {"x": 1},
+            }
+        ],
+        "retry": {"max_delay_ms": 60_000},
+        "max_concurrent_runs": 3,
+        "concurrency_key": "input.x",
+        "max_concurrent_runs_per_key": 1,
+    }
     assert written["nodes"] == [
         {
             "id": "a",
             "type": "function",
-            "timeout_ms": 9000,
-            "retry": {"max_attempts": 7, "backoff_ms": 10_000},
+            "if": {"x": 1},
+            "run_unless": "input.x",
+            "when_unmet": "fail",
+            "when_exhausted": "skip",
         },
-        {"id": "b", "type": "function", "retry": {"max_attempts": 7, "backoff_ms": 8000}},
+        {
+            "id": "m",
+            "type": "map",
+            "config": {"handler": "a.b", "max_failures": 2, "params": {"batch_size": 1}},
+            "pool": "mail",
+        },
+        {
+            "id": "s",
+            "type": "subflow",
+            "config": {"flow": "other", "input": {"x": "$item.y"}, "over": "m", "mode": "run"},
+        },
+        {
+            "id": "b",
+            "type": "function",
+            "on_failure": "c",
+            "start_delay_ms": 5000,
+            "retry": {"max_attempts": 0, "jitter": "full"},
+        },
+        {"id": "c", "type": "function"},
     ]
-    again = read_workflow(written)
-    for before, after in zip(flow.steps, again.steps, strict=True):
-        assert effort_of(flow.options, before.options) == effort_of(again.options, after.options)
+    assert read_workflow(written) == flow
 
 
-def test_what_documents_cannot_say_is_refused_whole() -> None:
-    flow = (
-        Flow("f", input_schema={"type": "object"}, max_delay=60, tags={"a=b": "c"})
-        .step("a", if_={"x": 1}, run_unless="input.x", when_unmet="fail", when_exhausted="skip")
-        .map("m", depends_on="a")
-        .subflow("s", "other", depends_on="a")
-        .step("b", start_delay=5, jitter="full", max_attempts=11, depends_on="a")
-        .schedule("nightly", "0 2 * * *")
-    )
-    assert refusals(flow) == [
-        "input_schema",
-        "schedules",
-        "tags",
-        "steps.a.if",
-        "steps.a.run_unless",
-        "steps.a.when_unmet",
-        "steps.a.when_exhausted",
-        "steps.a.options.max_delay",
-        "steps.m",
-        "steps.s",
-        "steps.b.options.max_attempts",
-        "steps.b.options.max_delay",
-        "steps.b.options.jitter",
-        "steps.b.options.start_delay",
+def test_labels_stand_at_edges_and_what_edges_cannot_say_at_the_node() -> None:
+    rules = [{"when": "output.x", "then": ["b"], "label": "yes"}]
+    flow = Flow("f", base_delay=1).branch("a", rules=rules, on_failure="c")
+    flow = flow.step("b", depends_on="a").step("c", depends_on="a")
+    written = write_workflow(flow)
+    assert written["edges"] == [
+        {"from": "a", "to": "b", "condition": "output.x", "label": "yes"},
+        {"from": "a", "to": "c"},
     ]
+    assert read_workflow(written) == flow
+    held = [{**rules[0], "output_schema": {"type": "object"}}]
+    flow = Flow("f", base_delay=1).branch("a", rules=held).step("b", depends_on="a")
+    written = write_workflow(flow)
+    assert written["nodes"][0]["branch"]["rules"][0]["output_schema"] == {"type": "object"}
+    assert read_workflow(written) == flow
 
 
-def test_the_sentence_names_what_cannot_be_said() -> None:
-    with pytest.raises(InvalidFlow, match='Workflow documents cannot say a map step; "m" is one'):
-        write_workflow(Flow("f").map("m"))
+def test_what_documents_cannot_say_is_refused() -> None:
+    assert refusals(Flow("f")) == ["steps"]
+    with pytest.raises(InvalidFlow, match="documents cannot express a flow without steps"):
+        write_workflow(Flow("f"))

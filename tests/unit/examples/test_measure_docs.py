@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.examples import measure_docs
 from dagster_pgflow.examples.docs_report import DocsReport
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.step_errors import NonRetryable
 
 
 @pytest.fixture

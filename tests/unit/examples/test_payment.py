@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable
 from dagster_pgflow.examples import order, payment
 from dagster_pgflow.examples.payment import CARD_LIMIT, Bill, Card, Charge, Checked
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.step_errors import NonRetryable
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.validation.validate import validate
 from tests.postgres import Session

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import InvalidReference, ReferenceFailed
+from dagster_pgflow.errors import InvalidReference
 from dagster_pgflow.expressions.references import (
     Reference,
     filled,
@@ -13,6 +13,7 @@ from dagster_pgflow.expressions.references import (
     reference,
     references_in,
 )
+from dagster_pgflow.step_errors import ReferenceFailed
 
 VALUES: dict[str, dict[str, Any]] = {
     "nodes": {

@@ -44,7 +44,9 @@ def test_without_a_likely_one_all_are_named() -> None:
     assert sentence.startswith(
         'steps.a.zebra: .subflow() has no argument "zebra"; there are: flow,'
     )
-    assert sentence.endswith(" when_unmet, when_exhausted, depends_on.")
+    assert sentence.endswith(
+        " when_unmet, when_exhausted, on_failure, depends_on, merge_input, keep_input."
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_without_a_likely_one_all_are_named() -> None:
         ("step", "batch_size", ".map()"),
         ("step", "pipelined", ".map()"),
         ("step", "flow", ".subflow()"),
-        ("map", "on_failure", ".subflow()"),
+        ("map", "over", ".subflow()"),
         ("subflow", "handler", ".step(), .map(), .branch() and .loop()"),
     ],
 )
@@ -122,8 +124,9 @@ def test_the_arguments_of_a_flow_are_told_in_the_same_way() -> None:
         "tags: tags['a'] is 1; it must be text.",
         (
             'owner: Flow() has no argument "owner"; there are: slug, description, input_schema,'
-            " output_schema, options, tags, steps, schedules, max_attempts, base_delay, timeout,"
-            " max_delay, jitter."
+            " output_schema, merge_output, options, tags, steps, schedules, max_attempts,"
+            " base_delay, timeout, max_delay, jitter, max_concurrent_runs, concurrency_key,"
+            " max_concurrent_runs_per_key."
         ),
         'timout: Flow() has no argument "timout"; "timeout" may be meant.',
     ]
@@ -140,3 +143,20 @@ def test_the_arguments_of_a_schedule_are_told_in_the_same_way() -> None:
 def test_a_document_is_told_about_by_who_reads_it() -> None:
     with pytest.raises(ValidationError, match="owner"):
         Flow.model_validate({"slug": "order", "owner": "me"})
+
+
+@pytest.mark.parametrize("given", ["yes", "true", 1, None])
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("Flow", "merge_output"),
+        ("step", "merge_input"),
+        ("step", "keep_input"),
+        ("step", "coerce"),
+        ("map", "collect_errors"),
+        ("map", "pipelined"),
+    ],
+)
+def test_yes_and_one_are_not_true(method: str, name: str, given: Any) -> None:
+    [sentence] = told(method, "a", **{name: given})
+    assert sentence.endswith(f"{name} is {given!r}; it must be True or False.")

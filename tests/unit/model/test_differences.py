@@ -113,7 +113,7 @@ def test_lists_of_other_things_are_compared_as_a_whole() -> None:
     ]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(flows(), flows())
 def test_what_one_direction_adds_the_other_removes(one: Flow, other: Flow) -> None:
     opposite = {"added": "removed", "removed": "added", "changed": "changed"}

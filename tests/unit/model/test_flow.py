@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import FlowOptions, StepOptions
-from dagster_pgflow.model.step import MapStep, SingleStep, SubflowStep
+from dagster_pgflow.model.steps import MapStep, SingleStep, SubflowStep
 from dagster_pgflow.runtime.handlers import handler
 
 
@@ -123,6 +123,6 @@ def test_a_schedule_starts_the_flow_with_an_empty_object_unless_told_otherwise()
     assert [schedule.input for schedule in flow.schedules] == [{}, [1]]
 
 
-def test_a_flow_may_hold_mistakes_until_it_is_validated() -> None:
+def test_a_flow_may_hold_problems_until_it_is_validated() -> None:
     flow = Flow("not a slug").step("a", depends_on="nothing").map("m", max_attempts=-1)
     assert len(flow.steps) == 2

@@ -12,7 +12,7 @@ from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model import fragment
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.fragment import Fragment
-from dagster_pgflow.model.step import Step
+from dagster_pgflow.model.steps import Step
 from dagster_pgflow.names import NAMES_KEY
 from dagster_pgflow.validation.validate import validate
 

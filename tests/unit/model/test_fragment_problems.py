@@ -30,7 +30,7 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
         (
             Fragment("f", exits={"out": "s"}, entry="start").step("s"),
             (
-                'fragment: The entry of fragment "f" is "start", which is no step of it; it'
+                'fragment: The entry of fragment "f" is "start", which is not a step of it; it'
                 " has s. [missing-entry]"
             ),
         ),
@@ -51,7 +51,7 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
         (
             PLAIN.step("t", depends_on=["s", "a"]),
             (
-                'steps.t.depends_on: Step "t" depends on "a", which is no step of fragment'
+                'steps.t.depends_on: Step "t" depends on "a", which is not a step of fragment'
                 ' "f"; what comes before a fragment is said where it is included.'
                 " [unknown-dependency]"
             ),
@@ -59,21 +59,21 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
         (
             PLAIN.subflow("t", "other", on_failure="b"),
             (
-                'steps.t.on_failure: The failure of step "t" leads to "b", which is no step'
+                'steps.t.on_failure: The failure of step "t" leads to "b", which is not a step'
                 ' of fragment "f"; add that step to it, and make it an exit. [failure-step-unknown]'
             ),
         ),
         (
             PLAIN.branch("t", rules=[("true", "b")], depends_on="s"),
             (
-                'steps.t.rules[0].then: Step "t" leads to "b", which is no step of fragment "f";'
+                'steps.t.rules[0].then: Step "t" leads to "b", which is not a step of fragment "f";'
                 " add that step to it. [target-unknown]"
             ),
         ),
         (
             PLAIN.loop("t", back_to="b", condition="true", max_iterations=2, depends_on="s"),
             (
-                'steps.t.back_to: Step "t" leads to "b", which is no step of fragment "f"; add'
+                'steps.t.back_to: Step "t" leads to "b", which is not a step of fragment "f"; add'
                 " that step to it. [target-unknown]"
             ),
         ),
@@ -83,11 +83,11 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
         ),
         (
             PLAIN.step("2nd"),
-            f'steps.2nd: "2nd" is no valid step slug: {SLUG_RULE}. [invalid-slug]',
+            f'steps.2nd: "2nd" is not a valid step slug: {SLUG_RULE}. [invalid-slug]',
         ),
         (
             PLAIN.model_copy(update={"slug": "my fragment"}),
-            (f'fragment: "my fragment" is no valid fragment slug: {SLUG_RULE}. [invalid-slug]'),
+            (f'fragment: "my fragment" is not a valid fragment slug: {SLUG_RULE}. [invalid-slug]'),
         ),
         (
             PLAIN.step("t", depends_on="s", run_if="deps.exists(name, name == 's')"),
@@ -99,7 +99,7 @@ def refusals(fragment: Any, prefix: Any = "p", **arguments: Any) -> list[str]:
         ),
     ],
 )
-def test_a_mistake_in_the_fragment_is_told(fragment: Fragment, told: str) -> None:
+def test_a_problem_in_the_fragment_is_told(fragment: Fragment, told: str) -> None:
     assert refusals(fragment) == [told]
 
 
@@ -150,7 +150,7 @@ def test_a_fragment_without_steps_has_no_entry() -> None:
         ),
     ],
 )
-def test_a_mistake_in_the_wiring_is_told(arguments: dict[str, Any], told: str) -> None:
+def test_a_problem_in_the_wiring_is_told(arguments: dict[str, Any], told: str) -> None:
     assert refusals(PLAIN, **arguments) == [told]
 
 
@@ -215,7 +215,7 @@ def test_the_slugs_must_be_free() -> None:
 def test_the_prefix_is_a_slug(prefix: str) -> None:
     assert refusals(PLAIN, prefix) == [
         (
-            f'include.{prefix}.prefix: "{prefix}" is no valid prefix of slugs: {SLUG_RULE}.'
+            f'include.{prefix}.prefix: "{prefix}" is not a valid prefix of slugs: {SLUG_RULE}.'
             " [invalid-prefix]"
         )
     ]
@@ -224,7 +224,7 @@ def test_the_prefix_is_a_slug(prefix: str) -> None:
 def test_a_prefix_must_leave_room_for_the_slugs() -> None:
     [told] = refusals(PLAIN, "p" * 127)
     assert told.endswith(
-        f"no valid step slug; take a shorter prefix: {SLUG_RULE}. [invalid-prefix]"
+        f"not a valid step slug; take a shorter prefix: {SLUG_RULE}. [invalid-prefix]"
     )
     assert len(HOST.include(PLAIN, "p" * 126, exits={"out": "b"}).steps[-1].slug) == 128
 

@@ -19,7 +19,7 @@ from dagster_pgflow.model.graph import (
     pipeline_behind,
     pipeline_head,
 )
-from dagster_pgflow.model.step import MapStep, Step
+from dagster_pgflow.model.steps import MapStep, Step
 
 DIAMOND = (
     Flow("f")

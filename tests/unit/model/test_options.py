@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.model.options import Effort, FlowOptions, StepOptions, effort_of
+from dagster_pgflow.model.options import FlowOptions, RetryPolicy, StepOptions, retry_policy_of
 
 
 def test_without_a_word_the_defaults_of_the_product_hold() -> None:
-    assert effort_of(FlowOptions(), StepOptions()) == Effort(
+    assert retry_policy_of(FlowOptions(), StepOptions()) == RetryPolicy(
         max_attempts=3, base_delay=5, timeout=60, max_delay=3600, jitter="none", start_delay=0
     )
 
@@ -16,7 +16,7 @@ def test_without_a_word_the_defaults_of_the_product_hold() -> None:
 def test_the_flow_overrides_the_product_and_the_step_overrides_the_flow() -> None:
     flow = FlowOptions(max_attempts=5, base_delay=1, timeout=10, jitter="full")
     step = StepOptions(max_attempts=1, timeout=2, start_delay=7, max_delay=30)
-    assert effort_of(flow, step) == Effort(
+    assert retry_policy_of(flow, step) == RetryPolicy(
         max_attempts=1, base_delay=1, timeout=2, max_delay=30, jitter="full", start_delay=7
     )
 
@@ -40,11 +40,11 @@ def test_setting_one_option_never_loses_the_others(name: str, value: Any) -> Non
         "max_delay": 10,
         "jitter": "plus-minus",
     }
-    effort = effort_of(FlowOptions(**said), StepOptions.model_validate({name: value}))
-    assert effort == Effort(**{**said, "start_delay": 0, name: value})
+    retry_policy = retry_policy_of(FlowOptions(**said), StepOptions.model_validate({name: value}))
+    assert retry_policy == RetryPolicy(**{**said, "start_delay": 0, name: value})
 
 
 def test_zero_is_a_word_and_not_an_absence() -> None:
     said = StepOptions(base_delay=0, max_attempts=0, max_delay=0)
-    effort = effort_of(FlowOptions(base_delay=5, max_delay=9), said)
-    assert (effort.base_delay, effort.max_attempts, effort.max_delay) == (0, 0, 0)
+    retry_policy = retry_policy_of(FlowOptions(base_delay=5, max_delay=9), said)
+    assert (retry_policy.base_delay, retry_policy.max_attempts, retry_policy.max_delay) == (0, 0, 0)

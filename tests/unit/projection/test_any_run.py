@@ -2,25 +2,27 @@
 
 from dataclasses import replace
 from random import Random
-from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.projection.fold import fold
-from tests.unit.projection.telling import (
-    Story,
+from dagster_pgflow.projection.fold.fold import fold
+from dagster_pgflow.reports.report import FanOut, OpReport, StepDelayed, StepEnd, StepRetrying
+from tests.unit.projection.seen_runs import (
+    SeenRun,
     assert_attempts_add_up,
     batch,
+    cancelled,
     completed,
     delayed,
+    failed,
     is_consequence,
     retrying,
     skipped,
     task,
 )
-from tests.unit.projection.tokens_add_up import assert_tokens_add_up
+from tests.unit.projection.translate.tokens_add_up import assert_tokens_add_up
 
 INNER = Flow("inner").step("x").map("m", depends_on="x")
 OUTER = Flow("outer").subflow("i", "inner").step("y", depends_on="i")
@@ -43,15 +45,15 @@ SINGLE_KEYS += ["e__fan_out", "e.i.x[0]", "e.y[0]", "e.i.x[1]", "e.y[1]", "e__ou
 MAP_KEYS = ["m[0]", "m[1]", "p[0]", "p[1]", "o.i.m[0]", "i.m[0]", "i.m[1]", "m__fan_out"]
 MAP_KEYS += ["c.i.m[0]", "e.i.m[0]", "e.i.m[1]"]
 TERMINAL = {"completed", "failed", "skipped", "cancelled"}
-FAN_OUTS: list[dict[str, Any]] = [
+FAN_OUTS: list[dict[str, FanOut]] = [
     {},
-    {"fans_out": {"m": {"tasks": 3, "batches": 2}, "p": {"tasks": 3, "batches": 2}}},
-    {"fans_out": {"m": {"tasks": 0, "batches": 1}}},
-    {"fans_out": {"e": {"tasks": 2, "batches": 2}}},
-    {"fans_out": {"e": {"tasks": 2, "batches": 2}}},
-    {"fans_out": {"e": {"tasks": 0, "batches": 0}}},
+    {"m": FanOut(3, 2, 2), "p": FanOut(3, 2, 2)},
+    {"m": FanOut(0, 1, 1)},
+    {"e": FanOut(2, 2, 1)},
+    {"e": FanOut(2, 2, 1)},
+    {"e": FanOut(0, 0, 1)},
 ]
-OUTCOMES: list[Any] = [
+ENDS: list[StepEnd | None] = [
     None,
     completed(1, [task()]),
     completed(1, []),
@@ -61,23 +63,17 @@ OUTCOMES: list[Any] = [
     skipped("condition_unmet", "o"),
     skipped("condition_unmet", "o.i"),
     skipped("dependency_skipped", "z"),
-    skipped("handler_failed", "m", [task(0), task(1, "failed", error="no")]),
-    {"status": "failed", "tasks": [task(0, "failed", error="no")]},
-    {"status": "failed", "tasks": []},
-    completed(1, [task(), task(1, reused=True)]),
+    skipped("handler_failed", "m", task(0), task(1, "failed")),
+    failed(task(0, "failed")),
+    failed(),
+    completed(1, [task(), replace(task(1), is_reused=True)]),
     completed(1, [task(attempts=2)]),
-    completed(1, [task(0, "failed", attempts=2, error="no")]),
+    completed(1, [task(0, "failed", attempts=2)]),
     completed([1, 2], [task(), task(1)]),
     skipped("condition_unmet", "e"),
     skipped("condition_unmet", "c"),
     *(
-        {
-            "status": "failed",
-            "error": "no",
-            "failed_step": step,
-            "failed_subflow": at,
-            "tasks": told,
-        }
+        failed(*tasks, at=step, caught_by=at)
         for step, at in [
             ("c.y", "c"),
             ("c.i", "c"),
@@ -87,49 +83,48 @@ OUTCOMES: list[Any] = [
             ("e[1]", "e[1]"),
             ("nowhere", "nowhere"),
         ]
-        for told in ([], [task(0, "failed", error="no")])
+        for tasks in ((), (task(0, "failed"),))
     ),
-    {"status": "cancelled", "failed_subflow": "c", "tasks": []},
-    {"status": "cancelled", "failed_subflow": "e", "tasks": []},
-    {"status": "cancelled", "failed_subflow": "e[0]", "tasks": []},
+    cancelled("c"),
+    cancelled("e"),
+    cancelled("e[0]"),
 ]
-REPORTS: list[Any] = [
+REPORTS: list[StepRetrying | StepDelayed] = [
     delayed(),
-    retrying(task(0, "failed", error="no")),
-    retrying(task(0, "failed", attempts=2, error="no")),
-    retrying(task(), task(1, "failed", error="no")),
-    retrying(task(0, "failed", error="no", final=True), task(1, "failed", error="no")),
+    retrying(task(0, "failed")),
+    retrying(task(0, "failed", attempts=2)),
+    retrying(task(), task(1, "failed")),
+    retrying(replace(task(0, "failed"), is_final=True), task(1, "failed")),
 ]
-sightings = st.tuples(
+run_events = st.tuples(
     st.sampled_from(
         ["started", "reported", "succeeded", "failed", "retrying", "skipped", "reused"]
     ),
     st.sampled_from([*SINGLE_KEYS, *MAP_KEYS]),
-    st.sampled_from(OUTCOMES),
+    st.sampled_from(ENDS),
     st.sampled_from(FAN_OUTS),
 )
 
 
 @st.composite
-def stories(draw: st.DrawFn) -> Story:
-    story = Story(FLOWS)
+def runs(draw: st.DrawFn) -> SeenRun:
+    seen = SeenRun(FLOWS)
     if draw(st.booleans()):
-        story = story.then("run_started")
-    for kind, key, outcome, fans_out in draw(st.lists(sightings, max_size=25)):
-        told = None
+        seen = seen.then("run_started")
+    for kind, key, end, fans_out in draw(st.lists(run_events, max_size=25)):
+        report: OpReport | None = None
         if kind == "reported":
-            told = draw(st.sampled_from(REPORTS))
-        elif outcome is not None and kind in ("succeeded", "failed", "reused"):
-            told = {**outcome, **fans_out}
-        story = story.then(kind, key, outcome=told, error="e" if kind == "failed" else None)  # type: ignore[arg-type]
+            report = draw(st.sampled_from(REPORTS))
+        elif end is not None and kind in ("succeeded", "failed", "reused"):
+            report = replace(end, fans_out=fans_out)
+        seen = seen.then(kind, key, report=report, error="e" if kind == "failed" else None)  # type: ignore[arg-type]
     ending = draw(st.sampled_from([None, "run_completed", "run_failed", "run_cancelled"]))
-    return story if ending is None else story.then(ending)  # type: ignore[arg-type]
+    return seen if ending is None else seen.then(ending)  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
-@given(stories())
-def test_the_log_has_no_gaps_and_every_cause_stands_before(story: Story) -> None:
-    events = story.events()
+@given(runs())
+def test_the_log_has_no_gaps_and_every_cause_stands_before(seen: SeenRun) -> None:
+    events = seen.events()
     assert [event.sequence_num for event in events] == list(range(1, len(events) + 1))
     known = set()
     for event in events:
@@ -138,64 +133,59 @@ def test_the_log_has_no_gaps_and_every_cause_stands_before(story: Story) -> None
     assert len(known) == len(events)
 
 
-@settings(deadline=None)
-@given(stories())
-def test_nothing_begins_or_ends_twice(story: Story) -> None:
+@given(runs())
+def test_nothing_begins_or_ends_twice(seen: SeenRun) -> None:
     ends = [
         (
             event.event_type.partition(".")[0],
             event.correlation_id,
             event.event_data.get("task_index"),
         )
-        for event in story.events()
+        for event in seen.events()
         if event.event_type.partition(".")[2] in TERMINAL and not is_consequence(event.event_type)
     ]
     assert len(ends) == len(set(ends))
     begins = [
         (event.event_type, event.correlation_id)
-        for event in story.events()
+        for event in seen.events()
         if event.event_type in ("step.started", "subrun.started")
     ]
     assert len(begins) == len(set(begins))
 
 
-@settings(deadline=None)
-@given(stories())
-def test_every_beginning_of_the_log_folds_to_sound_rows(story: Story) -> None:
-    events = story.events()
+@given(runs())
+def test_every_beginning_of_the_log_folds_to_sound_rows(seen: SeenRun) -> None:
+    events = seen.events()
     for length in range(1, len(events) + 1):
-        state = fold(story.layout, events[:length], {})
+        state = fold(seen.layout, events[:length], {})
         assert all(row.remaining_deps >= 0 for row in state.steps)
         assert (state.run.remaining_steps or 0) >= 0
         assert all((row.remaining_tasks or 0) >= 0 for row in state.steps)
         assert_attempts_add_up(state)
 
 
-@settings(deadline=None)
-@given(stories())
-def test_tokens_are_left_as_long_as_the_run_is_not_over(story: Story) -> None:
-    events = story.events()
-    assert_tokens_add_up(events, fold(story.layout, events, {}))
-    for length in range(len(story.sightings)):
-        begun = replace(story, sightings=story.sightings[:length])
+@given(runs())
+def test_tokens_are_left_as_long_as_the_run_is_not_over(seen: SeenRun) -> None:
+    events = seen.events()
+    assert_tokens_add_up(events, fold(seen.layout, events, {}))
+    for length in range(len(seen.run_events)):
+        begun = replace(seen, run_events=seen.run_events[:length])
         assert_tokens_add_up(begun.events(), begun.state())
 
 
-@settings(deadline=None)
-@given(stories(), st.randoms(use_true_random=False))
+@given(runs(), st.randoms(use_true_random=False))
 def test_events_that_arrive_twice_and_in_any_order_fold_to_the_same_rows(
-    story: Story, random: Random
+    seen: SeenRun, random: Random
 ) -> None:
-    events = story.events()
+    events = seen.events()
     shuffled = [*events, *events]
     random.shuffle(shuffled)
-    assert fold(story.layout, shuffled, {}) == fold(story.layout, events, {})
+    assert fold(seen.layout, shuffled, {}) == fold(seen.layout, events, {})
 
 
-@settings(deadline=None)
-@given(stories())
-def test_when_the_run_is_over_so_is_everything_in_it(story: Story) -> None:
-    state = story.state()
+@given(runs())
+def test_when_the_run_is_over_so_is_everything_in_it(seen: SeenRun) -> None:
+    state = seen.state()
     if state.run.status in ("completed", "failed", "cancelled"):
         assert {row.status for row in state.subruns} <= TERMINAL
         assert {row.status for row in state.steps} <= TERMINAL
@@ -203,26 +193,24 @@ def test_when_the_run_is_over_so_is_everything_in_it(story: Story) -> None:
         assert {row.status for row in state.attempts} <= TERMINAL
 
 
-@settings(deadline=None)
-@given(stories())
-def test_a_subrun_and_its_step_agree(story: Story) -> None:
-    state = story.state()
+@given(runs())
+def test_a_subrun_and_its_step_agree(seen: SeenRun) -> None:
+    state = seen.state()
     steps = {row.step_path: row.status for row in state.steps}
-    scopes = story.layout.subruns
+    scopes = seen.layout.subruns
     for row in state.subruns:
         if row.map_index is None:
             assert row.status == steps[scopes[row.subrun_path].step]
 
 
-@settings(deadline=None)
-@given(stories())
+@given(runs())
 def test_items_are_there_as_soon_as_their_list_is_known_and_keep_their_numbers(
-    story: Story,
+    seen: SeenRun,
 ) -> None:
-    events = story.events()
+    events = seen.events()
     numbers: dict[str, tuple[int, int | None, str]] = {}
     for length in range(1, len(events) + 1):
-        state = fold(story.layout, events[:length], {})
+        state = fold(seen.layout, events[:length], {})
         for row in state.subruns:
             told = (row.run_index, row.map_index, row.parent_step_slug)
             assert numbers.setdefault(row.subrun_path, told) == told

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import StepError
+from dagster_pgflow.step_errors import StepError
 from tests.unit.runtime.nodes import output_of
 
 

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.conditions import Facts, contains, unmet_condition, unmet_expression
+from dagster_pgflow.runtime.data_map import Received
 from tests.postgres import Session
 
 # Few different values, so that one often contains the other.
@@ -38,8 +39,6 @@ pairs = st.tuples(values, values) | values.flatmap(lambda v: st.tuples(st.just(v
 
 @settings(
     max_examples=300,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(pairs)
 @example((1, 1.0))
@@ -100,7 +99,8 @@ class Log(list[str]):
 
 def unmet(settings: dict[str, Any], given: Any, log: Log, flow_input: Any = None) -> str | None:
     [step] = Flow("f").step("x", **settings).steps
-    return unmet_expression(step, given, log.facts(flow_input), "f", "s.x")
+    received = Received(given, given if step.depends_on else {})
+    return unmet_expression(step, received, log.facts(flow_input), "f", "s.x")
 
 
 @pytest.mark.parametrize(

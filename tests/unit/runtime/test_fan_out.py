@@ -5,17 +5,18 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over
 from dagster_pgflow.runtime.frames import Frame
 from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.step_path import StepPath
 
 
 def batches(given: Any, **settings: Any) -> list[Any]:
     flow = Flow("f").step("a").map("m", **settings)
     step = flow.steps[1]
     assert isinstance(step, MapStep)
-    return batches_of(Frame(flow, ("s",)), step, given)
+    return batches_of(Frame(flow, StepPath("s")), step, given)
 
 
 def test_a_root_map_maps_over_the_flow_input() -> None:
@@ -61,16 +62,16 @@ def test_what_is_no_list_is_a_type_violation_that_names_both_ends(value: Any, ki
 
 
 def test_a_skip_is_the_only_batch() -> None:
-    cascade = Skipped("condition_unmet", ("s", "a"), cascade=True)
+    cascade = Skipped("condition_unmet", StepPath("s.a"), cascade=True)
     assert batches(cascade, depends_on="a") == [
-        Skipped("dependency_skipped", ("s", "m"), cascade=True)
+        Skipped("dependency_skipped", StepPath("s.m"), cascade=True)
     ]
 
 
 def test_conditions_are_looked_at_before_the_list() -> None:
     settings: dict[str, Any] = {"depends_on": "a", "if_": {"a": [9]}}
     assert batches({"a": [9, 8]}, **settings) == [Batch(0, (9,), 2), Batch(1, (8,), 2)]
-    assert batches({"a": 5}, **settings) == [Skipped("condition_unmet", ("s", "m"))]
+    assert batches({"a": 5}, **settings) == [Skipped("condition_unmet", StepPath("s.m"))]
     [found] = batches({"a": [1]}, **settings, when_unmet="fail")
     assert found.error == (
         'Step "s.m" may not run: condition not met, its input does not contain {"a": [9]}.'
@@ -81,7 +82,7 @@ def piped(arrived: Batch | Skipped) -> Batch | Skipped:
     flow = Flow("f").map("a").map("m", depends_on="a", pipelined=True)
     step = flow.steps[1]
     assert isinstance(step, MapStep)
-    return taken_over(Frame(flow, ("s",)), step, arrived.to_wire())
+    return taken_over(Frame(flow, StepPath("s")), step, arrived.to_wire())
 
 
 def test_a_pipelined_map_takes_the_batches_of_the_map_before() -> None:
@@ -89,15 +90,15 @@ def test_a_pipelined_map_takes_the_batches_of_the_map_before() -> None:
 
 
 def test_a_pipelined_map_has_nothing_to_do_when_the_map_before_is_skipped() -> None:
-    assert piped(Skipped("condition_unmet", ("s", "a"))) == Batch(0, (), 0)
+    assert piped(Skipped("condition_unmet", StepPath("s.a"))) == Batch(0, (), 0)
 
 
 def test_a_cascade_reaches_a_pipelined_map() -> None:
-    assert piped(Skipped("condition_unmet", ("s", "a"), cascade=True)) == Skipped(
-        "dependency_skipped", ("s", "m"), cascade=True
+    assert piped(Skipped("condition_unmet", StepPath("s.a"), cascade=True)) == Skipped(
+        "dependency_skipped", StepPath("s.m"), cascade=True
     )
 
 
 def test_a_pipelined_map_in_a_skipped_subflow_hands_the_news_on() -> None:
-    around = Skipped("condition_unmet", ("s",))
+    around = Skipped("condition_unmet", StepPath("s"))
     assert piped(around) == around

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import ConditionNotMet, InvalidInput
+from dagster_pgflow.errors import InvalidInput
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.loops import FlowsToRun
+from dagster_pgflow.model.lowered import LoweredFlows
 from dagster_pgflow.runtime.frames import (
     Frame,
     check,
@@ -17,6 +17,8 @@ from dagster_pgflow.runtime.frames import (
     refuse_bad_input,
 )
 from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.step_errors import ConditionNotMet
+from dagster_pgflow.step_path import StepPath
 
 NUMBER = {"type": "object", "required": ["n"]}
 LEAF = Flow("leaf", input_schema=NUMBER).step("x")
@@ -45,15 +47,15 @@ def reaches(arrived: Any, *nodes: str) -> Any:
 
 def test_the_frame_of_a_job_is_its_flow() -> None:
     assert frame() == Frame(TOP)
-    assert frame().path_of(TOP.steps[0]) == ("a",)
+    assert frame().path_of(TOP.steps[0]) == StepPath("a")
 
 
 def test_the_frame_of_a_nested_op_is_found_by_the_names_of_the_nodes_around_it() -> None:
     found = frame("class_", "inner")
-    assert (found.flow, found.path) == (LEAF, ("class", "inner"))
+    assert (found.flow, found.path) == (LEAF, StepPath("class.inner"))
     assert found.around is not None
     assert found.around[0].flow == MIDDLE
-    assert found.path_of(LEAF.steps[0]) == ("class", "inner", "x")
+    assert found.path_of(LEAF.steps[0]) == StepPath("class.inner.x")
 
 
 def test_the_flow_input_of_a_root_subflow_is_that_of_the_flow_around() -> None:
@@ -61,7 +63,7 @@ def test_the_flow_input_of_a_root_subflow_is_that_of_the_flow_around() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 0, [], {"n": 2}, Skipped("condition_unmet", ("a",)).to_wire()]
+    "value", [None, 0, [], {"n": 2}, Skipped("condition_unmet", StepPath("a")).to_wire()]
 )
 def test_the_input_of_a_run_reaches_its_steps_as_it_is(value: Any) -> None:
     assert reaches(value) == value
@@ -80,7 +82,7 @@ def test_what_a_helper_put_together_is_taken_as_it_is() -> None:
 
 def test_an_unmet_condition_skips_the_subflow_and_all_inside() -> None:
     skipped = reaches({"n": 2}, "class_", "inner")
-    assert skipped == Skipped("condition_unmet", ("class", "inner"))
+    assert skipped == Skipped("condition_unmet", StepPath("class.inner"))
     assert check(frame("class_", "inner"), LEAF.steps[0], skipped) == skipped
 
 
@@ -93,10 +95,10 @@ def test_an_unmet_condition_that_fails_says_of_which_step() -> None:
 
 
 def test_a_step_behind_a_cascade_cascades_on() -> None:
-    arrived = Skipped("condition_unmet", ("a",), cascade=True)
+    arrived = Skipped("condition_unmet", StepPath("a"), cascade=True)
     step = by_slug(TOP)["after_a"]
     assert check(frame(), step, arrived) == Skipped(
-        "dependency_skipped", ("after_a",), cascade=True
+        "dependency_skipped", StepPath("after_a"), cascade=True
     )
 
 
@@ -125,7 +127,7 @@ def test_a_skipped_flow_has_no_input_to_refuse() -> None:
     refuse_bad_input(frame("class_", "inner"), {}, FLOWS)
 
 
-def test_a_pass_that_is_a_job_of_its_own_knows_what_lies_around_it() -> None:
+def test_an_iteration_that_is_a_job_of_its_own_knows_what_lies_around_it() -> None:
     flow = (
         Flow("f")
         .step("before")
@@ -134,10 +136,10 @@ def test_a_pass_that_is_a_job_of_its_own_knows_what_lies_around_it() -> None:
         .loop("inner", back_to="b", condition="true", max_iterations=2, depends_on="b")
         .loop("outer", back_to="a", condition="true", max_iterations=2, depends_on="inner")
     )
-    flows = FlowsToRun({"f": flow})
-    found = outermost(flows["f.inner"], ("sub[3]", "outer[2]", "inner[1]"), flows)
+    flows = LoweredFlows({"f": flow})
+    found = outermost(flows["f.inner"], StepPath("sub[3].outer[2].inner[1]"), flows)
     assert found.iteration == 1
-    assert found.path_to("b") == ("sub[3]", "outer[2]", "inner[1]", "b")
-    assert found.path_to("a") == ("sub[3]", "outer[2]", "a")
-    assert found.path_to("before") == ("sub[3]", "before")
-    assert outermost(flows["f"], ("sub[3]",), flows) == Frame(flows["f"], ("sub[3]",))
+    assert found.path_to("b") == StepPath("sub[3].outer[2].inner[1].b")
+    assert found.path_to("a") == StepPath("sub[3].outer[2].a")
+    assert found.path_to("before") == StepPath("sub[3].before")
+    assert outermost(flows["f"], StepPath("sub[3]"), flows) == Frame(flows["f"], StepPath("sub[3]"))

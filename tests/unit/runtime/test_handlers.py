@@ -93,10 +93,17 @@ def test_what_cannot_be_called_is_refused(function: Any) -> None:
         HandlerRegistry.collect([{"h": function}])
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a.", ".a", "a..b", "run", "order.run", "é", "2nd"])
-def test_a_name_is_a_slug_or_two_with_a_dot(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["", "a b", "a.", ".a", "a..b", "run", "order.run", "é", "2nd", "a/", "-a", "a/-b", "?"]
+)
+def test_a_name_is_a_slug_or_some_with_dots_between(name: str) -> None:
     with pytest.raises(ConfigurationError, match="is no handler name"):
         Handler(one, name)
+
+
+@pytest.mark.parametrize("name", ["payment/validate-card", "auth/admin?", "a.b/c!", "a-b"])
+def test_a_name_may_be_that_of_a_cell_of_a_manifest(name: str) -> None:
+    assert handler(name)(one).name == name
 
 
 def test_the_decorator_takes_a_name_or_uses_the_functions_own() -> None:
@@ -222,3 +229,20 @@ def test_installed_packages_add_handlers_and_given_ones_go_first(
     found = registry({"a": one})
     assert found.handlers["a"].function is one
     assert found.handlers["first"] is awkward_handlers.first
+
+
+def test_a_handler_with_the_name_of_a_built_in_type_takes_its_place() -> None:
+    own = HandlerRegistry.collect([{"pgflow.filter": one}])
+    found = own.find("f", "s", "pgflow.filter")
+    assert found is not None
+    assert found.function is one
+    built_in = own.find("f", "s", "pgflow.transform")
+    assert built_in is not None
+    assert built_in == HandlerRegistry().find("f", "s", "pgflow.transform")
+
+
+def test_no_other_name_of_a_handler_begins_like_those_of_built_in_types() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"kept for built-in node types.*pgflow\.transform"
+    ):
+        HandlerRegistry.collect([{"pgflow.mine": one}])

@@ -3,7 +3,6 @@
 import gzip
 import socket
 import threading
-import time
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from dagster_pgflow.errors import HandlerFailed, NonRetryable
+from dagster_pgflow.step_errors import HandlerFailed, NonRetryable
+from tests.polling import poll
 from tests.raw_service import dripping, flooding, raw_service, saying, with_length
 from tests.unit.runtime.asking import ask, failure
 
@@ -159,16 +159,14 @@ SLOW = {
 def nothing_left_behind() -> Iterator[None]:
     """Checks that no thread and no connection of a step outlives it."""
     process = psutil.Process()
-    before = {thread.name for thread in threading.enumerate()}, len(process.net_connections())
-    yield
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
+
+    def there_is() -> tuple[set[str], int]:
         names = {thread.name for thread in threading.enumerate()}
-        after = names, len(process.net_connections())
-        if after == before:
-            return
-        threading.Event().wait(0.01)
-    assert after == before
+        return names, len(process.net_connections())
+
+    before = there_is()
+    yield
+    poll(lambda: there_is() == before)
 
 
 def takes_too_long(url: str, **params: Any) -> None:

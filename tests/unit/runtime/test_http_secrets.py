@@ -12,8 +12,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from dagster_pgflow.errors import NonRetryable, StepError
 from dagster_pgflow.runtime.secrets import without_secrets
+from dagster_pgflow.step_errors import NonRetryable, StepError
 from tests.unit.runtime.asking import ask, failure
 from tests.unit.runtime.nodes import output_of
 from tests.web_service import Answer, Asked, WebService, web_service

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_pgflow.errors import NonRetryable
+from dagster_pgflow.step_errors import NonRetryable
 from tests.unit.runtime.nodes import output_of
 
 ORDERS = [
@@ -56,7 +56,7 @@ def test_a_transform_at_the_root_has_the_flow_input() -> None:
         ({"a": "1", "b": "1 / 0"}, "expression.b `1 / 0` has no value: divide by zero."),
         ("$.x", "expression `$.x` has no value: there is no output here."),
         ("deps.x", 'expression `deps.x` has no value: there is no key "x".'),
-        ("{'a': 0.0 / 0.0}", "`{'a': 0.0 / 0.0}` has no value: it gives a number without end, or"),
+        ("{'a': 0.0 / 0.0}", "`{'a': 0.0 / 0.0}` has no value: it gives infinity or NaN"),
     ],
 )
 def test_an_expression_without_a_value_fails_the_step_at_once(expression: Any, told: str) -> None:
@@ -91,7 +91,8 @@ def test_the_log_names_some_elements_and_counts_all(caplog: pytest.LogCaptureFix
 
 def test_an_element_without_an_answer_fails_the_step() -> None:
     told = refusal("filter", {"condition": "item.who.name == 'Ada'"}, ORDERS)
-    assert "has no answer for element 2: it asks for a key of something that is no object" in told
+    assert "has no answer for element 2" in told
+    assert "it asks for a key of something that is not an object" in told
     assert "it gives a number, not true or false" in refusal("filter", {"condition": "item"}, [1])
 
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_pgflow.errors import ListNotWhole
-from dagster_pgflow.model.step import MapStep
+from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.mapping import batch_size_for, join, mapping_key, split
 from dagster_pgflow.runtime.values import Batch, Skipped
+from dagster_pgflow.step_path import StepPath
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_what_is_split_and_joined_in_any_order_is_the_same_list(
 
 
 def test_one_skipped_batch_skips_the_whole_step() -> None:
-    skipped = Skipped("handler_failed", ("m",))
+    skipped = Skipped("handler_failed", StepPath("m"))
     assert join([Batch(0, (1,)), skipped, Batch(2, (3,))], "m") == skipped
 
 

@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from dagster_pgflow.errors import HandlerFailed, NonRetryable, RetryAfter, StepError
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.options import FlowOptions, StepOptions, effort_of
+from dagster_pgflow.model.options import FlowOptions, StepOptions, retry_policy_of
 from dagster_pgflow.runtime.tasks import Tasks, TryAgain
 from dagster_pgflow.runtime.values import Skipped
+from dagster_pgflow.step_errors import HandlerFailed, NonRetryable, RetryAfter, StepError
+from dagster_pgflow.step_path import StepPath
 
 OOPS = HandlerFailed("oops")
 
 
 def tasks(attempt: int = 1, max_attempts: int = 3, when_exhausted: Any = "fail") -> Tasks:
     [step] = Flow("f").map("m", when_exhausted=when_exhausted).steps
-    effort = effort_of(FlowOptions(), StepOptions(max_attempts=max_attempts))
-    return Tasks(step, ("s", "m"), effort, attempt)
+    retry_policy = retry_policy_of(FlowOptions(), StepOptions(max_attempts=max_attempts))
+    return Tasks(step, StepPath("s.m"), retry_policy, attempt)
 
 
 def raising(error: StepError) -> Callable[[int, Any], Any]:
@@ -73,7 +74,7 @@ def test_after_the_last_attempt_the_step_fails_with_the_first_error(
 def test_after_the_last_attempt_the_step_may_be_skipped(cascade: bool) -> None:
     found = tasks(3, when_exhausted="skip-cascade" if cascade else "skip")
     found.run(0, None, raising(OOPS))
-    assert found.settle() == Skipped("handler_failed", ("s", "m"), cascade=cascade)
+    assert found.settle() == Skipped("handler_failed", StepPath("s.m"), cascade=cascade)
 
 
 def test_an_error_that_must_not_be_tried_again_ends_the_attempts_of_its_task_alone() -> None:
@@ -122,9 +123,9 @@ def test_asking_for_another_try_gives_no_more_attempts() -> None:
 
 def test_a_map_that_collects_errors_settles_with_them_when_no_attempt_is_left() -> None:
     [step] = Flow("f").map("m", collect_errors=True).steps
-    effort = effort_of(FlowOptions(), StepOptions(max_attempts=2))
+    retry_policy = retry_policy_of(FlowOptions(), StepOptions(max_attempts=2))
     for attempt, is_last in [(1, False), (2, True)]:
-        found = Tasks(step, ("m",), effort, attempt)
+        found = Tasks(step, StepPath("m"), retry_policy, attempt)
         found.run(0, None, raising(OOPS))
         if is_last:
             assert found.settle() is None
@@ -141,7 +142,7 @@ def test_what_an_earlier_run_completed_is_taken_over_and_what_failed_there_is_no
     now = tasks()
     assert now.reuse(kept) == {0: "done"}
     assert now.errors == {}
-    assert [(report.index, report.reused) for report in now.reported] == [(0, True)]
+    assert [(report.index, report.is_reused) for report in now.reported] == [(0, True)]
     assert now.tried == ()
 
 

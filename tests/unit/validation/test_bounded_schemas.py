@@ -11,7 +11,7 @@ from dagster_pgflow import Flow
 from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.validation.bounded_schemas import TooMuchWork, breaches
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
-from tests.unit.validation.findings import findings
+from tests.unit.validation.problems import problems_found
 
 
 def doubling(word: str, levels: int = 40) -> dict[str, Any]:
@@ -69,18 +69,18 @@ def test_a_large_value_may_ask_for_more_work_than_a_small_one() -> None:
 @pytest.mark.parametrize("pattern", ["(?!x)a", "(?<=x)a", r"(a)\1", "a{1001}", "(a{1000}){9}"])
 def test_a_pattern_that_cannot_be_used_is_a_problem(pattern: str) -> None:
     schema = {"$defs": {"x": {"items": {"anyOf": [{"pattern": pattern}]}}}}
-    [(code, place, message)] = findings(
+    [(code, place, message)] = problems_found(
         schemas_are_json_schemas, Flow("f", input_schema=schema).step("a")
     )
     assert (code, place) == ("unusable-pattern", "input_schema")
     assert f"The pattern `{pattern}` cannot be used" in message
     by_name: dict[str, Any] = {"patternProperties": {pattern: {}}}
-    assert findings(schemas_are_json_schemas, Flow("f", output_schema=by_name).step("a"))
+    assert problems_found(schemas_are_json_schemas, Flow("f", output_schema=by_name).step("a"))
 
 
 def test_what_is_data_in_a_schema_is_no_pattern() -> None:
     schema = {"default": {"pattern": "("}, "properties": {"pattern": {"const": {"pattern": "("}}}}
-    assert findings(schemas_are_json_schemas, Flow("f", input_schema=schema).step("a")) == []
+    assert problems_found(schemas_are_json_schemas, Flow("f", input_schema=schema).step("a")) == []
 
 
 def test_a_part_that_names_another_schema_is_bounded_too() -> None:
@@ -131,7 +131,7 @@ def parts_of(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS: st.SearchStrategy[Any] = st.recursive(st.booleans() | st.just({}), parts_of, max_leaves=6)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400)
 @given(SCHEMAS, VALUES)
 def test_bounds_change_no_verdict(schema: Any, value: Any) -> None:
     plain = Draft202012Validator(schema)

@@ -1,6 +1,6 @@
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 def test_a_diamond_is_no_cycle() -> None:
@@ -11,12 +11,12 @@ def test_a_diamond_is_no_cycle() -> None:
         .step("c", depends_on="a")
         .step("d", depends_on=["b", "c"])
     )
-    assert findings(dependencies_form_no_cycle, flow) == []
+    assert problems_found(dependencies_form_no_cycle, flow) == []
 
 
 def test_a_cycle_is_printed_step_by_step() -> None:
     flow = Flow("f").step("a", depends_on="c").step("b", depends_on="a").step("c", depends_on="b")
-    [(code, path, message)] = findings(dependencies_form_no_cycle, flow)
+    [(code, path, message)] = problems_found(dependencies_form_no_cycle, flow)
     assert (code, path) == ("dependency-cycle", "steps")
     shown = message.removeprefix("Steps wait for each other: ").removesuffix(
         "; remove one of these."

@@ -1,6 +1,5 @@
 """What is filled into an input fits its schema, and comes to an end."""
 
-import time
 from typing import Any
 
 import pytest
@@ -8,8 +7,9 @@ from hypothesis import given, settings
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.defaults import defaults_fit_and_end
+from tests.calls import calls_of
 from tests.drawn_schemas import SCHEMAS
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node", "default": {}}}}
 
@@ -36,7 +36,7 @@ def flow(schema: Any) -> Flow:
     ],
 )
 def test_defaults_that_fit_or_are_never_used_are_no_problem(schema: Any) -> None:
-    assert findings(defaults_fit_and_end, flow(schema)) == []
+    assert problems_found(defaults_fit_and_end, flow(schema)) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_defaults_that_never_end_are_told(schema: Any) -> None:
     assert told == [("endless-default", "input_schema.$defs.Node.properties.next.default")]
 
 
-def test_a_schema_that_asks_for_work_without_end_is_looked_at_in_a_moment() -> None:
+def test_a_schema_that_asks_for_work_without_end_is_not_looked_at_without_end() -> None:
     defs: dict[str, Any] = {"T40": {}}
     for level in range(40):
         reference = {"$ref": f"#/$defs/T{level + 1}"}
@@ -100,13 +100,12 @@ def test_a_schema_that_asks_for_work_without_end_is_looked_at_in_a_moment() -> N
             "allOf": [reference, reference],
             "properties": {"a": {**reference, "default": {}}, "b": {**reference, "default": {}}},
         }
-    fields = {f"p{n}": {"$ref": "#/$defs/T0", "default": {}} for n in range(300)}
-    begun = time.process_time()
-    findings(defaults_fit_and_end, flow({"$defs": defs, "properties": fields}))
-    assert time.process_time() - begun < 10
+    fields = {f"p{n}": {"$ref": "#/$defs/T0", "default": {}} for n in range(100)}
+    endless = flow({"$defs": defs, "properties": fields})
+    assert calls_of(lambda: problems_found(defaults_fit_and_end, endless)) < 30_000_000
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(schema=SCHEMAS)
 def test_whatever_stands_in_a_schema_is_looked_at_without_an_error(schema: Any) -> None:
-    findings(defaults_fit_and_end, flow(schema))
+    problems_found(defaults_fit_and_end, flow(schema))

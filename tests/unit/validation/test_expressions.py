@@ -2,7 +2,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.expressions import expressions_are_conditions
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 def test_sound_expressions_on_every_kind_of_step_are_no_problem() -> None:
@@ -12,21 +12,21 @@ def test_sound_expressions_on_every_kind_of_step_are_no_problem() -> None:
         .map("m", depends_on="a", run_if="size(output) > 0")
         .subflow("s", "g", depends_on=["a", "m"], run_unless="has(deps.m) && flow_input.dry")
     )
-    assert findings(expressions_are_conditions, flow) == []
+    assert problems_found(expressions_are_conditions, flow) == []
 
 
 def test_each_expression_that_is_no_condition_is_a_problem_with_its_place() -> None:
     flow = Flow("f").step("a", run_if="input.n >", run_unless="1")
-    assert findings(expressions_are_conditions, flow) == [
+    assert problems_found(expressions_are_conditions, flow) == [
         (
             "invalid-expression",
             "steps.a.run_if",
-            "`input.n >` is no condition: line 1, column 10: it ends too early.",
+            "`input.n >` is not a condition: line 1, column 10: it ends too early.",
         ),
         (
             "invalid-expression",
             "steps.a.run_unless",
-            "`1` is no condition: line 1, column 1: it gives a number, not true or false.",
+            "`1` is not a condition: line 1, column 1: it gives a number, not true or false.",
         ),
     ]
 
@@ -46,7 +46,7 @@ def test_what_a_branch_and_a_loop_ask_may_be_about_their_own_output() -> None:
         .branch("route", rules=[("output.ok && ctx.iteration < 3", "x")], run_if="input.n > 1")
         .loop("again", back_to="again", condition="output.again || deps == {}", max_iterations=2)
     )
-    assert findings(expressions_are_conditions, flow) == []
+    assert problems_found(expressions_are_conditions, flow) == []
 
 
 def test_each_decision_that_is_no_condition_is_a_problem_with_its_place() -> None:
@@ -60,5 +60,5 @@ def test_each_decision_that_is_no_condition_is_a_problem_with_its_place() -> Non
         ("invalid-expression", "steps.route.rules[1].when"),
         ("invalid-expression", "steps.again.condition"),
     ]
-    [*_, (_, _, message)] = findings(expressions_are_conditions, flow)
+    [*_, (_, _, message)] = problems_found(expressions_are_conditions, flow)
     assert "ctx.step_path, ctx.iteration, ctx.max_iterations, ctx.params" in message

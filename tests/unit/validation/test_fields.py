@@ -1,4 +1,4 @@
-"""A rule that asks for a field which a closed schema does not have is a mistake, told at once."""
+"""A rule that asks for a field which a closed schema does not have is a problem, told at once."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dagster_pgflow.expressions.paths import paths_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.validation.fields import fields_can_be_there
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 CLOSED: dict[str, Any] = {
     "type": "object",
@@ -98,7 +98,7 @@ def test_the_sentence_says_what_there_is_and_what_may_be_meant() -> None:
     ],
 )
 def test_what_may_be_there_is_never_refused(text: str) -> None:
-    assert findings(fields_can_be_there, root(text)) == []
+    assert problems_found(fields_can_be_there, root(text)) == []
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_may_be_there_is_never_refused(text: str) -> None:
     ],
 )
 def test_an_open_schema_may_have_any_field(schema: Any) -> None:
-    assert findings(fields_can_be_there, root("flow_input.nope > 1", schema)) == []
+    assert problems_found(fields_can_be_there, root("flow_input.nope > 1", schema)) == []
 
 
 class Counted(BaseModel, extra="forbid"):
@@ -141,16 +141,20 @@ def after(run_if: str, work: Any) -> Flow:
 def test_what_a_step_before_returns_is_known_by_its_schema(text: str) -> None:
     told = places(fields_can_be_there, after(text, count))
     assert told == [("unknown-field", "steps.b.run_if")]
-    assert findings(fields_can_be_there, after("output.bda > 1 || deps.a.bda > 1", "any")) == []
+    assert (
+        problems_found(fields_can_be_there, after("output.bda > 1 || deps.a.bda > 1", "any")) == []
+    )
 
 
 def test_what_a_step_returns_has_computed_fields_too() -> None:
-    assert findings(fields_can_be_there, after("output.is_bad && output.bad > 1", count)) == []
+    assert (
+        problems_found(fields_can_be_there, after("output.is_bad && output.bad > 1", count)) == []
+    )
 
 
 def test_the_handlers_of_a_code_location_tell_what_steps_return_that_only_name_them() -> None:
     flow = after("output.bda > 1", "count")
-    assert findings(fields_can_be_there, flow) == []
+    assert problems_found(fields_can_be_there, flow) == []
     handlers = HandlerRegistry.collect([{"count": count}])
     [problem] = problems_of(flow, {"f": flow}, handlers)
     assert (problem.code, problem.path) == ("unknown-field", "steps.b.run_if")
@@ -175,11 +179,11 @@ def test_what_a_loop_gives_to_its_first_step_is_not_known() -> None:
         .step("a", run_if="input.again > 1 || deps.again > 1 || flow_input.folder == ''")
         .loop("again", back_to="a", condition="output > 1", max_iterations=3, depends_on="a")
     )
-    assert findings(fields_can_be_there, loop) == []
+    assert problems_found(fields_can_be_there, loop) == []
 
 
 @pytest.mark.parametrize(
-    ("template", "is_told"),
+    ("template", "is_reported"),
     [
         ("$input.foldr", True),
         ("in ${$input.foldr}", True),
@@ -191,11 +195,13 @@ def test_what_a_loop_gives_to_its_first_step_is_not_known() -> None:
         ("${input.foldr}", False),
     ],
 )
-def test_references_in_params_are_held_to_closed_schemas_too(template: str, is_told: bool) -> None:
+def test_references_in_params_are_held_to_closed_schemas_too(
+    template: str, is_reported: bool
+) -> None:
     flow = Flow("f", input_schema=CLOSED).step("a", count)
     flow = flow.step("b", params={"to": [template]}, depends_on="a")
     told = places(fields_can_be_there, flow)
-    assert told == ([("unknown-field", "steps.b.params.to[0]")] if is_told else [])
+    assert told == ([("unknown-field", "steps.b.params.to[0]")] if is_reported else [])
 
 
 def test_expressions_in_the_params_of_a_node_type_are_looked_at() -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
-from tests.unit.validation.findings import findings
+from tests.unit.validation.problems import problems_found
 
 HTTP = {"url": "https://example.org/a"}
 
 
 def found(params: dict[str, Any]) -> list[tuple[str, str, str]]:
     flow = Flow("f").step("a").step("s", depends_on="a", handler="pgflow.http", params=params)
-    return findings(node_types_are_known_and_configured, flow)
+    return problems_found(node_types_are_known_and_configured, flow)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def found(params: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
     ],
 )
-def test_each_mistake_is_one_sentence_with_its_place(
+def test_each_problem_is_one_sentence_with_its_place(
     params: dict[str, Any], problem: tuple[str, str, str]
 ) -> None:
     code, place, message = problem

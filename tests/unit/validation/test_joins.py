@@ -4,9 +4,9 @@ import pytest
 
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.validation.joins import joins_bring_paths_together
+from dagster_pgflow.validation.kinds import steps_keep_their_rules
 from dagster_pgflow.validation.validate import parse_flow, validate
-from tests.unit.validation.findings import findings
+from tests.unit.validation.problems import problems_found
 
 TWO = Flow("f").step("a").step("b")
 
@@ -19,7 +19,7 @@ def test_a_join_of_two_waits_for_up_to_two(wait: Any) -> None:
 @pytest.mark.parametrize("wait", [0, -1, 3])
 def test_a_join_waits_for_as_many_as_there_are(wait: int) -> None:
     flow = TWO.join("j", wait=wait, depends_on=["a", "b", "a"])
-    assert findings(joins_bring_paths_together, flow) == [
+    assert problems_found(steps_keep_their_rules, flow) == [
         (
             "wait-out-of-range",
             "steps.j.wait",
@@ -36,7 +36,7 @@ def test_a_join_waits_for_as_many_as_there_are(wait: int) -> None:
 )
 def test_a_join_has_something_to_join(deps: list[str], stated: str) -> None:
     flow = TWO.join("j", wait=7, depends_on=deps)
-    assert findings(joins_bring_paths_together, flow) == [
+    assert problems_found(steps_keep_their_rules, flow) == [
         (
             "join-of-too-few",
             "steps.j.depends_on",

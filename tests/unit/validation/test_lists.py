@@ -1,7 +1,7 @@
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import SubflowMode
+from dagster_pgflow.model.steps.subflow import SubflowMode
 from dagster_pgflow.validation.lists import subflows_run_over_lists
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 INNER = Flow("inner").step("x")
 
@@ -16,7 +16,7 @@ def test_a_list_in_a_list_is_a_problem_that_names_the_inner_one_and_a_way_out() 
         "middle": Flow("middle").subflow("within", "deep"),
         "deep": Flow("deep").subflow("cells", INNER, over="$input"),
     }
-    [(code, path, message)] = findings(subflows_run_over_lists, outer(), known)
+    [(code, path, message)] = problems_found(subflows_run_over_lists, outer(), known)
     assert (code, path) == ("over-inside-over", "steps.rows.flow")
     assert 'step "cells" of flow "deep"' in message
     assert 'mode "run"' in message

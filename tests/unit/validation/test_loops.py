@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.steps.loop import MOST_ITERATIONS
+from dagster_pgflow.validation.kinds import steps_keep_their_rules
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
-from dagster_pgflow.validation.loops import MOST_ITERATIONS, loops_go_back
+from dagster_pgflow.validation.loops import loops_go_back
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 PLAN = Flow("f").step("plan").step("draft", depends_on="plan").step("judge", depends_on="draft")
 
@@ -19,9 +21,9 @@ def looped(flow: Flow, slug: str, back_to: str, deps: str | list[str], **more: A
 REFINED = looped(PLAN, "refine", "draft", "judge")
 
 
-@pytest.mark.parametrize("passes", [1, MOST_ITERATIONS])
-def test_a_loop_around_the_steps_before_it_is_sound(passes: int) -> None:
-    flow = looped(PLAN, "refine", "draft", ["plan", "judge"], max_iterations=passes)
+@pytest.mark.parametrize("iterations", [1, MOST_ITERATIONS])
+def test_a_loop_around_the_steps_before_it_is_sound(iterations: int) -> None:
+    flow = looped(PLAN, "refine", "draft", ["plan", "judge"], max_iterations=iterations)
     flow = flow.step("publish", depends_on=["plan", "refine"])
     assert validate(flow) == ()
 
@@ -34,7 +36,7 @@ def test_a_loop_may_repeat_only_itself() -> None:
 @pytest.mark.parametrize(
     ("flow", "code", "told"),
     [
-        (looped(PLAN, "refine", "nowhere", "judge"), "unknown", "which is no step of this flow"),
+        (looped(PLAN, "refine", "nowhere", "judge"), "unknown", "which is not a step of this flow"),
         (
             looped(PLAN, "refine", "judge", "plan"),
             "not-before",
@@ -48,24 +50,24 @@ def test_a_loop_may_repeat_only_itself() -> None:
         (
             looped(PLAN.map("each", depends_on="judge"), "refine", "each", "each"),
             "is-a-map",
-            "a map step, which would have no list to map over from the second pass on; put a",
+            "a map step, which would have no list to map over from the second iteration on; put a",
         ),
     ],
 )
 def test_a_loop_goes_back_to_a_step_before_it(flow: Flow, code: str, told: str) -> None:
-    [(found, path, message)] = findings(loops_go_back, flow)
+    [(found, path, message)] = problems_found(loops_go_back, flow)
     assert (found, path) == (f"loop-start-{code}", "steps.refine.back_to")
     assert told in message
 
 
-@pytest.mark.parametrize("passes", [0, -1, MOST_ITERATIONS + 1])
-def test_the_number_of_passes_is_in_range(passes: int) -> None:
-    flow = looped(PLAN, "refine", "draft", "judge", max_iterations=passes)
-    assert findings(loops_go_back, flow) == [
+@pytest.mark.parametrize("iterations", [0, -1, MOST_ITERATIONS + 1])
+def test_the_number_of_iterations_is_in_range(iterations: int) -> None:
+    flow = looped(PLAN, "refine", "draft", "judge", max_iterations=iterations)
+    assert problems_found(steps_keep_their_rules, flow) == [
         (
             "iterations-out-of-range",
             "steps.refine.max_iterations",
-            f"max_iterations is {passes}; it must be from 1 to 1000.",
+            f"max_iterations is {iterations}; it must be from 1 to 1000.",
         )
     ]
 
@@ -82,16 +84,16 @@ def test_a_loop_always_decides() -> None:
         run_unless="false",
         when_exhausted="skip",
     )
-    assert places(loops_go_back, flow) == [
+    assert places(steps_keep_their_rules, flow) == [
         ("loop-with-condition", "steps.refine.if"),
         ("loop-with-condition", "steps.refine.if_not"),
         ("loop-with-condition", "steps.refine.run_if"),
         ("loop-with-condition", "steps.refine.run_unless"),
         ("loop-that-is-skipped", "steps.refine.when_exhausted"),
     ]
-    messages = [message for *_, message in findings(loops_go_back, flow)]
+    messages = [message for *_, message in problems_found(steps_keep_their_rules, flow)]
     assert messages[2] == (
-        'Loop "refine" decides after each pass and cannot be left out of one; move run_if to'
+        'Loop "refine" decides after each iteration and cannot be left out of one; move run_if to'
         ' "draft", or to a step before the loop.'
     )
 
@@ -102,7 +104,7 @@ def test_what_stands_behind_a_loop_depends_on_the_loop_alone() -> None:
         ("loop-left-before-its-end", "steps.log.depends_on"),
         ("loop-left-before-its-end", "steps.log.depends_on"),
     ]
-    assert findings(loops_repeat_whole_parts, flow)[0][2] == (
+    assert problems_found(loops_repeat_whole_parts, flow)[0][2] == (
         'Step "log" depends on "draft", which loop "refine" repeats; let it depend on "refine"'
         ' instead, or let "refine" depend on it, so that it is repeated too.'
     )
@@ -110,10 +112,10 @@ def test_what_stands_behind_a_loop_depends_on_the_loop_alone() -> None:
 
 def test_a_step_that_leaves_two_loops_is_told_once() -> None:
     flow = looped(REFINED, "all_over", "plan", "refine").step("log", depends_on="draft")
-    [(_, _, message)] = findings(loops_repeat_whole_parts, flow)
+    [(_, _, message)] = problems_found(loops_repeat_whole_parts, flow)
     assert 'which loop "all_over" repeats' in message
     inside = looped(REFINED.step("log", depends_on="draft"), "all_over", "plan", ["refine", "log"])
-    [(_, _, message)] = findings(loops_repeat_whole_parts, inside)
+    [(_, _, message)] = problems_found(loops_repeat_whole_parts, inside)
     assert 'which loop "refine" repeats' in message
 
 
@@ -130,7 +132,7 @@ def test_loops_may_follow_each_other() -> None:
 @pytest.mark.parametrize("back_to", ["judge", "refine"])
 def test_loops_do_not_overlap(back_to: str) -> None:
     flow = looped(REFINED, "all_over", back_to, "refine")
-    [(code, path, message)] = findings(loops_repeat_whole_parts, flow)
+    [(code, path, message)] = problems_found(loops_repeat_whole_parts, flow)
     shared = min(back_to, "refine")
     assert (code, path) == ("loops-overlap", "steps.all_over.back_to")
     assert f'both repeat "{shared}", and neither lies within the other' in message
@@ -142,17 +144,24 @@ def test_a_subflow_and_its_failure_step_are_repeated_together() -> None:
     assert validate(looped(mend, "refine", "draft", ["judge", "try", "mend"])) == ()
     inside = looped(mend, "refine", "draft", ["judge", "try"])
     before = PLAN.subflow("try", "g", on_failure="mend").step("mend", depends_on=["try", "draft"])
-    outside = looped(before, "refine", "draft", ["judge", "mend"])
-    told = 'Step "try" goes on with "mend" when it fails, but loop "refine" repeats'
-    advice = "let it repeat both, or none of them."
-    for flow, first, second in [(inside, "try", "mend"), (outside, "mend", "try")]:
-        assert findings(loops_repeat_whole_parts, flow) == [
+    assert validate(looped(before, "refine", "draft", ["judge", "mend"])) == ()
+    assert problems_found(loops_repeat_whole_parts, inside) == [
+        (
+            "failure-step-across-a-loop",
+            "steps.try.on_failure",
             (
-                "failure-step-across-a-loop",
-                "steps.try.on_failure",
-                f'{told} "{first}" and not "{second}"; {advice}',
-            )
-        ]
+                'Step "try" goes on with "mend" when it fails, but loop "refine" repeats "try" and'
+                ' not "mend"; let it repeat both, or let "refine" go on with "mend".'
+            ),
+        )
+    ]
+
+
+def test_where_a_loop_fails_the_run_goes_on_behind_it() -> None:
+    flow = looped(PLAN, "refine", "draft", "judge")
+    failing = flow.steps[-1].model_copy(update={"on_failure": "mend"})
+    flow = flow.model_copy(update={"steps": (*flow.steps[:-1], failing)})
+    assert validate(flow.step("mend", depends_on="refine")) == ()
 
 
 def test_what_a_loop_repeats_is_not_asked_where_steps_wait_for_each_other() -> None:
@@ -187,4 +196,6 @@ def test_what_a_loop_returned_cannot_be_referred_to_in_its_first_pass() -> None:
     flow = Flow("f").subflow("s", "g", input={"n": "$nodes.again.n"})
     [problem] = validate(looped(flow, "again", "s", "s"))
     assert problem.code == "reference-to-no-dependency"
-    assert "what that loop returned is there from its second pass on; let it" in problem.message
+    assert (
+        "what that loop returned is there from its second iteration on; let it" in problem.message
+    )

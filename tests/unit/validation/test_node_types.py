@@ -10,7 +10,7 @@ from dagster_pgflow.runtime.node_types.built_in import FUNCTIONS
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
 from dagster_pgflow.validation.references import references_lead_to_steps
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 RULE = node_types_are_known_and_configured
 HTTP = {"url": "https://example.org/a"}
@@ -64,14 +64,12 @@ def test_what_fits_is_sound(kind: str, params: dict[str, Any], settings: dict[st
 
 @pytest.mark.parametrize("name", ["pgflow.htpp", "pgflow.http.x", "pgflow."])
 def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
-    assert findings(RULE, Flow("f").step("s", handler=name)) == [
+    known = ", ".join(NODE_TYPES)
+    assert problems_found(RULE, Flow("f").step("s", handler=name)) == [
         (
             "unknown-node-type",
             "steps.s.handler",
-            (
-                f'There is no node type "{name}"; use one of: pgflow.http, pgflow.transform,'
-                " pgflow.filter, pgflow.aggregate."
-            ),
+            f'There is no node type "{name}"; use one of: {known}.',
         )
     ]
 
@@ -94,7 +92,7 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
             (
                 "invalid-expression",
                 "expression.x",
-                "`$.a +` is no expression: line 1, column 6: it ends too early.",
+                "`$.a +` is not an expression: line 1, column 6: it ends too early.",
             ),
         ),
         (
@@ -104,7 +102,7 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "invalid-expression",
                 "expression",
                 (
-                    "`$input.x` is no expression: line 1, column 1: in CEL write flow_input,"
+                    "`$input.x` is not an expression: line 1, column 1: in CEL write flow_input,"
                     " without $."
                 ),
             ),
@@ -116,8 +114,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "invalid-expression",
                 "condition",
                 (
-                    '`item.x > 1 && itme` is no condition: line 1, column 15: there is no "itme";'
-                    " use one of: input, flow_input, deps, output, {facts}, item, index."
+                    "`item.x > 1 && itme` is not a condition: line 1, column 15: there is no"
+                    ' "itme"; use one of: input, flow_input, deps, output, {facts}, item, index.'
                 ),
             ),
         ),
@@ -128,8 +126,8 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
                 "invalid-expression",
                 "condition",
                 (
-                    "`index + 1` is no condition: line 1, column 1: it gives a number, not true or"
-                    " false."
+                    "`index + 1` is not a condition: line 1, column 1: it gives a number, not true"
+                    " or false."
                 ),
             ),
         ),
@@ -166,7 +164,7 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
             (
                 "invalid-expression",
                 "measures.m.of",
-                "`item.x +` is no expression: line 1, column 9: it ends too early.",
+                "`item.x +` is not an expression: line 1, column 9: it ends too early.",
             ),
         ),
         (
@@ -192,16 +190,16 @@ def test_an_unknown_type_is_told_with_those_that_there_are(name: str) -> None:
         ),
     ],
 )
-def test_each_mistake_is_one_sentence_with_its_place(
+def test_each_problem_is_one_sentence_with_its_place(
     kind: str, params: dict[str, Any], problem: tuple[str, str, str]
 ) -> None:
-    [(code, path, message)] = findings(RULE, flow(kind, params))
+    [(code, path, message)] = problems_found(RULE, flow(kind, params))
     facts = message.partition("ctx.")[2].partition(", item")[0]
     wanted = problem[2].replace("{facts}", f"ctx.{facts}")
     assert (code, path, message) == (problem[0], f"steps.s.params.{problem[1]}".rstrip("."), wanted)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_problems_are_told_at_once() -> None:
     wrong = flow("http", {"ulr": "x", "timeout": 0, "headers": {"a b": "c"}})
     assert sorted(places(RULE, wrong)) == [
         ("missing-param", "steps.s.params.url"),
@@ -230,7 +228,7 @@ def test_an_expression_asks_only_for_what_its_step_has(
 
 def test_with_several_dependencies_the_list_must_be_named() -> None:
     wrong = flow("aggregate", {"measures": COUNT}, depends_on=["a", "b"])
-    assert findings(RULE, wrong) == [
+    assert problems_found(RULE, wrong) == [
         (
             "unclear-items",
             "steps.s.params.items",
@@ -243,7 +241,7 @@ def test_with_several_dependencies_the_list_must_be_named() -> None:
 
 
 def test_params_of_other_handlers_are_not_looked_at() -> None:
-    assert findings(RULE, Flow("f").step("s", handler="slack", params={"x": 1})) == []
+    assert problems_found(RULE, Flow("f").step("s", handler="slack", params={"x": 1})) == []
 
 
 @pytest.mark.parametrize(
@@ -256,7 +254,7 @@ def test_params_of_other_handlers_are_not_looked_at() -> None:
 )
 def test_params_may_refer_to_dependencies_and_look_like_it(params: dict[str, Any]) -> None:
     steps = Flow("f").step("a").step("b").step("s", "mine", params=params, depends_on="a")
-    assert findings(references_lead_to_steps, steps) == []
+    assert problems_found(references_lead_to_steps, steps) == []
 
 
 @pytest.mark.parametrize(
@@ -272,6 +270,6 @@ def test_params_that_refer_to_what_is_not_there_are_refused(
     text: str, a_map: bool, code: str, told: str
 ) -> None:
     steps = flow("x", {"p": [text]}, a_map=a_map)
-    [(found, path, message)] = findings(references_lead_to_steps, steps)
+    [(found, path, message)] = problems_found(references_lead_to_steps, steps)
     assert (found, path) == (code, "steps.s.params.p[0]")
     assert told in message

@@ -1,8 +1,9 @@
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.concurrency import concurrency_keys_are_values
 from dagster_pgflow.validation.options import options_are_in_range
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 LEAST = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "max_delay": 0, "start_delay": 0}
 MOST = 2147483647
@@ -12,14 +13,14 @@ MOST = 2147483647
 def test_the_least_and_the_most_are_no_problem(name: str, least: int) -> None:
     for value in (least, MOST):
         flow = Flow("f").step("a", **{name: value})  # type: ignore[arg-type]
-        assert findings(options_are_in_range, flow) == []
+        assert problems_found(options_are_in_range, flow) == []
 
 
 @pytest.mark.parametrize(("name", "least"), LEAST.items())
 def test_a_value_out_of_range_is_a_problem_of_the_step(name: str, least: int) -> None:
     for value in (least - 1, MOST + 1):
         flow = Flow("f").step("a", **{name: value})  # type: ignore[arg-type]
-        assert findings(options_are_in_range, flow) == [
+        assert problems_found(options_are_in_range, flow) == [
             (
                 "option-out-of-range",
                 f"steps.a.options.{name}",
@@ -36,3 +37,27 @@ def test_a_value_out_of_range_is_a_problem_of_the_flow() -> None:
         ("option-out-of-range", "options.timeout"),
         ("option-out-of-range", "options.max_delay"),
     ]
+
+
+@pytest.mark.parametrize("name", ["max_concurrent_runs", "max_concurrent_runs_per_key"])
+def test_a_number_of_runs_is_one_or_more(name: str) -> None:
+    for value, found in ((0, 1), (1, 0), (MOST, 0), (MOST + 1, 1)):
+        flow = Flow("f", concurrency_key="input.a", **{name: value})
+        assert len(problems_found(options_are_in_range, flow)) == found
+
+
+@pytest.mark.parametrize(
+    "key", ["", "input.", "output.x", "input == ", "timestamp(input)", "x" * 9]
+)
+def test_a_concurrency_key_is_an_expression_over_the_input(key: str) -> None:
+    assert places(concurrency_keys_are_values, Flow("f", concurrency_key=key)) == [
+        ("invalid-expression", "options.concurrency_key")
+    ]
+
+
+def test_a_limit_per_key_needs_a_key() -> None:
+    flow = Flow("f", max_concurrent_runs_per_key=1)
+    assert places(concurrency_keys_are_values, flow) == [
+        ("limit-without-key", "options.max_concurrent_runs_per_key")
+    ]
+    assert problems_found(concurrency_keys_are_values, Flow("f", concurrency_key="input.a")) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.validate import parse_flow, validate
-from tests.unit.validation.findings import as_tuple
+from tests.unit.validation.problems import as_tuple
 
 GOOD: dict[str, Any] = {
     "slug": "order",
@@ -106,7 +106,7 @@ def test_every_place_is_named_at_once() -> None:
         ({"slug": "a", "tags": []}, "Input should be an object; got []."),
         (
             {"slug": "a", "steps": [{"type": "loops", "slug": "l"}]},
-            '"loops" is no type of step; use one of: single, map, subflow, branch, join, loop.',
+            '"loops" is not a type of step; use one of: single, map, subflow, branch, join, loop.',
         ),
         (
             {"slug": "a", "steps": [{"slug": "l"}]},

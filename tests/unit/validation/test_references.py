@@ -5,7 +5,7 @@ import pytest
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.references import references_lead_to_steps
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 CHILD = Flow("child").step("a").step("last", depends_on="a").step("other")
 KNOWN = {"child": CHILD}
@@ -28,7 +28,7 @@ def outer(**settings: Any) -> Flow:
     ],
 )
 def test_references_to_what_is_there_are_sound(settings: dict[str, Any]) -> None:
-    assert findings(references_lead_to_steps, outer(**settings), KNOWN) == []
+    assert problems_found(references_lead_to_steps, outer(**settings), KNOWN) == []
     assert validate(outer(**settings), KNOWN) == ()
 
 
@@ -36,7 +36,7 @@ def test_references_to_what_is_there_are_sound(settings: dict[str, Any]) -> None
 @pytest.mark.parametrize("field", ["input", "output"])
 def test_a_text_that_is_no_reference_is_told_with_its_place(field: str, text: str) -> None:
     flow = outer(**{field: {"x": [1, {"y": text}]}})
-    [(code, path, message)] = findings(references_lead_to_steps, flow, KNOWN)
+    [(code, path, message)] = problems_found(references_lead_to_steps, flow, KNOWN)
     assert (code, path) == ("invalid-reference", f"steps.s.{field}.x[1].y")
     assert "reference" in message or "$nodes.<step>" in message
 
@@ -52,7 +52,7 @@ def test_each_of_several_is_told() -> None:
 
 def test_the_input_refers_to_dependencies() -> None:
     flow = outer(input={"x": "$nodes.later.n", "y": "$nodes.ghost"})
-    assert findings(references_lead_to_steps, flow) == [
+    assert problems_found(references_lead_to_steps, flow) == [
         (
             "reference-to-no-dependency",
             "steps.s.input.x",
@@ -74,13 +74,13 @@ def test_the_input_refers_to_dependencies() -> None:
 
 def test_the_output_refers_to_final_steps() -> None:
     flow = outer(output={"x": "$nodes.a", "y": "$input.n"})
-    assert findings(references_lead_to_steps, flow, KNOWN) == [
+    assert problems_found(references_lead_to_steps, flow, KNOWN) == [
         (
             "reference-to-no-final-step",
             "steps.s.output.x",
             (
-                '$nodes.a refers to "a", which is no final step of flow "child"; use one of: last,'
-                " other."
+                '$nodes.a refers to "a", which is not a final step of flow "child"; use one of:'
+                " last, other."
             ),
         ),
         (
@@ -96,7 +96,7 @@ def test_the_output_refers_to_final_steps() -> None:
 
 @pytest.mark.parametrize("known", [None, {}, {"child": Flow("child")}])
 def test_nothing_is_said_of_final_steps_that_are_not_known(known: Any) -> None:
-    assert findings(references_lead_to_steps, outer(output="$nodes.ghost"), known) == []
+    assert problems_found(references_lead_to_steps, outer(output="$nodes.ghost"), known) == []
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_nothing_is_said_of_final_steps_that_are_not_known(known: Any) -> None:
     [{"input": {"x": "$item"}}, {"output": {"x": "$item.n"}}, {"over": "$item.rows"}],
 )
 def test_an_item_is_only_where_there_is_a_list(settings: dict[str, Any]) -> None:
-    found = findings(references_lead_to_steps, outer(**settings), KNOWN)
+    found = problems_found(references_lead_to_steps, outer(**settings), KNOWN)
     assert [code for code, *_ in found] == ["reference-to-no-item"]

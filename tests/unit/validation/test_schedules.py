@@ -2,37 +2,37 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.schedules import schedules_can_fire
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 @pytest.mark.parametrize("cron", ["0 2 * * *", "*/5 * * * *", "0 9-17 * * mon-fri", "0 0 1 1 *"])
 def test_a_cron_string_of_five_fields_is_no_problem(cron: str) -> None:
     flow = Flow("f").schedule("s", cron, timezone="Europe/Berlin")
-    assert findings(schedules_can_fire, flow) == []
+    assert problems_found(schedules_can_fire, flow) == []
 
 
 @pytest.mark.parametrize(
     "cron", ["", "often", "@daily", "* * * *", "0 0 2 * * *", "61 * * * *", "* * * * * * *"]
 )
 def test_anything_else_is_a_problem(cron: str) -> None:
-    assert findings(schedules_can_fire, Flow("f").schedule("s", cron)) == [
+    assert problems_found(schedules_can_fire, Flow("f").schedule("s", cron)) == [
         (
             "invalid-cron",
             "schedules.s.cron",
-            f'"{cron}" is no cron string of five fields, such as "0 2 * * *".',
+            f'"{cron}" is not a cron string of five fields, such as "0 2 * * *".',
         )
     ]
 
 
 @pytest.mark.parametrize("cron", ["0 0 31 2 *", "0 0 30 feb *", "0 0 31 4,6 *", "0 0 30-31 2 ?"])
 def test_a_date_that_there_is_not_is_a_problem(cron: str) -> None:
-    found = findings(schedules_can_fire, Flow("f").schedule("s", cron))
+    found = problems_found(schedules_can_fire, Flow("f").schedule("s", cron))
     assert [code for code, _, _ in found] == ["cron-never-comes"]
 
 
 @pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 31 2 mon", "0 0 31 2,3 *", "0 0 l * *"])
 def test_a_date_that_comes_some_day_is_none(cron: str) -> None:
-    assert findings(schedules_can_fire, Flow("f").schedule("s", cron)) == []
+    assert problems_found(schedules_can_fire, Flow("f").schedule("s", cron)) == []
 
 
 @pytest.mark.parametrize("cron", ["0 0 1W * *", "H * * * *", "R * * * *", "r(1-3) 0 * * *"])

@@ -4,7 +4,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.schemas import schemas_are_json_schemas
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 @pytest.mark.parametrize(
@@ -13,10 +13,10 @@ from tests.unit.validation.findings import findings, places
 )
 def test_a_json_schema_is_no_problem(schema: dict[str, Any]) -> None:
     flow = Flow("f", input_schema=schema, output_schema=schema)
-    assert findings(schemas_are_json_schemas, flow) == []
+    assert problems_found(schemas_are_json_schemas, flow) == []
 
 
-def test_a_mistake_is_named_where_it_stands() -> None:
+def test_a_problem_is_named_where_it_stands() -> None:
     flow = Flow(
         "f",
         input_schema={"properties": {"id": {"type": "strin"}}},
@@ -30,8 +30,9 @@ def test_a_mistake_is_named_where_it_stands() -> None:
 
 def test_a_pattern_must_be_a_regular_expression() -> None:
     flow = Flow("f", input_schema={"pattern": "("})
-    assert findings(schemas_are_json_schemas, flow) == [
-        ("invalid-schema", "input_schema.pattern", "This is no JSON Schema: '(' is not a 'regex'.")
+    message = "This is not a JSON Schema: '(' is not a 'regex'."
+    assert problems_found(schemas_are_json_schemas, flow) == [
+        ("invalid-schema", "input_schema.pattern", message)
     ]
 
 

@@ -1,10 +1,10 @@
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.step import MOST_PASSES_IN_A_JOB
+from dagster_pgflow.model.steps.loop import MOST_ITERATIONS_IN_A_JOB
 from dagster_pgflow.validation.size import MOST_LEVELS, MOST_STEPS, flow_fits_in_one_run
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 def of_steps(slug: str, count: int) -> Flow:
@@ -20,19 +20,19 @@ def nested(levels: int) -> dict[str, Flow]:
 
 def test_the_most_steps_and_levels_are_no_problem() -> None:
     known = nested(MOST_LEVELS)
-    assert findings(flow_fits_in_one_run, known["level1"], known) == []
-    assert findings(flow_fits_in_one_run, of_steps("f", MOST_STEPS)) == []
+    assert problems_found(flow_fits_in_one_run, known["level1"], known) == []
+    assert problems_found(flow_fits_in_one_run, of_steps("f", MOST_STEPS)) == []
 
 
 def test_more_steps_are_a_problem() -> None:
-    assert findings(flow_fits_in_one_run, of_steps("f", MOST_STEPS + 1)) == [
+    assert problems_found(flow_fits_in_one_run, of_steps("f", MOST_STEPS + 1)) == [
         (
             "too-many-steps",
             "steps",
             (
-                "A run of this flow has 10001 steps with those of its subflows and of each pass of"
-                " its loops; 10000 are the most. Let a map step do what many steps do, or lower"
-                " max_iterations."
+                "A run of this flow has 10001 steps with those of its subflows and of each"
+                " iteration of its loops; 10000 are the most. Let a map step do what many steps do,"
+                " or lower max_iterations."
             ),
         )
     ]
@@ -54,7 +54,7 @@ def test_a_flow_that_is_a_run_of_its_own_is_one_step() -> None:
     )
     assert places(flow_fits_in_one_run, apart, known) == []
     within = apart.subflow("c", "whole")
-    [(_, _, message)] = findings(flow_fits_in_one_run, within, known)
+    [(_, _, message)] = problems_found(flow_fits_in_one_run, within, known)
     assert f"has {MOST_STEPS + 2} steps" in message
 
 
@@ -68,8 +68,8 @@ def test_the_steps_of_a_loop_count_once_where_passes_are_runs_of_their_own() -> 
         )
 
     too_many = [("too-many-steps", "steps")]
-    assert places(flow_fits_in_one_run, repeated(MOST_PASSES_IN_A_JOB), known) == too_many
-    assert places(flow_fits_in_one_run, repeated(MOST_PASSES_IN_A_JOB + 1), known) == []
+    assert places(flow_fits_in_one_run, repeated(MOST_ITERATIONS_IN_A_JOB), known) == too_many
+    assert places(flow_fits_in_one_run, repeated(MOST_ITERATIONS_IN_A_JOB + 1), known) == []
 
 
 def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
@@ -82,7 +82,7 @@ def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
     outer = inner.loop(
         "plan", back_to="draft", condition="true", max_iterations=11, depends_on="judge"
     )
-    [(_, _, message)] = findings(flow_fits_in_one_run, outer, known)
+    [(_, _, message)] = problems_found(flow_fits_in_one_run, outer, known)
     assert f"has {11 * (9 * (100 + 1) + 1)} steps" in message
     around = (
         Flow("g")
@@ -96,7 +96,7 @@ def test_the_steps_of_a_loop_count_as_often_as_they_may_run() -> None:
 
 def test_more_levels_are_a_problem() -> None:
     known = nested(MOST_LEVELS + 1)
-    assert findings(flow_fits_in_one_run, known["level1"], known) == [
+    assert problems_found(flow_fits_in_one_run, known["level1"], known) == [
         (
             "too-many-levels",
             "steps",

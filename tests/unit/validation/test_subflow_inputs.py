@@ -8,7 +8,7 @@ from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.validation.subflow_inputs import subflows_get_what_they_take
 from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there_is
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 
 class Card(BaseModel):
@@ -64,7 +64,7 @@ def order(input: Any = None, **settings: Any) -> Flow:
 
 
 def found(input: Any, child: Flow = PAY) -> list[tuple[str, str, str]]:
-    return findings(subflows_get_what_they_take, order(input), {"pay": child})
+    return problems_found(subflows_get_what_they_take, order(input), {"pay": child})
 
 
 def taking(schema: Any) -> Flow:
@@ -179,7 +179,7 @@ def test_what_cannot_be_is_told_with_its_place(input: Any, code: str, path: str,
     assert message.endswith(told)
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_problem_is_told_at_once() -> None:
     codes = [code for code, *_ in found({"amont": "$nodes.cart.totl", "card": 5})]
     assert codes == [
         "reference-leads-nowhere",
@@ -248,7 +248,7 @@ def test_without_a_mapping_required_fields_are_dependencies(
     depends_on: str, missing: list[str]
 ) -> None:
     flow = Flow("f").step("cart").step("amount").subflow("p", "pay", depends_on=depends_on)
-    told = findings(subflows_get_what_they_take, flow, KNOWN)
+    told = problems_found(subflows_get_what_they_take, flow, KNOWN)
     assert [(code, path) for code, path, _ in told] == [
         ("missing-input-field", "steps.p.input") for _ in missing
     ]
@@ -339,7 +339,7 @@ def test_a_list_gives_its_items() -> None:
 
 def test_the_items_of_a_list_are_held_against_the_flow_without_a_mapping_too() -> None:
     flow = returning("cart", Cart).subflow("p", "pay", depends_on="cart", over="$nodes.cart.lines")
-    told = findings(subflows_get_what_they_take, flow, {"pay": taking(Card)})
+    told = problems_found(subflows_get_what_they_take, flow, {"pay": taking(Card)})
     assert [code for code, *_ in told] == ["missing-input-field"]
     assert told[0][2].endswith(
         "It is an item of $nodes.cart.lines; add an input that picks from $item."

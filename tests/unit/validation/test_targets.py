@@ -1,9 +1,9 @@
 import pytest
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.validation.targets import ways_lead_to_steps
+from dagster_pgflow.validation.targets import routes_lead_to_steps
 from dagster_pgflow.validation.validate import validate
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 ROUTED = (
     Flow("f")
@@ -43,7 +43,7 @@ def test_every_target_is_told_with_its_place() -> None:
         .subflow("try", "g", depends_on="other", on_failure="mend")
         .step("mend", depends_on=["try", "again"])
     )
-    assert findings(ways_lead_to_steps, flow) == [
+    assert problems_found(routes_lead_to_steps, flow) == [
         (
             "target-not-behind",
             "steps.route.rules[0].then",
@@ -56,7 +56,7 @@ def test_every_target_is_told_with_its_place() -> None:
             "target-unknown",
             "steps.route.default_path",
             (
-                'Branch "route" leads to "refuse", which is no step of this flow; add it,'
+                'Branch "route" leads to "refuse", which is not a step of this flow; add it,'
                 " depending on this step."
             ),
         ),
@@ -85,8 +85,8 @@ def test_every_target_is_told_with_its_place() -> None:
             "target-unknown",
             "steps.again.timeout_path",
             (
-                'Loop "again" leads to "nowhere", which is no step of this flow; add it, depending'
-                " on this step."
+                'Loop "again" leads to "nowhere", which is not a step of this flow; add it,'
+                " depending on this step."
             ),
         ),
     ]
@@ -96,7 +96,7 @@ def test_every_target_is_told_with_its_place() -> None:
 def test_a_target_may_be_named_often(slugs: list[str]) -> None:
     flow = Flow("f").branch("route", rules=[("true", slugs), ("false", slugs)], default_path=slugs)
     flow = flow.step("pay", depends_on="route").step("refuse", depends_on="route")
-    assert places(ways_lead_to_steps, flow) == []
+    assert places(routes_lead_to_steps, flow) == []
 
 
 def test_a_step_and_its_target_that_wait_for_each_other_are_a_cycle() -> None:

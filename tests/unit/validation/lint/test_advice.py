@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.options import StepOptions
-from dagster_pgflow.model.step import JoinStep, LoopStep, Step
+from dagster_pgflow.model.steps import JoinStep, LoopStep, Step
 from dagster_pgflow.validation.lint.delays import BETWEEN_TRIES
 from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.validate import validate
@@ -134,8 +134,8 @@ def _led_to_join(step: Any, slug: str, join: str) -> Step:
         paths = {"break_path": there(step.break_path), "timeout_path": there(step.timeout_path)}
         return step.model_copy(update=paths)
     rules = tuple(rule.model_copy(update={"then": there(rule.then)}) for rule in step.rules)
-    ways = {"rules": rules, "default_path": there(step.default_path)}
-    moved: Step = step.model_copy(update=ways)
+    routes = {"rules": rules, "default_path": there(step.default_path)}
+    moved: Step = step.model_copy(update=routes)
     return moved
 
 
@@ -167,16 +167,13 @@ CODES = [
     "left-behind",
 ]
 choices = st.fixed_dictionaries(dict.fromkeys(CODES, BOTH_WAYS))
-searching = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@searching
 @given(flows(), choices)
 def test_advice_about_any_flow_comes_to_an_end(flow: Flow, choices: dict[str, int]) -> None:
     follow(flow, choices)
 
 
-@searching
 @given(forked(), choices)
 def test_advice_about_ways_comes_to_an_end(flow: Flow, choices: dict[str, int]) -> None:
     follow(flow, choices)

@@ -2,7 +2,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.lint.cascades import final_steps_are_reached
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 CASCADING = (
     Flow("f")
@@ -13,7 +13,7 @@ CASCADING = (
 
 
 def test_a_final_step_behind_a_cascade_is_told_with_its_cause() -> None:
-    assert findings(final_steps_are_reached, CASCADING.step("other")) == [
+    assert problems_found(final_steps_are_reached, CASCADING.step("other")) == [
         (
             "cascade-to-final-step",
             "steps.c",
@@ -27,7 +27,7 @@ def test_a_final_step_behind_a_cascade_is_told_with_its_cause() -> None:
 
 
 def test_without_another_final_step_the_whole_output_is_null() -> None:
-    [(_, _, message)] = findings(final_steps_are_reached, CASCADING)
+    [(_, _, message)] = problems_found(final_steps_are_reached, CASCADING)
     assert "the flow's output then is null" in message
 
 
@@ -45,7 +45,7 @@ def test_a_handler_that_fails_can_cascade_too() -> None:
 
 def test_an_output_schema_that_does_not_require_the_step_says_that_this_is_meant() -> None:
     meant = CASCADING.model_copy(update={"output_schema": {"type": "object"}})
-    assert findings(final_steps_are_reached, meant) == []
+    assert problems_found(final_steps_are_reached, meant) == []
     needed = CASCADING.model_copy(update={"output_schema": {"required": ["c"]}})
     assert places(final_steps_are_reached, needed) == [("cascade-to-final-step", "steps.c")]
 
@@ -64,7 +64,7 @@ def test_an_output_schema_that_does_not_require_the_step_says_that_this_is_meant
     ids=["skip", "final itself", "no condition", "subflow has no attempts", "cycle"],
 )
 def test_nothing_else_is_told(flow: Flow) -> None:
-    assert findings(final_steps_are_reached, flow) == []
+    assert problems_found(final_steps_are_reached, flow) == []
 
 
 def test_a_long_diamond_is_looked_at_quickly() -> None:
@@ -74,5 +74,5 @@ def test_a_long_diamond_is_looked_at_quickly() -> None:
         for side in sides:
             flow = flow.step(side, depends_on=f"s{layer - 1}", when_exhausted="skip-cascade")
         flow = flow.step(f"s{layer}", depends_on=sides, when_exhausted="skip-cascade")
-    [(_, _, message)] = findings(final_steps_are_reached, flow)
+    [(_, _, message)] = problems_found(final_steps_are_reached, flow)
     assert '"l199" or "r199" or "s198" is' in message

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.runtime.conditions import unmet_condition
 from dagster_pgflow.validation.lint.conditions import conditions_can_hold
-from tests.unit.validation.findings import findings, places
+from tests.unit.validation.problems import places, problems_found
 
 ABOVE = Flow("f").step("a").map("m", depends_on="a").subflow("s", "other", depends_on="a")
 
@@ -30,7 +30,7 @@ INPUTS = st.fixed_dictionaries(
 
 def test_a_pattern_that_names_no_dependency_never_holds() -> None:
     flow = ABOVE.step("b", depends_on="a", if_={"a": 1, "order": {"paid": True}, "m": []})
-    assert findings(conditions_can_hold, flow) == [
+    assert problems_found(conditions_can_hold, flow) == [
         (
             "condition-never-holds",
             "steps.b.if",
@@ -63,19 +63,19 @@ def test_the_warning_says_what_follows() -> None:
                 ],
             }
         )
-        [(_, _, message)] = findings(conditions_can_hold, flow)
+        [(_, _, message)] = problems_found(conditions_can_hold, flow)
         assert consequence in message
 
 
 @pytest.mark.parametrize("pattern", [{}, {"a": None}, {"m": [1]}, {"s": {"x": 1}}, {"s": None}])
 def test_a_pattern_that_may_be_met_is_fine(pattern: dict[str, object]) -> None:
     flow = ABOVE.step("b", depends_on=["a", "m", "s"], if_=pattern)
-    assert findings(conditions_can_hold, flow) == []
+    assert problems_found(conditions_can_hold, flow) == []
 
 
 def test_the_pattern_of_a_root_step_is_about_the_flow_input() -> None:
     flow = Flow("f").step("a", if_={"anything": 1}, if_not={"else": 2}).subflow("s", "x", if_={})
-    assert findings(conditions_can_hold, flow) == []
+    assert problems_found(conditions_can_hold, flow) == []
 
 
 @pytest.mark.parametrize("pattern", [{}, {"a": 1}])
@@ -90,7 +90,7 @@ def test_a_root_map_gets_a_list_which_contains_no_object(pattern: dict[str, obje
 def test_a_pattern_of_another_kind_than_the_output_never_holds() -> None:
     flow = ABOVE.step("b", depends_on="m", if_={"m": {"ok": True}})
     flow = flow.step("c", depends_on="s", if_={"s": ["x"]})
-    told = [message for _, _, message in findings(conditions_can_hold, flow)]
+    told = [message for _, _, message in problems_found(conditions_can_hold, flow)]
     assert '"m" is a map step, whose output is a list' in told[0]
     assert '"s" is a subflow, whose output is an object' in told[1]
 
@@ -115,5 +115,5 @@ def test_what_is_said_never_to_hold_never_does(
         ABOVE.step("b", depends_on=above, if_not=forbidden),
     ):
         unmet = unmet_condition(flow.steps[-1], step_input)
-        for code, _, _ in findings(conditions_can_hold, flow):
+        for code, _, _ in problems_found(conditions_can_hold, flow):
             assert (unmet is not None) == (code == "condition-never-holds")

@@ -4,17 +4,18 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import dependents, in_order, reach
-from dagster_pgflow.model.step import BranchStep, JoinStep, Rule, SingleStep, Step
+from dagster_pgflow.model.steps import BranchStep, JoinStep, SingleStep, Step
+from dagster_pgflow.model.steps.branch import Rule
 from dagster_pgflow.validation.lint.left_behind import steps_are_not_left_behind
 from dagster_pgflow.validation.validate import validate
 from tests.reference.endings import StepEnd
 from tests.reference.routing import skip_by
-from tests.unit.validation.findings import findings
+from tests.unit.validation.problems import problems_found
 
 Ends = dict[str, StepEnd]
 
@@ -26,7 +27,7 @@ ROUTED = (
     .step("pay", depends_on="route")
 )
 SENTENCE = (
-    'Step "send" is skipped when "route" does not take the way to "pay", although "book" has run;'
+    'Step "send" is skipped when "route" does not take the route to "pay", although "book" has run;'
     ' where it is to run then, put a join before it that waits for "any" of them, or for a number;'
     ' where not, let "pay" depend on "book" too.'
 )
@@ -34,19 +35,21 @@ SENTENCE = (
 
 def places_of(flow: Flow) -> list[str]:
     assert validate(flow) == ()
-    return [path for _, path, _ in findings(steps_are_not_left_behind, flow)]
+    return [path for _, path, _ in problems_found(steps_are_not_left_behind, flow)]
 
 
 def test_a_step_behind_a_way_and_something_apart_is_left_behind() -> None:
     flow = ROUTED.step("send", depends_on=["pay", "book"])
-    assert findings(steps_are_not_left_behind, flow) == [
+    assert problems_found(steps_are_not_left_behind, flow) == [
         ("left-behind", "steps.send.depends_on", SENTENCE)
     ]
 
 
 def test_a_join_of_all_is_left_behind_too_and_one_of_some_is_not() -> None:
     deps = ["pay", "book"]
-    [(_, _, sentence)] = findings(steps_are_not_left_behind, ROUTED.join("j", depends_on=deps))
+    [(_, _, sentence)] = problems_found(
+        steps_are_not_left_behind, ROUTED.join("j", depends_on=deps)
+    )
     assert 'where it is to run then, let it wait for "any" of them, or for a number;' in sentence
     joined = ROUTED.join("j", wait="any", depends_on=deps).step("last", depends_on=["j", "book"])
     assert places_of(joined) == []
@@ -76,11 +79,58 @@ def test_where_ways_meet_one_of_them_is_there() -> None:
     assert places_of(flow) == []
 
 
+def test_a_join_that_a_route_leads_to_is_met_there_although_it_waits_for_no_route() -> None:
+    flow = (
+        Flow("f")
+        .step("book")
+        .branch("route", rules=[("output.ok", "pay")], default_path="end")
+        .step("pay", depends_on="route")
+        .join("end", depends_on=["book", "route"], wait="any")
+        .step("send", depends_on=["book", "pay", "end"])
+    )
+    assert places_of(flow) == []
+
+
+def test_a_join_whose_routes_are_all_of_one_branch_may_be_missing() -> None:
+    flow = (
+        Flow("f")
+        .branch("route", rules=[("output.ok", ["pay", "end"])])
+        .step("pay", depends_on="route")
+        .join("end", depends_on=["route", "pay"], wait="any")
+        .step("book")
+        .step("send", depends_on=["end", "book"])
+    )
+    assert places_of(flow) == ["steps.send.depends_on"]
+
+
+def test_a_join_may_run_where_the_route_to_another_step_behind_it_is_not_taken() -> None:
+    flow = (
+        Flow("f")
+        .branch("route", rules=[("output.ok", "pay")])
+        .step("pay", depends_on="route")
+        .join("end", depends_on=["route", "pay"], wait="any")
+        .step("send", depends_on=["end", "pay"])
+    )
+    assert places_of(flow) == ["steps.send.depends_on"]
+
+
 def test_behind_a_subflow_with_a_failure_step_it_is_the_same() -> None:
     flow = Flow("f").step("book").subflow("pay", "g", on_failure="undo")
     flow = flow.step("undo", depends_on="pay").step("ship", depends_on="pay")
     assert places_of(flow.step("end", depends_on=["ship", "book"])) == ["steps.end.depends_on"]
     assert places_of(flow.step("end", depends_on=["ship", "undo", "book"])) == []
+
+
+def test_a_dependency_that_is_left_behind_itself_has_not_arrived() -> None:
+    flow = (
+        Flow("f")
+        .branch("a", rules=[("true", "b")], default_path="d")
+        .step("b", depends_on="a")
+        .step("d", depends_on=["a", "b"])
+        .step("e", depends_on=["a", "b", "d"])
+        .step("f", depends_on=["e", "a", "b"])
+    )
+    assert places_of(flow) == ["steps.e.depends_on"]
 
 
 @st.composite
@@ -121,7 +171,7 @@ def led(draw: st.DrawFn, step: Step, behind: dict[str, list[str]]) -> Step:
 def runs_of(flow: Flow) -> Iterator[Ends]:
     """Yields how the steps end, for everything that the branches may decide."""
     branches = [step for step in flow.steps if isinstance(step, BranchStep)]
-    for taken in itertools.product(*(branch.ways.values() for branch in branches)):
+    for taken in itertools.product(*(branch.routes.values() for branch in branches)):
         chosen = dict(zip((branch.slug for branch in branches), taken, strict=True))
         ends: Ends = {}
         for step in in_order(flow):
@@ -132,7 +182,7 @@ def runs_of(flow: Flow) -> Iterator[Ends]:
 
 
 def is_left_behind(flow: Flow, step: Step, ends: Ends) -> bool:
-    """Says whether a step is skipped although something has run that is not before what has not.
+    """Return whether a step is skipped although something has run that is not before what has not.
 
     What names the step decides about it, whatever else has run.
     """
@@ -153,13 +203,9 @@ def behind(flow: Flow, slug: str) -> set[str]:
     return {other for other in steps if slug in reach(steps, [other])}
 
 
-searching = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@searching
 @given(forked())
 def test_what_is_warned_of_happens_in_some_run(flow: Flow) -> None:
-    for _, path, sentence in findings(steps_are_not_left_behind, flow):
+    for _, path, sentence in problems_found(steps_are_not_left_behind, flow):
         slug = path.split(".")[1]
         named = re.findall(r'"(\w+)"', sentence)
         assert named[0] == slug
@@ -173,10 +219,9 @@ def test_what_is_warned_of_happens_in_some_run(flow: Flow) -> None:
         )
 
 
-@searching
 @given(forked())
 def test_what_is_not_warned_of_happens_in_no_run(flow: Flow) -> None:
-    warned = {path.split(".")[1] for _, path, _ in findings(steps_are_not_left_behind, flow)}
+    warned = {path.split(".")[1] for _, path, _ in problems_found(steps_are_not_left_behind, flow)}
     for step in flow.steps:
         is_some = isinstance(step, JoinStep) and step.least is not None
         if step.slug not in warned and not is_some:

@@ -4,7 +4,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.lint.mapped_skips import mappings_need_what_is_there
-from tests.unit.validation.findings import findings
+from tests.unit.validation.problems import problems_found
 
 
 def flow(**dep: Any) -> Flow:
@@ -18,7 +18,7 @@ def flow(**dep: Any) -> Flow:
     "dep", [{"if_": {"n": 1}}, {"run_unless": "input.n == 1"}, {"when_exhausted": "skip"}]
 )
 def test_a_reference_to_a_step_that_may_be_skipped_is_told_once(dep: dict[str, Any]) -> None:
-    assert findings(mappings_need_what_is_there, flow(**dep)) == [
+    assert problems_found(mappings_need_what_is_there, flow(**dep)) == [
         (
             "reference-to-a-skip",
             "steps.s.input.x",
@@ -40,4 +40,4 @@ def test_a_reference_to_a_step_that_may_be_skipped_is_told_once(dep: dict[str, A
     ],
 )
 def test_a_step_that_is_there_whenever_the_next_one_runs_is_not(dep: dict[str, Any]) -> None:
-    assert findings(mappings_need_what_is_there, flow(**dep)) == []
+    assert problems_found(mappings_need_what_is_there, flow(**dep)) == []

@@ -1,0 +1,40 @@
+"""The code location that the live workers of these tests serve."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from dagster_pgflow import StepContext, build_definitions
+
+
+def double(given: Any) -> Any:
+    return {"twice": given["n"] * 2} if isinstance(given, dict) else given * 2
+
+
+def hold(_given: Any, ctx: StepContext) -> Any:
+    """Says that it is at work, and works until a file is there."""
+    files = ctx.flow_input
+    Path(files["begun"]).write_text(str(os.getpid()))
+    while not Path(files["until"]).exists():
+        time.sleep(0.01)
+    return "held"
+
+
+def die(given: Any) -> Any:
+    """Takes the process away, as the kernel does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def where(given: Any) -> Any:
+    return os.getpid()
+
+
+def numbers(given: Any) -> Any:
+    return list(range(given["n"]))
+
+
+defs = build_definitions(
+    handlers=[{f.__name__: f for f in (double, hold, die, where, numbers)}], job_prefix="flow_"
+)

@@ -1,0 +1,87 @@
+"""Runs start the moment they are asked for, and their rows are there when they end."""
+
+from pathlib import Path
+
+from dagster_pgflow import Flow, FlowBuilder
+from dagster_pgflow.store.database import Database
+from dagster_pgflow.store.requests import Requests
+from tests.live.worker import Worker
+from tests.polling import poll
+from tests.postgres import Session
+
+
+def is_over(sql: Session, run_id: object) -> bool:
+    status = sql.value(f"select status from pgflow.runs where run_id = '{run_id}'")
+    return status not in ("queued", "started")
+
+
+def test_what_is_asked_for_runs_without_sensors_and_daemon(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session
+) -> None:
+    builder.define_flow(Flow("twice").step("double", handler="double"))
+    run_id = Requests(database).start("twice", {"n": 21})
+    poll(lambda: is_over(sql, run_id))
+    [row] = sql.records(f"select status, output from pgflow.runs where run_id = '{run_id}'")
+    assert row == {"status": "completed", "output": {"double": {"twice": 42}}}
+
+
+def test_a_run_executes_the_version_that_it_was_asked_for(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session
+) -> None:
+    builder.define_flow(Flow("changing").step("first", handler="double"))
+    early = Requests(database).start("changing", {"n": 1})
+    builder.define_flow(Flow("changing").step("second", handler="double"))
+    late = Requests(database).start("changing", {"n": 2})
+    poll(lambda: is_over(sql, early) and is_over(sql, late))
+    outputs = sql.records("select output from pgflow.runs order by id")
+    assert [row["output"] for row in outputs] == [{"first": {"twice": 2}}, {"second": {"twice": 4}}]
+
+
+def test_rows_follow_a_run_that_is_under_way(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session, tmp_path: Path
+) -> None:
+    builder.define_flow(
+        Flow("long").step("one", handler="where").step("held", handler="hold", depends_on="one")
+    )
+    begun, until = tmp_path / "begun", tmp_path / "until"
+    run_id = Requests(database).start("long", {"begun": str(begun), "until": str(until)})
+    done = f"""
+        select count(*) from pgflow.step_states
+        where run_id = '{run_id}' and step_slug = 'one' and status = 'completed'"""
+    poll(lambda: sql.value(done) == 1)
+    assert not is_over(sql, run_id)
+    until.touch()
+    poll(lambda: is_over(sql, run_id))
+    assert sql.value("select status from pgflow.runs") == "completed"
+
+
+def test_a_run_whose_process_dies_fails_at_once_and_others_go_on(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session
+) -> None:
+    builder.define_flows(
+        [Flow("deadly").step("die", handler="die"), Flow("well").step("double", handler="double")]
+    )
+    requests = Requests(database)
+    deadly, well = requests.start("deadly"), requests.start("well", {"n": 1})
+    poll(lambda: is_over(sql, deadly) and is_over(sql, well))
+    rows = sql.records(
+        "select flow_slug, status, error_message from pgflow.runs order by flow_slug"
+    )
+    assert [row["status"] for row in rows] == ["failed", "completed"]
+    assert "signal 9" in rows[0]["error_message"]
+
+
+def test_the_end_of_the_worker_waits_for_what_is_under_way(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session, tmp_path: Path
+) -> None:
+    builder.define_flow(Flow("long").step("held", handler="hold"))
+    begun, until = tmp_path / "begun", tmp_path / "until"
+    run_id = Requests(database).start("long", {"begun": str(begun), "until": str(until)})
+    poll(begun.exists)
+    worker.process.terminate()
+    worker.wait_until_said("Ending: 1 runs are under way")
+    until.touch()
+    assert worker.exit_code() == 0
+    assert is_over(sql, run_id)
+    assert sql.value("select count(*) from pgflow.live_workers") == 0
+    assert sql.value("select count(*) from pgflow.live_runs") == 0
