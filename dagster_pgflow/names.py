@@ -50,6 +50,10 @@ TAG_LOOP: Final = "dagster-pgflow/loop"
 # Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
 TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 
+# On a Dagster run that goes on with a run which waited: its number, from 1. A run that somebody
+# starts from its page has its tags, but not the id that follows from them.
+TAG_CONTINUATION: Final = "dagster-pgflow/continuation"
+
 # Its own id, on a run that goes the ordinary way although a live worker may still come upon it.
 TAG_ORDINARY: Final = "dagster-pgflow/ordinary_run_id"
 
@@ -66,6 +70,7 @@ REQUESTED_INPUT_KEY: Final = "dagster-pgflow/input"
 REPORT_KEY: Final = "dagster-pgflow/outcome"
 PATH_KEY: Final = "dagster-pgflow/path"
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
+WAITING_KEY: Final = "dagster-pgflow/waiting"
 BATCH_KEY: Final = "dagster-pgflow/batch"
 ITERATION_KEY: Final = "dagster-pgflow/iteration"
 ITERATION_END_KEY: Final = "dagster-pgflow/iteration_end"

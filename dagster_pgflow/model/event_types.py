@@ -2,13 +2,21 @@
 
 from typing import Literal
 
-RunEventType = Literal["run.started", "run.completed", "run.failed", "run.cancelled"]
+RunEventType = Literal[
+    "run.started",
+    "run.waiting",
+    "run.resumed",
+    "run.completed",
+    "run.failed",
+    "run.cancelled",
+]
 SubrunEventType = Literal[
     "subrun.started", "subrun.completed", "subrun.failed", "subrun.skipped", "subrun.cancelled"
 ]
 StepEventType = Literal[
     "step.queued",
     "step.started",
+    "step.waiting",
     "step.completed",
     "step.failed",
     "step.skipped",

@@ -12,8 +12,8 @@ from uuid import UUID
 from dagster_pgflow.model.event_types import EventType
 from dagster_pgflow.model.execution import ExecutionRows
 
-RunStatus = Literal["queued", "started", "completed", "failed", "cancelled"]
-StepStatus = Literal["created", "started", "completed", "failed", "skipped", "cancelled"]
+RunStatus = Literal["queued", "started", "waiting", "completed", "failed", "cancelled"]
+StepStatus = Literal["created", "started", "waiting", "completed", "failed", "skipped", "cancelled"]
 TaskStatus = Literal["queued", "started", "completed", "failed", "skipped", "cancelled"]
 AttemptStatus = Literal["started", "completed", "failed", "cancelled"]
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]

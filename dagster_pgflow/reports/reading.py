@@ -20,8 +20,11 @@ from dagster_pgflow.reports.report import (
     StepCompleted,
     StepDelayed,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
+    StepWaiting,
+    WaitKind,
 )
 from dagster_pgflow.reports.task_report import TaskEnding, TaskReport
 from dagster_pgflow.step_path import StepPath
@@ -81,6 +84,7 @@ def decision_from_json(data: Mapping[str, Any]) -> Decision:
 _TASK_ENDINGS: frozenset[TaskEnding] = frozenset(get_args(TaskEnding))
 _LOOP_ENDINGS: frozenset[LoopEnd] = frozenset(get_args(LoopEnd))
 _SKIP_REASONS: frozenset[SkipReason] = frozenset(get_args(SkipReason))
+_WAITS: frozenset[WaitKind] = frozenset(get_args(WaitKind))
 _CAUSES: frozenset[FailureCause] = frozenset(get_args(FailureCause))
 
 
@@ -124,6 +128,27 @@ def _cancelled(data: Mapping[str, Any]) -> StepCancelled:
     return StepCancelled(**_shared(data), failed_subflow=StepPath(data["failed_subflow"]))
 
 
+def _waiting(data: Mapping[str, Any]) -> StepWaiting:
+    due_at = data.get("due_at")
+    return StepWaiting(
+        worker=_text(data["worker"]),
+        tasks=_tasks(data),
+        step=StepPath(data["step"]),
+        kind=_one_of(_WAITS, data["kind"]),
+        waits_for=_text(data["waits_for"]),
+        due_at=None if due_at is None else _number(due_at),
+    )
+
+
+def _held(data: Mapping[str, Any]) -> StepHeld:
+    return StepHeld(
+        worker=_text(data["worker"]),
+        tasks=_tasks(data),
+        step=StepPath(data["step"]),
+        waiting_step=StepPath(data["waiting_step"]),
+    )
+
+
 def _retrying(data: Mapping[str, Any]) -> StepRetrying:
     return StepRetrying(
         worker=_text(data["worker"]),
@@ -153,6 +178,8 @@ _READERS: Final[Mapping[str, Callable[[Mapping[str, Any]], OpReport]]] = {
     StepSkipped.status: _skipped,
     StepCancelled.status: _cancelled,
     StepFailed.status: _failed,
+    StepWaiting.status: _waiting,
+    StepHeld.status: _held,
     StepRetrying.status: _retrying,
     StepDelayed.status: _delayed,
     ChildRunStarted.status: _child_run,

@@ -207,6 +207,42 @@ class ChildRunStarted(_Report):
     is_reused: bool = False
 
 
+WaitKind = Literal["approval", "wait", "sleep"]
+"""The kinds of steps that wait: for a person, for a signal, for a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWaiting(_Report):
+    """The step waits: the run goes on with it in another Dagster run.
+
+    Attributes:
+        step: The step.
+        kind: What kind of step it is.
+        waits_for: What it waits for, for people: the prompt, the name of the signal, the time.
+        due_at: When it goes on at the latest, in seconds since the epoch, if that is set.
+    """
+
+    status: ClassVar[Literal["waiting"]] = "waiting"
+    step: StepPath
+    kind: WaitKind
+    waits_for: str
+    due_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepHeld(_Report):
+    """The op had nothing to do so far, because a step before it, or one inside it, waits.
+
+    Attributes:
+        step: The step that the op is, or helps.
+        waiting_step: The step that waits.
+    """
+
+    status: ClassVar[Literal["held"]] = "held"
+    step: StepPath
+    waiting_step: StepPath
+
+
 class EndFields(TypedDict):
     """The fields that every last report of an op has, apart from what tells it from others."""
 
@@ -221,4 +257,7 @@ class EndFields(TypedDict):
 StepEnd = StepCompleted | StepSkipped | StepCancelled | StepFailed
 """What may have become of a step in the end."""
 
-OpReport = StepEnd | StepRetrying | StepDelayed | ChildRunStarted
+StepPause = StepWaiting | StepHeld
+"""What an op may report that has not come to its end, and begins anew when the run goes on."""
+
+OpReport = StepEnd | StepPause | StepRetrying | StepDelayed | ChildRunStarted

@@ -13,8 +13,10 @@ from dagster_pgflow.reports.report import (
     StepDelayed,
     StepEnd,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
+    StepWaiting,
 )
 from dagster_pgflow.reports.task_report import TaskReport
 
@@ -62,6 +64,15 @@ def _own(report: OpReport) -> Mapping[str, Any]:
     match report:
         case StepCompleted() | StepSkipped() | StepCancelled() | StepFailed():
             return {**_end(report), **_shared(report)}
+        case StepWaiting():
+            return {
+                "step": str(report.step),
+                "kind": report.kind,
+                "waits_for": report.waits_for,
+                **_given(due_at=report.due_at),
+            }
+        case StepHeld():
+            return {"step": str(report.step), "waiting_step": str(report.waiting_step)}
         case StepRetrying():
             return {"attempt": report.attempt, "delay_seconds": report.delay_seconds}
         case StepDelayed():

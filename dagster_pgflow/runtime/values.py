@@ -1,8 +1,9 @@
-"""What travels between steps: plain JSON, and two marked JSON objects.
+"""What travels between steps: plain JSON, and three marked JSON objects.
 
 A completed step's output travels as it is. A skipped step sends a marker in its place, so that
-its dependents still start and decide for themselves; a map step receives and sends batches. An
-output that looks like a marker is sealed: no key in a value means anything.
+its dependents still start and decide for themselves; so does one that waits, and they run once it
+has gone on. A map step receives and sends batches. An output that looks like a marker is sealed: no
+key in a value means anything.
 """
 
 import math
@@ -16,11 +17,11 @@ from dagster_pgflow.json_values.limits import TOO_DEEP, TOO_LONG, is_too_long, r
 from dagster_pgflow.json_values.sealed import SEALED_KEY, seal_always, unseal
 from dagster_pgflow.limits import MOST_LEVELS
 from dagster_pgflow.model.run_state import Json, SkipReason
-from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY
+from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY, WAITING_KEY
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.step_path import StepPath
 
-_MARKERS = (SKIPPED_KEY, BATCH_KEY, SEALED_KEY)
+_MARKERS = (SKIPPED_KEY, WAITING_KEY, BATCH_KEY, SEALED_KEY)
 _SHOWN_LENGTH = 200
 
 
@@ -109,6 +110,23 @@ def foremost(skips: Iterable[Skipped]) -> Skipped:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A step without an output so far: it waits, or one before it does.
+
+    What receives this does nothing in this Dagster run, and runs in the one that goes on.
+
+    Attributes:
+        step: The path of the step that waits.
+    """
+
+    step: StepPath
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object that travels in place of the output."""
+        return {WAITING_KEY: {"step": str(self.step)}}
+
+
+@dataclass(frozen=True)
 class Batch:
     """Consecutive elements of a map step, or its outputs for them.
 
@@ -153,8 +171,8 @@ def error_element(message: str, attempts: int) -> dict[str, Any]:
 
 
 def to_wire(value: Any) -> Any:
-    """Return what travels for JSON, `Skipped` or `Batch`."""
-    if isinstance(value, Skipped | Batch):
+    """Return what travels for JSON, `Skipped`, `Waiting` or `Batch`."""
+    if isinstance(value, Skipped | Waiting | Batch):
         return value.to_wire()
     return seal_always(value) if _looks_marked(value) else value
 
@@ -164,8 +182,10 @@ def _looks_marked(value: Any) -> bool:
 
 
 def from_wire(value: Any) -> Any:
-    """Return the `Skipped`, `Batch` or JSON value that travelled."""
+    """Return the `Skipped`, `Waiting`, `Batch` or JSON value that travelled."""
     if isinstance(value, dict) and len(value) == 1:
+        if WAITING_KEY in value:
+            return Waiting(StepPath(value[WAITING_KEY]["step"]))
         if SKIPPED_KEY in value:
             marker = value[SKIPPED_KEY]
             # Before version 0.1 routes were ways, and those not taken were untaken.
