@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Final
+from uuid import UUID, uuid5
 
 SLUG_RULE: Final = (
     "a slug is 1 to 128 letters, digits or underscores, does not start with a digit "
@@ -104,6 +105,7 @@ HELPER_SUFFIXES: Final = (FAN_OUT_SUFFIX, COLLECT_SUFFIX, INPUT_SUFFIX, OUTPUT_S
 
 # What the names of op and graph definitions begin with.
 _DEFINITIONS: Final = "pgflow__"
+_CONTINUATION: Final = re.compile(r"[1-9][0-9]{0,8}")
 _ITERATION: Final = re.compile(r"(?P<loop>.+)__iteration_(?P<number>[0-9]+)")
 # What the nodes of iterations are called, or were before version 0.1, in the logs of old runs.
 _LIKE_ITERATION: Final = re.compile(r".+__(?:iteration|pass)_[0-9]+")
@@ -288,6 +290,39 @@ def child_run_path(run_id: str, tags: Mapping[str, str]) -> str | None:
         tags: Its tags.
     """
     return tags.get(TAG_PARENT_STEP) if tags.get(TAG_CHILD_RUN) == run_id else None
+
+
+def continuation_id(run_id: UUID, number: int) -> UUID:
+    """Return the id that a Dagster run has which goes on with a run, whoever creates it.
+
+    Two that create it at once cannot both. What it is derived with stays what it is.
+
+    Args:
+        run_id: The run, as `pgflow.runs` has it.
+        number: Which one that goes on with it, from 1.
+    """
+    return uuid5(run_id, f"continuation {number}")
+
+
+def continuation_of(dagster_run_id: str, tags: Mapping[str, str]) -> tuple[UUID, int] | None:
+    """Return which run a Dagster run goes on with, and its number; `None` if with none.
+
+    One that somebody starts from the page of another has all tags of that, and another id.
+
+    Args:
+        dagster_run_id: The Dagster run.
+        tags: Its tags.
+    """
+    number = tags.get(TAG_CONTINUATION, "")
+    if not _CONTINUATION.fullmatch(number):
+        return None
+    try:
+        run_id = UUID(tags.get(TAG_RUN_ID, ""))
+    except ValueError:
+        return None
+    if dagster_run_id != str(continuation_id(run_id, int(number))):
+        return None
+    return run_id, int(number)
 
 
 def is_helper(node_name: str) -> bool:

@@ -27,6 +27,7 @@ from dagster_pgflow.names import (
     TAG_LOOP,
     TAG_RUN_ID,
     child_run_path,
+    continuation_of,
 )
 from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.report import FailedItem, OpReport
@@ -113,6 +114,9 @@ class Execution:
     def run_id(self) -> str:
         """The run's id in `pgflow.runs`; a re-execution is a run of its own."""
         run = self.context.run
+        continued = continuation_of(run.run_id, run.tags)
+        if continued is not None:
+            return str(continued[0])
         if run.parent_run_id is not None:
             return run.run_id
         return run.tags.get(TAG_RUN_ID, run.run_id)

@@ -3,6 +3,7 @@
 import keyword
 from collections.abc import Iterable
 from itertools import product
+from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
@@ -19,6 +20,10 @@ from dagster_pgflow.names import (
     FLOW_INPUT,
     HELPER_SUFFIXES,
     RESULT_OUTPUT,
+    TAG_CONTINUATION,
+    TAG_RUN_ID,
+    continuation_id,
+    continuation_of,
     dagster_name,
     fan_out_output,
     graph_name,
@@ -156,3 +161,38 @@ def test_the_longest_slug_is_128_characters() -> None:
 @pytest.mark.parametrize("value", [None, 5, b"a", ["a"], "", "run", "a\n", "1a", "ä", "a-b"])
 def test_what_is_no_slug(value: object) -> None:
     assert not is_valid_slug(value)
+
+
+RUN = UUID("8d5b1f4e-3f65-4a0b-9a53-6f0e1c7d2b11")
+
+
+def tags_of(number: str, run_id: str = str(RUN)) -> dict[str, str]:
+    return {TAG_RUN_ID: run_id, TAG_CONTINUATION: number}
+
+
+def test_the_id_of_a_continuation_says_which_run_it_goes_on_with() -> None:
+    assert continuation_of(str(continuation_id(RUN, 12)), tags_of("12")) == (RUN, 12)
+
+
+def test_the_ids_of_continuations_stay_what_they_are() -> None:
+    assert str(continuation_id(RUN, 1)) == "32287dd4-b7f5-51b5-a3ad-204ff2d02f69"
+
+
+def test_a_run_with_the_tags_of_a_continuation_and_another_id_is_none() -> None:
+    assert continuation_of(str(uuid4()), tags_of("1")) is None
+    assert continuation_of(str(continuation_id(RUN, 1)), tags_of("2")) is None
+    assert continuation_of(str(continuation_id(uuid4(), 1)), tags_of("1")) is None
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "01", " 1", "1\n", "²", "١", "1e3", "9" * 5000])
+def test_a_tag_that_is_no_number_makes_no_continuation(number: str) -> None:
+    assert continuation_of(str(continuation_id(RUN, 1)), tags_of(number)) is None
+
+
+@pytest.mark.parametrize("run_id", ["", "nobody", "0" * 31])
+def test_a_tag_that_is_no_run_makes_no_continuation(run_id: str) -> None:
+    assert continuation_of(str(continuation_id(RUN, 1)), tags_of("1", run_id)) is None
+
+
+def test_a_run_without_the_tags_of_a_continuation_is_none() -> None:
+    assert continuation_of(str(continuation_id(RUN, 1)), {}) is None
