@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -12,6 +12,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.flow_text import TextFormat, document_text, flow_text
 from dagster_pgflow.dsl.manifest.back import manifest_of_flow
 from dagster_pgflow.dsl.manifest.back_document import document_of_manifest
+from dagster_pgflow.dsl.manifest.edn_writing import edn_of_documents
 from dagster_pgflow.dsl.workflow.writing import write_workflow
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
@@ -20,7 +21,13 @@ from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 
-FORMATS: dict[str, TextFormat] = {".yaml": "yaml", ".yml": "yaml", ".json": "json"}
+Language = TextFormat | Literal["edn"]
+FORMATS: dict[str, Language] = {
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".json": "json",
+    ".edn": "edn",
+}
 """By the ending of a file's name."""
 
 
@@ -39,14 +46,14 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
     "export order --version 3",
     "export order --with-subflows -o order.yaml",
     "export order --workflow -o order.json",
-    "export order --manifest",
+    "export order --manifest -o order.edn",
 )
 @click.argument("slug")
 @click.option(
     "--format",
     "text_format",
-    type=click.Choice(get_args(TextFormat)),
-    help="The format of the file; without it, what the name of FILE says, or YAML.",
+    type=click.Choice([*get_args(TextFormat), "edn"]),
+    help="The format of the file, if its name does not say it; EDN is for manifests.",
 )
 @click.option("--version", type=click.IntRange(1), help="A version, instead of the newest one.")
 @click.option("--with-subflows", is_flag=True, help="Write the flows that it contains, too.")
@@ -63,7 +70,7 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
 )
 def command(
     slug: str,
-    text_format: TextFormat | None,
+    text_format: Language | None,
     version: int | None,
     file: Path | None,
     *,
@@ -82,14 +89,17 @@ def command(
         raise click.UsageError("Workflow documents have no subflows; leave out --with-subflows.")
     if workflow and manifest:
         raise click.UsageError("A file is one or the other; leave out --workflow or --manifest.")
+    language = text_format or FORMATS[file.suffix.lower() if file else ".yaml"]
+    if language == "edn" and not manifest:
+        raise click.UsageError("EDN is what manifests are written in; add --manifest.")
     with opened_store() as database:
         flows = _tree(database, slug) if with_subflows else [_flow(database, slug, version)]
-    language = text_format or FORMATS[file.suffix.lower() if file else ".yaml"]
-    if workflow:
-        text = document_text([write_workflow(flow) for flow in flows], language)
+    if language == "edn":
+        text = edn_of_documents(_manifests(flows))
     elif manifest:
-        manifests = map(manifest_of_flow, flows)
-        text = document_text([document_of_manifest(one) for one in manifests], language)
+        text = document_text(_manifests(flows), language)
+    elif workflow:
+        text = document_text([write_workflow(flow) for flow in flows], language)
     else:
         text = flow_text(flows, language)
     if file is None:
@@ -97,6 +107,10 @@ def command(
         return
     _write(file, text)
     aside(f"Wrote {', '.join(flow.slug for flow in flows)} to {file}.")
+
+
+def _manifests(flows: Sequence[Flow]) -> list[dict[str, Any]]:
+    return [document_of_manifest(manifest_of_flow(flow)) for flow in flows]
 
 
 def _flow(database: Database, slug: str, version: int | None) -> Flow:

@@ -8,13 +8,15 @@ flow comes out, the manifest says what the flow says.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dagster_pgflow.dsl.manifest.back_cells import cell_of, hooks_of, patience_of
+from dagster_pgflow.dsl.manifest.back_document import document_of_manifest
 from dagster_pgflow.dsl.manifest.back_joins import Joined, joins_of
 from dagster_pgflow.dsl.manifest.back_ways import AGAIN, EdgeOfFlow, NotSaid, Ways
 from dagster_pgflow.dsl.manifest.compile import flow_of_manifest
 from dagster_pgflow.dsl.manifest.compile_cells import SUCCESS
+from dagster_pgflow.dsl.manifest.forms import MapForm, form_of
 from dagster_pgflow.dsl.manifest.manifest import (
     FAILURE,
     MAX_PASSES,
@@ -31,6 +33,8 @@ from dagster_pgflow.dsl.manifest.manifest import (
     Transforms,
     Validate,
 )
+from dagster_pgflow.dsl.manifest.notes import Notes
+from dagster_pgflow.dsl.manifest.reading import manifest_of
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.differences import differences
 from dagster_pgflow.model.flow import Flow
@@ -50,7 +54,7 @@ def manifest_of_flow(flow: Flow) -> Manifest:
     """
     try:
         manifest = _Reading(flow).manifest()
-        again = flow_of_manifest(manifest)
+        again = flow_of_manifest(_read_again(manifest))
     except NotSaid as stuck:
         raise InvalidFlow(flow.slug, [_no_edge(stuck.slug)]) from None
     except InvalidFlow as refused:
@@ -59,6 +63,17 @@ def manifest_of_flow(flow: Flow) -> Manifest:
     if problems:
         raise InvalidFlow(flow.slug, problems)
     return manifest
+
+
+def _read_again(manifest: Manifest) -> Manifest:
+    """Return what a reader finds in the document of a manifest."""
+    notes = Notes()
+    flows = {cell.flow for cell in manifest.cells.values() if cell.flow is not None}
+    form = cast("MapForm", form_of(document_of_manifest(manifest)))
+    again = manifest_of(form, notes, flows=flows)
+    if notes.problems.found:
+        raise InvalidFlow(manifest.id, notes.in_order())
+    return again
 
 
 def _no_edge(slug: str) -> Problem:

@@ -27,6 +27,24 @@ def test_a_manifest_is_stored_as_a_flow(cli: Cli, builder: FlowBuilder) -> None:
     assert cli("diff", flow.slug, PAYMENT).exit_code == 0
 
 
+def test_a_flow_leaves_as_edn_and_comes_back_unchanged(cli: Cli, tmp_path: Path) -> None:
+    assert cli("load", PAYMENT, ORDER).exit_code == 0
+    file = tmp_path / "order.edn"
+    asked = ("export", "shop_order", "--with-subflows", "--manifest")
+    assert cli(*asked, "-o", str(file)).exit_code == 0
+    assert cli("load", str(file)).stdout == (
+        "shop_order: unchanged, version 1 (order.edn)\n"
+        "payment_process_order: unchanged, version 1 (order.edn)\n"
+    )
+    assert cli(*asked, "--format", "edn").stdout == file.read_text()
+
+
+def test_only_manifests_are_written_as_edn(cli: Cli, tmp_path: Path) -> None:
+    refused = cli("export", "order", "-o", str(tmp_path / "order.edn"))
+    assert refused.exit_code == 2
+    assert "EDN is what manifests are written in; add --manifest." in refused.stderr
+
+
 def test_a_cell_runs_a_flow_that_is_stored_or_loaded_with_it(
     cli: Cli, builder: FlowBuilder
 ) -> None:
