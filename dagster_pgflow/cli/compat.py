@@ -5,9 +5,9 @@ Tried with Dagster 1.13.
 """
 
 # What the web server does for "re-execute from failure": ask the code location for the job and
-# for a plan of the steps that are left, and submit a run of them with the tags that say what it
-# goes on with. Public code can only do so over HTTP, if a web server runs and its address is known,
-# or execute the run in its own process; and it cannot say which steps are left.
+# for a plan of the steps that are left, and submit a run of them. Public code can only do so over
+# HTTP, if a web server runs and its address is known, or execute the run in its own process; and
+# it cannot say which steps are left.
 from dagster._core.definitions.selector import JobSubsetSelector
 from dagster._core.remote_origin import (
     CodeLocationOrigin,
@@ -16,12 +16,6 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.remote_representation.code_location import CodeLocation
 from dagster._core.remote_representation.external import RemoteJob
-from dagster._core.storage.tags import (
-    PARENT_RUN_ID_TAG,
-    RESUME_RETRY_TAG,
-    ROOT_RUN_ID_TAG,
-    TAGS_TO_MAYBE_OMIT_ON_RETRY,
-)
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.load_target import (
     GrpcServerTarget,
@@ -35,10 +29,6 @@ from dagster._core.workspace.load_target import (
 from dagster._utils.hosted_user_process import recon_job_from_origin
 
 __all__ = [
-    "PARENT_RUN_ID_TAG",
-    "RESUME_RETRY_TAG",
-    "ROOT_RUN_ID_TAG",
-    "TAGS_TO_MAYBE_OMIT_ON_RETRY",
     "CodeLocation",
     "CodeLocationOrigin",
     "GrpcServerCodeLocationOrigin",

@@ -14,7 +14,7 @@ from dagster_pgflow.cli.compat import (
 )
 from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
 from dagster_pgflow.errors import ConfigurationError
-from dagster_pgflow.launching.compat import create_execution_plan, snapshot_from_execution_plan
+from dagster_pgflow.launching.flow_runs import plan_of
 from dagster_pgflow.launching.origins import pinned_load_data
 from dagster_pgflow.names import TAG_WATERMARK
 
@@ -139,15 +139,7 @@ def _from_code(instance: dg.DagsterInstance, run: dg.DagsterRun, watermark: int)
     def planned(
         state: KnownExecutionState | None, step_keys: Sequence[str] | None = None
     ) -> ExecutionPlanSnapshot:
-        plan = create_execution_plan(
-            job,
-            run.run_config,
-            step_keys_to_execute=step_keys,
-            known_state=state,
-            instance_ref=instance.get_ref(),
-            repository_load_data=load_data,
-        )
-        return snapshot_from_execution_plan(plan, job.get_job_snapshot_id())
+        return plan_of(instance, job, load_data, run.run_config, step_keys=step_keys, state=state)
 
     return JobOfRun(
         job.run_tags,

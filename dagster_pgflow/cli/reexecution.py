@@ -10,22 +10,18 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.cli.code_location import opened_code_location
-from dagster_pgflow.cli.compat import (
-    PARENT_RUN_ID_TAG,
-    RESUME_RETRY_TAG,
-    ROOT_RUN_ID_TAG,
-    TAGS_TO_MAYBE_OMIT_ON_RETRY,
-    WorkspaceRequestContext,
-)
+from dagster_pgflow.cli.compat import WorkspaceRequestContext
 from dagster_pgflow.cli.dagster_instance import known_run, without_passwords
 from dagster_pgflow.cli.job_of_run import JobNotListed, JobOfRun, job_of_run
 from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
+from dagster_pgflow.launching.compat import PARENT_RUN_ID_TAG
 from dagster_pgflow.names import TAG_WATERMARK
 from dagster_pgflow.resumption.completed import CompletedSteps, completed_in
 from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.resume_plan import resume_plan
+from dagster_pgflow.resumption.tags import first_of, tags_of_next
 
 LOAD_TIMEOUT_S = 120.0
 """A code location may take a fifth of its time to load, so what is new may wait five loads long."""
@@ -150,7 +146,6 @@ class _Repetition:
     def _created(self, job: JobOfRun) -> dg.DagsterRun:
         """Create the run, as Dagster does for the steps that it chooses itself."""
         chosen = resume_plan(self.completed, job.planned)
-        tags = self._tags()
         return self.instance.create_run(
             job_name=self.before.job_name,
             run_id=None,
@@ -158,25 +153,10 @@ class _Repetition:
             resolved_op_selection=self.before.resolved_op_selection,
             step_keys_to_execute=chosen.step_keys,
             status=dg.DagsterRunStatus.NOT_STARTED,
-            tags={**job.tags, **tags},
-            root_run_id=tags[ROOT_RUN_ID_TAG],
+            tags={**job.tags, **tags_of_next(self.before)},
+            root_run_id=first_of(self.before),
             parent_run_id=self.before.run_id,
             execution_plan_snapshot=job.planned(chosen.state, chosen.step_keys),
             op_selection=self.before.op_selection,
             **job.given,
         )
-
-    def _tags(self) -> dict[str, str]:
-        run_id = self.before.run_id
-        kept = {
-            key: value
-            for key, value in self.before.tags.items()
-            if key not in TAGS_TO_MAYBE_OMIT_ON_RETRY
-        }
-        first = self.before.root_run_id or run_id
-        return {
-            **kept,
-            PARENT_RUN_ID_TAG: run_id,
-            ROOT_RUN_ID_TAG: first,
-            RESUME_RETRY_TAG: "true",
-        }

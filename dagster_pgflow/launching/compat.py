@@ -31,16 +31,31 @@ from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
 # is said to execute part of its job.
 from dagster._core.snap.execution_plan_snapshot import snapshot_from_execution_plan
 
-# By which the daemon knows that a request of a sensor has its run.
-from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_KEY_TAG, SENSOR_NAME_TAG
+# By which the daemon knows that a request of a sensor has its run, and by which the web UI knows
+# which run goes on with which. It repeats no tag that says how the run before was launched.
+from dagster._core.storage.tags import (
+    BACKFILL_ID_TAG,
+    HIDDEN_TAG_PREFIX,
+    PARENT_RUN_ID_TAG,
+    RESUME_RETRY_TAG,
+    ROOT_RUN_ID_TAG,
+    RUN_KEY_TAG,
+    SENSOR_NAME_TAG,
+    TAGS_TO_MAYBE_OMIT_ON_RETRY,
+)
 
 # What makes an object from its lines in a dagster.yaml.
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 __all__ = [
     "BACKFILL_ID_TAG",
+    "HIDDEN_TAG_PREFIX",
+    "PARENT_RUN_ID_TAG",
+    "RESUME_RETRY_TAG",
+    "ROOT_RUN_ID_TAG",
     "RUN_KEY_TAG",
     "SENSOR_NAME_TAG",
+    "TAGS_TO_MAYBE_OMIT_ON_RETRY",
     "CheckRunHealthResult",
     "ConfigurableClass",
     "ConfigurableClassData",

@@ -1,0 +1,253 @@
+"""A run goes on in a further Dagster run: with its version, its outputs, and what is left to do."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import dagster as dg
+import pytest
+
+from dagster_pgflow import Flow, FlowBuilder
+from dagster_pgflow.compat import InMemoryJob
+from dagster_pgflow.errors import ResumptionRefused
+from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster_pgflow.launching.flow_runs import create_flow_run
+from dagster_pgflow.launching.origins import Origins, origins_of
+from dagster_pgflow.live.compat import execute_run_iterator
+from dagster_pgflow.location.location import Location
+from dagster_pgflow.names import TAG_CONTINUATION, TAG_RUN_ID, TAG_WATERMARK, continuation_of
+from dagster_pgflow.resumption.continuing import (
+    Continuation,
+    cancel_waiting,
+    continue_run,
+    pinned_to,
+    run_before,
+)
+from tests.execution.ticks import tick_context
+from tests.postgres import as_role
+
+SENSOR = "pgflow_requests"
+
+
+class Here:
+    """A code location, a Dagster, and who executes runs of the one in the other.
+
+    Attributes:
+        calls: Which handlers were called, in order.
+        broken: The handlers that fail.
+    """
+
+    def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.calls: list[str] = []
+        self.broken: set[str] = set()
+        handlers = {name: self._handler(name) for name in ("a", "b", "c")}
+        self.location = Location(
+            {"database_url": as_role(database_url, "worker"), "handlers": [handlers]}
+        )
+
+    def _handler(self, name: str) -> Callable[[Any], Any]:
+        def handle(given: Any) -> Any:
+            self.calls.append(name)
+            if name in self.broken:
+                raise ValueError(f"{name} is broken")
+            return {name: given}
+
+        return handle
+
+    @property
+    def origins(self) -> Origins:
+        context = tick_context(self.instance)
+        assert context.repository_def is not None
+        return origins_of(context.code_location_origin, context.repository_def)
+
+    def first(self, slug: str, watermark: int, **tags: str) -> dg.DagsterRun:
+        run_id = uuid4()
+        run = create_flow_run(
+            self.instance,
+            self.location.pinned_job(slug, watermark).job,
+            self.origins,
+            watermark=watermark,
+            run_id=run_id,
+            run_config={"inputs": {"flow_input": {"n": 1}}},
+            tags=tags,
+        )
+        return self.execute(run)
+
+    def execute(self, run: dg.DagsterRun) -> dg.DagsterRun:
+        pinned = pinned_to(self.instance, run)
+        job = self.location.pinned_job(pinned.flow_slug, pinned.watermark).job
+        list(execute_run_iterator(InMemoryJob(job), run, self.instance))
+        return self.known(run.run_id)
+
+    def known(self, run_id: str) -> dg.DagsterRun:
+        run = self.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run
+
+    def continued(self, continuation: Continuation) -> dg.DagsterRun:
+        before = run_before(self.instance, continuation)
+        pinned = pinned_to(self.instance, before)
+        return continue_run(
+            self.instance,
+            continuation,
+            before,
+            self.location.pinned_job(pinned.flow_slug, pinned.watermark).job,
+            origins=self.origins,
+            sensor=SENSOR,
+        )
+
+
+@pytest.fixture
+def here(database_url: str) -> Iterator[Here]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Here(database_url, instance)
+
+
+CHAIN = Flow("f", max_attempts=1).step("a").step("b", depends_on="a").step("c", depends_on="b")
+
+
+def of(first: dg.DagsterRun, number: int = 1) -> Continuation:
+    return Continuation(UUID(first.run_id), number, "resume", UUID(first.run_id))
+
+
+def test_what_is_left_of_a_run_is_done_in_a_further_run_of_dagster(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1, mine="yes")
+    here.broken = set()
+
+    run = here.continued(of(first))
+
+    assert run.status is dg.DagsterRunStatus.NOT_STARTED
+    assert run.step_keys_to_execute == ["b", "c"]
+    assert (run.parent_run_id, run.root_run_id) == (first.run_id, first.run_id)
+    assert continuation_of(run.run_id, run.tags) == (UUID(first.run_id), 1)
+    assert run.tags["mine"] == "yes"
+    assert run.tags["dagster/parent_run_id"] == run.tags["dagster/root_run_id"] == first.run_id
+    assert run.tags[SENSOR_NAME_TAG] == SENSOR
+    assert run.tags[RUN_KEY_TAG] == f"{first.run_id}:1"
+    assert here.execute(run).status is dg.DagsterRunStatus.SUCCESS
+    assert here.calls == ["a", "b", "b", "c"]
+
+
+def test_a_run_goes_on_as_often_as_it_has_to_and_all_of_it_is_one_family(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1)
+    here.broken = {"c"}
+    second = here.execute(here.continued(of(first)))
+    here.broken = set()
+
+    third = here.continued(of(first, 2))
+
+    assert third.step_keys_to_execute == ["c"]
+    assert (third.parent_run_id, third.root_run_id) == (second.run_id, first.run_id)
+    assert here.execute(third).status is dg.DagsterRunStatus.SUCCESS
+    assert here.calls == ["a", "b", "b", "c", "c"]
+
+
+def test_who_comes_second_finds_the_run_that_goes_on(here: Here, builder: FlowBuilder) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1)
+
+    runs = [here.continued(of(first)).run_id for _ in range(2)]
+
+    assert runs[0] == runs[1]
+    assert len(here.instance.get_runs()) == 2
+
+
+def test_a_run_goes_on_with_its_version_although_the_flow_was_edited_or_deleted(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first, second = here.first("f", 1), here.first("f", 1)
+    here.broken = set()
+    builder.define_flow(Flow("f").step("c"))
+    run = here.continued(of(first))
+    builder.delete_flow("f")
+
+    assert run.tags[TAG_WATERMARK] == "1"
+    assert here.execute(run).status is dg.DagsterRunStatus.SUCCESS
+    assert here.execute(here.continued(of(second))).status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_run_of_which_nothing_is_left_is_over_at_once(here: Here, builder: FlowBuilder) -> None:
+    builder.define_flow(Flow("f").step("a"))
+
+    run = here.continued(of(here.first("f", 1)))
+
+    assert here.known(run.run_id).status is dg.DagsterRunStatus.SUCCESS
+    assert here.continued(of(here.known(run.parent_run_id or ""))).run_id == run.run_id
+
+
+def test_a_run_is_cancelled_while_it_waits_without_its_flow_and_goes_on_from_there(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1)
+    here.broken = set()
+    continuation = Continuation(UUID(first.run_id), 1, "cancel", UUID(first.run_id))
+
+    for _ in range(2):
+        run = cancel_waiting(here.instance, continuation, first, SENSOR)
+
+    cancelled = here.known(run.run_id)
+    assert cancelled.status is dg.DagsterRunStatus.CANCELED
+    assert continuation_of(run.run_id, run.tags) == (UUID(first.run_id), 1)
+    assert (run.parent_run_id, run.root_run_id) == (first.run_id, first.run_id)
+    assert here.continued(of(first, 2)).step_keys_to_execute == ["b", "c"]
+
+
+def test_the_tags_that_say_how_a_run_was_launched_are_its_own(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    hidden = {".dagster/grpc_info": "{}", ".dagster/run_worker": "1"}
+    first = here.first("f", 1, **{**hidden, RUN_KEY_TAG: "mine", TAG_RUN_ID: str(uuid4())})
+
+    run = here.continued(of(first))
+
+    assert hidden.keys().isdisjoint(run.tags)
+    assert run.tags[RUN_KEY_TAG] == f"{first.run_id}:1"
+    assert run.tags[TAG_RUN_ID] == first.run_id
+
+
+def test_a_run_cannot_go_on_with_one_that_was_deleted_in_dagster(
+    here: Here, builder: FlowBuilder
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1)
+    here.instance.delete_run(first.run_id)
+
+    with pytest.raises(ResumptionRefused, match="was deleted in Dagster"):
+        here.continued(of(first))
+
+
+def test_a_run_of_a_selection_of_ops_does_not_go_on(here: Here, builder: FlowBuilder) -> None:
+    builder.define_flow(CHAIN)
+    job = here.location.pinned_job("f", 1).job.get_subset(op_selection=["a"])
+    run = here.instance.create_run_for_job(job, op_selection=["a"], tags=job.run_tags)
+
+    with pytest.raises(ResumptionRefused, match="a selection of ops"):
+        here.continued(of(run))
+
+
+def test_a_copy_of_a_run_that_goes_on_is_a_run_of_its_own(here: Here, builder: FlowBuilder) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    run = here.continued(of(here.first("f", 1)))
+
+    copy = here.first("f", 1, **run.tags)
+
+    assert copy.tags[TAG_CONTINUATION] == "1"
+    assert continuation_of(copy.run_id, copy.tags) is None
