@@ -47,7 +47,7 @@ class RunSummary:
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen to it."""
-        return self.status not in ("queued", "started")
+        return self.status not in ("queued", "started", "waiting")
 
 
 @dataclass(frozen=True)

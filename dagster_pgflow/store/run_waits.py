@@ -90,7 +90,7 @@ class RunWait:
             raise StoreRefused(
                 f"There is no run {self._run_id}; `dagster-pgflow status` lists the latest runs."
             )
-        if row["status"] not in ("queued", "started"):
+        if row["status"] not in ("queued", "started", "waiting"):
             return row
         if self._ends_at is not None and time.monotonic() >= self._ends_at:
             raise RunTimedOut(self._run_id, row["flow_slug"], self._timeout or 0.0)

@@ -97,6 +97,7 @@ def with_runs(tenants: Tenants) -> None:
     world.settle()
     for tenant in ("ann", "bob"):
         with_guarded_calls(tenants.owner, tenant)
+        with_waits(tenants.owner, tenant)
 
 
 def with_guarded_calls(session: Session, tenant: str) -> None:
@@ -109,6 +110,28 @@ def with_guarded_calls(session: Session, tenant: str) -> None:
     session(f"select {entered}", *asked)
     session("select pgflow.note_outcome(%s, %s, true, 0, false, now())", tenant,
             json.dumps(guards["circuit_breaker"]))  # fmt: skip
+
+
+def with_waits(session: Session, tenant: str) -> None:
+    """Leaves a step that waits, a signal, and a run that has gone on."""
+    session(
+        "insert into pgflow.waits (run_id, step_path, kind, flow_slug, step_slug, tenant)"
+        " select run_id, 's', 'approval', flow_slug, 's', %s from pgflow.runs"
+        " where flow_slug = %s and status = 'queued'",
+        tenant,
+        f"{tenant}_inner",
+    )
+    session(
+        "insert into pgflow.signals (name, key, tenants, expires_at)"
+        " values ('paid', %s, array[%s], now() + interval '1 day')",
+        f"{tenant}_key",
+        tenant,
+    )
+    session(
+        "insert into pgflow.run_continuations (run_id, number, kind)"
+        " select run_id, 1, 'resume' from pgflow.runs where flow_slug = %s",
+        f"{tenant}_inner",
+    )
 
 
 def rows_of(session: Session, relation: str) -> set[str]:

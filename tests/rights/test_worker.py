@@ -78,4 +78,7 @@ def test_a_worker_has_each_right_that_our_queries_need_and_no_other(sql: Session
     needed |= {("update", "run_requests"), ("delete", "guarded_calls")}
     guards = ("circuit_breakers", "bulkheads", "rate_limiters", "guarded_calls")
     needed |= {(verb, table) for verb in ("insert", "update") for table in guards}
+    # open_wait, claim_continuation and what they are made of.
+    needed |= {(verb, "waits") for verb in ("insert", "update")} | {("insert", "run_continuations")}
+    needed |= {(verb, "signals") for verb in ("insert", "update", "delete")}
     assert granted == needed - OF_THE_OWNER

@@ -17,6 +17,9 @@ from dagster_pgflow.model.steps import KINDS, StepFields
 from dagster_pgflow.model.steps.fields import WhenExhausted, WhenUnmet
 from dagster_pgflow.model.steps.hooked import CheckSchemas
 from dagster_pgflow.model.steps.subflow import SubflowMode
+from dagster_pgflow.reports.report import WaitKind
+from dagster_pgflow.runtime.waits import WaitStatus
+from dagster_pgflow.store.continuations import ContinuationKind
 from tests.postgres import Session
 
 WORDS: dict[tuple[str, str], Any] = {
@@ -32,6 +35,9 @@ WORDS: dict[tuple[str, str], Any] = {
     ("step_states", "skip_reason_is_valid"): SkipReason,
     ("step_tasks", "status_is_valid"): TaskStatus,
     ("node_executions", "status_is_valid"): AttemptStatus,
+    ("waits", "kind_is_valid"): WaitKind,
+    ("waits", "status_is_valid"): WaitStatus,
+    ("run_continuations", "kind_is_valid"): ContinuationKind,
     ("loop_state", "status_is_valid"): LoopStatus,
     ("loop_state", "ended_by_is_valid"): LoopEnd,
     ("circuit_breakers", "circuit_breakers_state_check"): BreakerState,

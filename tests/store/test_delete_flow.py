@@ -104,6 +104,10 @@ def end_with_traces(sql: Session, run_id: str) -> None:
         values ('{run_id}', 'l', 1, 'started', now());
         insert into pgflow.run_statistics values ('{run_id}', 1, 0, 0, 0, 0, 0, 0, 1, 0, 0);
         insert into pgflow.worker_registry values ('{run_id}', 'h:1', 'h', 1, now(), now(), 0);
+        insert into pgflow.waits (run_id, step_path, kind, flow_slug, step_slug)
+        values ('{run_id}', 'w', 'approval', 'f', 'w');
+        insert into pgflow.run_continuations (run_id, number, kind)
+        values ('{run_id}', 1, 'resume');
         insert into pgflow.step_outputs (dagster_run_id, step_key, output_name, value, size_bytes)
         values ('{run_id}', 'a', 'result', '1', 1);
         insert into pgflow.run_cursors (dagster_run_id, found_at) values ('{run_id}', now());

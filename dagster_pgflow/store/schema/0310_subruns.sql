@@ -24,7 +24,9 @@ create table pgflow.subruns (
   constraint subruns_parent_subrun_id_fkey foreign key (parent_subrun_id)
     references pgflow.subruns (subrun_id) on delete cascade,
   constraint status_is_valid
-    check (status in ('created', 'started', 'completed', 'failed', 'skipped', 'cancelled'))
+    check (
+      status in ('created', 'started', 'waiting', 'completed', 'failed', 'skipped', 'cancelled')
+    )
 );
 
 create index subruns_by_parent_step on pgflow.subruns (parent_run_id, parent_step_slug);

@@ -17,13 +17,17 @@ create table pgflow.step_states (
   completed_at timestamptz,
   failed_at timestamptz,
   skipped_at timestamptz,
+  waiting_for text,
+  waiting_since timestamptz,
   constraint step_states_pkey primary key (run_id, step_path),
   constraint step_states_run_id_fkey foreign key (run_id)
     references pgflow.runs (run_id) on delete cascade,
   constraint step_states_subrun_id_fkey foreign key (subrun_id)
     references pgflow.subruns (subrun_id) on delete cascade,
   constraint status_is_valid
-    check (status in ('created', 'started', 'completed', 'failed', 'skipped', 'cancelled')),
+    check (
+      status in ('created', 'started', 'waiting', 'completed', 'failed', 'skipped', 'cancelled')
+    ),
   constraint skip_reason_is_valid
     check (
       skip_reason in ('condition_unmet', 'not_taken', 'handler_failed', 'dependency_skipped')

@@ -18,9 +18,22 @@ as $$
     using deleted
     where request.run_id = deleted.run_id
   ),
+  waits as (
+    delete from pgflow.waits as wait
+    using deleted
+    where wait.run_id = deleted.run_id
+  ),
+  continuations as (
+    delete from pgflow.run_continuations as continuation
+    using deleted
+    where continuation.run_id = deleted.run_id
+    returning continuation.dagster_run_id
+  ),
   -- Subflow steps of mode run have runs of their own in Dagster, and so may iterations of loops.
   dagster_runs as (
     select deleted.dagster_run_id from deleted
+    union
+    select continuations.dagster_run_id from continuations
     union
     select subrun.dagster_run_id
     from deleted
@@ -41,8 +54,12 @@ as $$
   cursors as (
     update pgflow.run_cursors as run_cursor
     set is_final = true, looks = run_cursor.looks + 1
-    from deleted
-    where run_cursor.dagster_run_id = deleted.dagster_run_id
+    from (
+      select deleted.dagster_run_id from deleted
+      union all
+      select continuations.dagster_run_id from continuations
+    ) as gone
+    where run_cursor.dagster_run_id = gone.dagster_run_id
   )
   select count(*) from deleted
 $$;

@@ -28,7 +28,7 @@ begin
   where step.subflow_slug = flow.flow_slug and step.flow_slug <> flow.flow_slug;
   select count(*) into runs_under_way
   from pgflow.runs as run
-  where run.flow_slug = flow.flow_slug and run.status in ('queued', 'started');
+  where run.flow_slug = flow.flow_slug and run.status in ('queued', 'started', 'waiting');
 
   if not coalesce(delete_flow.force, false) then
     if users is not null then

@@ -31,6 +31,6 @@ left join lateral (
   from pgflow.pending_tokens as pending
   where pending.run_id = run.run_id
 ) as waiting on true
-where run.status in ('queued', 'started');
+where run.status in ('queued', 'started', 'waiting');
 
 comment on view pgflow.v_active_runs is 'The runs that are not over, and how far they are';

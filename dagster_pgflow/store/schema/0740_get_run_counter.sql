@@ -13,7 +13,7 @@ as $$
       limit 1
     ),
     -- A run that ended before Dagster had it never had a token.
-    case when run.status not in ('queued', 'started') then 0 end
+    case when run.status not in ('queued', 'started', 'waiting') then 0 end
   )
   from pgflow.runs as run
   where run.run_id = get_run_counter.run_id

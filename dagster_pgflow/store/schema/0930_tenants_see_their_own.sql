@@ -40,6 +40,18 @@ using (
   or exists (select from pgflow.runs as run where run.run_id = run_requests.run_id)
 );
 
+create policy tenants_see_their_own on pgflow.waits
+using (array[tenant, '*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.signals
+using (tenants || array['*'] && (select pgflow.seen_tenants()));
+
+create policy tenants_see_their_own on pgflow.run_continuations
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = run_continuations.run_id)
+);
+
 create policy tenants_see_their_own on pgflow.step_states
 using (
   '*' = any ((select pgflow.seen_tenants())::text[])

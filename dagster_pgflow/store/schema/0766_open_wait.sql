@@ -1,0 +1,80 @@
+create function pgflow.open_wait(
+  run_id uuid,
+  step_path text,
+  kind text,
+  flow_slug text,
+  step_slug text,
+  tenant text default '',
+  prompt text default '',
+  answer_schema jsonb default null,
+  answerers text[] default '{}',
+  signal text default null,
+  key text default null,
+  seconds double precision default null,
+  until double precision default null,
+  reminders integer[] default '{}'
+) returns pgflow.waits
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+declare
+  own_key constant text := case
+    when signal is not null then coalesce(key, run_id || '/' || step_path)
+  end;
+  opened constant timestamptz := clock_timestamp();
+  wait pgflow.waits;
+begin
+  if signal is not null then
+    perform pgflow.lock_signals(signal, own_key);
+    perform pgflow.sweep_signals();
+  end if;
+  insert into pgflow.waits (
+    run_id, step_path, kind, flow_slug, step_slug, tenant, prompt, answer_schema, answerers,
+    signal, key, opened_at, due_at, reminders
+  )
+  values (
+    open_wait.run_id, open_wait.step_path, open_wait.kind, open_wait.flow_slug, open_wait.step_slug,
+    open_wait.tenant, open_wait.prompt, open_wait.answer_schema, open_wait.answerers,
+    open_wait.signal, own_key, opened,
+    -- No later than a year that everybody can read.
+    least(
+      opened + make_interval(secs => open_wait.seconds),
+      to_timestamp(least(greatest(open_wait.until, -62135596800), 253402300799))
+    ),
+    open_wait.reminders
+  )
+  on conflict on constraint waits_run_id_step_path_key do nothing;
+  select known.* into wait
+  from pgflow.waits as known
+  where known.run_id = open_wait.run_id and known.step_path = open_wait.step_path
+  for update;
+
+  if wait.status = 'open' and exists (
+    select from pgflow.runs as run
+    where run.run_id = wait.run_id and run.status in ('completed', 'failed', 'cancelled')
+  ) then
+    wait := pgflow.close_wait(wait.wait_id, 'cancelled');
+  end if;
+  if wait.status = 'open' and wait.signal is not null then
+    wait := pgflow.take_signal(wait);
+  end if;
+  if wait.status = 'open' and wait.due_at <= clock_timestamp() then
+    wait := pgflow.close_wait(
+      wait.wait_id, case wait.kind when 'sleep' then 'answered' else 'timed_out' end
+    );
+  end if;
+  if wait.status <> 'open' and wait.taken_at is null then
+    update pgflow.waits as told
+    set taken_at = clock_timestamp()
+    where told.wait_id = wait.wait_id
+    returning told.* into wait;
+  end if;
+  return wait;
+end
+$$;
+
+comment on function pgflow.open_wait(
+  uuid, text, text, text, text, text, text, jsonb, text[], text, text, double precision,
+  double precision, integer[]
+) is
+  'Has a step wait, unless it does already, and says how that stands: whoever asks after the end has taken note of it';

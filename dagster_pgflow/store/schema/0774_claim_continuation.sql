@@ -1,0 +1,53 @@
+create function pgflow.claim_continuation(lease interval default interval '1 minute')
+returns table (run_id uuid, number integer, kind text, flow_slug text, dagster_run_id uuid)
+language plpgsql
+set search_path to pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  candidate uuid;
+  claimed pgflow.run_continuations;
+begin
+  perform pgflow.match_signals();
+  for candidate in select ready.run_id from pgflow.runs_to_go_on(lease) as ready loop
+    continue when not pg_try_advisory_xact_lock(pgflow.lock_of_continuations(candidate));
+    -- Another one may have had it since, and be done: it is looked at anew.
+    continue when not exists (select from pgflow.runs_to_go_on(lease, candidate));
+    update pgflow.run_continuations as again
+    set claimed_at = clock_timestamp()
+    where again.run_id = candidate and again.ended_at is null
+    returning again.* into claimed;
+    if not found then
+      insert into pgflow.run_continuations as first (run_id, number, kind, claimed_at)
+      select candidate, 1 + coalesce(max(before.number), 0), 'resume', clock_timestamp()
+      from pgflow.run_continuations as before
+      where before.run_id = candidate
+      returning first.* into claimed;
+    end if;
+    return query
+    select
+      run.run_id,
+      claimed.number,
+      claimed.kind,
+      run.flow_slug,
+      coalesce(
+        (
+          select before.dagster_run_id
+          from pgflow.run_continuations as before
+          where before.run_id = run.run_id
+            and before.number < claimed.number
+            and before.dagster_run_id is not null
+          order by before.number desc
+          limit 1
+        ),
+        run.dagster_run_id
+      )
+    from pgflow.runs as run
+    where run.run_id = candidate;
+    return;
+  end loop;
+end
+$$;
+
+comment on function pgflow.claim_continuation(interval) is
+  'Takes the run that is to go on next, until the end of the transaction for this session alone; one that was taken and has not gone on is taken again after the lease, under the same number';

@@ -1,0 +1,100 @@
+-- name: open_wait
+-- Have a step wait, unless it does already, and say how that stands.
+select
+  wait.status,
+  extract(epoch from wait.opened_at) as opened_at,
+  extract(epoch from wait.due_at) as due_at,
+  to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at,
+  cast(wait.answer as text) as answer,
+  wait.answered_by
+from pgflow.open_wait(
+  run_id => cast(:run_id as uuid),
+  step_path => :step_path,
+  kind => :kind,
+  flow_slug => :flow_slug,
+  step_slug => :step_slug,
+  tenant => :tenant,
+  prompt => :prompt,
+  answer_schema => cast(:answer_schema as jsonb),
+  answerers => cast(:answerers as text[]),
+  signal => :signal,
+  key => :key,
+  seconds => cast(:seconds as double precision),
+  until => cast(:until as double precision),
+  reminders => cast(:reminders as integer[])
+) as wait;
+
+-- name: answer_wait
+-- Answer a step that waits.
+select
+  to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as answered_at,
+  wait.answered_by,
+  wait.flow_slug
+from pgflow.answer(
+  run_id => cast(:run_id as uuid),
+  step_path => :step_path,
+  answer => cast(:answer as jsonb),
+  answered_by => :answered_by,
+  acting_as => :acting_as
+) as wait;
+
+-- name: send_signal
+-- Send a signal; to how many steps it went.
+select pgflow.signal(
+  name => :name,
+  key => :key,
+  payload => cast(:payload as jsonb),
+  expires_in => make_interval(secs => cast(:expires_in_s as double precision)),
+  broadcast => :broadcast
+);
+
+-- name: fetch_open_waits
+-- What a person can answer, the oldest first; of one flow, or of one run.
+select
+  open.run_id,
+  open.flow_slug,
+  open.step_path,
+  open.kind,
+  open.prompt,
+  cast(open.answer_schema as text) as answer_schema,
+  open.answerers,
+  open.signal,
+  open.key,
+  open.waiting_since,
+  open.due_at
+from pgflow.v_open_waits as open
+where (cast(:flow_slug as text) is null or open.flow_slug = :flow_slug)
+  and (cast(:run_id as uuid) is null or open.run_id = cast(:run_id as uuid))
+order by open.waiting_since, open.run_id, open.step_path
+limit :limit;
+
+-- name: fetch_schema_of_answer
+-- What the answer to a step has to be; no row where it does not wait.
+select cast(wait.answer_schema as text) as answer_schema
+from pgflow.waits as wait
+where wait.run_id = cast(:run_id as uuid) and wait.step_path = :step_path;
+
+-- name: claim_continuation
+-- The run that is to go on next, held until the end of the transaction.
+select run_id, number, kind, flow_slug, dagster_run_id
+from pgflow.claim_continuation(make_interval(secs => :lease_s));
+
+-- name: name_continuation
+-- Say which Dagster run a run goes on in.
+update pgflow.run_continuations
+set dagster_run_id = cast(:dagster_run_id as uuid)
+where run_id = cast(:run_id as uuid) and number = :number;
+
+-- name: end_continuation
+-- Note that the Dagster run of a continuation is over.
+select pgflow.end_continuation(cast(:run_id as uuid), :number);
+
+-- name: cancel_waiting_run
+-- Have a run end that waits.
+select pgflow.cancel_waiting_run(cast(:run_id as uuid));
+
+-- name: fetch_seconds_until_due
+-- In how many seconds the next wait is over by itself, of those that are not yet.
+select extract(epoch from min(due_at) - clock_timestamp()) as seconds
+from pgflow.waits
+where status = 'open' and due_at > statement_timestamp();
