@@ -17,7 +17,9 @@ from dagster_pgflow.model.steps import (
     HookedStep,
     LoopStep,
     MapStep,
+    SleepStep,
     SubflowStep,
+    WaitingStep,
 )
 from dagster_pgflow.model.steps.fields import listed
 from dagster_pgflow.names import (
@@ -167,11 +169,12 @@ class OpEmitter:
             parts.append(f"Flow `{node.step.flow}` runs here as a run of its own.")
             parts += [*node.step.described_data(), *_condition_lines(node.step)]
             return "\n\n".join(part for part in parts if part)
-        retry_policy = retry_policy_of(flow.options, node.step.options)
-        parts.append(
-            f"Up to {retry_policy.max_attempts} attempts, {retry_policy.base_delay} s base delay,"
-            f" {retry_policy.timeout} s timeout."
-        )
+        if not isinstance(node.step, WaitingStep | SleepStep):
+            retry_policy = retry_policy_of(flow.options, node.step.options)
+            parts.append(
+                f"Up to {retry_policy.max_attempts} attempts, {retry_policy.base_delay} s base"
+                f" delay, {retry_policy.timeout} s timeout."
+            )
         parts += [
             *node.step.described_data(),
             *_condition_lines(node.step),

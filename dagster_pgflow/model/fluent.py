@@ -3,15 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, Unpack, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.arguments import Call
+from dagster_pgflow.model.fluent_settings import (
+    DataMapSettings,
+    MapSettings,
+    MergingSettings,
+    StepSettings,
+    WorkSettings,
+)
+from dagster_pgflow.model.fluent_waiting import FluentWaits
 from dagster_pgflow.model.inclusion import Includable, Inclusion
 from dagster_pgflow.model.inclusion_rules import problems_of_inclusion
 from dagster_pgflow.model.options import StepOptions
 from dagster_pgflow.model.steps import (
     BranchStep,
+    HandledStep,
     JoinStep,
     LoopStep,
     MapStep,
@@ -21,13 +30,7 @@ from dagster_pgflow.model.steps import (
     as_documents_have_them,
 )
 from dagster_pgflow.model.steps.branch import WrittenRule
-from dagster_pgflow.model.steps.data_map import (
-    DataMapFields,
-    MergingFields,
-)
-from dagster_pgflow.model.steps.fields import CommonFields, JsonSchema
-from dagster_pgflow.model.steps.guarded import GuardFields
-from dagster_pgflow.model.steps.hooked import HookFields
+from dagster_pgflow.model.steps.fields import JsonSchema
 from dagster_pgflow.model.steps.subflow import SubflowMode
 
 
@@ -58,29 +61,7 @@ class NamedFlow(Protocol):
         """Return its definition."""
 
 
-class StepSettings(CommonFields, total=False):
-    """The keyword arguments that every kind of step takes in the fluent interface."""
-
-    depends_on: Sequence[str] | str
-
-
-class MergingSettings(StepSettings, MergingFields, total=False):
-    """The keyword arguments besides that steps take which can receive one object."""
-
-
-class DataMapSettings(StepSettings, DataMapFields, total=False):
-    """The keyword arguments besides that steps take which can hand it on, too."""
-
-
-class MapSettings(StepSettings, GuardFields, HookFields, total=False):
-    """The keyword arguments besides that map steps take."""
-
-
-class WorkSettings(DataMapSettings, GuardFields, HookFields, total=False):
-    """The keyword arguments besides that other steps with a handler take."""
-
-
-class FluentSteps(BaseModel):
+class FluentSteps(FluentWaits):
     """Steps under one name, and the methods that return the same with one thing more."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -373,7 +354,7 @@ def _settings_of(kind: type[Step]) -> type[StepSettings]:
         return MapSettings
     if issubclass(kind, JoinStep):
         return MergingSettings
-    return DataMapSettings if issubclass(kind, SubflowStep) else WorkSettings
+    return WorkSettings if issubclass(kind, HandledStep) else DataMapSettings
 
 
 def _step_fields(arguments: dict[str, Any]) -> dict[str, Any]:

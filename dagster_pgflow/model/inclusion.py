@@ -118,6 +118,10 @@ class Inclusion(BaseModel):
         """Return in the same way what a step asks to find out how the run goes on."""
         return self._renamed(step, step.decisions)
 
+    def computed_of(self, step: StepBase) -> Mapping[str, str | None]:
+        """Return in the same way what a step asks for a value."""
+        return self._renamed(step, step.computed)
+
     def _renamed(self, step: StepBase, asked: Mapping[str, str]) -> Mapping[str, str | None]:
         names = self.names_for(step)
         roots = ("deps", "input") if self._has_deps(step) else ("deps",)

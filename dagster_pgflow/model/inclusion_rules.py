@@ -90,8 +90,12 @@ def _inside(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
 def _conditions(inclusion: Inclusion, _host: Sequence[Step]) -> Iterator[Problem]:
     """Check that the names of steps in conditions can be found."""
     for step in inclusion.fragment.steps:
-        asked = {**step.expressions, **step.decisions}
-        found = {**inclusion.conditions_of(step), **inclusion.decisions_of(step)}
+        asked = {**step.expressions, **step.decisions, **step.computed}
+        found = {
+            **inclusion.conditions_of(step),
+            **inclusion.decisions_of(step),
+            **inclusion.computed_of(step),
+        }
         for field, renamed in found.items():
             if renamed is None:
                 yield Problem(

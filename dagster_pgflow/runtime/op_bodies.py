@@ -18,7 +18,9 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     SubflowStep,
+    WaitingStep,
 )
 from dagster_pgflow.names import (
     BATCH_INPUT,
@@ -50,6 +52,7 @@ from dagster_pgflow.runtime.op_results import (
     try_later,
 )
 from dagster_pgflow.runtime.op_routes import begin_loop, decide, end_loop, routes_of
+from dagster_pgflow.runtime.op_waiting import run_waiting
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
 from dagster_pgflow.runtime.roles import Role
 from dagster_pgflow.runtime.tasks import TryAgain
@@ -214,7 +217,7 @@ HELP: Mapping[Role, Work] = {
 
 def body_of(role: Role, work: OpWork) -> Body:
     """Return the function that Dagster calls when the op runs."""
-    does = _work_of(role, work)
+    does = _work_of(work) if role == "step" else HELP[role]
 
     def body(context: dg.OpExecutionContext, inputs: Inputs) -> Iterator[Any]:
         execution = Execution(work, context, inputs)
@@ -259,9 +262,7 @@ def _elements(sent: Sent) -> list[dg.DynamicOutput[Any]]:
     ]
 
 
-def _work_of(role: Role, work: OpWork) -> Work:
-    if role != "step":
-        return HELP[role]
+def _work_of(work: OpWork) -> Work:
     match work.step:
         case BranchStep() | LoopStep():
             return decide
@@ -273,6 +274,8 @@ def _work_of(role: Role, work: OpWork) -> Work:
             return run_children if work.in_items else run_child_of_item
         case SingleStep() | JoinStep():
             return run_single
+        case WaitingStep() | SleepStep():
+            return run_waiting
         case LoopNode():
             raise AssertionError(f"Loop {work.step.slug} begins and ends in helpers of its own.")
         case _:

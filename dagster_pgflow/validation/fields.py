@@ -41,7 +41,7 @@ def fields_can_be_there(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
         before = {name: roots[name] for name in roots if name != "output"}
         if len(nodes) == 1:
             before["output"] = next(iter(nodes.values()))
-        yield from _of_expressions(step, step.expressions, before)
+        yield from _of_expressions(step, {**step.expressions, **step.computed}, before)
         yield from _of_expressions(step, step.decisions, roots)
         if isinstance(step, HandledStep):
             yield from _of_params(step, ReferableTypes(nodes, flow_input), before)

@@ -17,13 +17,16 @@ from dagster_pgflow.expressions.references import (
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.steps import (
+    ApprovalStep,
     BranchStep,
     HandledStep,
     JoinStep,
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     SubflowStep,
+    WaitStep,
 )
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
@@ -49,7 +52,9 @@ def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]
                 yield from _of_output(step, inner)
             case SingleStep() | MapStep() | BranchStep() | LoopStep():
                 yield from _of_params(step, slugs, loops.get(step.slug, ()))
-            case JoinStep():
+            case ApprovalStep():
+                yield from _of_prompt(step, slugs, loops.get(step.slug, ()))
+            case JoinStep() | WaitStep() | SleepStep():
                 continue
             case _:
                 assert_never(step)
@@ -100,6 +105,19 @@ def _of_params(step: HandledStep, slugs: set[str], loops: Sequence[str]) -> Iter
                 "reference-to-no-item",
                 place,
                 f"{found} has no item to refer to here; only the params of a map step have one.",
+            )
+        elif found.step is not None and found.step not in step.depends_on:
+            yield _no_dependency(step, place, found, slugs, loops)
+
+
+def _of_prompt(step: ApprovalStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
+    for place, found in well_formed_references_in(step.prompt, f"steps.{step.slug}.prompt"):
+        if found.root == ITEM:
+            yield Problem(
+                "reference-to-no-item",
+                place,
+                f"{found} has no item to refer to here; a flow that runs for each item of a list"
+                " receives it: refer to $input.",
             )
         elif found.step is not None and found.step not in step.depends_on:
             yield _no_dependency(step, place, found, slugs, loops)

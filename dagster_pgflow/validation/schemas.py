@@ -9,7 +9,7 @@ from jsonschema.exceptions import SchemaError
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.patterns import UnusablePattern, is_found
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.steps import BranchStep, HookedStep
+from dagster_pgflow.model.steps import BranchStep, HookedStep, WaitingStep
 from dagster_pgflow.validation.rule import KnownFlows
 
 _NAMED_PARTS = frozenset(
@@ -40,6 +40,8 @@ def _schemas_of(flow: Flow) -> Iterator[tuple[str, dict[str, Any]]]:
                 schema = getattr(step, name)
                 if schema is not None:
                     yield f"steps.{step.slug}.{name}", schema
+        if isinstance(step, WaitingStep) and step.answer_schema is not None:
+            yield f"steps.{step.slug}.answer_schema", step.answer_schema
         for index, rule in enumerate(step.rules if isinstance(step, BranchStep) else ()):
             if rule.output_schema is not None:
                 yield f"steps.{step.slug}.rules[{index}].output_schema", rule.output_schema

@@ -15,7 +15,7 @@ from dagster_pgflow.embedded.server import _DEFAULT_LINGER_SECONDS
 from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES
 from dagster_pgflow.location.settings import LocationSettings
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.fluent import StepSettings
+from dagster_pgflow.model.fluent_settings import StepSettings
 from dagster_pgflow.model.options import (
     DEFAULT_BASE_DELAY,
     DEFAULT_MAX_ATTEMPTS,

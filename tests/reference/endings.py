@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from tests.reference.attempts import Wait, longest
 
-Ending = Literal["completed", "failed", "skipped", "cancelled"]
+Ending = Literal["completed", "failed", "skipped", "cancelled", "waiting", "started", "created"]
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 WHY = 'step "why"'
 """Stands for the sentence that says why a task failed, which the rules do not give."""
@@ -109,6 +109,11 @@ class StepEnd:
     def ends_all_behind(self) -> bool:
         """Whether what depends on the step cannot run."""
         return self.status in ("failed", "cancelled") and not self.routed
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended: it waits, or something does in it or before it."""
+        return self.status in ("waiting", "started", "created")
 
     @property
     def batches(self) -> list[range]:

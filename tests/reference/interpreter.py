@@ -55,12 +55,15 @@ Where the rules are silent, this is what they are taken to mean:
 - What is to be merged and is no object fails the step before its conditions are looked at. Input
   that cannot be kept is not tried again, output that cannot, or that the flow cannot merge, is a
   failed attempt.
+- A step that waits holds up all that depends on it, but for a join that waits for some and has
+  enough without it. A run that fails meanwhile ends the waiting: those steps are cancelled. A
+  deadline at which a step is skipped skips it as a failure of its handler would.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
@@ -71,8 +74,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 from tests.reference.attempts import batch_size
 from tests.reference.conditions import conditions_hold
@@ -84,20 +89,25 @@ from tests.reference.endings import (
     Failure,
     StepEnd,
     Subrun,
-    Task,
 )
 from tests.reference.expected_run import ExpectedRun
 from tests.reference.loops import body_of, needs_of, parts_of
 from tests.reference.mappings import LeadsNowhere, fits, returned_by
 from tests.reference.merging import NotAnObject, as_object, kept, laid_over, mergeable, merged_input
 from tests.reference.passing import cancelled_by, flow_inputs, hands_on, output_of, shown_input
+from tests.reference.records import Records
 from tests.reference.routing import decided, leads_to, members_of, missed_by, skip_by, step_of
 from tests.reference.traces import failure_data, laid_over_received, told_of
+from tests.reference.waiting import HELD, UNDER_WAY, Answers, not_held, without_handler
 from tests.reference.working import Handlers, Scope, Worker
 
 
 def interpret(
-    flow: Flow, flows: Mapping[str, Flow], handlers: Handlers, flow_input: Any
+    flow: Flow,
+    flows: Mapping[str, Flow],
+    handlers: Handlers,
+    flow_input: Any,
+    answers: Answers | None = None,
 ) -> ExpectedRun:
     """Run a flow.
 
@@ -106,11 +116,14 @@ def interpret(
         flows: Those that it contains, by slug.
         handlers: What each handler does.
         flow_input: The input of the run.
+        answers: How the waiting of steps ended; without an answer the run waits.
     """
-    interpreter = _Interpreter(flows, Worker(handlers))
+    interpreter = _Interpreter(flows=flows, worker=Worker(handlers), answers=answers or {})
     end = interpreter.run(Scope(flow, flow_input, ""))
+    if end.status == "failed":
+        interpreter.cancel_open()
     return ExpectedRun(
-        end.status,
+        "waiting" if end.is_open else end.status,
         end.output,
         interpreter.steps,
         interpreter.containers,
@@ -120,15 +133,10 @@ def interpret(
     )
 
 
-@dataclass
-class _Interpreter:
-    flows: Mapping[str, Flow]
+@dataclass(kw_only=True)
+class _Interpreter(Records):
     worker: Worker
-    steps: dict[str, StepEnd] = field(default_factory=dict)
-    containers: set[str] = field(default_factory=set)
-    subruns: dict[str, Subrun] = field(default_factory=dict)
-    lists: dict[str, int] = field(default_factory=dict)
-    failed_items: dict[str, Collection[str]] = field(default_factory=dict)
+    answers: Answers
 
     def run(self, scope: Scope) -> StepEnd:
         """Run a flow; it ends as a step that runs it does."""
@@ -136,6 +144,8 @@ class _Interpreter:
         self._run_part(scope, scope.flow.steps, ends)
         if any(end.status == "failed" and not end.routed for end in ends.values()):
             return FAILED
+        if any(end.is_open for end in ends.values()):
+            return UNDER_WAY
         return StepEnd("completed", output_of(scope.flow, ends))
 
     def _run_part(self, scope: Scope, steps: Iterable[Step], ends: dict[str, StepEnd]) -> None:
@@ -157,8 +167,11 @@ class _Interpreter:
         path, body = scope.path_of(loop), body_of(scope.flow, loop)
         self.containers.add(path)
         if any(end.ends_all_behind for end in outside.values()):
-            self._close_part(scope.flow, body, loop, f"{path}[1]", CANCELLED)
+            self.close_part(scope.flow, body, loop, f"{path}[1]", CANCELLED)
             return cancelled_by(outside)
+        if any(end.is_open for end in outside.values()):
+            self.close_part(scope.flow, body, loop, f"{path}[1]", HELD)
+            return HELD
         before = scope.before
         for iteration in count(1):
             place = f"{path}[{iteration}]"
@@ -177,6 +190,8 @@ class _Interpreter:
             if end.ends_all_behind:
                 # Every step of the body leads to the loop, and so does every failure.
                 return self._led(scope, loop, replace(FAILED, failure=end.failure))
+            if end.is_open:
+                return UNDER_WAY
             if not end.again:
                 return replace(end, tasks=())
             before = {**scope.before, loop.slug: end.output}
@@ -185,12 +200,19 @@ class _Interpreter:
     def _end_of(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
         if any(dep.ends_all_behind for dep in deps.values()):
             return self._cancelled(scope, step, deps)
+        come = not_held(scope.flow, step, deps)
+        if come is None:
+            self.close(step, scope.path_of(step), HELD)
+            return HELD
+        return self._come_to(scope, step, come)
+
+    def _come_to(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
         path = scope.path_of(step)
         if any(deps[slug].routed for slug in members_of(step)):
             return self._failed_with_members(scope, step, deps)
         skip = skip_by(scope.flow, step, deps)
         if skip is not None:
-            self._close(step, path, SKIPPED_WITHIN)
+            self.close(step, path, SKIPPED_WITHIN)
             return skip
         missed = dict(missed_by(scope.flow, step, deps))
         came = [
@@ -222,7 +244,7 @@ class _Interpreter:
 
     def _cancelled(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
         """End a step of which a dependency failed, or did not run because of that."""
-        self._close(step, scope.path_of(step), CANCELLED)
+        self.close(step, scope.path_of(step), CANCELLED)
         end = cancelled_by(deps)
         if isinstance(step, MapStep) and step.pipelined and not scope.in_items:
             overtaken = self.worker.overtaken(scope, step, *deps.items())
@@ -270,7 +292,7 @@ class _Interpreter:
     def _unmerged(self, scope: Scope, step: Step) -> StepEnd:
         """End a step of which a dependency returned no object that could be merged."""
         path = scope.path_of(step)
-        self._close(step, path, CANCELLED)
+        self.close(step, path, CANCELLED)
         if isinstance(step, SubflowStep):
             self.subruns[path] = Subrun("failed")
         return self._led(scope, step, replace(FAILED, failure=Failure(step.slug)))
@@ -278,39 +300,14 @@ class _Interpreter:
     def _unmet(self, scope: Scope, step: Step, step_input: Any) -> StepEnd:
         path = scope.path_of(step)
         if step.when_unmet == "fail":
-            self._close(step, path, CANCELLED)
+            self.close(step, path, CANCELLED)
             if isinstance(step, SubflowStep) and step.over is None:
                 self.subruns[path] = Subrun("failed", shown_input(scope, step, step_input))
             may_not_run = isinstance(step, SubflowStep)
             return replace(FAILED, failure=Failure(step.slug, may_not_run=may_not_run))
-        self._close(step, path, SKIPPED_WITHIN)
+        self.close(step, path, SKIPPED_WITHIN)
         cascades = step.when_unmet == "skip-cascade"
         return StepEnd("skipped", skip_reason="condition_unmet", cascades=cascades)
-
-    def _close(self, step: Step, path: str, inside: StepEnd) -> None:
-        """Let all that a step contains end in one way; nothing of it runs."""
-        if isinstance(step, SubflowStep):
-            self.containers.add(path)
-            # Where there is no list there are no items.
-            if step.over is None:
-                self.subruns[path] = Subrun(inside.status)
-                self._close_flow(self.flows[step.flow], path, inside)
-
-    def _close_flow(self, flow: Flow, path: str, inside: StepEnd) -> None:
-        self._close_part(flow, flow.steps, None, path, inside)
-
-    def _close_part(
-        self, flow: Flow, steps: Iterable[Step], around: LoopStep | None, path: str, inside: StepEnd
-    ) -> None:
-        for step in parts_of(flow, steps, around):
-            place = f"{path}.{step.slug}"
-            self.steps[place] = inside
-            if isinstance(step, LoopStep) and step is not around:
-                self.containers.add(place)
-                # There is a first iteration at least, though it does not begin.
-                self._close_part(flow, body_of(flow, step), step, f"{place}[1]", inside)
-            else:
-                self._close(step, place, inside)
 
     def _work(
         self, scope: Scope, step: Step, step_input: Any, deps: Mapping[str, StepEnd]
@@ -332,8 +329,9 @@ class _Interpreter:
                 if scope.in_items:
                     size = max(len(elements), 1)
                 return self.worker.map(scope, step, elements, size)
-            case JoinStep():
-                return StepEnd("completed", step_input, tasks=(Task("completed", (), step_input),))
+            case JoinStep() | WaitingStep() | SleepStep():
+                how = self.answers.get(scope.path_of(step))
+                return without_handler(scope.flow, step, step_input, how)
             case BranchStep() | LoopStep():
                 end = self.worker.deciding(scope, step, step_input)
                 asked = scope.asked(step, step_input)
@@ -352,7 +350,7 @@ class _Interpreter:
         except LeadsNowhere:
             if step.over is None:
                 self.subruns[path] = Subrun("failed")
-                self._close_flow(child, path, CANCELLED)
+                self.close_flow(child, path, CANCELLED)
             return FAILED, set()
         if step.over is not None:
             self.lists[path] = len(given)
@@ -364,6 +362,8 @@ class _Interpreter:
         failed = {place for place, end in ends.items() if end.status == "failed"}
         if failed:
             return FAILED, failed - {path}
+        if any(end.is_open for end in ends.values()):
+            return UNDER_WAY, set()
         try:
             outputs = [returned_by(step, child, end.output) for end in ends.values()]
             output = outputs if step.over else kept(step, step_input, outputs[0])
@@ -380,6 +380,6 @@ class _Interpreter:
         if fits(scope.flow.input_schema, scope.input):
             end = self.run(scope)
         else:
-            self._close_flow(scope.flow, scope.path, CANCELLED)
+            self.close_flow(scope.flow, scope.path, CANCELLED)
         self.subruns[scope.path] = Subrun(end.status, Began(scope.input), end.output)
         return end

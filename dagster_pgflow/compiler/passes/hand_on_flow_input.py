@@ -1,17 +1,18 @@
 """Ops that may ask for the flow input get it too, wherever they stand.
 
 They ask for it when their handler takes the step context, when they answer a condition in CEL
-that names it, or when they put together an input that does. A map step's condition is answered by
-the op that fans out, a subflow's by its helper.
+that names it, or when they put together an input, or what a person is asked, that does. A map
+step's condition is answered by the op that fans out, a subflow's by its helper.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
 from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, PassContext, Plan
-from dagster_pgflow.expressions.cel import expression
+from dagster_pgflow.expressions.cel import expression, value_expression
+from dagster_pgflow.expressions.references import INPUT, well_formed_references_in
 from dagster_pgflow.model.lowered import LoweredStep, whole_of
-from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
+from dagster_pgflow.model.steps import ApprovalStep, HandledStep, MapStep, SubflowStep
 from dagster_pgflow.names import BATCH_INPUT, FLOW_INPUT
 from dagster_pgflow.runtime.hooks import hooks_of
 from dagster_pgflow.runtime.input_parts import asks_for_iteration, mentions_flow_input
@@ -72,4 +73,12 @@ def _loop_asks(plan: Plan, node: OpNode, context: PassContext) -> bool:
 
 def _condition_asks(step: LoweredStep) -> bool:
     asked = [*step.expressions.values(), *step.decisions.values()]
-    return any(expression(text).asks_for("flow_input") for text in asked)
+    return (
+        any(expression(text).asks_for("flow_input") for text in asked)
+        or any(value_expression(text).asks_for("flow_input") for text in step.computed.values())
+        or (isinstance(step, ApprovalStep) and _prompt_asks(step))
+    )
+
+
+def _prompt_asks(step: ApprovalStep) -> bool:
+    return any(found.root == INPUT for _, found in well_formed_references_in(step.prompt))

@@ -21,8 +21,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 
 AGAIN: Final = "again"
@@ -85,7 +87,7 @@ class Ways:
                 return step.handler is not None and (
                     step.keep_input or not isinstance(step, LoopStep) or step.handler != PICK
                 )
-            case MapStep() | JoinStep():
+            case MapStep() | JoinStep() | WaitingStep() | SleepStep():
                 return False
             case _:
                 assert_never(step)
@@ -105,6 +107,8 @@ class Ways:
                 yield from self._edges_of_loop(step)
             case BranchStep():
                 yield from self._edges_of_branch(step)
+            case WaitingStep() | SleepStep():
+                raise NotSaid(step.slug)
             case SingleStep() | MapStep() | SubflowStep() | JoinStep():
                 failing = set(_failure_steps(step).values())
                 ahead = [one.slug for one in self._after[step.slug] if one.slug not in failing]
@@ -206,6 +210,8 @@ class Ways:
                 return source, self._left(step, source), None
             case BranchStep():
                 return step.slug, _by_label(step, label), None
+            case WaitingStep() | SleepStep():
+                raise NotSaid(step.slug)
             case SingleStep() | MapStep() | SubflowStep() | JoinStep():
                 ahead = [one.slug for one in self._after[step.slug]]
                 if len(ahead) > 1:

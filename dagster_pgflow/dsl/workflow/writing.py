@@ -21,8 +21,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 from dagster_pgflow.model.steps.branch import Rule
 
@@ -77,6 +79,8 @@ def _node(step: Step, parallel: set[str], edges: WrittenEdges) -> dict[str, Any]
             node |= {"type": "map"} | _config(_named(step) | own | _params(step, "map"))
         case SubflowStep():
             node |= {"type": "subflow"} | _config(_own(step, "subflow"))
+        case WaitingStep() | SleepStep():
+            raise AssertionError(f"No document says that {step.slug} waits.")
         case _:
             assert_never(step)
     if step.description:

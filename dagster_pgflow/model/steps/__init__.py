@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
+from dagster_pgflow.model.steps.approval import ApprovalFields, ApprovalStep
 from dagster_pgflow.model.steps.branch import BranchFields, BranchStep
 from dagster_pgflow.model.steps.fields import Argument, HandledStep
 from dagster_pgflow.model.steps.guarded import GuardedStep
@@ -17,15 +18,39 @@ from dagster_pgflow.model.steps.join import JoinFields, JoinStep
 from dagster_pgflow.model.steps.loop import LoopFields, LoopStep
 from dagster_pgflow.model.steps.map import MapFields, MapStep
 from dagster_pgflow.model.steps.single import SingleFields, SingleStep
+from dagster_pgflow.model.steps.sleep import SleepFields, SleepStep
 from dagster_pgflow.model.steps.subflow import SubflowFields, SubflowStep
+from dagster_pgflow.model.steps.wait import SignalFields, WaitStep
+from dagster_pgflow.model.steps.waiting import WaitingStep
 
-_AnyStep = SingleStep | MapStep | SubflowStep | BranchStep | JoinStep | LoopStep
+_AnyStep = (
+    SingleStep
+    | MapStep
+    | SubflowStep
+    | BranchStep
+    | JoinStep
+    | LoopStep
+    | ApprovalStep
+    | WaitStep
+    | SleepStep
+)
 Step = Annotated[_AnyStep, Field(discriminator="type")]
-StepType = Literal["single", "map", "subflow", "branch", "join", "loop"]
+StepType = Literal[
+    "single", "map", "subflow", "branch", "join", "loop", "approval", "wait", "sleep"
+]
 
 
 class StepFields(
-    SingleFields, MapFields, SubflowFields, BranchFields, JoinFields, LoopFields, total=False
+    SingleFields,
+    MapFields,
+    SubflowFields,
+    BranchFields,
+    JoinFields,
+    LoopFields,
+    ApprovalFields,
+    SignalFields,
+    SleepFields,
+    total=False,
 ):
     """What a step of any kind may say, besides its name and what it depends on."""
 
@@ -75,6 +100,7 @@ def as_documents_have_them(arguments: Mapping[str, Any]) -> dict[str, Any]:
 __all__ = [
     "ARGUMENTS",
     "KINDS",
+    "ApprovalStep",
     "BranchStep",
     "GuardedStep",
     "HandledStep",
@@ -83,10 +109,13 @@ __all__ = [
     "LoopStep",
     "MapStep",
     "SingleStep",
+    "SleepStep",
     "Step",
     "StepFields",
     "StepType",
     "SubflowStep",
+    "WaitStep",
+    "WaitingStep",
     "as_documents_have_them",
     "builders_with",
 ]

@@ -86,6 +86,9 @@ class Host(Protocol):
     def decisions_of(self, step: "StepBase") -> Mapping[str, str | None]:
         """Return what a step asks in CEL to find out how the run goes on, as it is in the host."""
 
+    def computed_of(self, step: "StepBase") -> Mapping[str, str | None]:
+        """Return what a step asks in CEL for a value, as it is in the host."""
+
     def handler_of(self, step: "HandledStep") -> str:
         """Return the name of the handler of a step, without which it would be sought elsewhere."""
 
@@ -124,6 +127,9 @@ class StepBase(BaseModel):
 
     not_arguments: ClassVar[frozenset[str]] = frozenset({"type", "options"})
     """The fields that this method does not take."""
+
+    timeout_means: ClassVar[str] = "its last attempt takes too long"
+    """When the run goes on with the step that `on_timeout` names."""
 
     slug: str
     description: str = ""
@@ -168,6 +174,11 @@ class StepBase(BaseModel):
     @property
     def decisions(self) -> dict[str, str]:
         """What the step asks in CEL to find out how the run goes on, by the name of the field."""
+        return {}
+
+    @property
+    def computed(self) -> dict[str, str]:
+        """What the step asks in CEL for a value before it begins, by the name of the field."""
         return {}
 
     @property
@@ -236,7 +247,7 @@ class StepBase(BaseModel):
     def described_routes(self) -> Iterator[str]:
         """Yield when it runs and how a run goes on behind it, for Dagster's page of the op."""
         for name, slug in self.failure_steps.items():
-            when = "its last attempt takes too long" if name == "on_timeout" else "it fails"
+            when = self.timeout_means if name == "on_timeout" else "it fails"
             yield f"When {when}: `{slug}`."
 
 

@@ -12,8 +12,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 from dagster_pgflow.validation.rule import KnownFlows
 from dagster_pgflow.validation.types.json_type import type_of_input
@@ -45,8 +47,9 @@ def _no_list(flow: Flow, step: MapStep, steps: Mapping[str, Step]) -> str:
         case SingleStep() as source if list_problems(Outputs({}).of_step(source)):
             why = "laid over its input" if source.keep_input else "not a list by its output_schema"
             return f'the output of "{source.slug}", which is {why}'
-        case JoinStep() as source:
-            return f'the output of join "{source.slug}", an object of its dependencies'
+        case JoinStep() | WaitingStep() | SleepStep() as source:
+            of = "of its dependencies" if isinstance(source, JoinStep) else "about its waiting"
+            return f'the output of {source.type} "{source.slug}", an object {of}'
         case BranchStep() | LoopStep() as source if _hands_on_object(source):
             return f'what "{source.slug}" hands on, an object of its dependencies'
         case SubflowStep(over=None, output=None) as source:

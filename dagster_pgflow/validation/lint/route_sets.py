@@ -18,8 +18,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 
 Routes = int
@@ -143,7 +145,9 @@ def _outcomes(flow: Flow) -> dict[str, list[list[str]]]:
                 paths = [
                     [slug for slug in path if slug in step.targets] for path in step.routes.values()
                 ]
-            case SingleStep() | MapStep() | JoinStep() | SubflowStep():
+            case (
+                SingleStep() | MapStep() | JoinStep() | SubflowStep() | WaitingStep() | SleepStep()
+            ):
                 others = [other.slug for other in behind[step.slug]]
                 paths = [[slug for slug in others if slug not in step.routed]]
             case _:

@@ -22,8 +22,10 @@ from dagster_pgflow.model.steps import (
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitingStep,
 )
 from dagster_pgflow.model.steps.data_map import KeepingStep
 from dagster_pgflow.validation.types.json_type import ANYTHING, FieldProblem, JsonType
@@ -84,6 +86,8 @@ FAILURE = JsonType(
 )
 """What it gets from any other step."""
 
+TEXT = JsonType({"type": "string"})
+
 COLLECTED_ERROR = {
     "type": "object",
     "properties": {
@@ -136,8 +140,8 @@ class Outputs:
             # What its handler returns goes through others, which may return anything.
             step = step.model_copy(update={"output_schema": None})
         match step:
-            case SingleStep():
-                return _kept(step, _of_schema(step.output_schema))
+            case SingleStep() | WaitingStep() | SleepStep():
+                return _kept(step, _own(step))
             case MapStep():
                 one = _of_schema(step.output_schema)
                 items = JsonType({"anyOf": [one, COLLECTED_ERROR]}) if step.collects else one
@@ -273,6 +277,32 @@ def _of_join(step: JoinStep) -> JsonType:
         return OBJECT
     fields = dict.fromkeys(step.depends_on, ANYTHING)
     return JsonType({"type": "object", "properties": fields, "additionalProperties": False})
+
+
+def _own(step: SingleStep | WaitingStep | SleepStep) -> JsonType:
+    """Return what the work of a step comes to."""
+    match step:
+        case SingleStep():
+            return _of_schema(step.output_schema)
+        case WaitingStep():
+            return _of_waiting(step)
+        case SleepStep():
+            return _written({"slept_until": TEXT})
+        case _:
+            assert_never(step)
+
+
+def _of_waiting(step: WaitingStep) -> JsonType:
+    """Return what a step returns that got an answer, or goes on without one."""
+    own = _of_schema(step.answer_schema)
+    somebody = JsonType({"type": ["string", "null"]})
+    answered = _written({"answer": own, "answered_by": somebody, "answered_at": TEXT})
+    if step.deadline is None or step.on_deadline != "continue":
+        return answered
+    late = {"timed_out": JsonType({"const": True})}
+    if step.default_answer is not None:
+        late["answer"] = JsonType({"const": step.default_answer})
+    return JsonType({"anyOf": [answered, _written(late)]})
 
 
 def _kept(step: KeepingStep, own: JsonType) -> JsonType:

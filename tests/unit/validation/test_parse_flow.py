@@ -106,11 +106,17 @@ def test_every_place_is_named_at_once() -> None:
         ({"slug": "a", "tags": []}, "Input should be an object; got []."),
         (
             {"slug": "a", "steps": [{"type": "loops", "slug": "l"}]},
-            '"loops" is not a type of step; use one of: single, map, subflow, branch, join, loop.',
+            (
+                '"loops" is not a type of step; use one of: single, map, subflow, branch, join,'
+                " loop, approval, wait, sleep."
+            ),
         ),
         (
             {"slug": "a", "steps": [{"slug": "l"}]},
-            "The step has no type; use one of: single, map, subflow, branch, join, loop.",
+            (
+                "The step has no type; use one of: single, map, subflow, branch, join, loop,"
+                " approval, wait, sleep."
+            ),
         ),
     ],
 )
