@@ -29,7 +29,7 @@ from tests.postgres import Session
 
 __all__ = ["world"]
 
-QUIET = ("text", "console", "mermaid")
+QUIET = ("text", "console", "mermaid", "js")
 """What a reader looks at but does not run."""
 
 
