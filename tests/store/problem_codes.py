@@ -69,6 +69,8 @@ OUT_OF_RANGE = {
     "max-failures-out-of-range",
     "iterations-out-of-range",
     "wait-out-of-range",
+    "seconds-out-of-range",
+    "invalid-reminder",
 }
 SAID_FOR: dict[str, set[str]] = {
     # Step by step, what comes later is not there yet.

@@ -17,6 +17,7 @@ from dagster_pgflow.model.steps import KINDS, StepFields
 from dagster_pgflow.model.steps.fields import WhenExhausted, WhenUnmet
 from dagster_pgflow.model.steps.hooked import CheckSchemas
 from dagster_pgflow.model.steps.subflow import SubflowMode
+from dagster_pgflow.model.steps.waiting import OnDeadline
 from dagster_pgflow.reports.report import WaitKind
 from dagster_pgflow.runtime.waits import WaitStatus
 from dagster_pgflow.store.continuations import ContinuationKind
@@ -29,6 +30,7 @@ WORDS: dict[tuple[str, str], Any] = {
     ("steps", "when_exhausted_is_valid"): WhenExhausted,
     ("steps", "mode_is_valid"): SubflowMode,
     ("steps", "check_schemas_is_valid"): CheckSchemas,
+    ("steps", "on_deadline_is_valid"): OnDeadline,
     ("runs", "status_is_valid"): RunStatus,
     ("subruns", "status_is_valid"): StepStatus,
     ("step_states", "status_is_valid"): StepStatus,

@@ -19,6 +19,15 @@ as $$
       "coerce": {"is": "true or false", "default": false},
       "on_timeout": {"is": "text"}
     }'
+    when step_type in ('approval', 'wait') then '{
+      "deadline": {"is": "a whole number"},
+      "on_deadline": {"is": "text", "default": "fail"},
+      "default_answer": {"is": "any value but null"},
+      "on_timeout": {"is": "text"},
+      "key": {"is": "text"},
+      "answer_schema": {"is": "an object"},
+      "reminders": {"is": "a list of whole numbers", "default": []}
+    }'
     else '{}'
   end::jsonb || case step_type
     when 'map' then '{
@@ -53,6 +62,23 @@ as $$
       "max_iterations": {"is": "a whole number"},
       "break_path": {"is": "a list of texts", "default": []},
       "timeout_path": {"is": "a list of texts", "default": []},
+      "merge_input": {"is": "true or false", "default": false},
+      "keep_input": {"is": "true or false", "default": false}
+    }'
+    when 'approval' then '{
+      "prompt": {"is": "text"},
+      "answerers": {"is": "a list of texts", "default": []},
+      "merge_input": {"is": "true or false", "default": false},
+      "keep_input": {"is": "true or false", "default": false}
+    }'
+    when 'wait' then '{
+      "signal": {"is": "text"},
+      "merge_input": {"is": "true or false", "default": false},
+      "keep_input": {"is": "true or false", "default": false}
+    }'
+    when 'sleep' then '{
+      "seconds": {"is": "a whole number"},
+      "until": {"is": "text"},
       "merge_input": {"is": "true or false", "default": false},
       "keep_input": {"is": "true or false", "default": false}
     }'

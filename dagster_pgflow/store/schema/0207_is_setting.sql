@@ -11,6 +11,15 @@ as $$
     when 'a list of texts' then
       jsonb_typeof(value) = 'array'
       and not jsonb_path_exists(value, 'strict $[*] ? (@.type() != "string")')
+    when 'a list of whole numbers' then
+      jsonb_typeof(value) = 'array'
+      and not jsonb_path_exists(
+        value,
+        'strict $[*] ? (
+          @.type() != "number" || @.floor() != @ || @ < -2147483648 || @ > 2147483647
+        )'
+      )
+    when 'any value but null' then jsonb_typeof(value) <> 'null'
     when 'an object' then jsonb_typeof(value) = 'object'
     when 'an object or true' then jsonb_typeof(value) = 'object' or value = 'true'
     when 'an object or text' then jsonb_typeof(value) in ('object', 'string')

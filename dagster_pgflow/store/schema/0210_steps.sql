@@ -31,7 +31,9 @@ create table pgflow.steps (
     references pgflow.flows (flow_slug) on delete cascade,
   constraint steps_step_slug_check check (pgflow.is_valid_slug(step_slug)),
   constraint steps_step_type_check check (
-    step_type in ('single', 'map', 'subflow', 'branch', 'join', 'loop')
+    step_type in (
+      'single', 'map', 'subflow', 'branch', 'join', 'loop', 'approval', 'wait', 'sleep'
+    )
   ),
   constraint steps_deps_count_check check (deps_count >= 0),
   constraint map_step_has_at_most_one_dependency check (step_type <> 'map' or deps_count <= 1),
@@ -49,7 +51,7 @@ create table pgflow.steps (
   constraint when_exhausted_is_valid check (when_exhausted in ('fail', 'skip', 'skip-cascade')),
   constraint handler_is_a_name check (handler <> ''),
   constraint only_steps_with_handlers_have_a_pool
-    check (pool is null or step_type not in ('subflow', 'join')),
+    check (pool is null or step_type not in ('subflow', 'join', 'approval', 'wait', 'sleep')),
   constraint pool_is_valid check (pool is null or pgflow.is_valid_slug(pool)),
   constraint params_are_an_object check (jsonb_typeof(params) = 'object'),
   constraint only_subflow_steps_name_a_subflow
@@ -119,7 +121,47 @@ create table pgflow.steps (
     settings ->> 'on_failure' <> step_slug and settings ->> 'on_timeout' <> step_slug
   ),
   constraint members_have_a_failure_step
-    check (not settings ? 'members' or settings ? 'on_failure')
+    check (not settings ? 'members' or settings ? 'on_failure'),
+  constraint waiting_step_has_no_handler check (
+    step_type not in ('approval', 'wait', 'sleep')
+    or (handler is null and params = '{}' and input_schema is null and output_schema is null)
+  ),
+  constraint only_approval_steps_ask check (step_type <> 'approval' or settings ? 'prompt'),
+  constraint only_wait_steps_have_a_signal check (step_type <> 'wait' or settings ? 'signal'),
+  constraint prompt_is_short check (length(settings ->> 'prompt') between 1 and 10000),
+  constraint signal_is_a_name check (length(settings ->> 'signal') between 1 and 200),
+  constraint answerers_have_names check (
+    jsonb_array_length(settings -> 'answerers') <= 100
+    and not jsonb_path_exists(
+      settings, '$.answerers[*] ? (!(@ like_regex "^.{1,200}$" flag "s"))'
+    )
+  ),
+  constraint key_is_not_empty check (settings ->> 'key' <> ''),
+  constraint until_is_not_empty check (settings ->> 'until' <> ''),
+  constraint sleep_ends_once
+    check (step_type <> 'sleep' or (settings ? 'seconds') <> (settings ? 'until')),
+  constraint seconds_are_positive check ((settings ->> 'seconds')::integer > 0),
+  constraint deadline_is_positive check ((settings ->> 'deadline')::integer > 0),
+  constraint on_deadline_is_valid
+    check (settings ->> 'on_deadline' in ('fail', 'skip', 'continue')),
+  constraint deadline_is_said check (
+    step_type not in ('approval', 'wait')
+    or settings ? 'deadline'
+    or not settings ?| array['on_deadline', 'default_answer', 'on_timeout']
+  ),
+  constraint default_answer_goes_on check (
+    not settings ? 'default_answer'
+    or (settings ->> 'on_deadline' is not null and settings ->> 'on_deadline' = 'continue')
+  ),
+  constraint timeout_step_is_of_a_failure check (
+    step_type not in ('approval', 'wait')
+    or not settings ? 'on_timeout'
+    or not settings ? 'on_deadline'
+  ),
+  constraint reminders_come_before_the_deadline check (
+    jsonb_array_length(settings -> 'reminders') <= 100
+    and not jsonb_path_exists(settings, '$.reminders[*] ? (@ < 1 || @ >= $.deadline)')
+  )
 );
 
 create index steps_by_failure_step on pgflow.steps (flow_slug, (settings ->> 'on_failure'))

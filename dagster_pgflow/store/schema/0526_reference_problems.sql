@@ -17,6 +17,9 @@ as $body$
       step.params - 'dagster-pgflow/names' - pgflow.literal_params(step.handler)
     ) as found
     where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
+    union all
+    select 'prompt', found from pgflow.references_in(step.settings -> 'prompt') as found
+    where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
   ),
   read (field, reference, root, dep) as (
     select
@@ -30,8 +33,9 @@ as $body$
     case
       when read.root is null or (read.root = 'nodes' and read.dep is null)
         then 'references_are_well_formed'
-      when read.field = 'params' and read.root = 'item' then 'only_map_steps_have_elements'
-      when read.field = 'params' then 'params_refer_to_dependencies'
+      when read.field in ('params', 'prompt') and read.root = 'item'
+        then 'only_map_steps_have_elements'
+      when read.field in ('params', 'prompt') then 'params_refer_to_dependencies'
       when read.root = 'item' then 'only_steps_over_a_list_have_items'
       when read.field = 'subflow_output' then 'output_refers_to_final_steps'
       else 'input_refers_to_dependencies'
@@ -40,6 +44,10 @@ as $body$
       when read.root is null or (read.root = 'nodes' and read.dep is null) then format(
         'has `%s` in its %s, which is not a reference; write $nodes.<step>, $input or $item, or a path below one of them (and $$ for a text that begins with $)',
         read.reference, read.field
+      )
+      when read.field = 'prompt' and read.root = 'item' then format(
+        'has `%s` in its prompt, where there is no item; a flow that runs for each item of a list receives it: refer to $input',
+        read.reference
       )
       when read.field = 'params' and read.root = 'item' then format(
         'has `%s` in its params, where there is no item; only those of a map step can refer to it',
@@ -65,9 +73,11 @@ as $body$
   from read
   where read.root is null
     or (read.root = 'nodes' and read.dep is null)
-    or (read.root = 'item' and read.field = 'params' and step.step_type <> 'map')
     or (
-      read.root = 'item' and read.field <> 'params'
+      read.root = 'item' and read.field in ('params', 'prompt') and step.step_type <> 'map'
+    )
+    or (
+      read.root = 'item' and read.field not in ('params', 'prompt')
       and (read.field <> 'subflow_input' or not step.settings ? 'over')
     )
     or (read.field = 'subflow_output' and read.root <> 'nodes')

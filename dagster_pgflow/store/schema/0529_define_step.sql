@@ -64,6 +64,7 @@ begin
   perform pgflow.refuse_bad_join(step, deps);
   perform pgflow.refuse_bad_members(step, deps);
   perform pgflow.refuse_bad_loop(step, deps);
+  perform pgflow.refuse_bad_waiting(step);
   perform pgflow.refuse_bad_routes(step, deps);
   perform pgflow.refuse_route_out_of_loop(step, deps);
   if step.step_type = 'subflow' then

@@ -9,10 +9,11 @@ declare
 begin
   if step.pool is null then
     return;
-  elsif step.step_type in ('subflow', 'join') then
+  elsif step.step_type in ('subflow', 'join', 'approval', 'wait', 'sleep') then
     broken_constraint := 'only_steps_with_handlers_have_a_pool';
     problem := format(
-      'is a %s, which has no handler and so no pool; give one to the steps that do the work',
+      'is %s %s, which has no handler and so no pool; give one to the steps that do the work',
+      case step.step_type when 'approval' then 'an' else 'a' end,
       step.step_type
     );
   elsif not pgflow.is_valid_slug(step.pool) then

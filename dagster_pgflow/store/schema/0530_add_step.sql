@@ -52,7 +52,18 @@ create function pgflow.add_step(
   check_schemas text default 'off',
   coerce boolean default false,
   on_timeout text default null,
-  members text[] default '{}'
+  members text[] default '{}',
+  prompt text default null,
+  answerers text[] default '{}',
+  signal text default null,
+  seconds integer default null,
+  until text default null,
+  deadline integer default null,
+  on_deadline text default 'fail',
+  default_answer jsonb default null,
+  key text default null,
+  answer_schema jsonb default null,
+  reminders integer[] default '{}'
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -108,7 +119,16 @@ begin
       'condition', add_step.condition,
       'max_iterations', add_step.max_iterations,
       'break_path', nullif(to_jsonb(add_step.break_path), '[]'),
-      'timeout_path', nullif(to_jsonb(add_step.timeout_path), '[]')
+      'timeout_path', nullif(to_jsonb(add_step.timeout_path), '[]'),
+      'prompt', add_step.prompt,
+      'answerers', nullif(to_jsonb(add_step.answerers), '[]'),
+      'signal', add_step.signal,
+      'seconds', add_step.seconds,
+      'until', add_step.until,
+      'deadline', add_step.deadline,
+      'on_deadline', nullif(add_step.on_deadline, 'fail'),
+      'key', add_step.key,
+      'reminders', nullif(to_jsonb(add_step.reminders), '[]')
     ))
     -- What the author wrote is added as it is: stripping nulls would reach into it.
     || pgflow.json_field('params', add_step.params)
@@ -119,6 +139,8 @@ begin
     || pgflow.json_field('input', add_step.subflow_input)
     || pgflow.json_field('output', add_step.subflow_output)
     || pgflow.json_field('rules', add_step.rules)
+    || pgflow.json_field('default_answer', add_step.default_answer)
+    || pgflow.json_field('answer_schema', add_step.answer_schema)
     || pgflow.json_field('circuit_breaker', add_step.circuit_breaker)
     || pgflow.json_field('bulkhead', add_step.bulkhead)
     || pgflow.json_field('rate_limiter', add_step.rate_limiter)
