@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dagster_pgflow.runtime.handlers import handler
     from dagster_pgflow.settings import database_url
     from dagster_pgflow.step_errors import NonRetryable, RetryAfter
+    from dagster_pgflow.store.answers import Answers
     from dagster_pgflow.store.database import Database
     from dagster_pgflow.store.flows import FlowBuilder
     from dagster_pgflow.store.requests import Requests
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dagster_pgflow.triggers.run_request import flow_run_request
 
 __all__ = [
+    "Answers",
     "Database",
     "Flow",
     "FlowBuilder",
@@ -59,6 +61,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answers": "store.answers",
     "Database": "store.database",
     "Flow": "model.flow",
     "FlowBuilder": "store.flows",

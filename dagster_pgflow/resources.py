@@ -1,6 +1,7 @@
 """The Dagster resource of a code location: the store, for steps and for handlers."""
 
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,16 @@ from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.runtime.guards import Admission, CallGuards, CallOutcome, GuardedCall
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.requested import RequestedInputs
+from dagster_pgflow.runtime.waits import WaitAsked, Waits, WaitState
+from dagster_pgflow.store.answers import KEPT_FOR, Answered, Answers
 from dagster_pgflow.store.call_guards import CallGuardRows
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputKey, OutputStore
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.waits_of_steps import WaitRows
 
 
-class PgflowResource(TaskMemory, RequestedInputs, CallGuards):
+class PgflowResource(TaskMemory, RequestedInputs, CallGuards, Waits):
     """The resource `pgflow`.
 
     Handlers reach it as `ctx.resources.pgflow`.
@@ -30,6 +34,8 @@ class PgflowResource(TaskMemory, RequestedInputs, CallGuards):
         self._outputs = OutputStore(database)
         self._requests = Requests(database)
         self._guards = CallGuardRows(database)
+        self._waits = WaitRows(database)
+        self._answers = Answers(database)
 
     def requested_input(self, run_id: str) -> Any:
         """Return the input that a run was requested with."""
@@ -64,6 +70,54 @@ class PgflowResource(TaskMemory, RequestedInputs, CallGuards):
         """Free what a call holds, and note what it came to."""
         breaker_round = admission.details.get("round")
         self._guards.leave(call.tenant, call.guards, call.call_id, outcome, breaker_round)
+
+    def wait_for(self, asked: WaitAsked) -> WaitState:
+        """Have a step wait, unless it does already, and say how that stands."""
+        row = self._waits.open(
+            run_id=asked.run_id,
+            step_path=str(asked.path),
+            step_slug=asked.path.slug,
+            flow_slug=asked.flow_slug,
+            kind=asked.kind,
+            tenant=asked.tenant,
+            prompt=asked.prompt,
+            answer_schema=asked.answer_schema,
+            answerers=asked.answerers,
+            signal=asked.signal,
+            key=asked.key,
+            seconds=asked.seconds,
+            until=asked.until,
+            reminders=asked.reminders,
+        )
+        return WaitState(**row)
+
+    def answer(
+        self,
+        run_id: UUID,
+        step_path: str,
+        answer: Any,
+        *,
+        answered_by: str | None = None,
+        acting_as: str | None = None,
+    ) -> Answered:
+        """Answer a step of any run that waits; see `Answers.answer`."""
+        return self._answers.answer(
+            run_id, step_path, answer, answered_by=answered_by, acting_as=acting_as
+        )
+
+    def signal(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        key: str | None = None,
+        expires_in: timedelta = KEPT_FOR,
+        broadcast: bool = False,
+    ) -> int:
+        """Send a signal to what waits for it, in any run; see `Answers.signal`."""
+        return self._answers.signal(
+            name, payload, key=key, expires_in=expires_in, broadcast=broadcast
+        )
 
 
 def _key(run_id: str, step_key: str) -> OutputKey:

@@ -2,10 +2,10 @@
 -- Have a step wait, unless it does already, and say how that stands.
 select
   wait.status,
-  extract(epoch from wait.opened_at) as opened_at,
-  extract(epoch from wait.due_at) as due_at,
+  cast(extract(epoch from wait.opened_at) as double precision) as opened_at,
+  cast(extract(epoch from wait.due_at) as double precision) as due_at,
   to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at,
-  cast(wait.answer as text) as answer,
+  wait.answer,
   wait.answered_by
 from pgflow.open_wait(
   run_id => cast(:run_id as uuid),
@@ -26,10 +26,7 @@ from pgflow.open_wait(
 
 -- name: answer_wait
 -- Answer a step that waits.
-select
-  to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as answered_at,
-  wait.answered_by,
-  wait.flow_slug
+select wait.answered_by, wait.closed_at as answered_at, wait.answer_schema
 from pgflow.answer(
   run_id => cast(:run_id as uuid),
   step_path => :step_path,
@@ -56,7 +53,7 @@ select
   open.step_path,
   open.kind,
   open.prompt,
-  cast(open.answer_schema as text) as answer_schema,
+  open.answer_schema,
   open.answerers,
   open.signal,
   open.key,
@@ -67,12 +64,6 @@ where (cast(:flow_slug as text) is null or open.flow_slug = :flow_slug)
   and (cast(:run_id as uuid) is null or open.run_id = cast(:run_id as uuid))
 order by open.waiting_since, open.run_id, open.step_path
 limit :limit;
-
--- name: fetch_schema_of_answer
--- What the answer to a step has to be; no row where it does not wait.
-select cast(wait.answer_schema as text) as answer_schema
-from pgflow.waits as wait
-where wait.run_id = cast(:run_id as uuid) and wait.step_path = :step_path;
 
 -- name: claim_continuation
 -- The run that is to go on next, held until the end of the transaction.

@@ -36,10 +36,13 @@ begin
     open_wait.run_id, open_wait.step_path, open_wait.kind, open_wait.flow_slug, open_wait.step_slug,
     open_wait.tenant, open_wait.prompt, open_wait.answer_schema, open_wait.answerers,
     open_wait.signal, own_key, opened,
-    -- No later than a year that everybody can read.
+    -- In a year that everybody can read.
     least(
       opened + make_interval(secs => open_wait.seconds),
-      to_timestamp(least(greatest(open_wait.until, -62135596800), 253402300799))
+      case
+        when open_wait.until is not null
+          then to_timestamp(least(greatest(open_wait.until, -62135596800), 253402300799))
+      end
     ),
     open_wait.reminders
   )

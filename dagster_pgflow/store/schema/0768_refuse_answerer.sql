@@ -25,7 +25,7 @@ begin
   raise exception 'Step "%" of run % may be answered by %, and "%" is none of them.',
     wait.step_path, wait.run_id, array_to_string(wait.answerers, ', '),
     coalesce(acting_as, answered_by)
-    using errcode = 'insufficient_privilege', constraint = 'only_answerers_answer';
+    using errcode = 'invalid_parameter_value', constraint = 'only_answerers_answer';
 end
 $$;
 
