@@ -62,6 +62,7 @@ from dagster._core.snap.execution_plan_snapshot import (
     ExecutionPlanSnapshot,
     ExecutionStepInputSnap,
     ExecutionStepSnap,
+    snapshot_from_execution_plan,
 )
 
 # Whether a code server executes a run. The default run launcher has no check of its workers, but
@@ -119,4 +120,5 @@ __all__ = [
     "job_to_run",
     "orchestration_context_event_generator",
     "serialize_value",
+    "snapshot_from_execution_plan",
 ]

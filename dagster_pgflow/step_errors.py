@@ -136,5 +136,13 @@ class NonRetryable(StepError):
     """Raise it in a handler to fail the step at once, whatever attempts are left."""
 
 
+class WaitEnded(NonRetryable):
+    """What a step waited for does not come any more, or is not as it must be."""
+
+
+class DeadlinePassed(WaitEnded, HandlerTimedOut):
+    """A step waited until its deadline, which says that it fails then."""
+
+
 class FailedOnPurpose(NonRetryable):
     """A step is there to fail where a run must not come by; its message is all there is to say."""

@@ -31,7 +31,7 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_WATERMARK,
 )
-from dagster_pgflow.reports.report import ChildRunStarted, StepEnd, StepFailed
+from dagster_pgflow.reports.report import ChildRunStarted, StepEnd, StepFailed, StepPause
 from dagster_pgflow.step_errors import ValueNotJson
 
 _KINDS: Final[Mapping[dg.DagsterEventType, RunEventKind]] = {
@@ -180,7 +180,7 @@ class _LogReading:
 
     def __init__(self, cleaned: Cleaned) -> None:
         self._cleaned = cleaned
-        self._reports: dict[str, StepEnd] = {}
+        self._reports: dict[str, StepEnd | StepPause] = {}
         self._sent: dict[str, list[Sent]] = {}
         self._engine_says = ""
 
@@ -191,7 +191,7 @@ class _LogReading:
         if output.output_name != RESULT_OUTPUT:
             return
         report = report_in(output.metadata, self._cleaned)
-        if isinstance(report, StepEnd):
+        if isinstance(report, StepEnd | StepPause):
             self._reports[key] = report
 
     def engine_event(self, record: dg.EventLogRecord, event: dg.DagsterEvent) -> Iterator[RunEvent]:

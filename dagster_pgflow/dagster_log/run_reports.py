@@ -16,8 +16,10 @@ from dagster_pgflow.reports.report import (
     StepDelayed,
     StepEnd,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
+    StepWaiting,
 )
 from dagster_pgflow.step_path import StepPath
 
@@ -78,7 +80,7 @@ def _reports(
             case StepCompleted() | StepSkipped() | StepCancelled() | StepFailed():
                 ended[key] = report
                 yield f"{begin}{key}", report
-            case StepRetrying() | StepDelayed() | None:
+            case StepRetrying() | StepDelayed() | StepWaiting() | StepHeld() | None:
                 pass
             case _:
                 assert_never(report)

@@ -42,6 +42,15 @@ def is_among(step_key: str, executed: AbstractSet[str]) -> bool:
     return step_key in executed or _MAPPING_KEY.sub("[?]", step_key) in executed
 
 
+def node_of(step_key: str) -> str:
+    """Return a key without its mapping key: what it has in common with all other elements.
+
+    >>> node_of("each.double[07]"), node_of("each.double[?]")
+    ('each.double', 'each.double')
+    """
+    return _MAPPING_KEY.sub("", step_key)
+
+
 def spelt_today(step_key: str) -> str:
     """Return a key as it would be today, where it is one of a run from before version 0.1.
 

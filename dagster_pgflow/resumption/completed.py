@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from dagster_pgflow.dagster_log.run_events import EarlierRun, RunEvent, Sent
-from dagster_pgflow.dagster_log.step_keys import is_among
+from dagster_pgflow.dagster_log.step_keys import is_among, node_of
 from dagster_pgflow.names import is_collector
-from dagster_pgflow.reports.report import StepEnd, StepFailed
+from dagster_pgflow.reports.report import StepEnd, StepFailed, StepPause
 from dagster_pgflow.step_path import StepPath
 
 Outputs = tuple[Sent, ...]
@@ -25,11 +25,28 @@ class CompletedSteps:
         runs: The Dagster runs that did it, oldest first.
         done: What the steps sent that are done, by their keys in Dagster.
         done_in: The run that did each.
+        paused_in: The run in which a step waited last, or was held by one that did, by the step's
+            key without a mapping key.
     """
 
     runs: tuple[str, ...]
     done: Mapping[str, Outputs]
     done_in: Mapping[str, str]
+    paused_in: Mapping[str, str] = field(default_factory=dict)
+
+    def went_ahead(self, step: str, before: str) -> bool:
+        """Return whether a step is done although one before it waits, and so did not need that.
+
+        So does a join that has enough without it, and what goes on after a failure.
+
+        Args:
+            step: The key of a step that is done.
+            before: The key of a step that feeds it and is not.
+        """
+        paused_in = self.paused_in.get(node_of(before))
+        if paused_in is None:
+            return False
+        return self.runs.index(self.done_in[step]) <= self.runs.index(paused_in)
 
 
 def completed_in(runs: Sequence[EarlierRun]) -> CompletedSteps:
@@ -40,17 +57,19 @@ def completed_in(runs: Sequence[EarlierRun]) -> CompletedSteps:
     """
     done: dict[str, Outputs] = {}
     done_in: dict[str, str] = {}
+    paused_in: dict[str, str] = {}
     counts = _Counts()
     for run in runs:
         if run.executed is None:
             done = {}
         else:
             done = {key: sent for key, sent in done.items() if not is_among(key, run.executed)}
-        own = _done_in(run, counts)
+        own, paused = _done_in(run, counts)
+        paused_in |= dict.fromkeys(map(node_of, paused), run.run_id)
         done |= own
         done_in |= dict.fromkeys(own, run.run_id)
     done = {key: sent for key, sent in done.items() if key not in counts.in_vain}
-    return CompletedSteps(tuple(run.run_id for run in runs), done, done_in)
+    return CompletedSteps(tuple(run.run_id for run in runs), done, done_in, paused_in)
 
 
 @dataclass
@@ -90,11 +109,18 @@ class _Counts:
             self.bearing[key] = report.step
 
 
-def _done_in(run: EarlierRun, counts: _Counts) -> dict[str, Outputs]:
-    """Return what the steps sent that a run executed to their ends."""
+def _done_in(run: EarlierRun, counts: _Counts) -> tuple[dict[str, Outputs], set[str]]:
+    """Return what the steps sent that a run executed to their ends, and which of them paused.
+
+    What a step sent that waits, or that is held, says just that: it is to run again.
+    """
     done: dict[str, Outputs] = {}
+    paused: set[str] = set()
     for run_event in run.run_events:
         match run_event.kind:
+            case "succeeded" if isinstance(run_event.report, StepPause):
+                done.pop(run_event.step_key, None)
+                paused.add(run_event.step_key)
             case "succeeded":
                 counts.note(run_event)
                 done[run_event.step_key] = run_event.sent
@@ -109,4 +135,4 @@ def _done_in(run: EarlierRun, counts: _Counts) -> dict[str, Outputs]:
                 pass
             case _:
                 assert_never(run_event.kind)
-    return done
+    return done, paused

@@ -61,8 +61,11 @@ class _Steps:
             return "skipped"
         if self._has_resolved(step):
             return "resolved"
-        states = {self._known[before] for before in step.before}
-        return "done" if step.key in self.completed.done and "left" not in states else "left"
+        if step.key not in self.completed.done:
+            return "left"
+        left = [before for before in step.before if self._known[before] == "left"]
+        went_ahead = all(self.completed.went_ahead(step.key, before) for before in left)
+        return "done" if went_ahead else "left"
 
     def _has_resolved(self, step: PlannedStep) -> bool:
         """Return whether the keys of a step behind a fan-out are known already."""

@@ -22,9 +22,10 @@ from dagster_pgflow.runtime.failure_data import (
     refuse_failed_members,
     told_of,
 )
+from dagster_pgflow.runtime.holding import Held, waiting_among
 from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import join
-from dagster_pgflow.runtime.values import Skipped, foremost, from_wire
+from dagster_pgflow.runtime.values import Skipped, Waiting, foremost, from_wire
 from dagster_pgflow.step_path import StepPath
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -85,6 +86,7 @@ def assemble(
         outside: What became of the dependencies outside of the loop around the step.
 
     Raises:
+        Held: The step needs what a step that waits has not sent so far.
         MembersFailed: The step is a join, and fails with some of them.
     """
     arrived = _arrived(parts, values)
@@ -94,6 +96,10 @@ def assemble(
     outputs = _outputs(receiver, arrived)
     if outside:
         outputs = {dep: (outputs | dict(outside))[dep] for dep in receiver.step.depends_on}
+    waiting, least = waiting_among(outputs.values()), _least(receiver.step)
+    if waiting is not None and (least is None or _catches(receiver.step)):
+        raise Held(waiting)
+    outputs = {dep: output for dep, output in outputs.items() if not isinstance(output, Waiting)}
     # A failure that is caught here is told here, whatever else would have the join be skipped.
     refuse_failed_members(receiver.step, receiver.path, outputs)
     if skips:
@@ -103,11 +109,13 @@ def assemble(
     # What a join waits for is not the route that leads elsewhere, such as a subflow's success.
     came = {dep: output for dep, output in outputs.items() if dep not in others}
     given = dict(_received(receiver, came))
-    least = _least(receiver.step)
     if least is not None:
         completed = [output for output in came.values() if not isinstance(output, Skipped)]
-        is_enough = len(completed) >= least
-        return given if is_enough else _too_few(receiver, outputs, others)
+        if len(completed) >= least:
+            return given
+        if waiting is not None:
+            raise Held(waiting)
+        return _too_few(receiver, outputs, others)
     lost = _lost(receiver, list(came), others)
     if lost:
         behind = dict.fromkeys(path for route in lost for path in route.behind)
@@ -160,6 +168,8 @@ def output_of_subflow(
 ) -> Any:
     """Return `{final step: output}` of a subflow, `None` without any, or why there is nothing.
 
+    One whose failure or skip is known is over, whatever waits in it.
+
     Args:
         path: The path of the subflow step.
         parts: Its final steps.
@@ -180,6 +190,7 @@ def outputs_of_items(
         count: How many items there are, if that is known.
 
     Raises:
+        Held: An item waits.
         ListNotWhole: Something of an item is missing.
     """
     counts = {len(values[part]) for part in parts}
@@ -187,15 +198,20 @@ def outputs_of_items(
         counts.add(count)
     if len(counts) > 1:
         raise ListNotWhole(f'Subflow step "{path}" returned {min(counts)} of {max(counts)} items.')
-    outputs: list[Any] = []
-    for index in range(max(counts, default=0)):
-        item = path.at(index)
-        one = {part: values[part][index] for part in parts}
-        output = output_of_subflow(item, parts, one)
-        if isinstance(output, Skipped):
-            # One failed item is a failure of the step; that of a flow around it stays what it is.
-            return replace(output, step=path) if output.step == item else output
-        outputs.append(output)
+    outputs = [
+        output_of_subflow(path.at(index), parts, {part: values[part][index] for part in parts})
+        for index in range(max(counts, default=0))
+    ]
+    skips = [(path.at(index), out) for index, out in enumerate(outputs) if isinstance(out, Skipped)]
+    waiting = waiting_among(outputs)
+    if waiting is not None:
+        # All items come to their ends, unless a flow around them has come to its own.
+        skips = [(item, output) for item, output in skips if output.step != item]
+        if not skips:
+            raise Held(waiting)
+    for item, output in skips:
+        # One failed item is a failure of the step; that of a flow around it stays what it is.
+        return replace(output, step=path) if output.step == item else output
     return outputs
 
 
@@ -232,6 +248,11 @@ def _least(step: StepBase) -> int | None:
     return step.least if isinstance(step, JoinStep) else None
 
 
+def _catches(step: StepBase) -> bool:
+    """Return whether a step fails with any of its dependencies: then it needs to know of all."""
+    return isinstance(step, JoinStep) and bool(step.catches)
+
+
 def _too_few(
     receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherRoute"]
 ) -> Skipped:
@@ -259,6 +280,9 @@ def _output_of(dep_path: StepPath, tree: Mapping[_Inside, Any]) -> Any:
             return value
         inner.setdefault(leaf, {})[tuple(rest)] = value
     outputs = {leaf: _output_of(dep_path.to(leaf), part) for leaf, part in inner.items()}
+    waiting = waiting_among(outputs.values())
+    if waiting is not None:
+        return waiting
     completed = {leaf: out for leaf, out in outputs.items() if not isinstance(out, Skipped)}
     return completed or None
 

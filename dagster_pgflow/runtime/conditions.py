@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dagster_pgflow.expressions.cel import expression
+from dagster_pgflow.expressions.cel import expression, value_expression
 from dagster_pgflow.model.steps import HandledStep
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.runtime.data_map import Received
@@ -48,9 +48,7 @@ def unmet_expression(
     """
     if not step.expressions:
         return None
-    values = values_for(step, received, facts, flow_slug, path)
-    if len(set(step.depends_on)) == 1 and step.depends_on[0] in values["deps"]:
-        values["output"] = values["deps"][step.depends_on[0]]
+    values = values_before(step, received, facts, flow_slug, path)
     for name, text in step.expressions.items():
         answer, reason = answer_of(text, values, facts)
         if reason:
@@ -59,6 +57,40 @@ def unmet_expression(
             why = f" ({reason})" if reason else ""
             return f"{name} `{text}` is {str(answer).lower()}{why}"
     return None
+
+
+def computed(text: str, values: Mapping[str, Any], facts: Facts) -> Any:
+    """Return what an expression gives: any JSON.
+
+    Args:
+        text: The expression.
+        values: What it may ask, by root: see `values_before`.
+        facts: What else it may ask.
+
+    Raises:
+        ExpressionFailed: It gives nothing for these values.
+    """
+    asked = value_expression(text)
+    own = {"flow_input": facts.flow_input()} if "flow_input" in asked.roots else {}
+    return asked.value({**values, **own})
+
+
+def values_before(
+    step: StepBase, received: Received, facts: Facts, flow_slug: str, path: str
+) -> dict[str, Any]:
+    """Return what an expression may ask that is answered before the step begins.
+
+    Args:
+        step: The step.
+        received: What it received.
+        facts: What else may be asked.
+        flow_slug: The flow that the step belongs to.
+        path: The step's place in the run.
+    """
+    values = values_for(step, received, facts, flow_slug, path)
+    if len(set(step.depends_on)) == 1 and step.depends_on[0] in values["deps"]:
+        values["output"] = values["deps"][step.depends_on[0]]
+    return values
 
 
 def values_for(

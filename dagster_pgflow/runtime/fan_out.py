@@ -8,9 +8,10 @@ from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.assembly import assemble
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.frames import Frame, check
+from dagster_pgflow.runtime.holding import arrived as needed
 from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import split
-from dagster_pgflow.runtime.values import Batch, Skipped, from_wire, kind_of
+from dagster_pgflow.runtime.values import Batch, Skipped, kind_of
 from dagster_pgflow.step_errors import ConditionNotMet, TypeViolation
 
 
@@ -66,7 +67,7 @@ def taken_over(frame: Frame, step: MapStep, arrived: Any) -> Batch | Skipped:
         step: The map step; it has no conditions.
         arrived: What that op sent: a batch of outputs, or the news that its step is skipped.
     """
-    received: Batch | Skipped = from_wire(arrived)
+    received: Batch | Skipped = needed(arrived)
     if isinstance(received, Batch):
         return received
     before = InputPart(step.depends_on[0])

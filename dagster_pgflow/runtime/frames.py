@@ -26,6 +26,7 @@ from dagster_pgflow.runtime.data_map import (
     merged_output,
     received,
 )
+from dagster_pgflow.runtime.holding import here
 from dagster_pgflow.runtime.input_parts import (
     Flows,
     InputPart,
@@ -170,10 +171,11 @@ def flow_input(frame: Frame, arrived: Any, flows: Flows) -> Any:
 
     Raises:
         ConditionNotMet: The subflow step's condition does not hold and says `fail`.
+        Held: There is none so far, because a step before waits.
     """
     if isinstance(frame.flow, LoopBody):
-        return Iteration.from_wire(arrived).flow_input
-    given = _given_to(frame, arrived, flows)
+        return Iteration.arrived(arrived).flow_input
+    given = here(_given_to(frame, arrived, flows))
     return given if isinstance(given, Skipped) else input_of_run(frame.flow.input_schema, given)
 
 

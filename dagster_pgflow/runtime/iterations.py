@@ -16,7 +16,8 @@ from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.reading import decision_from_json
 from dagster_pgflow.reports.writing import decision_to_json
 from dagster_pgflow.runtime.data_map import again_laid_over
-from dagster_pgflow.runtime.values import Skipped, from_wire, to_wire
+from dagster_pgflow.runtime.holding import here
+from dagster_pgflow.runtime.values import Skipped, Waiting, from_wire, to_wire
 from dagster_pgflow.step_path import StepPath
 
 
@@ -25,7 +26,7 @@ class Iteration:
     """What one iteration of a loop receives.
 
     Attributes:
-        flow_input: The input of the flow, or `Skipped`.
+        flow_input: The input of the flow, `Skipped`, or `Waiting`.
         outside: The outputs of the steps outside that some step of the body depends on, or what
             became of them, by the keys of the parts.
         before: What loops returned in the iteration before, by their slugs: those that begin again
@@ -41,8 +42,8 @@ class Iteration:
         given = self.flow_input
         content: dict[str, Any] = {
             # Flow input is data, even where it looks like one of our markers.
-            "skipped" if isinstance(given, Skipped) else "flow_input": (
-                given.to_wire() if isinstance(given, Skipped) else given
+            "skipped" if isinstance(given, Skipped | Waiting) else "flow_input": (
+                given.to_wire() if isinstance(given, Skipped | Waiting) else given
             ),
             "outside": {slug: to_wire(output) for slug, output in self.outside.items()},
             "before": dict(self.before),
@@ -56,6 +57,17 @@ class Iteration:
         outside = {slug: from_wire(output) for slug, output in content["outside"].items()}
         skipped = from_wire(content["skipped"]) if "skipped" in content else None
         return cls(skipped or content.get("flow_input"), outside, content["before"])
+
+    @classmethod
+    def arrived(cls, arrived: Mapping[str, Any]) -> "Iteration":
+        """Return what a JSON object stands for, which is needed.
+
+        Raises:
+            Held: A step before the loop waits.
+        """
+        iteration = cls.from_wire(arrived)
+        here(iteration.flow_input)
+        return iteration
 
     def following(self, loop: LoopStep, output: Any) -> "Iteration":
         """Return what the next iteration receives.
@@ -93,7 +105,7 @@ class IterationEnd:
     """What the last iteration of a loop sends out.
 
     Attributes:
-        output: What the loop returned, or `Skipped`.
+        output: What the loop returned, `Skipped`, or `Waiting`.
         decision: What it decided, if it has an output.
     """
 

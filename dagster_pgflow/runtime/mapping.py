@@ -5,7 +5,8 @@ from typing import Any
 
 from dagster_pgflow.errors import ListNotWhole
 from dagster_pgflow.model.steps import MapStep
-from dagster_pgflow.runtime.values import Batch, Skipped, foremost
+from dagster_pgflow.runtime.holding import waiting_among
+from dagster_pgflow.runtime.values import Batch, Skipped, Waiting, foremost
 
 OPS_SHOWN_ONE_BY_ONE = 100
 OPS_OF_A_LARGE_MAP = 20
@@ -31,8 +32,10 @@ def split(step: MapStep, elements: Sequence[Any]) -> Iterator[Batch]:
         yield Batch(start, tuple(elements[start : start + size]), len(elements))
 
 
-def join(received: Sequence[Batch | Skipped], step: str) -> list[Any] | Skipped:
+def join(received: Sequence[Batch | Skipped | Waiting], step: str) -> list[Any] | Skipped | Waiting:
     """Return the outputs of a map step by index; one skipped batch skips the whole step.
+
+    One that is held holds the whole step.
 
     Args:
         received: What its ops sent.
@@ -41,6 +44,9 @@ def join(received: Sequence[Batch | Skipped], step: str) -> list[Any] | Skipped:
     Raises:
         ListNotWhole: An element is missing, or there twice.
     """
+    waiting = waiting_among(received)
+    if waiting is not None:
+        return waiting
     skips = [item for item in received if isinstance(item, Skipped)]
     if skips:
         return foremost(skips)

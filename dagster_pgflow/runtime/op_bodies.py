@@ -35,12 +35,14 @@ from dagster_pgflow.runtime.catching import with_received
 from dagster_pgflow.runtime.failures import judged
 from dagster_pgflow.runtime.fan_out import batches_of, taken_over, whole_list_of
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
+from dagster_pgflow.runtime.holding import Held, arrived, here
 from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_arrivals import refuse_gaps
 from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
 from dagster_pgflow.runtime.op_execution import Execution
+from dagster_pgflow.runtime.op_held import held_results_of
 from dagster_pgflow.runtime.op_iteration_runs import run_iterations
 from dagster_pgflow.runtime.op_memory import announce
 from dagster_pgflow.runtime.op_results import (
@@ -111,10 +113,10 @@ def _run(execution: Execution, batch: Batch | Skipped) -> Batch | Skipped:
 
 
 def _received(execution: Execution) -> Batch | Skipped:
-    step, arrived = execution.work.step, execution.inputs[BATCH_INPUT]
+    step, sent = execution.work.step, execution.inputs[BATCH_INPUT]
     if isinstance(step, MapStep) and step.pipelined:
-        return taken_over(execution.frame, step, arrived)
-    received: Batch | Skipped = from_wire(arrived)
+        return taken_over(execution.frame, step, sent)
+    received: Batch | Skipped = arrived(sent)
     return received
 
 
@@ -150,7 +152,7 @@ def collect(execution: Execution) -> Any:
     step = execution.work.step
     assert isinstance(step, MapStep)  # noqa: S101
     received = [from_wire(item) for item in execution.inputs[COLLECTED_INPUT]]
-    outputs = join(received, execution.path)
+    outputs = here(join(received, execution.path))
     if isinstance(outputs, Skipped):
         return outputs
     return execution.mergeable(judged(step, execution.path, received, outputs))
@@ -181,12 +183,12 @@ def shape_output(execution: Execution) -> Any:
     work, step, frame = execution.work, execution.subflow, execution.frame
     child = work.flows[step.flow]
     if step.over is None:
-        returned = output_of_subflow(frame.path_of(step), work.parts, execution.values)
+        returned = here(output_of_subflow(frame.path_of(step), work.parts, execution.values))
         kept = from_wire(execution.inputs[KEPT_INPUT]) if step.keep_input else None
         if isinstance(returned, Skipped):
             return with_received(frame, step, returned, kept)
         return execution.mergeable(shaped_output(frame, step, child, returned, given=kept))
-    news = from_wire(execution.inputs[ITEMS_INPUT])
+    news = arrived(execution.inputs[ITEMS_INPUT])
     if isinstance(news, Skipped):
         return news
     outputs = outputs_of_items(frame.path_of(step), work.parts, execution.values, _count_of(news))
@@ -225,6 +227,9 @@ def body_of(role: Role, work: OpWork) -> Body:
             refuse_gaps(context, inputs, execution.path)
             value = does(execution)
             sent = [(step, _batches(execution, role, step, value)) for step in work.feeds]
+        except Held as held:
+            yield from held_results_of(execution, role, held)
+            return
         except TryAgain as again:
             raise try_again(execution, again) from again.error
         except TooEarly as early:

@@ -171,7 +171,7 @@ class Execution:
     @cached_property
     def this_iteration(self) -> Iteration:
         """What the iteration receives that the op lies in, where it lies in a loop."""
-        return Iteration.from_wire(self.inputs[FLOW_INPUT])
+        return Iteration.arrived(self.inputs[FLOW_INPUT])
 
     @property
     def outside(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_routes import first_iteration
 from dagster_pgflow.runtime.op_run_inside import Kept
-from dagster_pgflow.runtime.op_runs_inside import digest, run_inside, tell_again
+from dagster_pgflow.runtime.op_runs_inside import RunHeld, digest, run_inside, tell_again
 from dagster_pgflow.runtime.values import Skipped
 
 
@@ -26,11 +26,13 @@ class _Done:
         received: What tells apart what the first one received.
         following: What the next one receives, as it travels.
         runs: Their runs.
+        held: The run of the next one, if a step in it waits.
     """
 
     received: str
     following: Any
     runs: list[str] = field(default_factory=list)
+    held: dict[str, Any] | None = None
 
 
 def run_iterations(execution: Execution) -> Any:
@@ -69,7 +71,12 @@ def _remaining(execution: Execution, done: _Done) -> IterationEnd:
     while True:
         execution.turn_to(len(done.runs) + 1)
         kept = Kept({node}, (AGAIN_OUTPUT, DONE_OUTPUT))
-        run_inside(execution, loop.flow, done.following, kept)
+        before, done.held = done.held, None
+        try:
+            run_inside(execution, loop.flow, done.following, kept, before=before)
+        except RunHeld as waiting:
+            done.held = vars(waiting.run)
+            raise
         for sent in kept.of(node, DONE_OUTPUT):
             return IterationEnd.from_wire(sent)
         [done.following] = kept.of(node, AGAIN_OUTPUT)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -11,6 +11,9 @@ from dagster_pgflow.model.lowered import LoweredStep
 from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.runtime.memory import TakesAnnouncements, TaskMemory
 from dagster_pgflow.runtime.tasks import Tasks
+
+HELD: Final = "held"
+"""Where an op that is held keeps what it needs when it runs again."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class OpMemory:
         """Keep what is known of the runs that it has started and that are done."""
         self.memory.remember(self.context.run_id, self.step_key, dict(done))
 
+    def remember_held(self) -> None:
+        """Keep that the op was held, where it must not begin as for the first time again."""
+        self.remember_runs({HELD: True})
+
+    def was_held(self) -> bool:
+        """Return whether the op was held before."""
+        return bool(self.recall_runs().get(HELD))
+
     def recall_runs(self) -> dict[str, Any]:
         """Return what was kept of them: in this run, or in one that it goes on with."""
         return self.memory.recall(self.context.run_id, self.step_key) or self._kept_before()
@@ -65,7 +76,8 @@ def kept_before(
 
     One that ended before it came to the op, or with its process, kept nothing. What an op kept that
     came to its end is worthless: it is only run again behind something that is. But a map step that
-    counts its failures may fail although its ops did not, and then they are run again for that.
+    counts its failures may fail although its ops did not, and then they are run again for that; and
+    an op that was held has sent something, and is to run again all the same.
 
     Args:
         memory: Where it was kept.
@@ -76,6 +88,9 @@ def kept_before(
     run: dg.DagsterRun | None = context.run
     while run is not None and run.parent_run_id and run.step_keys_to_execute is not None:
         kept = memory.recall_unfinished(run.parent_run_id, step_key)
+        if kept is None:
+            ended = memory.recall(run.parent_run_id, step_key)
+            kept = ended if ended.get(HELD) else None
         if kept is None and counts_failures and not _is_fed_anew(context, run):
             return memory.recall(run.parent_run_id, step_key)
         if kept is None:

@@ -17,6 +17,7 @@ from dagster_pgflow.names import (
 from dagster_pgflow.runtime.assembly import outputs_by_dep
 from dagster_pgflow.runtime.decisions import decision_of_branch, decision_of_loop, routes_out
 from dagster_pgflow.runtime.frames import refuse_bad_input
+from dagster_pgflow.runtime.holding import Held, here, waiting_among
 from dagster_pgflow.runtime.input_parts import kept_output
 from dagster_pgflow.runtime.iterations import Iteration, IterationEnd
 from dagster_pgflow.runtime.op_execution import Execution
@@ -68,7 +69,7 @@ def end_loop(execution: Execution) -> Any:
         raise ListNotWhole(f'Loop "{path}" came to an end in {len(ends)} iterations, not in one.')
     end = IterationEnd.from_wire(ends[0])
     execution.decision = end.decision
-    return end.output
+    return here(end.output)
 
 
 def routes_of(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]:
@@ -109,6 +110,9 @@ def first_iteration(execution: Execution) -> Iteration:
     failed = next((value for value in found.values() if _is_failure_around(execution, value)), None)
     if failed is not None:
         return lost_iteration(execution, failed)
+    waiting = waiting_among(found.values())
+    if waiting is not None:
+        raise Held(waiting)
     if not isinstance(work.flow, LoopBody):
         return Iteration(execution.flow_input, found)
     around = execution.this_iteration

@@ -7,24 +7,30 @@ waits for a place that it occupies itself.
 import signal
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import dagster as dg
 
 from dagster_pgflow.compat import (
     ExecuteRunWithPlanIterable,
+    ExecutionPlanSnapshot,
     InMemoryJob,
+    KnownExecutionState,
     PlanOrchestrationContextManager,
     check_captured_interrupt,
     create_execution_plan,
     job_execution_iterator,
     orchestration_context_event_generator,
+    snapshot_from_execution_plan,
 )
+from dagster_pgflow.dagster_log.op_reports import report_in
 from dagster_pgflow.names import RESULT_OUTPUT, TAG_CHILD_RUN
+from dagster_pgflow.reports.report import StepHeld, StepWaiting
+from dagster_pgflow.step_path import StepPath
 
 _STOPPED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 _RUN_ENDS: Final = {
@@ -52,12 +58,14 @@ class RunInside:
         failure: The first failure of a step in it, if any.
         error: Why it failed where no step did.
         was_interrupted: Whether the process was asked to stop meanwhile.
+        waiting_step: The step that waits, if one does in it, or in a run inside it.
     """
 
     status: dg.DagsterRunStatus
     failure: dg.DagsterEvent | None
     error: str | None
     was_interrupted: bool
+    waiting_step: StepPath | None = None
 
 
 class Kept(dict[Any, Any]):
@@ -72,18 +80,45 @@ class Kept(dict[Any, Any]):
         super().__init__()
         self._nodes = frozenset(nodes)
         self._outputs = frozenset(outputs)
+        self._before: list[list[Any]] = []
 
     def __setitem__(self, handle: Any, value: Any) -> None:
         if handle.output_name in self._outputs and handle.step_key in self._nodes:
             super().__setitem__(handle, value)
 
+    def take_over(self, sent: Iterable[Sequence[Any]]) -> None:
+        """Add what runs before have sent: lists of node, output and value."""
+        self._before = [list(one) for one in sent]
+
+    def sent(self) -> list[list[Any]]:
+        """Return what the run has sent, and those before it, as it can be taken over."""
+        own = [[handle.step_key, handle.output_name, value] for handle, value in self.items()]
+        # What an op sent that ran again does not count, on whatever outputs.
+        renewed = {node for node, _, _ in own}
+        return [one for one in self._before if one[0] not in renewed] + own
+
     def of(self, node: str, output: str = RESULT_OUTPUT) -> list[Any]:
         """Return an output of one op; nothing where it took another route."""
-        return [
-            value
-            for handle, value in self.items()
-            if (handle.step_key, handle.output_name) == (node, output)
-        ]
+        return [value for key, name, value in self.sent() if (key, name) == (node, output)]
+
+
+class Left(Protocol):
+    """What is left to do of a run."""
+
+    @property
+    def step_keys(self) -> Sequence[str]:
+        """The steps, each behind those that feed it."""
+
+    @property
+    def state(self) -> KnownExecutionState:
+        """What the run that does them takes over."""
+
+
+Planned = Callable[[KnownExecutionState | None], ExecutionPlanSnapshot]
+"""Returns the plan of all steps of a job, as far as is known what they fan out."""
+
+LeftOf = Callable[[dg.DagsterInstance, dg.DagsterRun, Planned], Left]
+"""Says what is left to do of a run of a job; `resumption` knows that."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +128,22 @@ class ChildJob:
     Attributes:
         job: As Dagster's UI knows it.
         inside: As it is executed.
+        left_of: Says what is left to do of a run of it.
     """
 
     job: dg.JobDefinition
     inside: dg.JobDefinition
+    left_of: LeftOf
 
 
-def child_job_of(job: dg.JobDefinition) -> ChildJob:
-    """Return a job as it runs inside others."""
-    return ChildJob(job, job.with_executor_def(inside_another_run))
+def child_job_of(job: dg.JobDefinition, left_of: LeftOf) -> ChildJob:
+    """Return a job as it runs inside others.
+
+    Args:
+        job: The job.
+        left_of: Says what is left to do of a run of it.
+    """
+    return ChildJob(job, job.with_executor_def(inside_another_run), left_of)
 
 
 class _InsideAnother(dg.Executor):
@@ -175,14 +217,67 @@ def new_run(
         config: Its run config.
         tags: Its tags, besides those of the job.
     """
-    plan = create_execution_plan(
+    plan = _plan_of(instance, job, config)
+    return _created(instance, job, parent, config, tags, plan=plan), plan
+
+
+def run_going_on(
+    instance: dg.DagsterInstance,
+    child: ChildJob,
+    parent: dg.DagsterRun,
+    before: dg.DagsterRun,
+    tags: Mapping[str, str],
+) -> tuple[dg.DagsterRun, Any]:
+    """Create a run that does what one before left to do; return its plan too.
+
+    Args:
+        instance: The Dagster instance.
+        child: The job.
+        parent: The run around it.
+        before: The run before; it is over.
+        tags: The tags of the run, besides those of the job.
+    """
+    config = before.run_config
+
+    def planned(state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
+        plan = _plan_of(instance, child.job, config, state=state)
+        return snapshot_from_execution_plan(plan, child.job.get_job_snapshot_id())
+
+    left = child.left_of(instance, before, planned)
+    plan = _plan_of(instance, child.job, config, list(left.step_keys), left.state)
+    run = _created(instance, child.job, parent, config, tags, plan=plan, before=before)
+    return run, plan
+
+
+def _plan_of(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    config: Mapping[str, Any],
+    step_keys: list[str] | None = None,
+    state: KnownExecutionState | None = None,
+) -> Any:
+    return create_execution_plan(
         InMemoryJob(job),
         config,
+        step_keys_to_execute=step_keys,
+        known_state=state,
         instance_ref=instance.get_ref() if instance.is_persistent else None,
     )
+
+
+def _created(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    parent: dg.DagsterRun,
+    config: Mapping[str, Any],
+    tags: Mapping[str, str],
+    *,
+    plan: Any,
+    before: dg.DagsterRun | None = None,
+) -> dg.DagsterRun:
     run_id = str(uuid4())
     remote, code = parent.remote_job_origin, parent.job_code_origin
-    run = instance.create_run_for_job(
+    return instance.create_run_for_job(
         job_def=job,
         execution_plan=plan,
         run_id=run_id,
@@ -190,8 +285,9 @@ def new_run(
         tags={**job.run_tags, **tags, TAG_CHILD_RUN: run_id},
         remote_job_origin=remote and type(remote)(remote.repository_origin, job.name),
         job_code_origin=code and type(code)(job.name, code.repository_origin),
+        parent_run_id=None if before is None else before.run_id,
+        root_run_id=None if before is None else before.root_run_id or before.run_id,
     )
-    return run, plan
 
 
 def execute(
@@ -213,7 +309,7 @@ def execute(
     failure: dg.DagsterEvent | None = None
     error: str | None = None
     status: dg.DagsterRunStatus | None = None
-    was_interrupted = False
+    was_interrupted, waiting_step = False, None
     execution = ExecuteRunWithPlanIterable(
         execution_plan=plan,
         iterator=job_execution_iterator,
@@ -235,6 +331,7 @@ def execute(
         elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
             error = event.message
         status = _RUN_ENDS.get(event.event_type, status)
+        waiting_step = waiting_step or _waiting_step_in(event)
         was_interrupted = was_interrupted or check_captured_interrupt()
     context: Any = execution.job_context
     return RunInside(
@@ -243,7 +340,21 @@ def execute(
         error=error,
         was_interrupted=was_interrupted
         or (context is not None and context.executor.was_interrupted),
+        waiting_step=waiting_step,
     )
+
+
+def _waiting_step_in(event: dg.DagsterEvent) -> StepPath | None:
+    """Return the step that waits, where an op reports that it can do nothing before."""
+    if not event.is_successful_output or event.step_output_data.output_name != RESULT_OUTPUT:
+        return None
+    match report_in(event.step_output_data.metadata):
+        case StepWaiting() as report:
+            return report.step
+        case StepHeld() as report:
+            return report.waiting_step
+        case _:
+            return None
 
 
 def _status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:

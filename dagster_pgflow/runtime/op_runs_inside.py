@@ -1,6 +1,8 @@
 """Runs inside an op: of the flow of a subflow step, or of an iteration of a loop."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -19,17 +21,52 @@ from dagster_pgflow.names import (
     TAG_TOP_RUN,
 )
 from dagster_pgflow.reports.report import ChildRunStarted
+from dagster_pgflow.runtime.holding import Held
 from dagster_pgflow.runtime.inputs import as_run_config
 from dagster_pgflow.runtime.op_execution import Execution
-from dagster_pgflow.runtime.op_run_inside import Kept, RunInside, execute, new_run
+from dagster_pgflow.runtime.op_run_inside import Kept, RunInside, execute, new_run, run_going_on
+from dagster_pgflow.runtime.values import Waiting
 from dagster_pgflow.step_errors import ChildRunFailed
 
 PASSED_ON = ("resources", "loggers")
 """The parts of a run's config that hold for the runs inside it too."""
 
 
+@dataclass(frozen=True)
+class HeldRun:
+    """A run inside an op in which a step waits: when the op runs again, it goes on.
+
+    Attributes:
+        child_run: The run.
+        received: What tells apart what it received.
+        outputs: What it has sent so far of what the op asks for: node, output, value.
+    """
+
+    child_run: str
+    received: str
+    outputs: list[list[Any]] = field(default_factory=list)
+
+
+class RunHeld(Held):
+    """A step waits in a run inside the op.
+
+    Attributes:
+        run: How the run goes on.
+    """
+
+    def __init__(self, waiting: Waiting, run: HeldRun) -> None:
+        super().__init__(waiting)
+        self.run = run
+
+
 def run_inside(
-    execution: Execution, name: str, arrives: Any, kept: Kept, shown: Json | None = None
+    execution: Execution,
+    name: str,
+    arrives: Any,
+    kept: Kept,
+    *,
+    shown: Json | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> None:
     """Have a flow, or an iteration of a loop, run as a Dagster run of its own.
 
@@ -39,27 +76,51 @@ def run_inside(
         arrives: What its graph receives.
         kept: Where its outputs go.
         shown: What to report as its input.
+        before: The `HeldRun` as JSON that the op left there when it was held.
 
     Raises:
         ChildRunFailed: It failed, or was cancelled alone.
+        RunHeld: A step in it waits.
     """
-    context = execution.context
+    context, received = execution.context, digest(arrives)
     child = execution.work.child_job(name)
-    config = {part: given for part, given in context.run.run_config.items() if part in PASSED_ON}
-    schema = execution.work.flows[name].input_schema
-    run, plan = new_run(
-        context.instance,
-        child.job,
-        context.run,
-        {**config, "inputs": {FLOW_INPUT: as_run_config(schema, arrives)}},
-        _tags(execution),
-    )
+    held = _run_before(execution, before, received)
+    if before is None or held is None:
+        run, plan = new_run(
+            context.instance,
+            child.job,
+            context.run,
+            _config(execution, name, arrives),
+            _tags(execution),
+        )
+    else:
+        kept.take_over(before["outputs"])
+        run, plan = run_going_on(context.instance, child, context.run, held, _tags(execution))
     _link(execution, run, name, shown)
     inside = execute(context.instance, child.inside, run, plan, kept)
     if inside.was_interrupted:
         raise dg.DagsterExecutionInterruptedError
     if inside.status is not dg.DagsterRunStatus.SUCCESS:
         raise _failure(execution, run.run_id, inside)
+    if inside.waiting_step is not None:
+        waiting = Waiting(inside.waiting_step)
+        raise RunHeld(waiting, HeldRun(run.run_id, received, kept.sent()))
+
+
+def _config(execution: Execution, name: str, arrives: Any) -> dict[str, Any]:
+    given = execution.context.run.run_config
+    schema = execution.work.flows[name].input_schema
+    passed_on = {part: given[part] for part in PASSED_ON if part in given}
+    return {**passed_on, "inputs": {FLOW_INPUT: as_run_config(schema, arrives)}}
+
+
+def _run_before(
+    execution: Execution, before: Mapping[str, Any] | None, received: str
+) -> dg.DagsterRun | None:
+    """Return the run that is to go on; none where it began otherwise, or somebody deleted it."""
+    if before is None or before["received"] != received:
+        return None
+    return execution.context.instance.get_run_by_id(before["child_run"])
 
 
 def digest(received: Any) -> str:
