@@ -9,7 +9,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.model.run_cursor import FoundRun
-from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path
+from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path, continuation_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def found_run(record: dg.RunRecord) -> FoundRun:
     """Return a run of Dagster as the list of runs has it."""
     run = record.dagster_run
     requested = None if run.parent_run_id else requested_run_id(run)
-    return FoundRun(UUID(run.run_id), requested, record.update_timestamp)
+    continued = continuation_of(run.run_id, run.tags)
+    continues = None if continued is None else continued[0]
+    return FoundRun(UUID(run.run_id), requested, record.update_timestamp, continues)
 
 
 def requested_run_id(run: dg.DagsterRun) -> UUID | None:

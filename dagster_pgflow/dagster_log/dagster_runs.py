@@ -1,8 +1,7 @@
 """Reads runs from a Dagster instance, with public calls only."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Final
 from uuid import UUID
@@ -10,6 +9,13 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.dagster_log.child_runs import as_part, children_in, interleaved
+from dagster_pgflow.dagster_log.continuations import (
+    Position,
+    as_continued,
+    chains_of,
+    is_over,
+    position_in,
+)
 from dagster_pgflow.dagster_log.event_pages import has_records_since, records_of
 from dagster_pgflow.dagster_log.records import EVENT_TYPES, facts_of, run_events_of
 from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
@@ -29,14 +35,15 @@ RECORDS_PER_PAGE: Final = 1000
 
 @dataclass(frozen=True)
 class RunInDagster:
-    """A run that Dagster has.
+    """A run that Dagster has: one Dagster run, and those that go on with it after it waited.
 
     Attributes:
-        run_id: Its id in Dagster.
-        phase: Where it is between its request and its end.
-        ending: How it ended, if it has.
+        run_id: The id of the first in Dagster.
+        phase: Where the newest is between its request and its end.
+        ending: How that ended, if it has.
         repeats: The run that it is a re-execution of, if it is one.
-        record: What Dagster has of it.
+        record: What Dagster has of the first.
+        continuations: What it has of the others, in their order.
     """
 
     run_id: UUID
@@ -44,6 +51,17 @@ class RunInDagster:
     ending: RunEnding | None
     repeats: UUID | None
     record: dg.RunRecord = field(repr=False)
+    continuations: Sequence[dg.RunRecord] = field(default=(), repr=False)
+
+    @property
+    def newest(self) -> dg.DagsterRun:
+        """The newest of its Dagster runs."""
+        return [self.record, *self.continuations][-1].dagster_run
+
+    @property
+    def dagster_run_ids(self) -> Sequence[UUID]:
+        """The ids of all its Dagster runs, in their order."""
+        return [self.run_id, *(UUID(one.dagster_run.run_id) for one in self.continuations)]
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,7 @@ class RunAsSeen:
         outputs_of: The Dagster runs whose outputs it uses: itself, those inside it, and those it
             re-executes.
         lacks_runs: Whether a run inside it, or one that it goes on with, is not there any more.
+        continuations_over: The ids of the Dagster runs that went on with it and have ended.
     """
 
     facts: RunFacts
@@ -64,6 +83,7 @@ class RunAsSeen:
     position: str
     outputs_of: Sequence[OutputsOf]
     lacks_runs: bool = False
+    continuations_over: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True)
@@ -101,11 +121,9 @@ class DagsterRuns:
         )
 
     def find(self, dagster_run_ids: Sequence[UUID]) -> Mapping[UUID, RunInDagster]:
-        """Return those of the runs that exist, by id."""
-        return {
-            run_id: _as_run(run_id, record)
-            for run_id, record in self._records(dagster_run_ids).items()
-        }
+        """Return those of the runs that exist, by id, each with those that go on with it."""
+        chains = chains_of(self._records(dagster_run_ids), self._records)
+        return {run_id: _as_run(run_id, chain) for run_id, chain in chains.items()}
 
     def _records(self, dagster_run_ids: Sequence[UUID]) -> Mapping[UUID, dg.RunRecord]:
         if not dagster_run_ids:
@@ -117,12 +135,20 @@ class DagsterRuns:
             found |= {UUID(record.dagster_run.run_id): record for record in records}
         return found
 
-    def has_news(self, dagster_run_id: UUID, position: str) -> bool:
-        """Return whether anything has happened in a run, or in those inside it, since a reading."""
-        positions = _positions(str(dagster_run_id), position)
+    def has_news(self, run: RunInDagster, position: str) -> bool:
+        """Return whether anything has happened in a run, or in those inside it, since a reading.
+
+        Of a Dagster run that has ended there are none, once it was read a while after its end.
+        """
+        known = position_in(position)
+        newest = run.newest.run_id
+        if newest != (known.newest or str(run.run_id)):
+            return True
+        if run.ending is not None:
+            return not known.rests
         return any(
             has_records_since(self._instance, run_id, since, EVENT_TYPES)
-            for run_id, since in positions.items()
+            for run_id, since in {newest: known.run, **known.inside}.items()
         )
 
     def end_children(self, run: RunInDagster) -> bool:
@@ -130,14 +156,15 @@ class DagsterRuns:
 
         They end with it by themselves, unless the process was killed that they shared.
         """
-        inside = dg.RunsFilter(tags={TAG_TOP_RUN: str(run.run_id)}, statuses=list(UNFINISHED))
+        around = run.newest.run_id
+        inside = dg.RunsFilter(tags={TAG_TOP_RUN: around}, statuses=list(UNFINISHED))
         left = [
             child
             for child in self._instance.get_runs(inside)
             if child_run_path(child.run_id, child.tags) is not None
         ]
         for child in left:
-            sentence = f"Run {run.run_id} is over, which this one was a part of."
+            sentence = f"Run {around} is over, which this one was a part of."
             self._instance.report_run_canceled(child, sentence)
         return bool(left)
 
@@ -159,15 +186,32 @@ class DagsterRuns:
         own = run_events_of(record, events)
         whole = self._whole(own)
         before = self._taken_over(record, own)
-        if whole.positions:
-            position = json.dumps({"run": position, "inside": whole.positions})
+        reached = Position(position, whole.positions)
+        parts = [before, replace(whole, outputs_of=[OutputsOf(run.run_id), *whole.outputs_of])]
+        over: list[UUID] = []
+        for continuation in run.continuations:
+            part, reached = self._continued(continuation, when_long)
+            parts.append(part)
+            over += [part.outputs_of[0].run_id] if is_over(part.run_events) else []
         return RunAsSeen(
             facts_of(record, events, self._pinned_tags(record.dagster_run)),
-            [*before.run_events, *whole.run_events],
-            position,
-            [OutputsOf(run.run_id), *whole.outputs_of, *before.outputs_of],
-            whole.lacks_runs or before.lacks_runs,
+            [run_event for part in parts for run_event in part.run_events],
+            reached.to_text(),
+            # What a step made that had waited counts, and not that it waited.
+            [used for part in reversed(parts) for used in part.outputs_of],
+            any(part.lacks_runs for part in parts),
+            over,
         )
+
+    def _continued(
+        self, record: dg.RunRecord, when_long: Callable[[], None]
+    ) -> tuple[_Whole, Position]:
+        """Return what Dagster saw of a run that goes on with another one, and where that ended."""
+        run_id = record.dagster_run.run_id
+        events, position = self._records_of(run_id, EVENT_TYPES, when_long)
+        whole = self._whole(list(as_continued(run_events_of(record, events), UUID(run_id))))
+        part = replace(whole, outputs_of=[OutputsOf(UUID(run_id)), *whole.outputs_of])
+        return part, Position(position, whole.positions, run_id)
 
     def _whole(self, own: Sequence[RunEvent]) -> _Whole:
         """Return what Dagster saw of a run and of those inside it, to any depth.
@@ -230,20 +274,13 @@ class DagsterRuns:
         )
 
 
-def _positions(run_id: str, position: str) -> Mapping[str, str]:
-    """Return where a reading ended, by run: the run itself, and those inside it that went on."""
-    if not position.startswith("{"):
-        return {run_id: position}
-    positions = json.loads(position)
-    return {run_id: positions["run"], **positions["inside"]}
-
-
-def _as_run(run_id: UUID, record: dg.RunRecord) -> RunInDagster:
-    run = record.dagster_run
+def _as_run(run_id: UUID, chain: Sequence[dg.RunRecord]) -> RunInDagster:
+    first, newest = chain[0].dagster_run, chain[-1].dagster_run
     return RunInDagster(
         run_id=run_id,
-        phase=phase_of(run.status),
-        ending=ending_of(run.status),
-        repeats=UUID(run.parent_run_id) if run.parent_run_id else None,
-        record=record,
+        phase=phase_of(newest.status),
+        ending=ending_of(newest.status),
+        repeats=UUID(first.parent_run_id) if first.parent_run_id else None,
+        record=chain[0],
+        continuations=chain[1:],
     )

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from dagster_pgflow.dagster_log.step_keys import is_among
-from dagster_pgflow.reports.report import ChildRunStarted, OpReport, StepEnd
+from dagster_pgflow.reports.report import ChildRunStarted, OpReport, StepEnd, StepPause
 
 RunEventKind = Literal[
     "run_started",
@@ -63,6 +63,7 @@ class RunEvent:
         op: The Dagster step of the run itself that it belongs to, when it happened in a run inside.
         pid: The number of the process that starts.
         sent: What a step that succeeded has sent, each once.
+        goes_on_in: For the start of a Dagster run that goes on with one that waited: its id.
     """
 
     position: int
@@ -75,6 +76,7 @@ class RunEvent:
     op: str = ""
     pid: int | None = None
     sent: tuple[Sent, ...] = ()
+    goes_on_in: UUID | None = None
 
     @property
     def is_reused(self) -> bool:
@@ -136,7 +138,9 @@ def reused_events(parent: Iterable[RunEvent], executed: frozenset[str]) -> list[
     return [
         as_reused(run_event)
         for run_event in parent
-        if run_event.kind in _TAKEN_OVER and not is_among(run_event.own_op, executed)
+        if run_event.kind in _TAKEN_OVER
+        and not isinstance(run_event.report, StepPause)
+        and not is_among(run_event.own_op, executed)
     ]
 
 

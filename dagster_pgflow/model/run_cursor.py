@@ -13,11 +13,13 @@ class FoundRun:
         dagster_run_id: Its id in Dagster.
         requested_as: The `run_id` that it was requested under, if it was.
         changed_at: When Dagster last changed it, by Dagster's clock.
+        continues: The `run_id` of the run that it goes on with, if it does: it is a part of that.
     """
 
     dagster_run_id: UUID
     requested_as: UUID | None
     changed_at: datetime
+    continues: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class RunCursor:
         dagster_run_id: The run.
         position: Where in Dagster's event log the last look ended; `None` before the first.
         looks: How often rows were written.
-        end_seen: Whether the run was over at the last look.
+        end_seen: Whether the run was over at the last look, or waited.
         failures: How many looks failed since the last that did not.
     """
 
@@ -45,7 +47,7 @@ class NextLook:
 
     Attributes:
         position: Where in Dagster's event log it ended.
-        is_over: Whether the run was over.
+        is_over: Whether the run was over, or waited.
         is_final: Whether no other look is needed.
         pause: Seconds before the next look.
     """

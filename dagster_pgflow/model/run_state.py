@@ -103,7 +103,10 @@ class SubrunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
-    """A row of `pgflow.step_states`; `failed_at` is also when it was cancelled."""
+    """A row of `pgflow.step_states`; `failed_at` is also when it was cancelled.
+
+    `waiting_for` and `waiting_since` are there as long as the step waits.
+    """
 
     step_path: str
     step_slug: str
@@ -122,6 +125,8 @@ class StepRow:
     completed_at: datetime | None
     failed_at: datetime | None
     skipped_at: datetime | None
+    waiting_for: str | None
+    waiting_since: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

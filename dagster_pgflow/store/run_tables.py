@@ -117,6 +117,7 @@ class RunTables:
         events: Sequence[LogEvent],
         following: NextLook,
         *,
+        continuations_over: Sequence[UUID] = (),
         rewrite: bool = False,
     ) -> bool:
         """Write a run and how far it is read; what is as it was stays untouched.
@@ -126,6 +127,7 @@ class RunTables:
             state: All rows of the run.
             events: All its events.
             following: What the look leaves for the next one.
+            continuations_over: The Dagster runs that went on with it and have ended.
             rewrite: Whether to write events anew that seem to be the same.
 
         Returns:
@@ -148,6 +150,9 @@ class RunTables:
             _write_parts(transaction, number, state)
             kept, last = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
             write_execution(transaction, str(state.run.run_id), state.execution, kept, last)
+            if continuations_over:
+                listed = [str(dagster_run_id) for dagster_run_id in continuations_over]
+                transaction.execute("end_continuations", dagster_run_ids=listed)
             return True
 
         return self._database.run(write)
@@ -186,18 +191,19 @@ class RunTables:
 
 
 def _list(transaction: Transaction, found: Sequence[FoundRun]) -> None:
-    if found:
-        transaction.execute(
-            "register_runs",
-            dagster_run_ids=[str(run.dagster_run_id) for run in found],
-            changed_at=[run.changed_at for run in found],
-        )
     requested = [run for run in found if run.requested_as is not None]
     if requested:
         transaction.execute(
             "bind_requested_runs",
             dagster_run_ids=[str(run.dagster_run_id) for run in requested],
             run_ids=[str(run.requested_as) for run in requested],
+        )
+    if found:
+        transaction.execute(
+            "register_runs",
+            dagster_run_ids=[str(run.dagster_run_id) for run in found],
+            changed_at=[run.changed_at for run in found],
+            continues=[run.continues and str(run.continues) for run in found],
         )
 
 

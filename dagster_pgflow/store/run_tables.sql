@@ -10,12 +10,15 @@ on conflict on constraint projection_cursors_pkey do update
 set position = excluded.position, updated_at = excluded.updated_at;
 
 -- name: register_runs
--- Put new and changed runs on the list of those to look at.
+-- Put new and changed runs on the list of those to look at; what goes on with one is a part of it.
 insert into pgflow.run_cursors as run_cursor (dagster_run_id, found_at)
-select found.dagster_run_id, found.changed_at
+select
+  coalesce(run.dagster_run_id, found.continues, found.dagster_run_id), max(found.changed_at)
 from unnest(
-  cast(:dagster_run_ids as uuid[]), cast(:changed_at as timestamptz[])
-) as found (dagster_run_id, changed_at)
+  cast(:dagster_run_ids as uuid[]), cast(:changed_at as timestamptz[]), cast(:continues as uuid[])
+) as found (dagster_run_id, changed_at, continues)
+left join pgflow.runs as run on run.run_id = found.continues
+group by 1
 on conflict on constraint run_cursors_pkey do update
 set found_at = excluded.found_at, is_final = false,
   due_at = least(run_cursor.due_at, excluded.due_at)
@@ -49,11 +52,19 @@ order by due_at, dagster_run_id
 limit :limit;
 
 -- name: fetch_cursors
--- Some runs of the list, due or not.
+-- Some runs of the list, due or not, by their Dagster runs or those that go on with them.
 select
   dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures
 from pgflow.run_cursors
-where not is_final and dagster_run_id = any (cast(:dagster_run_ids as uuid[]))
+where not is_final
+  and dagster_run_id in (
+    select unnest(cast(:dagster_run_ids as uuid[]))
+    union all
+    select run.dagster_run_id
+    from pgflow.run_continuations as continuation
+    join pgflow.runs as run on run.run_id = continuation.run_id
+    where continuation.dagster_run_id = any (cast(:dagster_run_ids as uuid[]))
+  )
 order by dagster_run_id;
 
 -- name: postpone_runs
@@ -90,7 +101,7 @@ set status = :status,
   completed_at = case when :status = 'completed' then clock_timestamp() end,
   failed_at = case when :status <> 'completed' then clock_timestamp() end,
   updated_at = clock_timestamp()
-where dagster_run_id = cast(:dagster_run_id as uuid) and status in ('queued', 'started');
+where dagster_run_id = cast(:dagster_run_id as uuid) and status in ('queued', 'started', 'waiting');
 
 -- name: drop_run_cursor
 -- Take a run off the list.
@@ -138,8 +149,17 @@ left join pgflow.runs as run on run.run_id = wanted.run_id
 left join pgflow.run_requests as request on request.run_id = wanted.run_id;
 
 -- name: fetch_run_id
--- The run that a Dagster run is.
-select run_id from pgflow.runs where dagster_run_id = cast(:dagster_run_id as uuid);
+-- The run that a Dagster run is, or goes on with.
+select run_id from pgflow.runs where dagster_run_id = cast(:dagster_run_id as uuid)
+union all
+select run_id from pgflow.run_continuations where dagster_run_id = cast(:dagster_run_id as uuid)
+limit 1;
+
+-- name: end_continuations
+-- Note that Dagster runs are over that went on with a run: there may be a next one.
+update pgflow.run_continuations
+set ended_at = clock_timestamp()
+where dagster_run_id = any (cast(:dagster_run_ids as uuid[])) and ended_at is null;
 
 -- name: fetch_events
 -- The event log of a run.

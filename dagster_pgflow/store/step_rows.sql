@@ -20,11 +20,12 @@ with given as (
     cast(:remaining_tasks as integer[]), cast(:remaining_deps as integer[]),
     cast(:output as text[]), cast(:error_message as text[]), cast(:created_at as timestamptz[]),
     cast(:started_at as timestamptz[]), cast(:completed_at as timestamptz[]),
-    cast(:failed_at as timestamptz[]), cast(:skipped_at as timestamptz[])
+    cast(:failed_at as timestamptz[]), cast(:skipped_at as timestamptz[]),
+    cast(:waiting_for as text[]), cast(:waiting_since as timestamptz[])
   ) as unnested (
     step_path, step_slug, flow_slug, subrun_path, step_type, status, skip_reason, initial_tasks,
     remaining_tasks, remaining_deps, output, error_message, created_at, started_at,
-    completed_at, failed_at, skipped_at
+    completed_at, failed_at, skipped_at, waiting_for, waiting_since
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
@@ -32,12 +33,13 @@ with given as (
 insert into pgflow.step_states as step (
   run_id, step_path, step_slug, flow_slug, subrun_id, step_type, status, skip_reason,
   initial_tasks, remaining_tasks, remaining_deps, output, error_message, created_at, started_at,
-  completed_at, failed_at, skipped_at
+  completed_at, failed_at, skipped_at, waiting_for, waiting_since
 )
 select
   cast(:run_id as uuid), step_path, step_slug, flow_slug, subrun_id, step_type, status,
   skip_reason, initial_tasks, remaining_tasks, remaining_deps, cast(output as jsonb),
-  error_message, created_at, started_at, completed_at, failed_at, skipped_at
+  error_message, created_at, started_at, completed_at, failed_at, skipped_at, waiting_for,
+  waiting_since
 from given
 on conflict on constraint step_states_pkey do update
 set step_slug = excluded.step_slug,
@@ -55,7 +57,9 @@ set step_slug = excluded.step_slug,
   started_at = excluded.started_at,
   completed_at = excluded.completed_at,
   failed_at = excluded.failed_at,
-  skipped_at = excluded.skipped_at
+  skipped_at = excluded.skipped_at,
+  waiting_for = excluded.waiting_for,
+  waiting_since = excluded.waiting_since
 where step is distinct from excluded;
 
 -- name: drop_tasks

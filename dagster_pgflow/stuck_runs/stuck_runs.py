@@ -133,7 +133,7 @@ class StuckRuns:
         verdict = verdict_by_phase(found.phase if found else None)
         if verdict is not None or found is None:
             return verdict or "over"
-        run = found.record.dagster_run
+        run = found.newest
         if child_run_path(run.run_id, run.tags) is not None:
             # It has no process of its own; the run around it answers for it.
             return "waits"

@@ -81,6 +81,8 @@ def created_step(layout: Layout, place: StepPlace, at: datetime, *, remaining_de
         completed_at=None,
         failed_at=None,
         skipped_at=None,
+        waiting_for=None,
+        waiting_since=None,
     )
 
 

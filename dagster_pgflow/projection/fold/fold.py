@@ -98,7 +98,14 @@ class _Fold:
 
     def apply(self, event: LogEvent) -> None:
         match happened := event.event_type:
-            case "run.started" | "run.completed" | "run.failed" | "run.cancelled":
+            case (
+                "run.started"
+                | "run.waiting"
+                | "run.resumed"
+                | "run.completed"
+                | "run.failed"
+                | "run.cancelled"
+            ):
                 self._apply_to_run(event, happened)
             case (
                 "subrun.started"
@@ -111,6 +118,7 @@ class _Fold:
             case (
                 "step.queued"
                 | "step.started"
+                | "step.waiting"
                 | "step.completed"
                 | "step.failed"
                 | "step.skipped"
@@ -159,6 +167,10 @@ class _Fold:
         match happened:
             case "run.started":
                 self._run = replace(self._run, status="started", started_at=event.timestamp)
+            case "run.waiting":
+                self._run = replace(self._run, status="waiting")
+            case "run.resumed":
+                self._run = replace(self._run, status="started")
             case "run.completed":
                 self._end_run(event, "completed")
             case "run.failed":
@@ -224,7 +236,7 @@ class _Fold:
 
     def _apply_to_step(self, event: LogEvent, happened: StepEventType) -> None:
         path, at, data = str(event.correlation_id), event.timestamp, event.event_data
-        row = self._steps[path]
+        row = replace(self._steps[path], waiting_for=None, waiting_since=None)
         match happened:
             case "step.queued":
                 self._queue(row, data["tasks"], at)
@@ -232,6 +244,9 @@ class _Fold:
             case "step.started":
                 left = row.initial_tasks
                 row = replace(row, status="started", started_at=at, remaining_tasks=left)
+            case "step.waiting":
+                said = data["waits_for"]
+                row = replace(row, status="waiting", waiting_for=said, waiting_since=at)
             case "step.completed":
                 row = self._completed_step(row, event)
             case "step.failed":

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, get_args
 
 from dagster_pgflow.dagster_log.step_keys import spelt_today
 from dagster_pgflow.model.failures import goes_on_with
@@ -18,6 +18,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoopNode, LoweredStep
 from dagster_pgflow.model.steps import LoopStep, MapStep, SubflowStep
 from dagster_pgflow.model.steps.fields import JsonSchema
+from dagster_pgflow.reports.report import WaitKind
 from dagster_pgflow.step_path import RUN, StepPath
 
 Task = tuple[StepPath, int]
@@ -118,6 +119,11 @@ class StepPlace:
     def runs_child(self) -> bool:
         """Whether its op has a flow run as a Dagster run of its own."""
         return isinstance(self.step, SubflowStep) and self.step.is_child_run
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person, a signal or a time."""
+        return self.step.type in get_args(WaitKind)
 
     @property
     def collects_errors(self) -> bool:

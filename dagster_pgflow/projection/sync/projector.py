@@ -32,6 +32,12 @@ from dagster_pgflow.projection.layout.layout import (
     contains_child_runs,
 )
 from dagster_pgflow.projection.sync.discovery import discover
+from dagster_pgflow.projection.sync.next_look import (
+    WAITING_S,
+    lacks_newest,
+    next_look,
+    went_on_further,
+)
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
 from dagster_pgflow.projection.sync.route_in_dagster import show_route
 from dagster_pgflow.projection.sync.store import ProjectionStore
@@ -41,12 +47,6 @@ from dagster_pgflow.projection.translate.translation import cut_short, translate
 from dagster_pgflow.runtime.values import Batch
 
 RUNS_PER_PAGE: Final = 100
-SETTLE_S: Final = 30.0
-"""A run is read once more so long after its end, for what its last processes wrote late."""
-
-REST: Final = 3.0
-"""A run under way is left alone for so many times as long as the last look at it took."""
-
 LONG_S: Final = 60.0
 """A run with very many events goes behind the others first, in case that time runs out over it."""
 
@@ -175,14 +175,18 @@ class Projector:
         while cursors := self._tables.due(as_of, RUNS_PER_PAGE):
             runs = self._runs.find([cursor.dagster_run_id for cursor in cursors])
             idle: list[UUID] = []
+            waiting: list[UUID] = []
             for cursor in cursors:
                 if time.monotonic() > deadline:
                     result.is_complete = False
                     break
-                if not self._look_safely(cursor, runs.get(cursor.dagster_run_id), result):
-                    idle.append(cursor.dagster_run_id)
-            result.idle += len(idle)
+                run = runs.get(cursor.dagster_run_id)
+                if not self._look_safely(cursor, run, result):
+                    goes_on = run is None or run.ending is None
+                    (idle if goes_on else waiting).append(cursor.dagster_run_id)
+            result.idle += len(idle) + len(waiting)
             self._tables.postpone(idle)
+            self._tables.postpone(waiting, WAITING_S)
             if not result.is_complete:
                 break
         return result
@@ -191,11 +195,12 @@ class Projector:
         """Look at some runs of the list, whether or not they are due.
 
         Args:
-            dagster_run_ids: The runs.
+            dagster_run_ids: The runs, or those that go on with them.
         """
         result = ProjectionResult()
-        runs = self._runs.find(dagster_run_ids)
-        for cursor in self._tables.cursors(dagster_run_ids):
+        cursors = self._tables.cursors(dagster_run_ids)
+        runs = self._runs.find([cursor.dagster_run_id for cursor in cursors])
+        for cursor in cursors:
             run = runs.get(cursor.dagster_run_id)
             result.idle += not self._look_safely(cursor, run, result)
         return result
@@ -217,37 +222,39 @@ class Projector:
         return has_news
 
     def _look(self, cursor: RunCursor, run: RunInDagster | None) -> bool:
-        if run is None:
+        if run is None or lacks_newest(run, cursor.position):
             self._settle_lost_run(cursor)
             return True
         began = time.monotonic()
         run_id = cursor.dagster_run_id
-        goes_on = run.ending is None
-        if goes_on and cursor.position and not self._runs.has_news(run_id, cursor.position):
+        if cursor.position and not self._runs.has_news(run, cursor.position):
             return False
         seen = self._runs.read(run, lambda: self._tables.postpone([run_id], LONG_S))
         if seen.lacks_runs and self._settle_from_own_log(cursor):
             return True
         facts = self._identified(seen.facts, run)
         tree, layout = self._pins(facts.flow_slug, facts.watermark)
-        if not goes_on and contains_child_runs(tree) and self._runs.end_children(run):
+        if run.ending and contains_child_runs(tree) and self._runs.end_children(run):
             seen = self._runs.read(run, lambda: None)
         if layout.has_lists:
             layout = layout_seen(facts.flow_slug, tree, seen.run_events)
         events = translate(facts, tree, layout, seen.run_events)
         state = fold(layout, events, self._outputs(events, seen.outputs_of))
-        is_over = state.run.status not in ("queued", "started")
-        following = NextLook(
-            position=seen.position,
-            is_over=is_over,
-            is_final=is_over and cursor.end_seen,
-            pause=SETTLE_S if is_over else REST * (time.monotonic() - began),
-        )
+        waits_anew = state.run.status == "waiting" and cursor.position is None
+        if waits_anew and went_on_further(run, self._own_events(cursor)):
+            self._settle_lost_run(cursor)
+            return True
+        following = next_look(cursor, seen, state.run.status, time.monotonic() - began)
         saved = self._tables.save(
-            cursor, state, events, following, rewrite=self._writes_anew(cursor)
+            cursor,
+            state,
+            events,
+            following,
+            continuations_over=seen.continuations_over,
+            rewrite=self._writes_anew(cursor),
         )
         if saved and following.is_final and not self._rewrite:
-            show_route(self._instance, run.record.dagster_run, events)
+            show_route(self._instance, run.newest, events)
         return True
 
     def _writes_anew(self, cursor: RunCursor) -> bool:

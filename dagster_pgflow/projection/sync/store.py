@@ -67,6 +67,7 @@ class Tables(Protocol):
         events: Sequence[LogEvent],
         following: NextLook,
         *,
+        continuations_over: Sequence[UUID] = (),
         rewrite: bool = False,
     ) -> bool: ...
     def note_failure(self, cursor: RunCursor, message: str, pause: float) -> None: ...  # noqa: D102

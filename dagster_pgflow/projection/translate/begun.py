@@ -19,6 +19,7 @@ class Begun:
         ended_scopes: The scopes that are over.
         ended_steps: The steps that are.
         ended_tasks: The tasks that are.
+        waiting: The steps that something has waited for, whether or not it still does.
     """
 
     def __init__(self, layout: Layout, run_queued: Cause) -> None:
@@ -29,6 +30,7 @@ class Begun:
         self.ended_scopes: set[StepPath] = set()
         self.ended_steps: set[StepPath] = set()
         self.ended_tasks: set[Task] = set()
+        self.waiting: set[StepPath] = set()
 
     def resume(self, events: Iterable[LogEvent]) -> None:
         """Take over what events say that has begun and ended."""
@@ -75,6 +77,15 @@ class Begun:
     def cause_in(self, path: StepPath) -> Cause:
         """Return what a step began with, or else what the innermost scope around it did."""
         return self.steps.get(path) or self.opener_of(self._layout.steps[path].scope)
+
+    def waits(self, path: StepPath) -> bool:
+        """Return whether a step has waited and neither it nor what it lies in is over."""
+        if path not in self.waiting or path in self.ended_steps:
+            return False
+        around: StepPath | None = self._layout.steps[path].scope
+        while around is not None and around not in self.ended_scopes:
+            around = self._layout.scopes[around].parent
+        return around is None
 
     def opener_of(self, scope: StepPath) -> Cause:
         """Return what the innermost scope that has begun, at a path or around it, began with."""

@@ -6,7 +6,7 @@ from dagster_pgflow.dagster_log.run_events import RunEvent
 from dagster_pgflow.model.steps import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.reports.decision import Decision
-from dagster_pgflow.reports.report import OpReport, StepCompleted, StepFailed
+from dagster_pgflow.reports.report import OpReport, StepCompleted, StepFailed, StepWaiting
 from dagster_pgflow.reports.task_report import TaskReport
 from dagster_pgflow.runtime.values import Batch, from_wire
 
@@ -76,6 +76,12 @@ def task_data(task: TaskReport, worker: str, max_attempts: int) -> dict[str, Any
         **failed,
         **({} if task.error is None else {"error": task.error}),
     }
+
+
+def waiting_data(report: StepWaiting) -> dict[str, Any]:
+    """Return what a step waits for, and when it goes on at the latest."""
+    due = {} if report.due_at is None else {"due_at": report.due_at}
+    return {"kind": report.kind, "waits_for": report.waits_for, **due}
 
 
 def branch_data(step: BranchStep, decision: Decision) -> dict[str, Any]:

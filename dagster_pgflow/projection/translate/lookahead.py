@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable
 from typing import assert_never
 
 from dagster_pgflow.dagster_log.run_events import RunEvent
-from dagster_pgflow.reports.report import OpReport, StepDelayed
+from dagster_pgflow.reports.report import OpReport, StepDelayed, StepHeld
 
 
 def with_lookahead(run_events: Iterable[RunEvent]) -> list[tuple[RunEvent, OpReport | None]]:
     """Return run events in their order, each start with what the step reported next.
 
-    Starts that only showed that it is too early are left out.
+    Starts that only showed that it is too early, or that a step before waits, are left out.
 
     Args:
         run_events: What Dagster saw, in order.
@@ -26,7 +26,7 @@ def with_lookahead(run_events: Iterable[RunEvent]) -> list[tuple[RunEvent, OpRep
         match run_event.kind:
             case "started":
                 lookahead = ahead.get(run_event.step_key)
-                if isinstance(lookahead, StepDelayed):
+                if isinstance(lookahead, StepDelayed | StepHeld):
                     continue
             case "reported" | "succeeded" | "failed" | "retrying":
                 ahead[run_event.step_key] = run_event.report

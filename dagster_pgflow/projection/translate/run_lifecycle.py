@@ -4,9 +4,10 @@ A task lies in a step, a step in a scope, and a scope (unless it is the run) in 
 the scope around it. So one beginning or end leads to others, and each is written once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from dagster_pgflow.model.event_types import EventType, RunEnd, StepEnding, TaskEnd
 from dagster_pgflow.model.lowered import LoopNode
@@ -52,6 +53,8 @@ class RunLifecycle:
         self._inputs: dict[StepPath, Mapping[str, Any]] = {}
         self._run_has_started = False
         self._run_is_over = False
+        self._run_waits: Cause | None = None
+        self._said_to_wait: set[StepPath] = set()
         self.failure: tuple[StepPath, str] | None = None
 
     def resume(self, events: Iterable[LogEvent]) -> None:
@@ -64,6 +67,36 @@ class RunLifecycle:
             self._run_has_started = True
             queued = self._begun.scopes[RUN]
             self._begun.scopes[RUN] = self._drafts.write("run.started", {}, parent=queued)
+
+    def wait_step(self, path: StepPath, data: Mapping[str, Any]) -> None:
+        """Write that a step waits; one that is asked again, when its run goes on, has said so."""
+        if path in self._begun.ended_steps or path in self._said_to_wait:
+            return
+        self.open_step(path)
+        self._said_to_wait.add(path)
+        self._begun.waiting.add(path)
+        self.note("step.waiting", path, data)
+
+    def hold(self, waiting_step: StepPath) -> None:
+        """Remember that something has to wait for a step, which may not have said why."""
+        if waiting_step in self._layout.steps:
+            self._begun.waiting.add(waiting_step)
+
+    def waiting_steps(self) -> Sequence[StepPath]:
+        """Return the steps that wait, in the order of their names."""
+        return sorted(filter(self._begun.waits, self._begun.waiting))
+
+    def pause_run(self) -> None:
+        """Write that nothing is left to do until one of the steps goes on that wait."""
+        data = {"steps": list(self.waiting_steps())}
+        self._run_waits = self._drafts.write("run.waiting", data, parent=self._begun.scopes[RUN])
+
+    def resume_run(self, dagster_run_id: UUID) -> None:
+        """Write that a run that waited goes on, and in which Dagster run."""
+        if self._run_waits is not None:
+            data = {"dagster_run_id": str(dagster_run_id)}
+            self._drafts.write("run.resumed", data, parent=self._run_waits)
+            self._run_waits = None
 
     def open_step(self, path: StepPath) -> None:
         """Write that a step has started, after the scopes around it."""
@@ -329,6 +362,7 @@ class RunLifecycle:
             self._begun.ended_scopes.add(path)
             if not self._run_is_over:
                 self._end_step(self._layout.scopes[path].step, ending, data)
+            self._cancel_waiting(path)
             return
         if ending in ("completed", "failed"):
             self.open_scope(path)
@@ -340,6 +374,7 @@ class RunLifecycle:
             parent=self._begun.scopes.get(path) or self._begun.cause_in(scope.step),
             correlation=scope.subrun_path,
         )
+        self._cancel_waiting(path)
         if ending == "failed":
             self._errors[path] = data["error"]
         if scope.map_index is not None and (ending != "failed" or path in self._caught):
@@ -348,6 +383,12 @@ class RunLifecycle:
             self.skip_step(scope.step, *self._skipped_scopes[path])
         else:
             self._end_step(scope.step, ending, data if of_step is None else of_step)
+
+    def _cancel_waiting(self, scope: StepPath) -> None:
+        """Write that steps do not wait any more whose scope is over without them."""
+        for path in [path for path in self._begun.waiting if path in self._said_to_wait]:
+            if self._layout.is_inside(self._layout.steps[path].scope, scope):
+                self._end_step(path, "cancelled", {})
 
 
 def _identity(scope: Scope) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dagster_pgflow.projection.translate.event_data import (
 )
 from dagster_pgflow.projection.translate.lookahead import tried
 from dagster_pgflow.projection.translate.map_ends import MapEnds
+from dagster_pgflow.projection.translate.pauses import Pauses
 from dagster_pgflow.projection.translate.run_lifecycle import CaughtFailure, RunLifecycle
 from dagster_pgflow.projection.translate.subflow_ops import SubflowOps, caught_in
 from dagster_pgflow.projection.translate.task_events import TaskEvents
@@ -33,8 +34,11 @@ from dagster_pgflow.reports.report import (
     StepDelayed,
     StepEnd,
     StepFailed,
+    StepHeld,
+    StepPause,
     StepRetrying,
     StepSkipped,
+    StepWaiting,
 )
 from dagster_pgflow.step_path import StepPath
 
@@ -59,6 +63,7 @@ class Translator:
         self._tasks = TaskEvents(layout, lifecycle)
         self._reported: set[str] = set()
         self._announced: set[StepPath] = set()
+        self._pauses = Pauses(layout, lifecycle)
         self._delayed: dict[StepPath, set[str]] = defaultdict(set)
         self._warnings = StepWarnings(lifecycle)
         self._problems: str | None = None
@@ -73,7 +78,9 @@ class Translator:
         """
         match run_event.kind:
             case "run_started":
-                self._lifecycle.open_run()
+                self._start_run(run_event)
+            case "run_completed" if self._lifecycle.waiting_steps():
+                self._lifecycle.pause_run()
             case "run_completed":
                 self._write_run_end("completed", run_event.error)
             case "run_failed":
@@ -82,6 +89,12 @@ class Translator:
                 self._write_run_end("cancelled", run_event.error)
             case _:
                 self._write_step(run_event, lookahead)
+
+    def _start_run(self, run_event: RunEvent) -> None:
+        if run_event.goes_on_in is not None:
+            self._pauses.begin_anew()
+            self._lifecycle.resume_run(run_event.goes_on_in)
+        self._lifecycle.open_run()
 
     def _write_run_end(self, ending: RunEnd, error: str | None) -> None:
         if ending == "completed":
@@ -97,6 +110,10 @@ class Translator:
     def _write_step(self, run_event: RunEvent, lookahead: OpReport | None) -> None:
         path = self._layout.step_of(run_event.step_key)
         self._end_routes(run_event.report, path)
+        if isinstance(run_event.report, StepPause) and run_event.kind == "succeeded":
+            if path is None or self._is_announced(path):
+                self._pauses.take(path, run_event.report)
+            return
         if path is None:
             self._write_helper(run_event, self._layout.helped_by(run_event.step_key))
             return
@@ -166,7 +183,7 @@ class Translator:
                 else:
                     self._announce(path, report)
                     self._help(path, run_event, report)
-            case StepRetrying() | StepDelayed() | None:
+            case StepRetrying() | StepDelayed() | StepWaiting() | StepHeld() | None:
                 pass
             case _:
                 assert_never(report)
@@ -221,11 +238,14 @@ class Translator:
         key = run_event.step_key
         if lookahead and not lookahead.tasks and self._ended_elsewhere(path, lookahead):
             return
-        may_wait = self._layout.steps[path].is_delayed and key not in self._delayed[path]
-        if lookahead is None and may_wait:
+        place = self._layout.steps[path]
+        may_wait = place.is_delayed and key not in self._delayed[path]
+        if lookahead is None and (may_wait or self._pauses.is_held(path)):
             return
         attempt = self._tasks.attempts_over(key) + 1
         self._lifecycle.open_step(path)
+        if lookahead is None and place.waits:
+            return
         for index in tried(lookahead, self._maps.indexes(path, key), attempt):
             # What was not tried at first was taken over from another run, and is not tried later.
             if attempt == 1 or self._lifecycle.attempts_of((path, index)):

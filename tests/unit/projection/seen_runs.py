@@ -11,6 +11,7 @@ from uuid import UUID
 from dagster_pgflow.dagster_log.run_events import RunEvent, RunEventKind, RunFacts
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.run_state import AttemptRow, Json, LogEvent, RunState, SkipReason
+from dagster_pgflow.names import continuation_id
 from dagster_pgflow.projection.fold.fold import fold
 from dagster_pgflow.projection.layout.announcements import layout_seen
 from dagster_pgflow.projection.layout.layout import Layout
@@ -20,8 +21,10 @@ from dagster_pgflow.reports.report import (
     StepCompleted,
     StepDelayed,
     StepFailed,
+    StepHeld,
     StepRetrying,
     StepSkipped,
+    StepWaiting,
 )
 from dagster_pgflow.reports.task_report import TaskEnding, TaskReport
 from dagster_pgflow.runtime.values import Batch
@@ -78,6 +81,11 @@ class SeenRun:
     def waits(self, step_key: str, report: StepRetrying | StepDelayed) -> "SeenRun":
         """Returns the seen with a report that another execution of the step follows."""
         return self.then("reported", step_key, report=report).then("retrying", step_key)
+
+    def goes_on(self) -> "SeenRun":
+        """Returns the seen with the start of a Dagster run that goes on with those before."""
+        number = sum(one.goes_on_in is not None for one in self.run_events) + 1
+        return self.then("run_started", goes_on_in=continuation_id(RUN_ID, number))
 
     @property
     def layout(self) -> Layout:
@@ -187,6 +195,18 @@ def skipped(
 def cancelled(subflow: str) -> StepCancelled:
     """Returns the report of an op whose step had nothing to do any more."""
     return StepCancelled(worker=WORKER, step=ANYWHERE, failed_subflow=StepPath(subflow))
+
+
+def waiting(step: str, waits_for: str = "an answer", due_at: float | None = None) -> StepWaiting:
+    """Returns the report of an op whose step waits."""
+    return StepWaiting(
+        worker=WORKER, step=StepPath(step), kind="approval", waits_for=waits_for, due_at=due_at
+    )
+
+
+def held(step: str, behind: str) -> StepHeld:
+    """Returns the report of an op that had nothing to do, because something waits before it."""
+    return StepHeld(worker=WORKER, step=StepPath(step), waiting_step=StepPath(behind))
 
 
 def batch(start: int, *values: Any) -> StepCompleted:

@@ -1,0 +1,54 @@
+"""When a run is looked at again: soon, once more after its end, or hardly ever while it waits."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from dagster_pgflow.dagster_log.continuations import position_in
+from dagster_pgflow.dagster_log.dagster_runs import RunAsSeen, RunInDagster
+from dagster_pgflow.model.run_cursor import NextLook, RunCursor
+from dagster_pgflow.model.run_state import LogEvent, RunStatus
+
+SETTLE_S: Final = 30.0
+"""A run is read once more so long after its end, for what its last processes wrote late."""
+
+REST: Final = 3.0
+"""A run under way is left alone for so many times as long as the last look at it took."""
+
+WAITING_S: Final = 3600.0
+"""After so long Dagster is asked whether it still has a run that waits; what goes on with one is
+found at once."""
+
+
+def next_look(cursor: RunCursor, seen: RunAsSeen, status: RunStatus, took: float) -> NextLook:
+    """Return what a look at a run leaves for the next one.
+
+    Args:
+        cursor: What was known before.
+        seen: What was read of the run.
+        status: The status of the run as of that.
+        took: How many seconds the look took.
+    """
+    reached = position_in(seen.position)
+    if status in ("queued", "started"):
+        return NextLook(seen.position, is_over=False, is_final=False, pause=REST * took)
+    before = None if cursor.position is None else position_in(cursor.position).newest
+    is_settled = cursor.end_seen and (cursor.position is None or before == reached.newest)
+    if not is_settled:
+        return NextLook(seen.position, is_over=True, is_final=False, pause=SETTLE_S)
+    if status == "waiting":
+        rests = reached.resting().to_text()
+        return NextLook(rests, is_over=True, is_final=False, pause=WAITING_S)
+    return NextLook(seen.position, is_over=True, is_final=True, pause=SETTLE_S)
+
+
+def went_on_further(run: RunInDagster, events: Sequence[LogEvent]) -> bool:
+    """Return whether our own log knows of more Dagster runs of a run than there are."""
+    resumed = sum(event.event_type == "run.resumed" for event in events)
+    return resumed > len(run.continuations)
+
+
+def lacks_newest(run: RunInDagster, position: str | None) -> bool:
+    """Return whether Dagster does not have the newest Dagster run any more that was read."""
+    newest = None if position is None else position_in(position).newest
+    return newest is not None and UUID(newest) not in run.dagster_run_ids
