@@ -157,9 +157,10 @@ limit 1;
 
 -- name: end_continuations
 -- Note that Dagster runs are over that went on with a run: there may be a next one.
-update pgflow.run_continuations
-set ended_at = clock_timestamp()
-where dagster_run_id = any (cast(:dagster_run_ids as uuid[])) and ended_at is null;
+select pgflow.end_continuation(continuation.run_id, continuation.number)
+from pgflow.run_continuations as continuation
+where continuation.dagster_run_id = any (cast(:dagster_run_ids as uuid[]))
+  and continuation.ended_at is null;
 
 -- name: fetch_events
 -- The event log of a run.
