@@ -98,14 +98,9 @@ class _Fold:
 
     def apply(self, event: LogEvent) -> None:
         match happened := event.event_type:
-            case (
-                "run.started"
-                | "run.waiting"
-                | "run.resumed"
-                | "run.completed"
-                | "run.failed"
-                | "run.cancelled"
-            ):
+            case "run.started" | "run.waiting" | "run.resumed":
+                self._apply_to_run(event, happened)
+            case "run.completed" | "run.failed" | "run.cancelled":
                 self._apply_to_run(event, happened)
             case (
                 "subrun.started"
@@ -115,15 +110,9 @@ class _Fold:
                 | "subrun.cancelled"
             ):
                 self._apply_to_subrun(event, happened)
-            case (
-                "step.queued"
-                | "step.started"
-                | "step.waiting"
-                | "step.completed"
-                | "step.failed"
-                | "step.skipped"
-                | "step.cancelled"
-            ):
+            case "step.queued" | "step.started" | "step.waiting" | "step.completed":
+                self._apply_to_step(event, happened)
+            case "step.failed" | "step.skipped" | "step.cancelled":
                 self._apply_to_step(event, happened)
             case (
                 "task.started"
