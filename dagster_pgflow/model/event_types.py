@@ -38,6 +38,14 @@ NodeEventType = Literal["node.executed", "node.failed"]
 NoteEventType = Literal["run.queued", "step.delayed", "step.warned", "branch.taken"]
 """What changes no row by itself."""
 
+SilentEventType = (
+    Literal["loop.started", "loop.iteration_started", "loop.pass_started", "loop.completed"]
+    | TokenEventType
+    | NodeEventType
+    | NoteEventType
+)
+"""What changes no run, subrun, step or task."""
+
 EventType = (
     RunEventType
     | SubrunEventType
