@@ -223,6 +223,23 @@ def item_graph_name(flow_slug: str) -> str:
     return f"{graph_name(flow_slug)}__as_item__00"
 
 
+def broken_graph_name(stem: str) -> str:
+    """Return the name of the graph of a job that only says what is wrong with its flow.
+
+    Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems". No slug
+    makes a name that ends in `__0`, as none does in `__00`.
+
+    >>> broken_graph_name("order")
+    'pgflow__order__0'
+    """
+    return f"{graph_name(stem)}__0"
+
+
+def is_broken_graph(name: str) -> bool:
+    """Return whether a graph only says what is wrong with its flow."""
+    return name.endswith("__0")
+
+
 def body_graph_name(flow_slug: str, loop_slug: str) -> str:
     """Return the name of the graph that is the body of a loop.
 

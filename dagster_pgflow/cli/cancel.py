@@ -8,6 +8,7 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import aside, clock
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.continuations import Continuations
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.requests import Requests
@@ -26,9 +27,9 @@ ON_ITS_WAY_S = 5.0
 def command(run_id: str, *, force: bool) -> None:
     """Cancel a run.
 
-    A request that Dagster has not begun is taken back, which needs no Dagster. A run that Dagster
-    has begun is cancelled there, which needs DAGSTER_HOME. What is done stays done: `retry` goes
-    on from there.
+    A request that Dagster has not begun is taken back, and a run that waits is ended by who would
+    let it go on; that needs no Dagster. A run that Dagster has begun is cancelled there, which
+    needs DAGSTER_HOME. What is done stays done: `retry` goes on from there.
     """
     with opened_store() as database:
         reader, requests = RunStatusReader(database), Requests(database)
@@ -36,6 +37,9 @@ def command(run_id: str, *, force: bool) -> None:
         _refuse_if_over(run)
         if run.dagster_run_id is None and requests.take_back(run.run_id, REASON):
             _print_result(run, has_ended=True)
+            return
+        if run.status == "waiting" and Continuations(database).cancel(run.run_id):
+            _print_result(run, has_ended=False)
             return
         has_ended = _cancel_in_dagster(run, database, force=force)
         _refuse_if_over(reader.summary(run.run_id), but="cancelled")
@@ -60,7 +64,8 @@ def _cancel_in_dagster(run: RunSummary, database: Database, *, force: bool) -> b
     from dagster_pgflow.cli.dagster_instance import opened_instance  # noqa: PLC0415
 
     with opened_instance() as instance:
-        found: list[UUID] = [run.dagster_run_id] if run.dagster_run_id else []
+        newest = Continuations(database).newest(run.run_id) or run.dagster_run_id
+        found: list[UUID] = [newest] if newest else []
         if not found:
             Requests(database).take_back(run.run_id, REASON, although_handed_over=True)
             found = runs_of_request(instance, run.run_id, ON_ITS_WAY_S)

@@ -18,6 +18,7 @@ from dagster_pgflow.cli.run_end import (
 from dagster_pgflow.errors import StoreRefused, UnknownFlow
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.continuations import Continuations
 from dagster_pgflow.store.retries import only_retry_of
 from dagster_pgflow.store.run_status import RunReport, RunStatusReader, RunSummary
 
@@ -44,7 +45,8 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
         reader = RunStatusReader(database)
         report = reader.report(reader.find(run_id))
         with only_retry_of(database, report.run.run_id):
-            new_run_id = _submit_again(Catalog(database), report)
+            newest = Continuations(database).newest(report.run.run_id)
+            new_run_id = _submit_again(Catalog(database), report, newest)
         if not wait and timeout is None:
             _print_start(report.run, new_run_id, wants_json=wants_json)
             return
@@ -58,8 +60,8 @@ def command(run_id: str, timeout: float | None, *, wait: bool, wants_json: bool)
     exit_unless_completed(run)
 
 
-def _submit_again(catalog: Catalog, report: RunReport) -> UUID:
-    dagster_run_id = _failed_in_dagster(report.run)
+def _submit_again(catalog: Catalog, report: RunReport, newest: UUID | None) -> UUID:
+    dagster_run_id = _failed_in_dagster(report.run, newest)
     # Here, because Dagster takes seconds to import.
     from dagster_pgflow.cli.dagster_instance import opened_instance  # noqa: PLC0415
     from dagster_pgflow.cli.reexecution import (  # noqa: PLC0415
@@ -83,12 +85,22 @@ def _print_start(run: RunSummary, new_run_id: UUID, *, wants_json: bool) -> None
     aside(f"`dagster-pgflow status {str(new_run_id)[:8]}` shows its progress in a few seconds.")
 
 
-def _failed_in_dagster(run: RunSummary) -> UUID:
-    """Return the id that Dagster gave to a run that did not complete."""
+def _failed_in_dagster(run: RunSummary, newest: UUID | None) -> UUID:
+    """Return the Dagster run as which a run ended that did not complete.
+
+    Args:
+        run: The run.
+        newest: The last one that went on with it, if it has waited.
+    """
     who = f"Run {run.run_id} of flow {run.flow_slug}"
     match run.status:
         case "completed":
             raise StoreRefused(f"{who} completed; `dagster-pgflow start` starts a new one.")
+        case "waiting":
+            raise StoreRefused(
+                f"{who} waits, and goes on by itself when that is over; `dagster-pgflow waiting`"
+                " lists what people can answer, and `dagster-pgflow cancel` ends it."
+            )
         case "queued" | "started":
             raise StoreRefused(f"{who} is {run.status}; only a run that is over can be repeated.")
     if run.dagster_run_id is None:
@@ -96,7 +108,7 @@ def _failed_in_dagster(run: RunSummary) -> UUID:
             f"{who} never began in Dagster, so there is nothing to continue;"
             " `dagster-pgflow start` starts a new one."
         )
-    return run.dagster_run_id
+    return newest or run.dagster_run_id
 
 
 def _refuse_mixture(catalog: Catalog, report: RunReport, watermark: int) -> None:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.errors import InvalidFlow, Problem
-from dagster_pgflow.names import FLOW_INPUT, PGFLOW_KEY, graph_name, op_name
+from dagster_pgflow.names import FLOW_INPUT, PGFLOW_KEY, broken_graph_name, op_name
 
 MOST_PROBLEMS = 50
 LONGEST_TOLD = 1_000
@@ -67,8 +67,7 @@ def broken_graph(
         description=error,
     )
     return dg.GraphDefinition(
-        # Dagster 1.13 confuses a graph with a node of its name, and a flow may be "problems".
-        name=f"{graph_name(stem)}__0",
+        name=broken_graph_name(stem),
         node_defs=[op],
         dependencies={dg.NodeInvocation(op.name, "problems"): {}},
         input_mappings=[

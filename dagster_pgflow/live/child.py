@@ -22,8 +22,10 @@ from dagster_pgflow.live.messages import Began, Bury, Claiming, Ended, Leave, Tr
 from dagster_pgflow.live.serving import Serving
 from dagster_pgflow.live.watch import Alarm, RunWatch
 from dagster_pgflow.names import TAG_FLOW, TAG_ORDINARY, TAG_RUN_ID, TAG_WATERMARK
+from dagster_pgflow.resumption.claimed import ClaimedRuns, NotYet
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.claims import ClaimedRequest, Claims
+from dagster_pgflow.store.continuations import Continuations
 from dagster_pgflow.store.database import Transaction
 from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.requests import Requests
@@ -56,9 +58,18 @@ class Child:
         self._database = database
         self._claims = Claims(database)
         self._requests = Requests(database)
+        self._continuations = Continuations(database)
         self._live_runs = LiveRuns(database)
         self._limits = DeploymentLimits.of(serving.instance)
         self._watch = RunWatch(serving.instance, self._live_runs, serving.worker_id, Alarm())
+        self._claimed_runs = ClaimedRuns(
+            serving.instance,
+            self._continuations,
+            serving.job,
+            serving.served.origins,
+            serving.served.location.request_sensor,
+            serving.store.tables.announce,
+        )
         self._served = 0
         # Between runs nothing is interrupted: a signal that was meant for a run came too late.
         signal.signal(signal.SIGINT, lambda _number, _frame: None)
@@ -74,7 +85,7 @@ class Child:
                 case Bury():
                     self._safely(partial(self._bury, message))
                 case Leave():
-                    self._safely(partial(self._leave, UUID(message.run_id)))
+                    self._safely(partial(self._leave, message))
                 case Wake():
                     pass
                 case _:
@@ -105,11 +116,35 @@ class Child:
             return True
         if not self._limits.has_room(self._serving.instance):
             return False
-        claimed = self._database.run(self._claim_one, is_repeatable=False)
+        # What is under way first: it has waited long enough.
+        claimed = self._database.run(self._continue_one, is_repeatable=False) or self._database.run(
+            self._claim_one, is_repeatable=False
+        )
         if claimed is None:
             return False
         claimed()
         return True
+
+    def _continue_one(self, transaction: Transaction) -> Callable[[], None] | None:
+        """Claim a run that is to go on; return what is to be done once that is committed."""
+        claimed = self._continuations.next(transaction, in_queue=False)
+        if claimed is None:
+            return None
+        self._serving.report(Claiming(os.getpid(), str(claimed.run_id), claimed.number))
+        made = self._claimed_runs.make(transaction, claimed, self._limits.concern)
+        if isinstance(made, NotYet):
+            return partial(self._tell, made.reason)
+        run, pinned = made.run, made.pinned
+        dagster_run_id = UUID(run.run_id)
+        if run.is_finished:
+            return lambda: self._write_rows(dagster_run_id)
+        has_somebody = self._live_runs.is_taken(dagster_run_id) is not None
+        if pinned is None or has_somebody or not _is_for_us(run):
+            return lambda: None
+        self._live_runs.hold(
+            transaction, dagster_run_id, self._serving.served.name, self._serving.worker_id
+        )
+        return lambda: self._execute(run, pinned.flow_slug, pinned.watermark, 0.0)
 
     def _claim_one(self, transaction: Transaction) -> Callable[[], None] | None:
         """Claim a request; return what is to be done with it once that is committed."""
@@ -146,7 +181,7 @@ class Child:
 
     def _refuse(self, claimed: ClaimedRequest, reason: str) -> None:
         self._requests.refuse(claimed.run_id, reason)
-        self._serving.report(Trouble(os.getpid(), f"Refused run {claimed.run_id}. {reason}"))
+        self._tell(f"Refused run {claimed.run_id}. {reason}")
 
     def _execute_offered(self, dagster_run_id: UUID) -> None:
         """Execute a run that a run launcher, or the death of another child, has left to us."""
@@ -198,22 +233,38 @@ class Child:
         end(self._serving.instance, message.dagster_run_id, message.reason)
         self._close(message.dagster_run_id)
 
-    def _leave(self, run_id: UUID) -> None:
+    def _leave(self, message: Leave) -> None:
+        run_id, number = UUID(message.run_id), message.number
+        if number:
+            reason = "Processes died of making the Dagster run with which it goes on."
+            self._database.run(
+                lambda transaction: self._continuations.postpone(
+                    transaction, run_id, number, reason
+                )
+            )
+            self._tell(f"Run {run_id} is tried again later. {reason}")
+            return
         self._database.run(lambda transaction: self._claims.leave_to_queue(transaction, run_id))
-        reason = f"Request {run_id} is left to Dagster's queue: processes died of claiming it."
-        self._serving.report(Trouble(os.getpid(), reason))
+        self._tell(f"Request {run_id} is left to Dagster's queue: processes died of claiming it.")
+
+    def _tell(self, reason: str | None) -> None:
+        if reason is not None:
+            self._serving.report(Trouble(os.getpid(), reason))
 
     def _close(self, dagster_run_id: str) -> str:
         """Write the rows of a run that is over, and let go of it; return how it ended."""
         run_id = UUID(dagster_run_id)
+        self._write_rows(run_id)
+        self._live_runs.release(run_id)
+        run = self._serving.instance.get_run_by_id(dagster_run_id)
+        return "deleted" if run is None else run.status.value.lower()
+
+    def _write_rows(self, run_id: UUID) -> None:
         projector = self._serving.projector()
         for _ in range(LOOKS_AT_END):
             projector.look_at([run_id])
             if all(cursor.end_seen for cursor in self._serving.store.tables.cursors([run_id])):
                 break
-        self._live_runs.release(run_id)
-        run = self._serving.instance.get_run_by_id(dagster_run_id)
-        return "deleted" if run is None else run.status.value.lower()
 
 
 def _is_for_us(run: dg.DagsterRun) -> bool:

@@ -36,7 +36,7 @@ from dagster_pgflow.live.orders import LocationTarget, Orders
 STANDARD_ERROR: Final = 2
 
 MOST_DEATHS: Final = 2
-"""How many processes may die of claiming a request before it is left to Dagster's queue."""
+"""How many processes may die of claiming something before it is left to others, or for later."""
 
 MOST_AT_ONCE: Final = 200
 """How many reports are read before something else has its turn."""
@@ -84,8 +84,8 @@ class Generation:
         self.under_way: dict[int, UnderWay] = {}
         self.alive: set[int] = set()
         self.files: set[str] = set()
-        self._claiming: dict[int, str] = {}
-        self._deaths: Counter[str] = Counter()
+        self._claiming: dict[int, tuple[str, int]] = {}
+        self._deaths: Counter[tuple[str, int]] = Counter()
         self._work, work = Channel.pair()
         self._told, told = Channel.pair()
         self._control, control = Channel.pair()
@@ -154,7 +154,7 @@ class Generation:
             case Ready():
                 self.ready = message
             case Claiming():
-                self._claiming[message.process_id] = message.run_id
+                self._claiming[message.process_id] = message.run_id, message.number
             case Began():
                 self._claiming.pop(message.process_id, None)
                 self.under_way[message.process_id] = UnderWay(message, time.monotonic())
@@ -192,14 +192,14 @@ class Generation:
         for run in self.under_way.values():
             self._told.send(run.began)
 
-    def _note_death_in_claim(self, run_id: str | None) -> None:
-        """Keep a request that kills whoever claims it from killing one child after the other."""
-        if run_id is None:
+    def _note_death_in_claim(self, claimed: tuple[str, int] | None) -> None:
+        """Keep what kills whoever claims it from killing one child after the other."""
+        if claimed is None:
             return
-        self._deaths[run_id] += 1
-        if self._deaths[run_id] >= MOST_DEATHS:
-            self._work.send(Leave(run_id))
-            del self._deaths[run_id]
+        self._deaths[claimed] += 1
+        if self._deaths[claimed] >= MOST_DEATHS:
+            self._work.send(Leave(*claimed))
+            del self._deaths[claimed]
 
     def wake(self, times: int = 1) -> None:
         """Wake children that are idle."""

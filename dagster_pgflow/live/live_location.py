@@ -28,6 +28,7 @@ from dagster_pgflow.live.messages import (
 )
 from dagster_pgflow.live.telling import LogLine, RepeatedLine, tell
 from dagster_pgflow.settings import configured_url, database_url
+from dagster_pgflow.store.continuations import Continuations
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.listener import Listener
 from dagster_pgflow.store.live_runs import CHANNEL, THERE_FOR_S, LiveRuns, LiveWorker
@@ -74,6 +75,8 @@ class LiveLocation:
         self._start_again_at: float | None = None
         self._pause_s = FIRST_PAUSE_S
         self._polled_at = self._entered_at = 0.0
+        self._due_at: float | None = None
+        self._shall_try_again = False
         self._trouble = RepeatedLine()
         self._is_ending = self._shall_reload = False
 
@@ -147,6 +150,10 @@ class LiveLocation:
             if time.monotonic() - self._polled_at >= POLL_S:
                 self._polled_at = time.monotonic()
                 self._poll()
+            if self._due_at is not None and time.monotonic() >= self._due_at:
+                # What a run waits for has its time: it goes on, or its deadline is over.
+                self._due_at = None
+                self._current.wake(self.wanted.concurrency)
         except PgflowError as error:
             self._note_trouble(error)
 
@@ -209,6 +216,7 @@ class LiveLocation:
             self._current.finish()
             self._before.append(self._current)
         self._current, self._next = generation, None
+        self._shall_try_again = True
         self._polled_at = self._entered_at = 0.0
 
     def _open_store(self, url: str) -> None:
@@ -286,6 +294,13 @@ class LiveLocation:
             for lost in live_runs.lost(self.name, worker.worker_id):
                 self._current.bury(str(lost), "The process that executed the run is gone.")
         self.waiting = live_runs.waiting()
+        continuations = Continuations(self._database)
+        if self._shall_try_again:
+            # What could not go on may do so with what has been imported.
+            continuations.try_again()
+            self._shall_try_again = False
+        due_in_s = continuations.seconds_until_due()
+        self._due_at = None if due_in_s is None else time.monotonic() + due_in_s
         self._current.wake(min(self.wanted.concurrency, max(1, self.waiting)))
         if self._trouble.went_well():
             tell(LogLine(logging.INFO, "store_answers", "its store answers again"), self.name)

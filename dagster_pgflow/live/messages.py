@@ -26,13 +26,17 @@ class Bury:
 
 @dataclass(frozen=True)
 class Leave:
-    """To a child: leave a request to Dagster's queue, since live processes die of claiming it.
+    """To a child: leave a request, or a run that is to go on, since processes die of claiming it.
+
+    A request is left to Dagster's queue, a run that is to go on is tried again later.
 
     Attributes:
-        run_id: The request.
+        run_id: The request, or the run.
+        number: How often the run has gone on with that; 0 for a request.
     """
 
     run_id: str
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,17 @@ class Unusable:
 
 @dataclass(frozen=True)
 class Claiming:
-    """From a child: it is about to make a run of a request, which takes the flow's definition.
+    """From a child: it is about to make a Dagster run, which takes the flow's definition.
 
     Attributes:
         process_id: The child.
-        run_id: The request.
+        run_id: The request, or the run that is to go on.
+        number: How often the run has gone on with that; 0 for a request.
     """
 
     process_id: int
     run_id: str
+    number: int = 0
 
 
 @dataclass(frozen=True)

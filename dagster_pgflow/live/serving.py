@@ -7,6 +7,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
+from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.live.messages import Message
 from dagster_pgflow.live.target import ServedLocation
 from dagster_pgflow.location.pinned_jobs import PinnedJobs
@@ -49,6 +50,19 @@ class Serving:
         store = served.location.projection_store()
         jobs = PinnedJobs(served.location.pinned_job)
         return cls(served, instance, jobs, worker_id, report, store, pins_of(store))
+
+    def job(self, flow_slug: str, watermark: int) -> dg.JobDefinition:
+        """Return the job of a flow as of a watermark.
+
+        Raises:
+            ConfigurationError: It can have none here.
+            UnknownFlow: There was no such flow.
+            StoreError: It could not be read.
+        """
+        reason = self.served.location.reason_without_job(flow_slug)
+        if reason is not None:
+            raise ConfigurationError(reason)
+        return self.jobs.get(flow_slug, watermark).job
 
     def projector(self, records: RememberedRecords | None = None) -> Projector:
         """Return what writes the rows of runs.

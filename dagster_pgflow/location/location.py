@@ -38,6 +38,7 @@ from dagster_pgflow.store.silent_runs import SilentRuns
 from dagster_pgflow.stuck_runs.sensor import build_stuck_runs_sensor
 from dagster_pgflow.taken_names import NO_NAMES, TakenNames
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
+from dagster_pgflow.triggers.continued_runs import ContinuedRuns
 from dagster_pgflow.triggers.created_runs import CreatedRuns
 from dagster_pgflow.triggers.request_sensor import build_request_sensor
 from dagster_pgflow.triggers.schedules import build_schedule
@@ -187,6 +188,10 @@ class Location:
 
     def _sensors(self) -> dict[str, Any]:
         name, requests, store = self.name, Requests(self.database), self.projection_store()
+        created = CreatedRuns(self.request_sensor, self._flows_and_job, self.start_flow_job)
+        continued = ContinuedRuns(
+            self.database, created, store.tables.announce, self.reason_without_job
+        )
         return {
             self.request_sensor: lambda: build_request_sensor(
                 self.request_sensor,
@@ -194,7 +199,8 @@ class Location:
                 self.flows,
                 self.watermark,
                 jobs={slug: self.job(slug) for slug in sorted(self.listed)},
-                created=CreatedRuns(self.request_sensor, self._flows_and_job, self.start_flow_job),
+                created=created,
+                continued=continued,
                 reason_without_job=self.reason_without_job,
                 job_prefix=self.job_prefix,
             ),

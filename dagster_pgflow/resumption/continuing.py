@@ -6,8 +6,6 @@ Its id follows from the run and its number, so two processes that create it at o
 """
 
 from dataclasses import dataclass
-from typing import Literal
-from uuid import UUID
 
 import dagster as dg
 
@@ -23,49 +21,20 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_RUN_ID,
     TAG_WATERMARK,
-    continuation_id,
+    is_broken_graph,
 )
 from dagster_pgflow.resumption.completed import completed_in
 from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.resume_plan import resume_plan
 from dagster_pgflow.resumption.tags import first_of, tags_of_next
+from dagster_pgflow.store.continuations import Continuation
 
 CANCELLED = "The run was cancelled while it waited."
 
-Kind = Literal["resume", "cancel", "recover"]
-"""Why a run goes on: what it waited for has come, it is cancelled, or its process died."""
 
-
-@dataclass(frozen=True)
-class Continuation:
-    """What goes on, and how often it has.
-
-    Attributes:
-        run_id: The run, as `pgflow.runs` has it.
-        number: Which one that goes on with it, from 1.
-        kind: Why it goes on.
-        first: The Dagster run that it began as.
-    """
-
-    run_id: UUID
-    number: int
-    kind: Kind
-    first: UUID
-
-    @property
-    def dagster_run_id(self) -> UUID:
-        """The id of the Dagster run that is to go on."""
-        return continuation_id(self.run_id, self.number)
-
-    @property
-    def before(self) -> UUID:
-        """The Dagster run that it goes on with."""
-        return self.first if self.number == 1 else continuation_id(self.run_id, self.number - 1)
-
-    @property
-    def run_key(self) -> str:
-        """What Dagster's daemon knows it by."""
-        return f"{self.run_id}:{self.number}"
+def run_key(continuation: Continuation) -> str:
+    """Return what Dagster's daemon knows the Dagster run of a continuation by."""
+    return f"{continuation.run_id}:{continuation.number}"
 
 
 @dataclass(frozen=True)
@@ -85,18 +54,13 @@ def run_before(instance: dg.DagsterInstance, continuation: Continuation) -> dg.D
     """Return the Dagster run that a continuation goes on with.
 
     Raises:
-        ResumptionRefused: It was deleted, or executes a part of its job.
+        ResumptionRefused: It was deleted.
     """
-    run = instance.get_run_by_id(str(continuation.before))
+    run = instance.get_run_by_id(str(continuation.dagster_run_id))
     if run is None:
         raise ResumptionRefused(
-            f"Run {continuation.before} was deleted in Dagster, so nobody knows which steps of run"
-            f" {continuation.run_id} are done; cancel it, and start a new one."
-        )
-    if run.op_selection or run.resolved_op_selection:
-        raise ResumptionRefused(
-            f"Run {run.run_id} executes a selection of ops, and such a run cannot go on when it"
-            " has waited; cancel it, and start a new one."
+            f"Run {continuation.dagster_run_id} was deleted in Dagster, so nobody knows which"
+            f" steps of run {continuation.run_id} are done; cancel it, and start a new one."
         )
     return run
 
@@ -105,8 +69,13 @@ def pinned_to(instance: dg.DagsterInstance, run: dg.DagsterRun) -> PinnedTo:
     """Return what a run executes.
 
     Raises:
-        ResumptionRefused: It is no run of a flow.
+        ResumptionRefused: It is no run of a flow, or executes a part of its job.
     """
+    if run.op_selection or run.resolved_op_selection:
+        raise ResumptionRefused(
+            f"Run {run.run_id} executes a selection of ops, and such a run cannot go on when it"
+            " has waited; cancel it, and start a new one."
+        )
     tags = pinned_tags(instance, run)
     watermark = tags.get(TAG_WATERMARK, "")
     if TAG_FLOW not in tags or not watermark.isdecimal():
@@ -139,18 +108,20 @@ def continue_run(
         sensor: The request sensor: Dagster's daemon takes the run for one of its.
 
     Raises:
-        ResumptionRefused: Nobody knows what is done.
+        ResumptionRefused: Nobody knows what is done, or the flow cannot run here any more.
         DagsterError: The run cannot be created.
     """
-    run = instance.get_run_by_id(str(continuation.dagster_run_id))
+    run = instance.get_run_by_id(str(continuation.continues_as))
     if run is None:
+        if is_broken_graph(job.graph.name):
+            raise ResumptionRefused(job.description or "This flow cannot run.")
         watermark = pinned_to(instance, before).watermark
         run = create_flow_run(
             instance,
             job,
             origins,
             watermark=watermark,
-            run_id=continuation.dagster_run_id,
+            run_id=continuation.continues_as,
             run_config=before.run_config,
             tags=_tags(continuation, before, sensor),
             left_over=_left_over(instance, before, job, origins.pinned_to(watermark)),
@@ -174,7 +145,7 @@ def cancel_waiting(
         before: The Dagster run before; it is over.
         sensor: The request sensor.
     """
-    run = instance.get_run_by_id(str(continuation.dagster_run_id))
+    run = instance.get_run_by_id(str(continuation.continues_as))
     if run is None:
         run = _without_steps(instance, continuation, before, sensor)
     if not run.is_finished:
@@ -188,7 +159,7 @@ def _tags(continuation: Continuation, before: dg.DagsterRun, sensor: str) -> dic
         TAG_RUN_ID: str(continuation.run_id),
         TAG_CONTINUATION: str(continuation.number),
         SENSOR_NAME_TAG: sensor,
-        RUN_KEY_TAG: continuation.run_key,
+        RUN_KEY_TAG: run_key(continuation),
     }
 
 
@@ -213,7 +184,7 @@ def _without_steps(
     plan = None if plan_id is None else instance.get_execution_plan_snapshot(plan_id)
     return instance.create_run(
         job_name=before.job_name,
-        run_id=str(continuation.dagster_run_id),
+        run_id=str(continuation.continues_as),
         run_config=before.run_config,
         status=dg.DagsterRunStatus.NOT_STARTED,
         tags=_tags(continuation, before, sensor),

@@ -66,9 +66,59 @@ order by open.waiting_since, open.run_id, open.step_path
 limit :limit;
 
 -- name: claim_continuation
--- The run that is to go on next, held until the end of the transaction.
-select run_id, number, kind, flow_slug, dagster_run_id
-from pgflow.claim_continuation(make_interval(secs => :lease_s));
+-- The run that is to go on next, held until the end of the transaction. For Dagster's queue, all are
+-- that live workers have left to it; while one is there, it has the others for some time.
+select claimed.run_id, claimed.number, claimed.kind, claimed.flow_slug, claimed.dagster_run_id
+from pgflow.claim_continuation(
+  make_interval(secs => :lease_s),
+  :in_queue,
+  case
+    when :in_queue and exists (
+      select from pgflow.live_workers as worker
+      where worker.seen_at > clock_timestamp() - make_interval(secs => :there_for)
+    )
+    then clock_timestamp() - make_interval(secs => :live_has_it_for)
+  end
+) as claimed;
+
+-- name: postpone_continuation
+-- Say why a run cannot go on, and try again later: after 10 seconds, 20, 40, and so on up to an hour.
+update pgflow.run_continuations
+set
+  tries = tries + 1,
+  problem = :problem,
+  claimed_at = null,
+  not_before = clock_timestamp()
+    + make_interval(secs => least(10 * power(2, least(tries, 20)), 3600))
+where run_id = cast(:run_id as uuid) and number = :number and ended_at is null;
+
+-- name: insert_postponed_continuation
+-- Have a row for a continuation whose claim was lost with the process that had it.
+insert into pgflow.run_continuations (run_id, number, kind)
+select run.run_id, cast(:number as integer), 'resume'
+from pgflow.runs as run
+where run.run_id = cast(:run_id as uuid) and run.status = 'waiting'
+on conflict do nothing;
+
+-- name: leave_continuation_to_queue
+-- Leave a run that is to go on to Dagster's queue; live workers do not look at it again.
+update pgflow.run_continuations
+set needs_queue = true, claimed_at = case when :at_once then null else claimed_at end
+where run_id = cast(:run_id as uuid) and number = :number;
+
+-- name: try_continuations_again
+-- Try at once again what could not go on.
+update pgflow.run_continuations
+set not_before = null
+where ended_at is null and not_before is not null;
+
+-- name: fetch_newest_continuation
+-- The newest Dagster run of a run that has waited.
+select dagster_run_id
+from pgflow.run_continuations
+where run_id = cast(:run_id as uuid) and dagster_run_id is not null
+order by number desc
+limit 1;
 
 -- name: name_continuation
 -- Say which Dagster run a run goes on in.

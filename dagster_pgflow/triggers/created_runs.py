@@ -68,7 +68,7 @@ class CreatedRuns:
         create_flow_run(
             context.instance,
             job,
-            self._known_origins(context),
+            self.origins(context),
             watermark=request.version_id,
             run_id=dagster_run_id(request.run_id),
             run_config=asked.run_config,
@@ -90,13 +90,18 @@ class CreatedRuns:
         is_ours = run.tags.get(SENSOR_NAME_TAG) == self.sensor and RUN_KEY_TAG in run.tags
         return is_ours and run.status is dg.DagsterRunStatus.NOT_STARTED
 
-    def _known_origins(self, context: dg.SensorEvaluationContext) -> Origins:
+    def origins(self, context: dg.SensorEvaluationContext) -> Origins:
+        """Return where runs come from that are created for this sensor.
+
+        Raises:
+            ConfigurationError: The tick comes from nobody who could submit a run.
+        """
         if self._origins is None:
             origin, repository = context.code_location_origin, context.repository_def
             if origin is None or repository is None:
                 raise ConfigurationError(
-                    "This flow is no job of the code location, and only a tick of Dagster's daemon"
-                    " can start it."
+                    "This run is of no job of the code location as it was loaded, and only a tick"
+                    " of Dagster's daemon can start it."
                 )
             self._origins = origins_of(origin, repository)
         return self._origins

@@ -12,6 +12,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_PRIORITY, TAG_RUN_ID
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.requests import Requests, RunRequested
+from dagster_pgflow.triggers.continued_runs import ContinuedRuns
 from dagster_pgflow.triggers.created_runs import CreatedRuns
 from dagster_pgflow.triggers.run_of_request import RequestRefused, run_of_request
 
@@ -21,7 +22,7 @@ MOST_S = 25.0
 """How long a tick goes on creating runs. The daemon gives it a minute; flows of thousands of steps
 take seconds each."""
 
-_NOTHING = "No request waits in pgflow.run_requests."
+_NOTHING = "No request waits in pgflow.run_requests, and no run is to go on."
 _LATER = "Jobs were compiled for as long as a tick may take; their runs begin with the next one."
 
 
@@ -33,6 +34,7 @@ def build_request_sensor(
     *,
     jobs: Mapping[str, dg.JobDefinition],
     created: CreatedRuns,
+    continued: ContinuedRuns,
     reason_without_job: Callable[[str], str | None] = lambda _: None,
     job_prefix: str = "",
 ) -> dg.SensorDefinition:
@@ -53,6 +55,7 @@ def build_request_sensor(
         watermark: The moment as of which it has them.
         jobs: The jobs of flows that it lists, by slug.
         created: Creates runs of the others.
+        continued: Goes on with runs that have waited.
         reason_without_job: Returns why a flow can have no job, if it cannot.
         job_prefix: What the names of jobs begin with.
     """
@@ -64,7 +67,8 @@ def build_request_sensor(
         tick = _Tick(
             context, queue, flows, watermark, listed, created, reason_without_job, job_prefix
         )
-        runs = list(tick.run_requests())
+        runs = [*continued.run_requests(context, REQUESTS_PER_TICK, tick.is_over)]
+        runs += tick.run_requests()
         yield from runs
         if not runs:
             yield dg.SkipReason(_LATER if tick.is_over() else _NOTHING)

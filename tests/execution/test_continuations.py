@@ -1,6 +1,7 @@
 """A run goes on in a further Dagster run: with its version, its outputs, and what is left to do."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,16 +16,22 @@ from dagster_pgflow.launching.flow_runs import create_flow_run
 from dagster_pgflow.launching.origins import Origins, origins_of
 from dagster_pgflow.live.compat import execute_run_iterator
 from dagster_pgflow.location.location import Location
-from dagster_pgflow.names import TAG_CONTINUATION, TAG_RUN_ID, TAG_WATERMARK, continuation_of
+from dagster_pgflow.names import (
+    TAG_CONTINUATION,
+    TAG_RUN_ID,
+    TAG_WATERMARK,
+    continuation_id,
+    continuation_of,
+)
 from dagster_pgflow.resumption.continuing import (
-    Continuation,
     cancel_waiting,
     continue_run,
     pinned_to,
     run_before,
 )
-from tests.execution.ticks import tick_context
-from tests.postgres import as_role
+from dagster_pgflow.store.continuations import Continuation
+from tests.execution.ticks import publish, tick_context
+from tests.postgres import Session, as_role
 
 SENSOR = "pgflow_requests"
 
@@ -108,7 +115,9 @@ CHAIN = Flow("f", max_attempts=1).step("a").step("b", depends_on="a").step("c", 
 
 
 def of(first: dg.DagsterRun, number: int = 1) -> Continuation:
-    return Continuation(UUID(first.run_id), number, "resume", UUID(first.run_id))
+    run_id = UUID(first.run_id)
+    before = run_id if number == 1 else continuation_id(run_id, number - 1)
+    return Continuation(run_id, number, "resume", "f", before)
 
 
 def test_what_is_left_of_a_run_is_done_in_a_further_run_of_dagster(
@@ -194,7 +203,7 @@ def test_a_run_is_cancelled_while_it_waits_without_its_flow_and_goes_on_from_the
     here.broken = {"b"}
     first = here.first("f", 1)
     here.broken = set()
-    continuation = Continuation(UUID(first.run_id), 1, "cancel", UUID(first.run_id))
+    continuation = replace(of(first), kind="cancel")
 
     for _ in range(2):
         run = cancel_waiting(here.instance, continuation, first, SENSOR)
@@ -240,6 +249,19 @@ def test_a_run_of_a_selection_of_ops_does_not_go_on(here: Here, builder: FlowBui
 
     with pytest.raises(ResumptionRefused, match="a selection of ops"):
         here.continued(of(run))
+
+
+def test_a_run_does_not_go_on_where_its_flow_cannot_be_a_job(
+    here: Here, builder: FlowBuilder, sql: Session
+) -> None:
+    builder.define_flow(CHAIN)
+    here.broken = {"b"}
+    first = here.first("f", 1)
+    publish(sql, "f", '{"slug": "f", "steps": 7}')
+    broken = here.location.pinned_job("f", 2).job
+
+    with pytest.raises(ResumptionRefused, match="This flow cannot run"):
+        continue_run(here.instance, of(first), first, broken, origins=here.origins, sensor=SENSOR)
 
 
 def test_a_copy_of_a_run_that_goes_on_is_a_run_of_its_own(here: Here, builder: FlowBuilder) -> None:

@@ -19,7 +19,8 @@ begin
   select continuation.* into under_way
   from pgflow.run_continuations as continuation
   where continuation.run_id = cancel_waiting_run.run_id and continuation.ended_at is null;
-  if under_way.run_id is not null then
+  -- One that nobody has claimed has no Dagster run that could do something.
+  if under_way.kind = 'cancel' or under_way.claimed_at is not null then
     return under_way.kind = 'cancel';
   end if;
   perform pgflow.close_wait(wait.wait_id, 'cancelled')
@@ -30,10 +31,15 @@ begin
     order by open.wait_id
     for update
   ) as wait;
-  insert into pgflow.run_continuations (run_id, number, kind)
-  select cancel_waiting_run.run_id, 1 + coalesce(max(before.number), 0), 'cancel'
-  from pgflow.run_continuations as before
-  where before.run_id = cancel_waiting_run.run_id;
+  update pgflow.run_continuations as instead
+  set kind = 'cancel', not_before = null
+  where instead.run_id = cancel_waiting_run.run_id and instead.ended_at is null;
+  if not found then
+    insert into pgflow.run_continuations (run_id, number, kind)
+    select cancel_waiting_run.run_id, 1 + coalesce(max(before.number), 0), 'cancel'
+    from pgflow.run_continuations as before
+    where before.run_id = cancel_waiting_run.run_id;
+  end if;
   perform pg_notify('pgflow_runs', cancel_waiting_run.run_id::text);
   return true;
 end

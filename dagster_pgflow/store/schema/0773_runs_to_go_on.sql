@@ -1,4 +1,8 @@
-create function pgflow.runs_to_go_on(lease interval, wanted uuid default null)
+create function pgflow.runs_to_go_on(
+  lease interval,
+  wanted uuid default null,
+  in_queue boolean default null
+)
 returns table (run_id uuid, since timestamptz)
 language plpgsql
 stable
@@ -32,12 +36,16 @@ begin
       from pgflow.run_continuations as under_way
       where under_way.run_id = ready.run_id
         and under_way.ended_at is null
-        and under_way.claimed_at > moment - lease
+        and (
+          under_way.claimed_at > moment - lease
+          or under_way.not_before > moment
+          or (under_way.needs_queue and not in_queue)
+        )
     )
   group by ready.run_id
   order by since, ready.run_id;
 end
 $$;
 
-comment on function pgflow.runs_to_go_on(interval, uuid) is
-  'The runs that wait and can go on, and since when, the oldest first; with an id, whether that one can';
+comment on function pgflow.runs_to_go_on(interval, uuid, boolean) is
+  'The runs that wait and can go on, and since when, the oldest first; with an id, whether that one can; without those for the queue, if asked';

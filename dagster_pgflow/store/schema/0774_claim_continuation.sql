@@ -1,4 +1,8 @@
-create function pgflow.claim_continuation(lease interval default interval '1 minute')
+create function pgflow.claim_continuation(
+  lease interval default interval '1 minute',
+  in_queue boolean default true,
+  only_before timestamptz default null
+)
 returns table (run_id uuid, number integer, kind text, flow_slug text, dagster_run_id uuid)
 language plpgsql
 set search_path to pg_catalog, pg_temp
@@ -9,10 +13,20 @@ declare
   claimed pgflow.run_continuations;
 begin
   perform pgflow.match_signals();
-  for candidate in select ready.run_id from pgflow.runs_to_go_on(lease) as ready loop
+  for candidate in
+    select ready.run_id
+    from pgflow.runs_to_go_on(lease, null, in_queue) as ready
+    where only_before is null
+      or ready.since < only_before
+      or exists (
+        select
+        from pgflow.run_continuations as queued
+        where queued.run_id = ready.run_id and queued.ended_at is null and queued.needs_queue
+      )
+  loop
     continue when not pg_try_advisory_xact_lock(pgflow.lock_of_continuations(candidate));
     -- Another one may have had it since, and be done: it is looked at anew.
-    continue when not exists (select from pgflow.runs_to_go_on(lease, candidate));
+    continue when not exists (select from pgflow.runs_to_go_on(lease, candidate, in_queue));
     update pgflow.run_continuations as again
     set claimed_at = clock_timestamp()
     where again.run_id = candidate and again.ended_at is null
@@ -49,5 +63,5 @@ begin
 end
 $$;
 
-comment on function pgflow.claim_continuation(interval) is
-  'Takes the run that is to go on next, until the end of the transaction for this session alone; one that was taken and has not gone on is taken again after the lease, under the same number';
+comment on function pgflow.claim_continuation(interval, boolean, timestamptz) is
+  'Takes the run that is to go on next, until the end of the transaction for this session alone; one that was taken and has not gone on is taken again after the lease, under the same number. Those for the queue can be left out, and so can others that are ready only since a moment';
