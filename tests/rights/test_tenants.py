@@ -305,3 +305,29 @@ def test_isolation_can_be_taken_back(tenants: Tenants) -> None:
 def test_without_somebody_who_sees_all_there_is_a_warning(sql: Session) -> None:
     sql("select pgflow.isolate_tenants()")
     assert "No role sees every tenant" in sql.connection.notices[-1]
+
+
+def test_a_tenant_answers_and_signals_its_own_steps_alone(tenants: Tenants) -> None:
+    runs = {}
+    for user, tenant in ((tenants.ann, "ann"), (tenants.bob, "bob")):
+        runs[tenant] = str(user.value(f"select run_id from pgflow.start_flow('{tenant}_inner')"))
+        tenants.owner(
+            "select pgflow.open_wait(%s, 'ask', 'approval', %s, 'ask', %s),"
+            " pgflow.open_wait(%s, 'w', 'wait', %s, 'w', %s, signal => 'paid', key => 'k')",
+            *(runs[tenant], f"{tenant}_inner", tenant) * 2,
+        )
+    for path, run in (("ask", runs["bob"]), ("nope", runs["bob"])):
+        with pytest.raises(psycopg2.Error, match=f"There is no run {run}"):
+            tenants.ann("select pgflow.answer(%s, %s, 'true')", run, path)
+    assert tenants.ann.value("select pgflow.signal('paid', null, broadcast => true)") == 1
+    assert tenants.ann.value("select pgflow.signal('paid', 'k')") == 0
+    tenants.ann("select pgflow.answer(%s, 'ask', 'true')", runs["ann"])
+    found = "select tenant || ' ' || step_path from pgflow.waits where status = 'open' order by 1"
+    assert tenants.owner.column(found) == ["bob ask", "bob w"]
+    assert tenants.ann.column("select distinct tenant from pgflow.waits") == ["ann"]
+    assert tenants.bob.column("select step_path from pgflow.v_open_waits order by 1") == [
+        "ask",
+        "w",
+    ]
+    assert tenants.bob("select * from pgflow.signals") == []
+    assert tenants.owner.value("select pgflow.signal('paid', 'k')") == 1
