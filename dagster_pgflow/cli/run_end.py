@@ -8,8 +8,14 @@ from uuid import UUID
 import click
 
 from dagster_pgflow.cli.console import aside, duration, print_json
+from dagster_pgflow.cli.following_runs import (
+    POLL_S,
+    ProgressPrinter,
+    RunGoesOn,
+    hints,
+    wait_for_ends,
+)
 from dagster_pgflow.cli.oddities import oddities
-from dagster_pgflow.cli.waiting import POLL_S, ProgressPrinter, RunGoesOn, hints, wait_for_ends
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.settings import database_patience
 from dagster_pgflow.store.database import Database

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import dagster_pgflow
 from dagster_pgflow.cli.console import Printer
-from dagster_pgflow.cli.waiting import ProgressPrinter, wait_for_ends
+from dagster_pgflow.cli.following_runs import ProgressPrinter, wait_for_ends
 from dagster_pgflow.model.run_state import RunStatus
 from dagster_pgflow.store.database import Database, StatementResult
 from dagster_pgflow.store.requests import Requests

@@ -28,6 +28,8 @@ FORMS = [
     *(["diff", "{}", "a"], ["diff", "a@{}", "a"], ["diff", "a", "{}.json"], ["sql", "{}"]),
     *(["validate", "{}.yaml"], ["load", "{}.json"], ["load", "{}"], ["load", "{}.sql"]),
     *(["validate", "--handlers", "{}", "-"], ["export", "a", "-o", "{}"], ["demo", "--port", "{}"]),
+    *(["answer", "{}", "a", "1"], ["answer", "0123abcd", "{}", "{}"], ["signal", "{}", "--all"]),
+    *(["signal", "a", "--key", "{}"], ["signal", "a", "--all", "{}"], ["waiting", "--flow", "{}"]),
     *(["start", "a", "--run-id", "{}"], ["start", "nothing", "--timeout", "{}"], ["{}"]),
 ]
 

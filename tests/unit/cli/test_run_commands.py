@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_pgflow.cli import waiting
+from dagster_pgflow.cli import following_runs
 from tests.postgres import Session
 from tests.unit.cli.conftest import Cli
 
@@ -133,7 +133,7 @@ def test_waiting_tells_each_failed_attempt_once(flows: Cli, sql: Session) -> Non
 def test_a_run_that_nobody_picks_up_gets_a_hint(
     flows: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "HINT_AFTER_S", 0.0)
+    monkeypatch.setattr(following_runs, "HINT_AFTER_S", 0.0)
     result = flows("start", "ai_workflow", "--timeout", "0.7")
     assert result.stderr.count("Is Dagster running with its daemon") == 1
 
@@ -141,7 +141,7 @@ def test_a_run_that_nobody_picks_up_gets_a_hint(
 def test_there_is_no_hint_while_sensors_are_at_work(
     flows: Cli, sql: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "HINT_AFTER_S", 0.0)
+    monkeypatch.setattr(following_runs, "HINT_AFTER_S", 0.0)
     sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
     result = flows("start", "ai_workflow", "--timeout", "0.1")
     assert "Is Dagster running" not in result.stderr
