@@ -64,7 +64,9 @@ class Claims:
             dagster_run_id: The run.
         """
         ids = {"dagster_run_ids": [str(dagster_run_id)]}
-        transaction.execute("register_runs", changed_at=[datetime.now(UTC)], **ids)
+        transaction.execute(
+            "register_runs", changed_at=[datetime.now(UTC)], continues=[None], **ids
+        )
         transaction.execute("bind_requested_runs", run_ids=[str(claimed.run_id)], **ids)
 
     def leave_to_queue(self, transaction: Transaction, run_id: UUID) -> None:
