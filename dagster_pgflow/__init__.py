@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dagster_pgflow.store.flows import FlowBuilder
     from dagster_pgflow.store.requests import Requests
     from dagster_pgflow.store.run_outcomes import RunCancelled, RunFailed, RunTimedOut
+    from dagster_pgflow.store.triggers import Triggers
     from dagster_pgflow.triggers.run_request import flow_run_request
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "RunFailed",
     "RunTimedOut",
     "StepContext",
+    "Triggers",
     "__version__",
     "build_definitions",
     "build_repository",
@@ -76,6 +78,7 @@ _HOMES = {
     "RunFailed": "store.run_outcomes",
     "RunTimedOut": "store.run_outcomes",
     "StepContext": "runtime.context",
+    "Triggers": "store.triggers",
     "build_definitions": "load_defs",
     "build_repository": "load_defs",
     "database_url": "settings",

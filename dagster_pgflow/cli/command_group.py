@@ -18,6 +18,7 @@ COMMANDS = (
     "validate",
     "list",
     "show",
+    "triggers",
     "versions",
     "diff",
     "paths",

@@ -8,11 +8,13 @@ from rich.table import Table
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, console, new_table, print_json, short
 from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.cli.triggers import table_of
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import retry_policy_of
 from dagster_pgflow.model.steps import Step
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.history import FlowHistory
+from dagster_pgflow.store.triggers import Triggers
 
 
 @command_with_examples(
@@ -34,6 +36,7 @@ def command(slug: str, version: int | None, *, wants_json: bool) -> None:
         flow = FlowBuilder(database).get_flow(slug, version)
         history = FlowHistory(database)
         newest = history.newest_version(slug)
+        triggers = Triggers(database).list(slug)
         subflow_versions = history.subflow_versions(slug, version or newest)
     if wants_json:
         print_json(flow.to_json())
@@ -44,6 +47,8 @@ def command(slug: str, version: int | None, *, wants_json: bool) -> None:
     out.print(_steps(flow, subflow_versions) if flow.steps else "It has no steps yet.")
     if flow.schedules:
         out.print(_schedules(flow))
+    if triggers:
+        out.print(table_of(triggers))
 
 
 def _headlines(flow: Flow, version: int, newest: int) -> Iterator[str]:

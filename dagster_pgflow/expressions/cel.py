@@ -25,6 +25,9 @@ ROOTS: Final = ("input", "flow_input", "deps", "output", "ctx")
 ELEMENT_ROOTS: Final = ("item", "index")
 """What an expression may begin one with besides, where it is asked for each element of a list."""
 
+EVENT_ROOT: Final = "event"
+"""What the condition of a trigger begins one with, and nothing else does."""
+
 DEEPEST = 250
 """How deeply a value may be nested: at thousands of levels the library ends the process."""
 
@@ -189,6 +192,7 @@ def _variables() -> dict[str, cel.Type]:
         "ctx.params": objects,
         "item": cel.Type.DYN,
         DATA_ROOT: cel.Type.DYN,
+        EVENT_ROOT: cel.Type.DYN,
         "index": cel.Type.INT,
     }
 

@@ -75,8 +75,8 @@ def _each(raw: str, text: str, known: Sequence[str]) -> Iterator[tuple[Expressio
 def _reference_at(text: str, line: int, column: int) -> str | None:
     """Return what to write in place of a reference, when one stands there."""
     rest = text.split("\n")[line - 1][column - 1 :] if line <= text.count("\n") + 1 else ""
-    found = re.match(r"\$\{?\s*\$?(nodes|input|item)\b", rest)
-    instead = {"nodes": "deps.<step>", "input": "flow_input", "item": "item"}
+    found = re.match(r"\$\{?\s*\$?(nodes|input|item|event)\b", rest)
+    instead = {"nodes": "deps.<step>", "input": "flow_input", "item": "item", "event": "event"}
     return f"in CEL write {instead[found[1]]}, without $" if found else None
 
 

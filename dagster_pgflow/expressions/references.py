@@ -10,13 +10,15 @@ holds references in `${...}` is put together from theirs; everything else stands
     Order ${$input.id}      a text with a value in it
     $$nodes                 the text $nodes
 
+In the input of a trigger there is `$event` alone, what happened.
+
 The params of a step are a template too, in which only what is well formed counts, and in which
 `${secret:NAME}` stands for a secret.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, cast
@@ -28,11 +30,15 @@ from dagster_pgflow.step_errors import ReferenceFailed
 NODES: Final = "nodes"
 INPUT: Final = "input"
 ITEM: Final = "item"
+EVENT: Final = "event"
 
-Root = Literal["nodes", "input", "item"]
+Root = Literal["nodes", "input", "item", "event"]
+
+ROOTS_OF_STEPS: Final = frozenset({NODES, INPUT, ITEM})
+ROOTS_OF_TRIGGERS: Final = frozenset({EVENT})
 
 _REFERENCE: Final = re.compile(
-    r"\$(?P<root>nodes|input|item)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)"
+    r"\$(?P<root>nodes|input|item|event)(?P<path>(?:\.[^.\[\]{}$\s]+|\[\d+\])*)"
 )
 _EMBEDDED: Final = re.compile(r"\$\{([^}]*)\}")
 _SECRET: Final = re.compile(r"secret:([A-Za-z_][A-Za-z0-9_]*)")
@@ -47,7 +53,7 @@ class Reference:
     """Where a value comes from.
 
     Attributes:
-        root: The outputs of steps, the flow input, or the item at hand.
+        root: The outputs of steps, the flow input, the item at hand, or the event.
         path: Keys and indexes below the root; below `nodes` the first one is the step.
     """
 
@@ -63,17 +69,18 @@ class Reference:
         return self.path[0] if self.root == NODES else None
 
 
-def reference(text: str) -> Reference:
+def reference(text: str, roots: Collection[str] = ROOTS_OF_STEPS) -> Reference:
     """Read a reference.
 
     Raises:
-        InvalidReference: The text is none.
+        InvalidReference: The text is none, or begins with none of these roots.
     """
     found = _REFERENCE.fullmatch(text)
-    if found is None:
+    if found is None or found["root"] not in roots:
+        there = "$event" if EVENT in roots else "$nodes.<step>, $input or $item"
         raise InvalidReference(
-            f"`{text}` is not a reference; write $nodes.<step>, $input or $item, or a path below"
-            " one of them (and $$ for a text that begins with $)."
+            f"`{text}` is not a reference; write {there}, or a path below"
+            f" {'it' if EVENT in roots else 'one of them'} (and $$ for a text that begins with $)."
         )
     path = tuple(part for part in re.split(r"[.\[\]]", found["path"]) if part)
     if found["root"] == NODES and not path:
@@ -81,18 +88,21 @@ def reference(text: str) -> Reference:
     return Reference(cast("Root", found["root"]), path)
 
 
-def references_in(template: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
+def references_in(
+    template: Any, path: str = "", roots: Collection[str] = ROOTS_OF_STEPS
+) -> Iterator[tuple[str, Reference]]:
     """Yield every reference of a template with the place where it stands.
 
     Args:
         path: Where the template itself stands.
+        roots: What a reference may begin with.
 
     Raises:
         InvalidReference: A text looks like a reference and is none.
     """
     for place, text in texts_in(template, path):
         for found in _reference_texts(text):
-            yield place, reference(found)
+            yield place, reference(found, roots)
 
 
 def well_formed_references_in(template: Any, path: str = "") -> Iterator[tuple[str, Reference]]:
@@ -115,12 +125,15 @@ def texts_in(template: Any, path: str = "") -> list[tuple[str, str]]:
     return found
 
 
-def filled(template: Any, values: Mapping[str, Any]) -> Any:
+def filled(
+    template: Any, values: Mapping[str, Any], roots: Collection[str] = ROOTS_OF_STEPS
+) -> Any:
     """Return the value that a template stands for.
 
     Args:
         template: The template; its references are well formed.
         values: `nodes`, the outputs of steps by slug, `input`, the flow input, and `item`.
+        roots: What a reference may begin with.
 
     Raises:
         ReferenceFailed: A reference leads nowhere.
@@ -131,10 +144,11 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
             case "escaped":
                 return text[1:]
             case "reference":
-                return _value_of(reference(text), values)
+                return _value_of(reference(text, roots), values)
             case "text":
                 return _EMBEDDED.sub(
-                    lambda found: _as_text(_value_of(reference(found[1].strip()), values)), text
+                    lambda found: _as_text(_value_of(reference(found[1].strip(), roots), values)),
+                    text,
                 )
 
     return _changed(template, replaced)
@@ -317,7 +331,9 @@ def _reference_texts(text: str) -> list[str]:
 
 def _is_reference(text: str) -> bool:
     found = _REFERENCE.fullmatch(text)
-    return found is not None and (found["root"] != NODES or bool(found["path"]))
+    if found is None or found["root"] not in ROOTS_OF_STEPS:
+        return False
+    return found["root"] != NODES or bool(found["path"])
 
 
 def _value_of(wanted: Reference, values: Mapping[str, Any]) -> Any:

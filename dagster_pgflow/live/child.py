@@ -14,7 +14,7 @@ import dagster as dg
 
 from dagster_pgflow.dagster_log.changed_runs import found_run
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
-from dagster_pgflow.errors import InvalidFlow, PgflowError, UnknownFlow
+from dagster_pgflow.errors import InvalidFlow, PgflowError, StoreError, UnknownFlow
 from dagster_pgflow.live.channel import Channel
 from dagster_pgflow.live.dagster_run import NOT_BEGUN, end, ensure_run, execute
 from dagster_pgflow.live.deployment_limits import DeploymentLimits
@@ -29,6 +29,7 @@ from dagster_pgflow.store.continuations import Continuations
 from dagster_pgflow.store.database import Transaction
 from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.triggers.run_of_request import RequestRefused, run_of_request
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Child:
         self._claims = Claims(database)
         self._requests = Requests(database)
         self._continuations = Continuations(database)
+        self._events = TriggerQueue(database)
         self._live_runs = LiveRuns(database)
         self._limits = DeploymentLimits.of(serving.instance)
         self._watch = RunWatch(serving.instance, self._live_runs, serving.worker_id, Alarm())
@@ -109,6 +111,7 @@ class Child:
 
     def _execute_next(self) -> bool:
         """Execute the run that is to start next; return whether there was one."""
+        self._let_triggers_look()
         location, worker_id = self._serving.served.name, self._serving.worker_id
         offered = self._live_runs.take(location, worker_id)
         if offered is not None:
@@ -124,6 +127,14 @@ class Child:
             return False
         claimed()
         return True
+
+    def _let_triggers_look(self) -> None:
+        try:
+            self._events.look()
+        except StoreError as error:
+            # What was asked for starts all the same.
+            reason = f"No trigger looks at events. {error}"
+            self._serving.report(Trouble(os.getpid(), reason[:2000]))
 
     def _continue_one(self, transaction: Transaction) -> Callable[[], None] | None:
         """Claim a run that is to go on; return what is to be done once that is committed."""

@@ -28,6 +28,7 @@ from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.resources import PgflowResource
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.settings import database_patience
+from dagster_pgflow.store.asset_events import AssetEvents
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.outputs import OutputStore
@@ -35,8 +36,10 @@ from dagster_pgflow.store.pinned_flows import PinnedFlows
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.run_tables import RunTables
 from dagster_pgflow.store.silent_runs import SilentRuns
+from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.stuck_runs.sensor import build_stuck_runs_sensor
 from dagster_pgflow.taken_names import NO_NAMES, TakenNames
+from dagster_pgflow.triggers.asset_sensor import build_asset_sensor
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from dagster_pgflow.triggers.continued_runs import ContinuedRuns
 from dagster_pgflow.triggers.created_runs import CreatedRuns
@@ -201,6 +204,7 @@ class Location:
                 jobs={slug: self.job(slug) for slug in sorted(self.listed)},
                 created=created,
                 continued=continued,
+                events=TriggerQueue(self.database),
                 reason_without_job=self.reason_without_job,
                 job_prefix=self.job_prefix,
             ),
@@ -210,6 +214,9 @@ class Location:
                 self.watermark,
                 Reloader(time.monotonic(), time.monotonic() - self._begun_at),
                 was_away=self._was_away,
+            ),
+            f"{name}_asset_events": lambda: build_asset_sensor(
+                f"{name}_asset_events", AssetEvents(self.database)
             ),
             f"{name}_projection": lambda: build_projection_sensor(f"{name}_projection", store),
             f"{name}_stuck_runs": lambda: build_stuck_runs_sensor(

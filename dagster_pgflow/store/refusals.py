@@ -73,13 +73,16 @@ def refuse_new_problems(transaction: Transaction, stored: Flow, step: Step) -> N
 
 
 @contextmanager
-def refusals_as_problems(database: Database, flow_slug: str, path: str = "$") -> Iterator[None]:
+def refusals_as_problems(
+    database: Database, flow_slug: str, path: str = "$", *, kind: str = "Flow"
+) -> Iterator[None]:
     """Raise for a definition that SQL refuses what the rules would have raised.
 
     Args:
         database: The store.
         flow_slug: The flow that is changed.
         path: Where the problem is, as far as it is known.
+        kind: What has this slug.
 
     Raises:
         InvalidFlow: With the one problem that SQL found.
@@ -95,4 +98,4 @@ def refusals_as_problems(database: Database, flow_slug: str, path: str = "$") ->
             code = database.fetch_value("fetch_problem_code", constraint_name=error.constraint)
         if code is None:
             raise
-        raise InvalidFlow(flow_slug, [Problem(code, path, str(error))]) from error
+        raise InvalidFlow(flow_slug, [Problem(code, path, str(error))], kind) from error

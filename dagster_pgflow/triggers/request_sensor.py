@@ -7,11 +7,12 @@ from functools import partial
 
 import dagster as dg
 
-from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied
+from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_PRIORITY, TAG_RUN_ID
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.requests import Requests, RunRequested
+from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.triggers.continued_runs import ContinuedRuns
 from dagster_pgflow.triggers.created_runs import CreatedRuns
 from dagster_pgflow.triggers.run_of_request import RequestRefused, run_of_request
@@ -35,10 +36,13 @@ def build_request_sensor(
     jobs: Mapping[str, dg.JobDefinition],
     created: CreatedRuns,
     continued: ContinuedRuns,
+    events: TriggerQueue,
     reason_without_job: Callable[[str], str | None] = lambda _: None,
     job_prefix: str = "",
 ) -> dg.SensorDefinition:
     """Return the sensor that starts a run for each row of `pgflow.run_requests`.
+
+    Before, it lets triggers look at events, which makes such rows.
 
     The run id is the run key, so a request that is offered twice starts one run. A request
     stays pending until its run has been seen, so none is lost when the daemon stops half-way.
@@ -56,11 +60,13 @@ def build_request_sensor(
         jobs: The jobs of flows that it lists, by slug.
         created: Creates runs of the others.
         continued: Goes on with runs that have waited.
+        events: What triggers have to look at.
         reason_without_job: Returns why a flow can have no job, if it cannot.
         job_prefix: What the names of jobs begin with.
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        _let_triggers_look(context, events)
         has_just_loaded = context.cursor not in (None, str(watermark))
         context.update_cursor(str(watermark))
         listed = frozenset[str]() if has_just_loaded else jobs.keys()
@@ -81,6 +87,14 @@ def build_request_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts a run for each row that pgflow.start_flow wrote.",
     )
+
+
+def _let_triggers_look(context: dg.SensorEvaluationContext, events: TriggerQueue) -> None:
+    try:
+        events.look()
+    except StoreError as error:
+        # What was asked for starts all the same.
+        context.log.warning("No trigger looks at events. %s", error)
 
 
 @dataclass(frozen=True)
@@ -109,6 +123,7 @@ class _Tick:
         watermark: As of when.
         listed: Those whose jobs the daemon certainly knows.
         created: Creates runs of the others.
+        events: What triggers have to look at.
         reason_without_job: Returns why a flow can have no job, if it cannot.
         job_prefix: What the names of jobs begin with.
         ends_at: When the tick has taken as long as it may, by `time.monotonic`.

@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from dagster_pgflow.cli import main
 from dagster_pgflow.dsl.manifest.edn_text import read_edn
 from dagster_pgflow.runtime.handlers import Handler
+from dagster_pgflow.store.trigger_queue import TriggerQueue
 from tests.docs.pages import PAGES, Block, blocks_of, name_of
 from tests.execution.projecting import World, world
 from tests.postgres import Session
@@ -105,10 +106,12 @@ class Reader:
             for found in names.values()
             if isinstance(found, Handler)
         }
-        for asked in self.world.waiting.pending(50):
-            given = self.world.waiting.requested_input(str(asked.run_id))
-            self.world.run(asked.flow_slug, handlers, given, run_id=asked.run_id)
-        self.world.settle()
+        for _ in range(2):  # what was started, and what that starts
+            TriggerQueue(self.world.database).look()
+            for asked in self.world.waiting.pending(50):
+                given = self.world.waiting.requested_input(str(asked.run_id))
+                self.world.run(asked.flow_slug, handlers, given, run_id=asked.run_id)
+            self.world.settle()
 
     def _run_commands(self, block: Block) -> None:
         for line in block.text.replace("\\\n", " ").splitlines():

@@ -52,6 +52,7 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 WHAT_USERS_CALL = (
     "add_step",
     "create_flow",
+    "create_trigger",
     "delete_flow",
     "flow_definition",
     "is_valid_slug",

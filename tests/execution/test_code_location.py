@@ -79,6 +79,7 @@ def test_a_code_server_reads_all_flows_in_one_query(
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "pgflow_requests",
         "pgflow_catalog",
+        "pgflow_asset_events",
         "pgflow_projection",
         "pgflow_stuck_runs",
     }

@@ -17,7 +17,13 @@ from tests.polling import poll
 from tests.run_worker import pinned_to
 
 NOWHERE = "postgresql://127.0.0.1:1/none"
-OUR_SENSORS = {"pgflow_catalog", "pgflow_projection", "pgflow_requests", "pgflow_stuck_runs"}
+OUR_SENSORS = {
+    "pgflow_asset_events",
+    "pgflow_catalog",
+    "pgflow_projection",
+    "pgflow_requests",
+    "pgflow_stuck_runs",
+}
 
 
 @dg.asset

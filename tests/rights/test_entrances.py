@@ -98,6 +98,14 @@ def test_every_entrance_of_an_author_works(author: Session) -> None:
     author("select pgflow.add_step(p_workflow_slug => 'w', p_step_slug => 'a')")
     author('select pgflow.replace_flow(\'{"slug": "g", "steps": [{"slug": "a"}]}\')')
     author("select pgflow.publish_flow('g')")
+    author("select pgflow.create_trigger('t', 'run.failed', 'f', source_flow => 'g')")
+    author("select pgflow.enable_trigger('t', false)")
+    author(
+        "insert into pgflow.triggers (name, on_event, target_flow) values ('u', 'run.failed', 'f')"
+    )
+    author("update pgflow.triggers set condition = 'true' where name = 'u'")
+    author("select pgflow.delete_trigger('t')")
+    author("delete from pgflow.triggers")
     author("select pgflow.delete_flow('w', force => true, with_runs => true)")
     assert author.column("select flow_slug from pgflow.flows order by 1") == ["f", "g"]
 

@@ -16,7 +16,11 @@ from tests.postgres import Server, Session, as_role
 
 ROLES = ("reader", "starter", "answerer", "author", "worker")
 DENIED = "42501"
-SOME_COLUMN = {"run_requests": "handed_over_at", "store": "allowed_tags"}
+SOME_COLUMN = {
+    "run_requests": "handed_over_at",
+    "store": "allowed_tags",
+    "trigger_outcomes": "outcome",
+}
 """What may be changed, where it is not all of a row."""
 
 
@@ -209,6 +213,8 @@ def test_what_runs_with_the_rights_of_the_owner_is_what_the_page_says(owner: Ses
     }
     # Workers may call these besides, for those who answer in the UI of Dagster.
     told |= {"seen_tenants", "answer", "signal"}
+    # The rows that these write, workers must not write as they like.
+    told |= {"fire_trigger", "note_asset_events"}
     found = owner(
         """
         select proname::text, prorettype = 'trigger'::regtype from pg_proc

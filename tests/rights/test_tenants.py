@@ -18,6 +18,7 @@ __all__ = ["world"]
 HANDLERS = {"listed": lambda _: [1, 2], "same": lambda value: value}
 OPEN_TO_ALL = {"store", "migrations"}
 NOT_OF_A_TENANT = {
+    "asset_cursors",
     "projection_cursors",
     "live_runs",
     "live_workers",
@@ -67,13 +68,19 @@ def tenants(
         sql(f"grant execute on all functions in schema pgflow to {user}_role")
         sql(
             f"grant insert, update, delete on pgflow.flows, pgflow.steps, pgflow.deps,"
-            f" pgflow.schedules, pgflow.workflows to {user}_role"
+            f" pgflow.schedules, pgflow.triggers, pgflow.workflows to {user}_role"
         )
         sql("insert into pgflow.tenants values (%s, %s)", f"{user}_role", tenant)
         world.define(*flows_of(tenant))
         session = new_session()
         session(f"set session authorization {user}")
         users.append(session)
+        sql(
+            "select pgflow.create_trigger(%s, 'run.completed', %s, source_flow => %s)",
+            f"{tenant}_t",
+            f"{tenant}_inner",
+            f"{tenant}_outer",
+        )
     world.define(Flow("of_all").step("s", handler="same"))
     sql("select pgflow.isolate_tenants()")
     yield Tenants(users[0], users[1], sql, world)
@@ -207,6 +214,20 @@ def test_the_functions_that_tell_of_runs_and_flows_tell_a_tenant_of_its_own(
         values ('bob_outer', 'listed', 'inner')""",
         """insert into pgflow.schedules (flow_slug, schedule_slug, cron)
         values ('bob_inner', 'anns', '0 0 * * *')""",
+        "select pgflow.create_trigger('new', 'run.completed', 'bob_inner')",
+        """select pgflow.create_trigger(
+        'new', 'run.failed', 'ann_inner', source_flow => 'bob_inner')""",
+        "select pgflow.create_trigger('bob_t', 'run.failed', 'bob_inner')",
+        "select pgflow.delete_trigger('bob_t')",
+        "select pgflow.enable_trigger('bob_t', false)",
+        "select pgflow.create_trigger('new', 'asset.materialized', 'ann_inner', asset_key => 'k')",
+        """insert into pgflow.triggers (name, on_event, target_flow)
+        values ('new', 'run.completed', 'bob_inner')""",
+        """insert into pgflow.triggers (name, on_event, target_flow, source_flow)
+        values ('new', 'run.completed', 'ann_inner', 'bob_inner')""",
+        "update pgflow.triggers set source_flow = 'bob_inner' where name = 'ann_t'",
+        "update pgflow.triggers set target_flow = 'bob_inner' where name = 'ann_t'",
+        """select pgflow.note_asset_events('[{"source": "x", "timestamp": 0, "event": {}}]')""",
         "insert into pgflow.flows (flow_slug, tags) values ('new', '{\"tenant\": \"bob\"}')",
         "insert into pgflow.flows (flow_slug, tags) values ('new', '{\"tenant\": \"*\"}')",
         "update pgflow.flows set tags = '{\"tenant\": \"bob\"}' where flow_slug = 'ann_inner'",
@@ -262,6 +283,35 @@ def test_no_setting_makes_a_tenant_another(tenants: Tenants, trick: str) -> None
     assert tenants.ann("select distinct tags ->> 'tenant' from pgflow.flows") == [("ann",)]
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         tenants.ann("select pgflow.start_flow('bob_inner')")
+
+
+def test_the_end_of_a_run_is_an_event_for_its_own_tenant_alone(tenants: Tenants) -> None:
+    ann, bob = tenants.ann, tenants.bob
+    ann("select pgflow.create_trigger('ann_any', 'run.completed', 'ann_inner')")
+    bob("select pgflow.create_trigger('bob_any', 'run.completed', 'bob_inner')")
+    ann("select pgflow.create_trigger('ann_s', 'signal', 'ann_inner', signal_name => 's')")
+    bob("select pgflow.create_trigger('bob_s', 'signal', 'bob_inner', signal_name => 's')")
+    with_runs(tenants)
+    bob("select pgflow.signal('s', 'k', '{}')")
+    shown = "select trigger_name from pgflow.trigger_outcomes order by 1"
+    assert ann.column(shown) == ["ann_any", "ann_t"]
+    assert bob.column(shown) == ["bob_any", "bob_s", "bob_t"]
+    assert (
+        ann("select pgflow.event_of(event_id) from pgflow.trigger_events where type = 'signal'")
+        == []
+    )
+    [theirs] = bob.column("select event_id from pgflow.trigger_events where type = 'signal'")
+    assert ann.value("select pgflow.event_of(%s)", theirs) is None
+    trigger_id = bob.value("select trigger_id from pgflow.triggers where name = 'bob_s'")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ann("select pgflow.fire_trigger(%s, %s)", trigger_id, theirs)
+
+
+def test_a_trigger_joins_no_flows_of_two_tenants_whoever_makes_it(tenants: Tenants) -> None:
+    made = "select pgflow.create_trigger('new', 'run.failed', %s, source_flow => %s)"
+    for target, source in (("ann_inner", "bob_inner"), ("of_all", "ann_inner")):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="another tenant"):
+            tenants.owner(made, target, source)
 
 
 def test_a_tenant_cannot_take_the_role_of_another(tenants: Tenants) -> None:

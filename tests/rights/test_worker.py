@@ -41,7 +41,13 @@ def test_a_code_location_loads_runs_and_ticks_with_the_rights_of_a_worker(
     assert [schedule.name for schedule in repository.schedule_defs] == ["f__daily"]
     assert sql.value("select allowed_tags from pgflow.store") == ["team/*"]
 
-    for name in ("pgflow_catalog", "pgflow_projection", "pgflow_stuck_runs", "pgflow_requests"):
+    for name in (
+        "pgflow_catalog",
+        "pgflow_asset_events",
+        "pgflow_projection",
+        "pgflow_stuck_runs",
+        "pgflow_requests",
+    ):
         context = dg.build_sensor_context(instance=instance, repository_def=repository)
         tick = repository.get_sensor_def(name).evaluate_tick(context)
     [request] = tick.run_requests or ()

@@ -20,7 +20,7 @@ from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.database import Database
 
 SENSOR_DAEMON = "SENSOR"
-SENSOR_ENDINGS = ("_requests", "_catalog", "_projection", "_stuck_runs")
+SENSOR_ENDINGS = ("_requests", "_catalog", "_asset_events", "_projection", "_stuck_runs")
 
 
 def check_dagster(database: Database | None) -> Iterator[Check]:

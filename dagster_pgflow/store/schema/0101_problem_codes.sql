@@ -164,7 +164,19 @@ as $$
 
     ('cron_has_five_fields', 'invalid-cron'),
     ('cron_comes_some_day', 'cron-never-comes'),
-    ('timezone_is_named', 'unknown-timezone')
+    ('timezone_is_named', 'unknown-timezone'),
+
+    ('trigger_name_is_valid', 'invalid-slug'),
+    ('triggers_source_flow_fkey', 'unknown-flow'),
+    ('triggers_target_flow_fkey', 'unknown-flow'),
+    ('triggers_name_key', 'duplicate-trigger'),
+    ('on_event_is_valid', 'wrong-value'),
+    ('only_events_of_runs_have_a_source_flow', 'unknown-field'),
+    ('events_of_assets_name_an_asset', 'missing-field'),
+    ('signals_are_named', 'missing-field'),
+    ('names_of_events_are_short', 'wrong-value'),
+    ('trigger_condition_is_not_empty', 'invalid-expression'),
+    ('no_flow_starts_itself_for_ever', 'trigger-of-itself')
 $$;
 
 comment on function pgflow.problem_codes() is

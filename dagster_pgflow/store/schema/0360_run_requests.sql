@@ -15,6 +15,7 @@ create table pgflow.run_requests (
   awaits_key boolean not null default false,
   turn bigint,
   ended_at timestamptz,
+  trigger_depth integer not null default 0,
   constraint run_requests_pkey primary key (run_id),
   constraint a_refusal_has_a_reason check ((refused_at is null) = (refused_reason is null))
 );
@@ -58,3 +59,5 @@ comment on column pgflow.run_requests.turn is
   'Counts the requests of all flows as they are taken, whatever the clock says; null while it waits';
 comment on column pgflow.run_requests.ended_at is
   'When its run was seen to be over; until then a request that is taken holds a place';
+comment on column pgflow.run_requests.trigger_depth is
+  'How many triggers led to it, each by the run before; 0 where nobody but a caller asked';

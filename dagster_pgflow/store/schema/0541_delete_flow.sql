@@ -40,6 +40,7 @@ begin
         flow.flow_slug, case runs_under_way when 1 then '1 run' else runs_under_way || ' runs' end
         using errcode = 'object_in_use';
     end if;
+    perform pgflow.refuse_to_lose_triggers(flow.flow_slug);
   end if;
 
   perform pgflow.refuse_run(

@@ -24,6 +24,30 @@ using (
   or exists (select from pgflow.flows as flow where flow.flow_slug = schedules.flow_slug)
 );
 
+create policy tenants_see_their_own on pgflow.triggers
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.flows as flow where flow.flow_slug = triggers.target_flow)
+);
+
+create policy tenants_see_their_own on pgflow.trigger_outcomes
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (
+    select from pgflow.triggers as listening
+    where listening.trigger_id = trigger_outcomes.trigger_id
+  )
+);
+
+create policy tenants_see_their_own on pgflow.trigger_events
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (
+    select from pgflow.trigger_outcomes as outcome
+    where outcome.event_id = trigger_events.event_id
+  )
+);
+
 create policy tenants_see_their_own on pgflow.runs
 using (
   '*' = any ((select pgflow.seen_tenants())::text[])
@@ -146,4 +170,7 @@ create policy only_who_sees_all on pgflow.live_workers
 using ('*' = any ((select pgflow.seen_tenants())::text[]));
 
 create policy only_who_sees_all on pgflow.live_runs
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.asset_cursors
 using ('*' = any ((select pgflow.seen_tenants())::text[]));
