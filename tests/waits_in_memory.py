@@ -23,16 +23,17 @@ class WaitsInMemory(Waits):
 
     asked: dict[tuple[str, StepPath], WaitAsked] = field(default_factory=dict)
     asked_again: dict[StepPath, int] = field(default_factory=dict)
-    _states: dict[StepPath, WaitState] = field(default_factory=dict)
+    _states: dict[tuple[str, StepPath], WaitState] = field(default_factory=dict)
 
     def wait_for(self, asked: WaitAsked) -> WaitState:
         """Begin to wait, and say how the wait stands."""
-        first = self.asked.setdefault((asked.run_id, asked.path), asked)
+        key = asked.run_id, asked.path
+        first = self.asked.setdefault(key, asked)
         self.asked_again[asked.path] = self.asked_again.get(asked.path, 0) + 1
         due_at = first.until if first.seconds is None else BEGAN + first.seconds
-        return self._states.get(asked.path, WaitState("open", BEGAN, due_at))
+        return replace(self._states.get(key, WaitState("open", BEGAN)), due_at=due_at)
 
-    def answer(self, path: str, answer: Any = None, by: str = "kim") -> None:
+    def answer(self, path: str, answer: Any = None, by: str | None = "kim") -> None:
         """Answer, as a person or a signal does, or as the time that has passed."""
         self._end(path, WaitState("answered", BEGAN, answer=answer, answered_by=by))
 
@@ -47,15 +48,9 @@ class WaitsInMemory(Waits):
     @property
     def open(self) -> list[str]:
         """The steps that wait."""
-        return sorted({str(path) for _, path in self.asked if path not in self._states})
+        return sorted(str(key[1]) for key in self.asked if key not in self._states)
 
     def _end(self, path: str, state: WaitState) -> None:
-        due_at = next(
-            (
-                BEGAN + one.seconds
-                for (_, at), one in self.asked.items()
-                if at == path and one.seconds is not None
-            ),
-            None,
-        )
-        self._states[StepPath(path)] = replace(state, closed_at=ENDED, due_at=due_at)
+        keys = [key for key in self.asked if key[1] == path]
+        for key in keys:
+            self._states[key] = replace(state, closed_at=ENDED)

@@ -193,6 +193,12 @@ def outputs_of_items(
         Held: An item waits.
         ListNotWhole: Something of an item is missing.
     """
+    # Where one op does all items, it sends one list of them, or that it is held.
+    alone = waiting_among(
+        from_wire(values[part]) for part in parts if isinstance(values[part], dict)
+    )
+    if alone is not None:
+        raise Held(alone)
     counts = {len(values[part]) for part in parts}
     if count is not None:
         counts.add(count)

@@ -117,7 +117,7 @@ class Execution:
         continued = continuation_of(run.run_id, run.tags)
         if continued is not None:
             return str(continued[0])
-        if run.parent_run_id is not None:
+        if run.parent_run_id is not None and not self.is_in_child_run:
             return run.run_id
         return run.tags.get(TAG_RUN_ID, run.run_id)
 

@@ -64,13 +64,13 @@ def _news(execution: Execution, held: Held) -> tuple[StepPause, dict[str, Any], 
             waits_for=held.waits_for,
             due_at=held.due_at,
         )
-        shown: dict[str, Any] = {"waits for": held.waits_for}
-        until = "" if held.due_at is None else _moment(held.due_at)
-        if until:
-            shown["until"] = until
-        at_the_latest = f" It goes on at {until} at the latest." if until else ""
-        told = f'Step "{path}" waits for: {held.waits_for}{at_the_latest}'
-        return waiting, shown, f"{told} Nothing failed; the run goes on when that has come."
+        shown = {"waits for": held.waits_for}
+        or_at = ""
+        if held.due_at is not None:
+            shown["until"] = _moment(held.due_at)
+            or_at = "" if held.kind == "sleep" else f", or at {shown['until']}"
+        told = f'Step "{path}" waits, and nothing failed. The run goes on with this{or_at}: '
+        return waiting, shown, told + held.waits_for
     waits = {"waits for step": str(step)}
     told = f'Step "{path}" has nothing to do before step "{step}" has gone on, which waits.'
     return StepHeld(worker=worker, step=path, waiting_step=step), waits, told

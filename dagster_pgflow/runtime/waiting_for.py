@@ -33,6 +33,9 @@ from dagster_pgflow.step_path import StepPath
 LONGEST_QUESTION: Final = 100_000
 """How many characters a prompt may have when values have been put into it."""
 
+LONGEST_SHOWN: Final = 1_000
+"""How much of a prompt Dagster's log has, and the state of the step; the wait has all of it."""
+
 LONGEST_KEY: Final = 1_000
 SHOWN: Final = 200
 
@@ -156,7 +159,12 @@ def _no_secret(name: str) -> str:
 
 
 def shown_wait(asked: WaitAsked) -> str:
-    """Return what a step waits for, for people."""
+    """Return what a step waits for, for people: not all of a long prompt."""
+    whole = _whole_wait(asked)
+    return whole if len(whole) <= LONGEST_SHOWN else f"{whole[:LONGEST_SHOWN]} …"
+
+
+def _whole_wait(asked: WaitAsked) -> str:
     match asked.kind:
         case "approval":
             return asked.prompt

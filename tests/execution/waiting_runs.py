@@ -183,6 +183,19 @@ class WaitingRun:
         return [entry.dagster_event for entry in found if entry.dagster_event is not None]
 
     @property
+    def error(self) -> str:
+        """What failed the newest Dagster run."""
+        [failed] = [event for event in self.events() if event.is_step_failure]
+        told: Any = failed.step_failure_data.user_failure_data
+        return str(told.description)
+
+    @property
+    def logged(self) -> list[str]:
+        """What ops wrote into the log of the newest Dagster run."""
+        found = self.instance.all_logs(self.runs[-1].run_id)
+        return [entry.user_message for entry in found if entry.dagster_event is None]
+
+    @property
     def _own(self) -> set[str]:
         return {run.run_id for run in self.runs}
 
