@@ -37,10 +37,7 @@ from dagster_pgflow.runtime.catching import Caught, Failing, caught
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
 from dagster_pgflow.runtime.context import StepContext
-from dagster_pgflow.runtime.data_map import (
-    Received,
-    refuse_unmerged,
-)
+from dagster_pgflow.runtime.data_map import Received, refuse_unmerged
 from dagster_pgflow.runtime.decisions import Deciding
 from dagster_pgflow.runtime.failures import reason_of
 from dagster_pgflow.runtime.frames import (
@@ -120,6 +117,14 @@ class Execution:
         if run.parent_run_id is not None and not self.is_in_child_run:
             return run.run_id
         return run.tags.get(TAG_RUN_ID, run.run_id)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the Dagster run goes on with one that waited: both are one run."""
+        run = self.context.run
+        if self.is_in_child_run:
+            return run.parent_run_id is not None
+        return continuation_of(run.run_id, run.tags) is not None
 
     @property
     def flow_slug(self) -> str:

@@ -129,9 +129,16 @@ def digest(received: Any) -> str:
 
 
 def tell_again(execution: Execution, child_run: str) -> None:
-    """Say that a run of before has done what stands at the place of an execution."""
+    """Say that a run of before has done what stands at the place of an execution.
+
+    Where a run goes on that waited, the Dagster run before has told what became of that.
+    """
+    sentence = f"{_label(execution)} was done by run {child_run} and is not done again."
+    if execution.goes_on:
+        execution.context.log.info(sentence)
+        return
     execution.tell(
-        f"{_label(execution)} was done by run {child_run} and is not done again.",
+        sentence,
         _started(execution, child_run, is_reused=True),
         {"child run": dg.MetadataValue.dagster_run(child_run)},
     )

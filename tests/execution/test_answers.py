@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import REPORT_KEY
 from dagster_pgflow.runtime.values import Skipped, Waiting
 from tests.execution.harness import JsonIOManager, MemoryOfThisProcess
 from tests.execution.small_flows import HANDLERS
@@ -183,10 +184,13 @@ def test_the_run_in_dagster_says_what_it_waits_for() -> None:
     run = waiting_run(flow)
     run.start({"sum": 300})
     shown = {
-        event.step_key: {name: value.value for name, value in metadata.items()}
+        event.step_key: {
+            name: value.value
+            for name, value in event.step_output_data.metadata.items()
+            if name != REPORT_KEY
+        }
         for event in run.events()
         if event.is_successful_output
-        and (metadata := dict(event.step_output_data.metadata)).pop("dagster-pgflow/outcome")
     }
     until = "2030-03-17T17:47:40+00:00"
     assert shown == {

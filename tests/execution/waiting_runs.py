@@ -8,7 +8,7 @@ assert waiting.executed == ["ask", "then"]
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -127,18 +127,7 @@ class WaitingRun:
 
     def go_on(self) -> dg.DagsterRunStatus:
         """Go on; return how the further Dagster run ends."""
-        before, number = self.runs[-1], len(self.runs)
-        left = left_of(self.instance, before, self._planned)
-        first = UUID(self.runs[0].run_id)
-        run = self.instance.create_run_for_job(
-            self._job,
-            run_id=str(continuation_id(first, number)),
-            execution_plan=self._plan(left.state, list(left.step_keys)),
-            run_config=before.run_config,
-            tags={**before.tags, TAG_RUN_ID: str(first), TAG_CONTINUATION: str(number)},
-            parent_run_id=before.run_id,
-            root_run_id=before.root_run_id or before.run_id,
-        )
+        run = further_run(self.instance, self._job, self.runs)
         return self._execute(run)
 
     def answer_and_go_on(self, **answers: Any) -> dg.DagsterRunStatus:
@@ -225,11 +214,45 @@ class WaitingRun:
         self.runs.append(over)
         return over.status
 
-    def _planned(self, state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
-        return snapshot_from_execution_plan(self._plan(state), self._job.get_job_snapshot_id())
 
-    def _plan(self, state: KnownExecutionState | None, keys: list[str] | None = None) -> Any:
-        config = self.runs[-1].run_config
-        return create_execution_plan(
-            InMemoryJob(self._job), config, step_keys_to_execute=keys, known_state=state
-        )
+def further_run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, runs: Sequence[dg.DagsterRun]
+) -> dg.DagsterRun:
+    """Create the Dagster run that goes on with a run.
+
+    Args:
+        instance: The Dagster instance.
+        job: The job of the flow.
+        runs: The Dagster runs that it had so far, oldest first.
+    """
+    before = runs[-1]
+    first = UUID(runs[0].tags.get(TAG_RUN_ID, runs[0].run_id))
+    left = left_of(instance, before, lambda state: _planned(job, before, state))
+    return instance.create_run_for_job(
+        job,
+        run_id=str(continuation_id(first, len(runs))),
+        execution_plan=_plan(job, before, left.state, list(left.step_keys)),
+        run_config=before.run_config,
+        tags={**before.tags, TAG_RUN_ID: str(first), TAG_CONTINUATION: str(len(runs))},
+        parent_run_id=before.run_id,
+        root_run_id=before.root_run_id or before.run_id,
+        remote_job_origin=before.remote_job_origin,
+        job_code_origin=before.job_code_origin,
+    )
+
+
+def _planned(
+    job: dg.JobDefinition, run: dg.DagsterRun, state: KnownExecutionState | None
+) -> ExecutionPlanSnapshot:
+    return snapshot_from_execution_plan(_plan(job, run, state), job.get_job_snapshot_id())
+
+
+def _plan(
+    job: dg.JobDefinition,
+    run: dg.DagsterRun,
+    state: KnownExecutionState | None,
+    keys: list[str] | None = None,
+) -> Any:
+    return create_execution_plan(
+        InMemoryJob(job), run.run_config, step_keys_to_execute=keys, known_state=state
+    )

@@ -1,0 +1,84 @@
+"""The tables of runs that waited in a run inside one of their ops, with a real store."""
+
+from typing import Any
+
+import dagster as dg
+from dagster._core.execution.api import execute_run
+
+from dagster_pgflow.compat import InMemoryJob
+from dagster_pgflow.model.flow import Flow
+from tests.execution.projecting import World, assert_states_add_up, world
+from tests.execution.small_flows import HANDLERS
+from tests.execution.waiting_runs import further_run
+
+__all__ = ["world"]
+
+CHILD = (
+    Flow("child")
+    .step("come", "double")
+    .approval("ask", prompt="${$nodes.come}?", depends_on="come")
+    .step("pay", "echo", depends_on="ask")
+)
+
+
+class Going:
+    """A run with a real store, and the Dagster runs that carry it."""
+
+    def __init__(self, world: World, slug: str, given: Any) -> None:
+        self.world = world
+        run_id = world.run(slug, HANDLERS, given)
+        self._job = world.job(slug, HANDLERS)
+        self.runs = [self._run(str(run_id))]
+        world.project()
+
+    def answer(self, path: str) -> None:
+        run_id = self.world.one("runs")["run_id"]
+        sql = "select pgflow.answer(%s::uuid, %s, '\"yes\"'::jsonb, 'kim')"
+        self.world.sql(sql, str(run_id), path)
+
+    def go_on(self) -> dg.DagsterRunStatus:
+        run = further_run(self.world.instance, self._job, self.runs)
+        execute_run(InMemoryJob(self._job), run, self.world.instance)
+        self.runs.append(self._run(run.run_id))
+        self.world.project()
+        return self.runs[-1].status
+
+    def _run(self, run_id: str) -> dg.DagsterRun:
+        run = self.world.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run
+
+
+def test_a_run_inside_that_waited_has_one_row_and_its_steps_one_each(world: World) -> None:
+    flow = Flow("top").subflow("order", "child", mode="run").step("end", "echo", depends_on="order")
+    world.define(CHILD, flow)
+    going = Going(world, "top", 2)
+    assert world.one("runs")["status"] == "waiting"
+    assert world.by_path("status") == {
+        "end": "created",
+        "order": "started",
+        "order.ask": "waiting",
+        "order.come": "completed",
+        "order.pay": "created",
+    }
+    going.answer("order.ask")
+    assert going.go_on() is dg.DagsterRunStatus.SUCCESS
+    assert world.one("runs")["status"] == "completed"
+    assert set(world.by_path("status").values()) == {"completed"}
+    assert world.subruns("status, subrun_path") == [("completed", "1")]
+    assert_states_add_up(world)
+
+
+def test_items_that_one_op_does_have_one_row_each(world: World) -> None:
+    middle = Flow("middle").subflow("each", "child", over="$input", mode="run")
+    top = Flow("top").subflow("lists", "middle", over="$input")
+    world.define(CHILD, middle, top)
+    going = Going(world, "top", [[1, 2]])
+    assert world.one("runs")["status"] == "waiting"
+    for index in (0, 1):
+        going.answer(f"lists[0].each[{index}].ask")
+        going.go_on()
+    assert world.one("runs")["status"] == "completed"
+    assert set(world.by_path("status").values()) == {"completed"}
+    assert [status for (status,) in world.subruns("status")] == ["completed"] * 3
+    assert_states_add_up(world)
