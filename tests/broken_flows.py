@@ -42,7 +42,7 @@ def step_twice(draw: st.DrawFn, document: Document) -> None:
 
 
 def kind_of_step(draw: st.DrawFn, document: Document) -> None:
-    kinds = ["single", "map", "subflow", "branch", "join", "loop", "cron", ""]
+    kinds = ["single", "map", "subflow", "branch", "join", "loop", "wait", "sleep", "cron", ""]
     drawn_step(draw, document)["type"] = draw(st.sampled_from(kinds))
 
 
@@ -52,8 +52,9 @@ def field_of_another_kind(draw: st.DrawFn, document: Document) -> None:
 
 
 def field_left_out(draw: st.DrawFn, document: Document) -> None:
-    names = ["flow", "rules", "back_to", "condition", "max_iterations"]
-    drawn_step(draw, document, "subflow", "branch", "loop").pop(draw(st.sampled_from(names)), None)
+    names = ["flow", "rules", "back_to", "condition", "max_iterations", "prompt", "signal"]
+    kinds = ("subflow", "branch", "loop", "approval", "wait")
+    drawn_step(draw, document, *kinds).pop(draw(st.sampled_from(names)), None)
 
 
 def dependencies(draw: st.DrawFn, document: Document) -> None:
@@ -85,8 +86,9 @@ def option(draw: st.DrawFn, document: Document) -> None:
 
 
 def choice(draw: st.DrawFn, document: Document) -> None:
-    name = draw(st.sampled_from(["when_unmet", "when_exhausted", "mode", "wait"]))
-    kinds = {"mode": ("subflow",), "wait": ("join",)}.get(name, ())
+    name = draw(st.sampled_from(["when_unmet", "when_exhausted", "mode", "wait", "on_deadline"]))
+    of_one = {"mode": ("subflow",), "wait": ("join",), "on_deadline": ("approval", "wait")}
+    kinds = of_one.get(name, ())
     value = draw(st.sampled_from(["fail", "skip", "skip-cascade", "run", "any", "some", ""]))
     drawn_step(draw, document, *kinds)[name] = value
 

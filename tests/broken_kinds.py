@@ -115,6 +115,33 @@ def loop(draw: st.DrawFn, document: Document) -> None:
     )
 
 
+def waiting(draw: st.DrawFn, document: Document) -> None:
+    kind = draw(st.sampled_from(["approval", "wait", "sleep"]))
+    step = drawn_step(draw, document, kind)
+    texts = st.sampled_from(["", "x", "x" * 200, "x" * 201])
+    asked: dict[str, st.SearchStrategy[Any]] = {
+        "prompt": st.sampled_from(["", "x" * 10_000, "x" * 10_001, *REFERENCES]),
+        "answerers": st.lists(texts, max_size=2) | st.just(["x"] * 101),
+    }
+    signalled: dict[str, st.SearchStrategy[Any]] = {"signal": texts}
+    slept: dict[str, st.SearchStrategy[Any]] = {
+        "seconds": st.sampled_from(INTEGERS),
+        "until": st.sampled_from(["input.due", *BAD_EXPRESSIONS]),
+    }
+    both: dict[str, st.SearchStrategy[Any]] = {
+        "deadline": st.sampled_from(INTEGERS),
+        "on_deadline": st.sampled_from(["fail", "skip", "continue"]),
+        "default_answer": st.sampled_from([None, 0, {"a": None}]),
+        "on_timeout": st.sampled_from(NAMES),
+        "key": st.sampled_from(["input.key", *BAD_EXPRESSIONS]),
+        "answer_schema": st.sampled_from([{}, {"type": 5}, [], {"type": "object"}]),
+        "reminders": st.lists(st.sampled_from(INTEGERS), max_size=2) | st.just([1] * 101),
+    }
+    own = {"approval": asked | both, "wait": signalled | both, "sleep": slept}[kind]
+    for name in draw(st.lists(st.sampled_from(sorted(own)), min_size=1, max_size=3)):
+        step[name] = draw(own[name])
+
+
 def subflow(draw: st.DrawFn, document: Document) -> None:
     named = st.sampled_from(["child", "nope", "f", "run", ""])
     drawn_step(draw, document, "subflow")["flow"] = draw(named)
@@ -141,8 +168,8 @@ def data_map(draw: st.DrawFn, document: Document) -> None:
 
 
 def failure_step(draw: st.DrawFn, document: Document) -> None:
-    kind = draw(st.sampled_from(["subflow", "single", "map", "branch", "join", "loop"]))
-    step = drawn_step(draw, document, kind)
+    kinds = ["subflow", "single", "map", "branch", "join", "loop", "approval", "sleep"]
+    step = drawn_step(draw, document, draw(st.sampled_from(kinds)))
     field = draw(st.sampled_from(["on_failure", "on_failure", "on_timeout"]))
     step[field] = draw(st.sampled_from([*NAMES, step["slug"]]))
 
@@ -189,6 +216,7 @@ CHANGES_OF_KINDS: tuple[Change, ...] = (
     route,
     join,
     loop,
+    waiting,
     subflow,
     mapping,
     list_of_items,

@@ -9,13 +9,16 @@ from dagster_pgflow.model.flow import Flow, Schedule
 from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.options import FlowOptions, StepOptions
 from dagster_pgflow.model.steps import (
+    ApprovalStep,
     BranchStep,
     JoinStep,
     LoopStep,
     MapStep,
     SingleStep,
+    SleepStep,
     Step,
     SubflowStep,
+    WaitStep,
 )
 from dagster_pgflow.model.steps.branch import Rule
 from dagster_pgflow.validation.validate import validate
@@ -77,6 +80,7 @@ Objects = st.SearchStrategy[dict[str, Any]]
 CONDITIONS = ("if_", "if_not", "run_if", "run_unless")
 DECISIONS = ["output.n > 'é'", "has(deps.a)", "ctx.iteration < 2", "true"]
 KINDS = ["single", "map", "subflow", "branch", "join", "loop"]
+WAITING_KINDS = ["approval", "wait", "sleep"]
 
 
 @st.composite
@@ -114,21 +118,13 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
     handled |= _hooked(draw, handled)
     slugs = [step.slug for step in earlier]
     depends_on = st.lists(st.sampled_from(slugs), unique=True) if slugs else st.just([])
-    match draw(st.sampled_from(KINDS)):
-        case "branch":
-            return BranchStep(
-                **common, **handled, **keeping, depends_on=tuple(draw(depends_on)), rules=()
-            )
-        case "loop":
-            return LoopStep(
-                **common | dict.fromkeys(CONDITIONS) | {"when_exhausted": "fail"},
-                **handled,
-                **keeping,
-                depends_on=tuple(draw(depends_on)),
-                back_to=draw(st.sampled_from([*slugs, slug])),
-                condition=draw(st.sampled_from(DECISIONS)),
-                max_iterations=draw(st.integers(1, 9)),
-            )
+    match draw(st.sampled_from([*KINDS, *WAITING_KINDS])):
+        case ("approval" | "wait" | "sleep") as kind:
+            deps = tuple(draw(depends_on))
+            return draw(waiting_steps(kind, common | keeping | {"depends_on": deps}, objects))
+        case ("branch" | "loop") as kind:
+            fields = common | handled | keeping | {"depends_on": tuple(draw(depends_on))}
+            return draw(deciding_steps(kind, fields, slugs))
         case "join" if len(slugs) > 1:
             joined = draw(st.lists(st.sampled_from(slugs), unique=True, min_size=2))
             wait = draw(st.sampled_from(["all", "any", 1, len(joined)]))
@@ -150,6 +146,49 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
             mapped = draw(mappings(earlier, deps))
             own = mapped if mapped["over"] else mapped | keeping
             return SubflowStep(**common, **own, depends_on=deps, flow="child")
+
+
+@st.composite
+def deciding_steps(draw: st.DrawFn, kind: str, fields: dict[str, Any], slugs: list[str]) -> Step:
+    """Draw a branch or a loop, which leads nowhere yet."""
+    if kind == "branch":
+        return BranchStep(**fields, rules=())
+    return LoopStep(
+        **fields | dict.fromkeys(CONDITIONS) | {"when_exhausted": "fail"},
+        back_to=draw(st.sampled_from([*slugs, fields["slug"]])),
+        condition=draw(st.sampled_from(DECISIONS)),
+        max_iterations=draw(st.integers(1, 9)),
+    )
+
+
+@st.composite
+def waiting_steps(draw: st.DrawFn, kind: str, common: dict[str, Any], objects: Objects) -> Step:
+    """Draw a step that waits."""
+    if kind == "sleep":
+        ends: list[dict[str, Any]] = [
+            {"seconds": 1},
+            {"seconds": 2**31 - 1},
+            {"until": "string(input.due)"},
+        ]
+        return SleepStep(**common, **draw(st.sampled_from(ends)))
+    deadline = draw(st.none() | st.integers(10, 20))
+    on_deadline = "fail" if deadline is None else draw(st.sampled_from(["skip", "continue"]))
+    answers: Values = st.sampled_from([None, 0, False, "", [], {"a": None}])
+    own: dict[str, Any] = {
+        "deadline": deadline,
+        "on_deadline": on_deadline,
+        "default_answer": draw(answers) if on_deadline == "continue" else None,
+        "key": draw(st.sampled_from([None, "flow_input.a", "input", "ctx.run_id"])),
+        "answer_schema": draw(st.none() | objects.map(lambda shown: {"examples": [shown]})),
+        "reminders": draw(st.lists(st.integers(1, 9), max_size=2).map(tuple)),
+    }
+    if kind == "wait":
+        return WaitStep(**common, **own, signal=draw(st.sampled_from(["paid", "é x", "s" * 200])))
+    named = [f"{text}$nodes.{dep}" for dep in common["depends_on"] for text in ("", "$")]
+    named += [f"a ${{$nodes.{dep}}}" for dep in common["depends_on"]]
+    prompts = st.sampled_from(["Sure?", "$input", "${$input.n} $$ é\n", "$node", *named])
+    whom = draw(st.lists(st.sampled_from(["boss", "é"]), max_size=2))
+    return ApprovalStep(**common, **own, prompt=draw(prompts), answerers=tuple(whom))
 
 
 @st.composite

@@ -86,6 +86,7 @@ SAID_FOR: dict[str, set[str]] = {
     "loop-with-condition": {"wrong-value", "missing-field"},
     "loop-that-is-skipped": {"missing-field"},
     "pipelined-with-condition": {"wrong-value"},
+    "no-deadline": {"wrong-value"},
     # A number below 1 is never right; Python first asks whether there is anything to wait for.
     "wait-out-of-range": {"join-of-too-few"},
     # What is in a field is looked at first, then whether the kind of step has the field.

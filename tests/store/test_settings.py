@@ -23,6 +23,9 @@ def flow(sql: Session) -> None:
         )
     """)
     sql("select pgflow.add_step('f', 't', '{r}')")
+    sql("select pgflow.add_step('f', 'p', '{a}', step_type => 'approval', prompt => 'Sure?')")
+    sql("select pgflow.add_step('f', 'w', step_type => 'wait', signal => 'paid')")
+    sql("select pgflow.add_step('f', 'z', step_type => 'sleep', seconds => 5)")
     sql("""
         select pgflow.add_step(
           'f', 'l', '{b}', step_type => 'loop', back_to => 'l', condition => 'false',
@@ -65,6 +68,22 @@ def settings_of(sql: Session, slug: str) -> object:
         ),
         ("j", '{"wait": []}', 'has the setting "wait", which must be text or a whole number'),
         ("l", '{"back_to": 5}', 'has the setting "back_to", which must be text'),
+        (
+            "p",
+            '{"answerers": "boss"}',
+            'has the setting "answerers", which must be a list of texts',
+        ),
+        (
+            "w",
+            '{"signal": "paid", "reminders": [1, 1.5]}',
+            'has the setting "reminders", which must be a list of whole numbers',
+        ),
+        (
+            "w",
+            '{"signal": "paid", "reminders": ["1"]}',
+            'has the setting "reminders", which must be a list of whole numbers',
+        ),
+        ("z", '{"prompt": "Sure?"}', 'has the setting "prompt", which no sleep step has'),
         ("m", "[]", "has settings that are not an object"),
         ("m", "null", "has settings that are not an object"),
     ],
@@ -95,6 +114,30 @@ def test_settings_that_do_not_fit_the_kind_are_refused_with_a_sentence(
         ("j", '{"wait": "some"}', "wait_is_valid"),
         ("j", '{"wait": "3"}', "wait_is_valid"),
         ("j", '{"wait": 0}', "wait_is_positive"),
+        ("p", "{}", "only_approval_steps_ask"),
+        ("p", '{"prompt": ""}', "prompt_is_short"),
+        ("p", '{"prompt": "x", "answerers": [""]}', "answerers_have_names"),
+        ("p", '{"prompt": "x", "deadline": 0}', "deadline_is_positive"),
+        ("p", '{"prompt": "x", "key": ""}', "key_is_not_empty"),
+        ("p", '{"prompt": "x", "on_deadline": "skip"}', "deadline_is_said"),
+        ("p", '{"prompt": "x", "deadline": 9, "on_deadline": "no"}', "on_deadline_is_valid"),
+        ("p", '{"prompt": "x", "deadline": 9, "default_answer": 1}', "default_answer_goes_on"),
+        (
+            "p",
+            '{"prompt": "x", "deadline": 9, "on_deadline": "skip", "on_timeout": "t"}',
+            "timeout_step_is_of_a_failure",
+        ),
+        (
+            "p",
+            '{"prompt": "x", "deadline": 9, "reminders": [1, 9]}',
+            "reminders_come_before_the_deadline",
+        ),
+        ("w", "{}", "only_wait_steps_have_a_signal"),
+        ("w", '{"signal": ""}', "signal_is_a_name"),
+        ("z", "{}", "sleep_ends_once"),
+        ("z", '{"seconds": 5, "until": "input"}', "sleep_ends_once"),
+        ("z", '{"seconds": 0}', "seconds_are_positive"),
+        ("z", '{"until": ""}', "until_is_not_empty"),
         (
             "l",
             '{"back_to": "l", "condition": "", "max_iterations": 3}',
@@ -154,6 +197,17 @@ def test_a_step_that_is_given_as_in_a_definition_is_the_one_that_add_step_adds(
     assert settings_of(sql, "n") == {"max_failures": 2}
     with pytest.raises(psycopg2.errors.UniqueViolation, match="differs in: max_failures;"):
         sql("select pgflow.add_step('f', 'n', step_type => 'map')")
+
+
+def test_a_default_answer_keeps_its_nulls_and_is_none_where_it_is_null(sql: Session) -> None:
+    change(
+        sql,
+        "p",
+        '{"prompt": "x", "deadline": 9, "on_deadline": "continue", "default_answer": {"a": null}}',
+    )
+    assert settings_of(sql, "p")["default_answer"] == {"a": None}  # type: ignore[index]
+    change(sql, "p", '{"prompt": "x", "default_answer": null}')
+    assert settings_of(sql, "p") == {"prompt": "x"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

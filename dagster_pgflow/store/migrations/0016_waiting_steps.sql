@@ -230,7 +230,7 @@ CREATE OR REPLACE FUNCTION pgflow.is_setting(value jsonb, wanted text) RETURNS b
           @.type() != "number" || @.floor() != @ || @ < -2147483648 || @ > 2147483647
         )'
       )
-    when 'any value but null' then jsonb_typeof(value) <> 'null'
+    when 'any value' then value is not null
     when 'an object' then jsonb_typeof(value) = 'object'
     when 'an object or true' then jsonb_typeof(value) = 'object' or value = 'true'
     when 'an object or text' then jsonb_typeof(value) in ('object', 'string')
@@ -639,7 +639,7 @@ CREATE OR REPLACE FUNCTION pgflow.settings_of(step_type text) RETURNS jsonb
     when step_type in ('approval', 'wait') then '{
       "deadline": {"is": "a whole number"},
       "on_deadline": {"is": "text", "default": "fail"},
-      "default_answer": {"is": "any value but null"},
+      "default_answer": {"is": "any value"},
       "on_timeout": {"is": "text"},
       "key": {"is": "text"},
       "answer_schema": {"is": "an object"},
@@ -704,6 +704,31 @@ CREATE OR REPLACE FUNCTION pgflow.settings_of(step_type text) RETURNS jsonb
       "keep_input": {"is": "true or false", "default": false}
     }'
   end::jsonb
+$$;
+
+CREATE OR REPLACE FUNCTION pgflow.settled(given jsonb, step_type text) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select case
+    when jsonb_typeof(given) <> 'object' or given = '{}' then given
+    else coalesce(
+      (
+        select jsonb_object_agg(
+          setting.name, pgflow.settled_guard(setting.name, setting.value)
+        )
+        from jsonb_each(given) as setting (name, value)
+        where setting.value is distinct from known.settings #> array[setting.name, 'default']
+          -- What takes any value at all says nothing with null.
+          and (
+            setting.value <> 'null'
+            or known.settings #>> array[setting.name, 'is'] is distinct from 'any value'
+          )
+      ),
+      '{}'
+    )
+  end
+  from (select pgflow.settings_of(step_type)) as known (settings)
 $$;
 
 REVOKE ALL ON FUNCTION pgflow.add_step(flow_slug text, step_slug text, deps_slugs text[], max_attempts integer, base_delay integer, timeout integer, start_delay integer, step_type text, required_input_pattern jsonb, forbidden_input_pattern jsonb, when_unmet text, when_exhausted text, handler text, params jsonb, description text, subflow_slug text, batch_size integer, input_schema jsonb, output_schema jsonb, initial_tasks integer, run_if text, run_unless text, max_delay integer, jitter text, collect_errors boolean, pipelined boolean, subflow_input jsonb, subflow_output jsonb, on_failure text, over text, mode text, rules jsonb, default_path text[], wait text, back_to text, condition text, max_iterations integer, break_path text[], timeout_path text[], max_failures integer, max_failures_percent integer, pool text, merge_input boolean, keep_input boolean, circuit_breaker jsonb, bulkhead jsonb, rate_limiter jsonb, before text[], after text[], requires text[], check_schemas text, coerce boolean, on_timeout text, members text[], prompt text, answerers text[], signal text, seconds integer, until text, deadline integer, on_deadline text, default_answer jsonb, key text, answer_schema jsonb, reminders integer[]) FROM PUBLIC;

@@ -22,7 +22,7 @@ as $$
     when step_type in ('approval', 'wait') then '{
       "deadline": {"is": "a whole number"},
       "on_deadline": {"is": "text", "default": "fail"},
-      "default_answer": {"is": "any value but null"},
+      "default_answer": {"is": "any value"},
       "on_timeout": {"is": "text"},
       "key": {"is": "text"},
       "answer_schema": {"is": "an object"},

@@ -14,6 +14,11 @@ as $$
         )
         from jsonb_each(given) as setting (name, value)
         where setting.value is distinct from known.settings #> array[setting.name, 'default']
+          -- What takes any value at all says nothing with null.
+          and (
+            setting.value <> 'null'
+            or known.settings #>> array[setting.name, 'is'] is distinct from 'any value'
+          )
       ),
       '{}'
     )

@@ -19,7 +19,7 @@ as $$
           @.type() != "number" || @.floor() != @ || @ < -2147483648 || @ > 2147483647
         )'
       )
-    when 'any value but null' then jsonb_typeof(value) <> 'null'
+    when 'any value' then value is not null
     when 'an object' then jsonb_typeof(value) = 'object'
     when 'an object or true' then jsonb_typeof(value) = 'object' or value = 'true'
     when 'an object or text' then jsonb_typeof(value) in ('object', 'string')

@@ -16,6 +16,7 @@ from dagster_pgflow.dsl.flow_text import document_text
 from dagster_pgflow.dsl.workflow.schema import workflow_schema
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.options import StepOptions, TryOptions, retry_policy_of
+from dagster_pgflow.model.steps import SleepStep, WaitingStep
 from dagster_pgflow.model.stored_form import stored_form
 from dagster_pgflow.validation.validate import parse_flow, validate
 from tests.drawn_flows import flows
@@ -68,6 +69,10 @@ def test_the_published_schema_takes_what_is_read_and_what_is_written(given: dict
 def test_every_flow_is_written_and_comes_back(flow: Flow) -> None:
     if not flow.steps:
         assert told_of(flow) == ["not-in-documents"]
+        return
+    waiting = [step for step in flow.steps if isinstance(step, WaitingStep | SleepStep)]
+    if waiting:
+        assert told_of(flow) == ["not-in-documents"] * len(waiting)
         return
     # What is drawn at random may be refused, however it is written.
     assume(not validate(flow))
