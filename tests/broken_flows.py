@@ -76,7 +76,7 @@ def one_dependency_less(draw: st.DrawFn, document: Document) -> None:
 
 def option(draw: st.DrawFn, document: Document) -> None:
     owner = draw(st.sampled_from([document, drawn_step(draw, document)]))
-    names = ["max_attempts", "base_delay", "timeout", "max_delay", "jitter"]
+    names = ["max_attempts", "base_delay", "timeout", "timeout_ms", "max_delay", "jitter"]
     of_flow = ["max_concurrent_runs", "max_concurrent_runs_per_key", "concurrency_key"]
     names += of_flow if owner is document else ["start_delay"]
     name = draw(st.sampled_from(names))

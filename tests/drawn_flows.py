@@ -68,6 +68,10 @@ AWKWARD_JSON = st.recursive(
     max_leaves=6,
 )
 COUNTS = st.none() | st.integers(0, 9)
+TIMEOUTS: st.SearchStrategy[dict[str, int]] = st.just({}) | st.one_of(
+    st.integers(1, 9).map(lambda seconds: {"timeout": seconds}),
+    st.integers(1, 9).map(lambda tenths: {"timeout_ms": 100 * tenths}),
+)
 JITTERS = st.sampled_from([None, "none", "full", "plus-minus"])
 SLUGS = [f"step_{letter}" for letter in "abcdef"]
 
@@ -91,7 +95,7 @@ def steps(draw: st.DrawFn, slug: str, earlier: list[Step], objects: Objects, tex
         "options": StepOptions(
             max_attempts=draw(COUNTS),
             base_delay=draw(COUNTS),
-            timeout=draw(st.none() | st.integers(1, 9)),
+            **draw(TIMEOUTS),
             start_delay=draw(COUNTS),
             max_delay=draw(COUNTS),
             jitter=draw(JITTERS),
@@ -299,7 +303,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
         options=FlowOptions(
             max_attempts=draw(st.none() | st.integers(0, 2)),
             base_delay=draw(st.none() | st.integers(6, 9)),
-            timeout=draw(st.none() | st.integers(1, 9)),
+            **draw(TIMEOUTS),
             max_delay=draw(COUNTS),
             jitter=draw(st.sampled_from([None, "full", "plus-minus"])),
             max_concurrent_runs=draw(st.none() | st.integers(1, 9)),

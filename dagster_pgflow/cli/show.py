@@ -94,7 +94,7 @@ def _retry_policy(flow: Flow, step: Step) -> tuple[str, str, str]:
     return (
         str(retry_policy.max_attempts),
         f"{retry_policy.base_delay} s{jitter}",
-        f"{retry_policy.timeout} s",
+        f"{retry_policy.timeout:g} s",
     )
 
 

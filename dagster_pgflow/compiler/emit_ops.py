@@ -173,7 +173,7 @@ class OpEmitter:
             retry_policy = retry_policy_of(flow.options, node.step.options)
             parts.append(
                 f"Up to {retry_policy.max_attempts} attempts, {retry_policy.base_delay} s base"
-                f" delay, {retry_policy.timeout} s timeout."
+                f" delay, {retry_policy.timeout:g} s timeout."
             )
         parts += [
             *node.step.described_data(),

@@ -9,6 +9,7 @@ DEFAULT_MAX_ATTEMPTS = 3
 DEFAULT_BASE_DELAY = 5
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_DELAY = 3600
+MS: Final = 1000
 
 KEY_ROOTS: Final = frozenset({"input"})
 """What a concurrency key may begin a path with: of a run that has not begun, all that there is."""
@@ -26,6 +27,7 @@ class TryOptions(BaseModel):
         max_attempts: How many times a step is tried in all (default 3).
         base_delay: Seconds; the delay before try n + 1 is `base_delay * 2^n` (default 5).
         timeout: Seconds that one attempt may take (default 60).
+        timeout_ms: The same in milliseconds, in place of `timeout`.
         max_delay: Seconds; no delay between two tries is longer (default 3600).
         jitter: What chance does to the delay between two tries: `none` (default) leaves it,
             `full` takes between nothing and all of it, `plus-minus` between nothing and twice it.
@@ -36,8 +38,14 @@ class TryOptions(BaseModel):
     max_attempts: int | None = None
     base_delay: int | None = None
     timeout: int | None = None
+    timeout_ms: int | None = None
     max_delay: int | None = None
     jitter: Jitter | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds that one attempt may take; `None` where nothing is said."""
+        return self.timeout if self.timeout_ms is None else self.timeout_ms / MS
 
 
 class FlowOptions(TryOptions):
@@ -68,14 +76,27 @@ class StepOptions(TryOptions):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The options that hold for one step, after step, flow and product defaults are merged."""
+    """The options that hold for one step, after step, flow and product defaults are merged.
+
+    Delays and the timeout are seconds.
+    """
 
     max_attempts: int
     base_delay: int
-    timeout: int
+    timeout: float
     max_delay: int
     jitter: Jitter
     start_delay: int
+
+
+def timeout_of(milliseconds: int) -> dict[str, int]:
+    """Return the option that says how long an attempt may take: whole seconds as such.
+
+    >>> timeout_of(2000), timeout_of(250)
+    ({'timeout': 2}, {'timeout_ms': 250})
+    """
+    seconds, rest = divmod(milliseconds, MS)
+    return {"timeout_ms": milliseconds} if rest else {"timeout": seconds}
 
 
 def retry_policy_of(flow: TryOptions, step: StepOptions) -> RetryPolicy:
@@ -83,7 +104,7 @@ def retry_policy_of(flow: TryOptions, step: StepOptions) -> RetryPolicy:
     return RetryPolicy(
         max_attempts=_first(step.max_attempts, flow.max_attempts, DEFAULT_MAX_ATTEMPTS),
         base_delay=_first(step.base_delay, flow.base_delay, DEFAULT_BASE_DELAY),
-        timeout=_first(step.timeout, flow.timeout, DEFAULT_TIMEOUT),
+        timeout=_first(step.seconds, flow.seconds, DEFAULT_TIMEOUT),
         max_delay=_first(step.max_delay, flow.max_delay, DEFAULT_MAX_DELAY),
         jitter=_first(step.jitter, flow.jitter, "none"),
         start_delay=_first(step.start_delay, 0),

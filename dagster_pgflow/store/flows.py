@@ -55,6 +55,7 @@ class FlowFields(TypedDict, total=False):
     max_attempts: int | None
     base_delay: int | None
     timeout: int | None
+    timeout_ms: int | None
     max_delay: int | None
     jitter: Jitter | None
     description: str

@@ -79,7 +79,8 @@ from pgflow.create_flow(
   max_concurrent_runs => cast(:max_concurrent_runs as integer),
   concurrency_key => cast(:concurrency_key as text),
   max_concurrent_runs_per_key => cast(:max_concurrent_runs_per_key as integer),
-  merge_output => cast(:merge_output as boolean)
+  merge_output => cast(:merge_output as boolean),
+  timeout_ms => cast(:timeout_ms as integer)
 );
 
 -- name: fetch_problem_code

@@ -22,7 +22,7 @@ from dagster_pgflow.validation.lists import subflows_run_over_lists
 from dagster_pgflow.validation.loop_bodies import loops_repeat_whole_parts
 from dagster_pgflow.validation.loops import loops_go_back
 from dagster_pgflow.validation.node_types import node_types_are_known_and_configured
-from dagster_pgflow.validation.options import options_are_in_range
+from dagster_pgflow.validation.options import options_are_in_range, timeouts_agree
 from dagster_pgflow.validation.pipelines import pipelined_maps_can_begin_early
 from dagster_pgflow.validation.pools import pools_are_named_as_slugs
 from dagster_pgflow.validation.references import references_lead_to_steps
@@ -62,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     subflows_return_what_there_is,
     flow_fits_in_one_run,
     options_are_in_range,
+    timeouts_agree,
     concurrency_keys_are_values,
     schedules_can_fire,
     schemas_are_json_schemas,

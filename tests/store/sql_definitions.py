@@ -12,7 +12,15 @@ from tests.postgres import Session
 
 Document = dict[str, Any]
 
-OPTIONS = ("max_attempts", "base_delay", "timeout", "max_delay", "jitter", "start_delay")
+OPTIONS = (
+    "max_attempts",
+    "base_delay",
+    "timeout",
+    "timeout_ms",
+    "max_delay",
+    "jitter",
+    "start_delay",
+)
 TEXTS = ("jitter", "concurrency_key")
 PARAMETERS = {
     "slug": ("step_slug", "text"),

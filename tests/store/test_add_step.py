@@ -71,6 +71,7 @@ def test_a_bare_step_inherits_everything(sql: Session) -> None:
         "opt_jitter": None,
         "pool": None,
         "settings": {},
+        "opt_timeout_ms": None,
     }
 
 
@@ -107,7 +108,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
           description => 'Prices', batch_size => 10, initial_tasks => 100,
           input_schema => '{"type": "string"}', output_schema => '{"type": "number"}',
           run_if => 'size(output) > 0', run_unless => 'flow_input.dry',
-          max_delay => 600, jitter => 'full', collect_errors => true
+          max_delay => 600, jitter => 'full', collect_errors => true, timeout_ms => 250
         )
         """
     )
@@ -123,6 +124,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         "run_unless": "flow_input.dry",
         "opt_max_delay": 600,
         "opt_jitter": "full",
+        "opt_timeout_ms": 250,
         "settings": {"batch_size": 10, "collect_errors": True},
     }
     assert {name: step[name] for name in wanted} == wanted
@@ -281,6 +283,8 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("max_attempts => -1", "opt_max_attempts_is_nonnegative"),
         ("base_delay => -1", "opt_base_delay_is_nonnegative"),
         ("timeout => 0", "opt_timeout_is_positive"),
+        ("timeout_ms => 0", "opt_timeout_ms_is_positive"),
+        ("timeout => 1, timeout_ms => 999", "a_timeout_is_said_once"),
         ("start_delay => -1", "opt_start_delay_is_nonnegative"),
         ("step_type => 'loop_the_loop'", "steps_step_type_check"),
         ("required_input_pattern => '[]'", "required_input_pattern_is_object"),

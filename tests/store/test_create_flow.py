@@ -22,6 +22,7 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         "opt_concurrency_key": None,
         "opt_max_concurrent_runs_per_key": None,
         "merge_output": False,
+        "opt_timeout_ms": None,
     }
 
 
@@ -68,7 +69,7 @@ def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> N
     assert [argument.split()[0] for argument in own] == [
         "max_delay", "jitter", "description", "tags", "input_schema", "output_schema",
         "max_concurrent_runs", "concurrency_key", "max_concurrent_runs_per_key",
-        "merge_output",
+        "merge_output", "timeout_ms",
     ]  # fmt: skip
     assert all(" DEFAULT " in argument for argument in own)
 
@@ -81,7 +82,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
           tags => '{"team": "shop"}', input_schema => '{"type": "object"}',
           output_schema => '{"required": ["charge"]}', max_concurrent_runs => 5,
           concurrency_key => 'input.shop', max_concurrent_runs_per_key => 1,
-          merge_output => true
+          merge_output => true, timeout_ms => 250
         )
         """
     )
@@ -90,6 +91,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
         "slug": "order",
         "description": "Takes orders",
         "options": {
+            "timeout_ms": 250,
             "max_delay": 600,
             "jitter": "plus-minus",
             "max_concurrent_runs": 5,
@@ -132,6 +134,8 @@ def test_an_invalid_slug_is_refused_with_the_name_of_the_constraint(
         ("3, -1, 60", "opt_base_delay_is_nonnegative"),
         ("3, 5, 0", "opt_timeout_is_positive"),
         ("max_delay => -1", "opt_max_delay_is_nonnegative"),
+        ("timeout_ms => 0", "opt_timeout_ms_is_positive"),
+        ("timeout => 1, timeout_ms => 999", "a_timeout_is_said_once"),
         ("max_concurrent_runs => 0", "opt_max_concurrent_runs_is_positive"),
         (
             "concurrency_key => 'input.a', max_concurrent_runs_per_key => 0",

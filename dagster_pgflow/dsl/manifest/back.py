@@ -38,6 +38,7 @@ from dagster_pgflow.dsl.manifest.reading import manifest_of
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.differences import differences
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.options import MS
 from dagster_pgflow.model.steps import Step, SubflowStep
 
 _STEP: Final = re.compile(r"steps\.(?P<slug>\w+)")
@@ -222,7 +223,7 @@ class _Reading:
     @property
     def _timeouts(self) -> dict[str, int]:
         return {
-            name: _ms(self._ways.steps[name].options.timeout or 0)
+            name: round((self._ways.steps[name].options.seconds or 0) * MS)
             for name, failing in self._failing.items()
             if "on_timeout" in failing
         }
@@ -260,7 +261,3 @@ def _with_place_for_passes(edge: EdgeOfFlow) -> EdgeOfFlow:
     if loop is None or loop.max_iterations == MAX_PASSES or edge.label != UNLABELLED:
         return edge
     return replace(edge, label=AGAIN, predicate="true")
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)

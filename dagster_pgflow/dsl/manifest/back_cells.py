@@ -5,9 +5,9 @@ from typing import Any
 
 from dagster_pgflow.dsl.manifest.manifest import Cell, Interceptor, InterceptorScope, Resilience
 from dagster_pgflow.model.guards import GUARDS
+from dagster_pgflow.model.options import MS
 from dagster_pgflow.model.steps import BranchStep, HandledStep, Step, SubflowStep
 
-_MS = 1000
 _RETRY = ("max_attempts", "base_delay", "max_delay", "jitter")
 
 
@@ -45,10 +45,10 @@ def patience_of(step: Step, *, is_routed: bool) -> Resilience:
     """
     given: dict[str, Any] = step.options.model_dump(exclude_none=True)
     guards = step.model_dump(include={*GUARDS}, exclude_defaults=True)
-    timeout = given.get("timeout")
+    seconds = step.options.seconds
     retry = {name: given[name] for name in _RETRY if name in given}
     return Resilience(
-        timeout_ms=None if timeout is None or is_routed else int(timeout * _MS),
+        timeout_ms=None if seconds is None or is_routed else round(seconds * MS),
         retry=retry or None,
         circuit_breaker=guards.get("circuit_breaker"),
         bulkhead=guards.get("bulkhead"),

@@ -5,8 +5,8 @@ from typing import Any
 
 from dagster_pgflow.dsl.manifest.manifest import Interceptor, Manifest, Resilience, Transforms
 from dagster_pgflow.model.guards import GUARDS
+from dagster_pgflow.model.options import timeout_of
 
-_MS = 1000
 _NOTHING = Resilience()
 
 
@@ -44,7 +44,7 @@ def options_of(manifest: Manifest, name: str, join_timeout_ms: int | None = None
     times = (said.timeout_ms, manifest.timeouts.get(name), join_timeout_ms)
     limits = [time for time in times if time is not None]
     if limits:
-        options["timeout"] = min(limits) // _MS
+        options |= timeout_of(min(limits))
     return options
 
 

@@ -15,7 +15,7 @@ SECOND: Final = 1_000
 PERCENT: Final = 100
 
 MILLISECONDS: Final = Whole(least=SECOND, step=SECOND)
-"""Steps count in seconds: what they could not keep is refused, and never rounded."""
+"""Guards count in seconds: what they could not keep is refused, and never rounded."""
 
 SECONDS: Final = Whole(least=0)
 KEY: Final = Field(
@@ -40,7 +40,7 @@ TIMEOUT: Final = Record(
     "a timeout",
     {
         "timeout-ms": Field(
-            MILLISECONDS, "Milliseconds that one attempt may take.", 5_000, is_required=True
+            Whole(), "Milliseconds that one attempt may take.", 5_000, is_required=True
         )
     },
 )
@@ -98,14 +98,14 @@ RATE_LIMITER: Final = Record(
 
 
 def _timeout(form: Form) -> Shape | None:
-    return TIMEOUT if is_map(form) else MILLISECONDS
+    return TIMEOUT if is_map(form) else Whole()
 
 
 RESILIENCE: Final = Record(
     "the resilience of a cell",
     {
         "timeout": Field(
-            Either(_timeout, (MILLISECONDS, TIMEOUT), "milliseconds"),
+            Either(_timeout, (Whole(), TIMEOUT), "milliseconds"),
             "Milliseconds that one attempt may take.",
             5_000,
         ),

@@ -7,9 +7,15 @@ from typing import Any, Final
 
 from dagster_pgflow.dsl.workflow.parts import Problems
 from dagster_pgflow.dsl.workflow.shape import DEFAULT_BACKOFF_MS, Metadata, Node, Retry
-from dagster_pgflow.model.options import FlowOptions, StepOptions, TryOptions, retry_policy_of
+from dagster_pgflow.model.options import (
+    MS,
+    FlowOptions,
+    StepOptions,
+    TryOptions,
+    retry_policy_of,
+    timeout_of,
+)
 
-MS: Final = 1000
 # The wait before the second try is twice the base delay.
 MS_OF_BASE_DELAY: Final = 2 * MS
 DEFAULT_BASE_DELAY: Final = math.ceil(DEFAULT_BACKOFF_MS / MS_OF_BASE_DELAY)
@@ -18,8 +24,9 @@ DEFAULT_BASE_DELAY: Final = math.ceil(DEFAULT_BACKOFF_MS / MS_OF_BASE_DELAY)
 BY_DEFAULT: Final = FlowOptions(base_delay=DEFAULT_BASE_DELAY)
 """What holds for the nodes of a document that say nothing, and whose metadata do not."""
 
+TIMEOUT: Final = "timeout"
 WRITTEN: Final[Mapping[str, str]] = {
-    "timeout": "timeout_ms",
+    TIMEOUT: "timeout_ms",
     "start_delay": "start_delay_ms",
     "max_attempts": "retry.max_attempts",
     "base_delay": "retry.backoff_ms",
@@ -30,7 +37,7 @@ WRITTEN: Final[Mapping[str, str]] = {
 
 _RETRY: Final = "retry."
 _MS_OF: Final = {
-    "timeout": MS,
+    TIMEOUT: MS,
     "start_delay": MS,
     "base_delay": MS_OF_BASE_DELAY,
     "max_delay": MS,
@@ -49,26 +56,30 @@ def options_said(
         problems: Where to note what is wrong.
     """
     holding = policy(inherited)
-    found = {}
+    found: dict[str, Any] = {}
     for name, written in WRITTEN.items():
         value = _given(said, written)
+        if name == TIMEOUT:
+            value = value / MS if value else None  # 0 says nothing.
+        elif value is not None and name in _MS_OF:
+            value = math.ceil(value / _MS_OF[name])
         if value is not None:
-            found[name] = math.ceil(value / _MS_OF[name]) if name in _MS_OF else value
-    if found.get("timeout") == 0:
-        del found["timeout"]  # It says nothing.
+            found[name] = value
     if said.retry is not None:
         _judge_multiplier(said.retry, holding | found, place, problems)
-    return {name: value for name, value in found.items() if value != holding[name]}
+    said_anew = {name: value for name, value in found.items() if value != holding[name]}
+    seconds = said_anew.pop(TIMEOUT, None)
+    return said_anew | ({} if seconds is None else timeout_of(round(seconds * MS)))
 
 
 def written_options(options: TryOptions, inherited: Mapping[str, Any]) -> dict[str, Any]:
     """Return what documents say for options, as far as it does not hold anyway."""
     written: dict[str, Any] = {}
     for name, place in WRITTEN.items():
-        value = getattr(options, name, None)
+        value = options.seconds if name == TIMEOUT else getattr(options, name, None)
         if value is None or value == inherited[name]:
             continue
-        value = value * _MS_OF[name] if name in _MS_OF else value
+        value = round(value * _MS_OF[name]) if name in _MS_OF else value
         if place.startswith(_RETRY):
             written.setdefault("retry", {})[place.removeprefix(_RETRY)] = value
         else:

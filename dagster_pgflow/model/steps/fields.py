@@ -29,6 +29,7 @@ class CommonFields(TypedDict, total=False):
     max_attempts: int
     base_delay: int
     timeout: int
+    timeout_ms: int
     max_delay: int
     jitter: Jitter
     start_delay: int

@@ -63,6 +63,8 @@ as $$
     ('opt_max_attempts_is_nonnegative', 'option-out-of-range'),
     ('opt_base_delay_is_nonnegative', 'option-out-of-range'),
     ('opt_timeout_is_positive', 'option-out-of-range'),
+    ('opt_timeout_ms_is_positive', 'option-out-of-range'),
+    ('a_timeout_is_said_once', 'two-timeouts'),
     ('opt_max_delay_is_nonnegative', 'option-out-of-range'),
     ('opt_start_delay_is_nonnegative', 'option-out-of-range'),
     ('opt_max_concurrent_runs_is_positive', 'option-out-of-range'),

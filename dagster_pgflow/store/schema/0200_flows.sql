@@ -14,11 +14,15 @@ create table pgflow.flows (
   opt_concurrency_key text,
   opt_max_concurrent_runs_per_key integer,
   merge_output boolean not null default false,
+  opt_timeout_ms integer,
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_timeout_ms_is_positive check (opt_timeout_ms > 0),
+  constraint a_timeout_is_said_once
+    check (opt_timeout_ms is null or opt_timeout in (60, opt_timeout_ms / 1000.0)),
   constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
   constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),
   constraint opt_max_concurrent_runs_is_positive check (opt_max_concurrent_runs > 0),
@@ -40,6 +44,8 @@ comment on column pgflow.flows.opt_max_delay is 'Seconds; no wait between two tr
 comment on column pgflow.flows.opt_jitter is
   'What chance does to a wait: nothing, or it takes part of it (full), or up to twice (plus-minus)';
 comment on column pgflow.flows.opt_timeout is 'Seconds that one attempt of a step may take';
+comment on column pgflow.flows.opt_timeout_ms is
+  'Milliseconds that one attempt of a step may take, in place of opt_timeout';
 comment on column pgflow.flows.opt_max_concurrent_runs is
   'How many requested runs of it are under way at most; null is any number';
 comment on column pgflow.flows.opt_concurrency_key is

@@ -26,6 +26,7 @@ create table pgflow.steps (
   opt_jitter text,
   pool text,
   settings pgflow.json_within_limits not null default '{}',
+  opt_timeout_ms integer,
   constraint steps_flow_slug_step_index_key unique (flow_slug, step_index),
   constraint steps_flow_slug_fkey foreign key (flow_slug)
     references pgflow.flows (flow_slug) on delete cascade,
@@ -40,6 +41,8 @@ create table pgflow.steps (
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
   constraint opt_base_delay_is_nonnegative check (opt_base_delay >= 0),
   constraint opt_timeout_is_positive check (opt_timeout > 0),
+  constraint opt_timeout_ms_is_positive check (opt_timeout_ms > 0),
+  constraint a_timeout_is_said_once check (opt_timeout = opt_timeout_ms / 1000.0),
   constraint opt_start_delay_is_nonnegative check (opt_start_delay >= 0),
   constraint opt_max_delay_is_nonnegative check (opt_max_delay >= 0),
   constraint jitter_is_valid check (opt_jitter in ('none', 'full', 'plus-minus')),

@@ -31,6 +31,7 @@ as $$
         'max_attempts', step.opt_max_attempts,
         'base_delay', step.opt_base_delay,
         'timeout', step.opt_timeout,
+        'timeout_ms', step.opt_timeout_ms,
         'max_delay', step.opt_max_delay,
         'jitter', step.opt_jitter,
         'start_delay', step.opt_start_delay

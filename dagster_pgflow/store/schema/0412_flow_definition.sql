@@ -12,6 +12,7 @@ as $$
         'max_attempts', nullif(flow.opt_max_attempts, 3),
         'base_delay', nullif(flow.opt_base_delay, 5),
         'timeout', nullif(flow.opt_timeout, 60),
+        'timeout_ms', flow.opt_timeout_ms,
         'max_delay', nullif(flow.opt_max_delay, 3600),
         'jitter', nullif(flow.opt_jitter, 'none'),
         'max_concurrent_runs', flow.opt_max_concurrent_runs,

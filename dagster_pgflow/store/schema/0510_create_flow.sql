@@ -12,7 +12,8 @@ create function pgflow.create_flow(
   max_concurrent_runs integer default null,
   concurrency_key text default null,
   max_concurrent_runs_per_key integer default null,
-  merge_output boolean default false
+  merge_output boolean default false,
+  timeout_ms integer default null
 ) returns pgflow.flows
 language plpgsql
 security definer
@@ -41,7 +42,7 @@ begin
       flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
       description, tags, input_schema, output_schema,
       opt_max_concurrent_runs, opt_concurrency_key, opt_max_concurrent_runs_per_key,
-      merge_output
+      merge_output, opt_timeout_ms
     )
     values (
       create_flow.flow_slug,
@@ -57,7 +58,8 @@ begin
       create_flow.max_concurrent_runs,
       create_flow.concurrency_key,
       create_flow.max_concurrent_runs_per_key,
-      coalesce(create_flow.merge_output, false)
+      coalesce(create_flow.merge_output, false),
+      create_flow.timeout_ms
     )
     on conflict do nothing
     returning * into flow;
@@ -69,6 +71,7 @@ end
 $$;
 
 comment on function pgflow.create_flow(
-  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean
+  text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean,
+  integer
 ) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';

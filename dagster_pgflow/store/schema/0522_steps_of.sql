@@ -40,7 +40,8 @@ as $$
         'initial_tasks', 'run_if', 'run_unless', 'pool'
       ],
       coalesce(given.step ->> 'type', 'single')
-    )
+    ),
+    (given.step #>> '{options,timeout_ms}')::integer
   from jsonb_array_elements(steps) with ordinality as given (step, position)
 $$;
 

@@ -63,7 +63,8 @@ create function pgflow.add_step(
   default_answer jsonb default null,
   key text default null,
   answer_schema jsonb default null,
-  reminders integer[] default '{}'
+  reminders integer[] default '{}',
+  timeout_ms integer default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -81,6 +82,7 @@ begin
         'max_attempts', add_step.max_attempts,
         'base_delay', add_step.base_delay,
         'timeout', add_step.timeout,
+        'timeout_ms', add_step.timeout_ms,
         'start_delay', add_step.start_delay,
         'max_delay', add_step.max_delay,
         'jitter', add_step.jitter

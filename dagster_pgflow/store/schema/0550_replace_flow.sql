@@ -14,6 +14,7 @@ begin
     opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
     opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
     opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    opt_timeout_ms = (definition #>> '{options,timeout_ms}')::integer,
     opt_max_delay = coalesce((definition #>> '{options,max_delay}')::integer, 3600),
     opt_jitter = coalesce(definition #>> '{options,jitter}', 'none'),
     opt_max_concurrent_runs = (definition #>> '{options,max_concurrent_runs}')::integer,

@@ -8,6 +8,7 @@ import yaml
 from dagster_pgflow import Flow, read_workflow
 from dagster_pgflow.dsl.workflow_json import is_workflow
 from dagster_pgflow.model.graph import by_slug, leaves
+from dagster_pgflow.model.options import StepOptions
 from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, SingleStep, Step
 from tests.workflow_documents import FOLDER, NAMES, document
 
@@ -248,11 +249,20 @@ def test_null_is_as_good_as_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("timeout_ms", "timeout"),
-    [(0, None), (1, 1), (1000, 1), (1001, 2), (60_000, None), (86_400_000, 86_400)],
+    ("timeout_ms", "options"),
+    [
+        (0, StepOptions()),
+        (1, StepOptions(timeout_ms=1)),
+        (1000, StepOptions(timeout=1)),
+        (1001, StepOptions(timeout_ms=1001)),
+        (60_000, StepOptions()),
+        (86_400_000, StepOptions(timeout=86_400)),
+    ],
 )
-def test_milliseconds_are_whole_seconds_rounded_up(timeout_ms: int, timeout: int | None) -> None:
-    assert of_nodes(node("a", timeout_ms=timeout_ms))["a"].options.timeout == timeout
+def test_a_timeout_is_in_seconds_where_they_are_whole(
+    timeout_ms: int, options: StepOptions
+) -> None:
+    assert of_nodes(node("a", timeout_ms=timeout_ms))["a"].options == options
 
 
 @pytest.mark.parametrize(

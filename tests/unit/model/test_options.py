@@ -44,6 +44,13 @@ def test_setting_one_option_never_loses_the_others(name: str, value: Any) -> Non
     assert retry_policy == RetryPolicy(**{**said, "start_delay": 0, name: value})
 
 
+def test_milliseconds_hold_in_place_of_the_seconds_of_who_says_them() -> None:
+    flow = FlowOptions(timeout=9, timeout_ms=250)
+    assert retry_policy_of(flow, StepOptions()).timeout == 0.25
+    assert retry_policy_of(flow, StepOptions(timeout=2)).timeout == 2
+    assert retry_policy_of(FlowOptions(), StepOptions(timeout_ms=1)).timeout == 0.001
+
+
 def test_zero_is_a_word_and_not_an_absence() -> None:
     said = StepOptions(base_delay=0, max_attempts=0, max_delay=0)
     retry_policy = retry_policy_of(FlowOptions(base_delay=5, max_delay=9), said)

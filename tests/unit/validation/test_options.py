@@ -2,10 +2,17 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.concurrency import concurrency_keys_are_values
-from dagster_pgflow.validation.options import options_are_in_range
+from dagster_pgflow.validation.options import options_are_in_range, timeouts_agree
 from tests.unit.validation.problems import places, problems_found
 
-LEAST = {"max_attempts": 0, "base_delay": 0, "timeout": 1, "max_delay": 0, "start_delay": 0}
+LEAST = {
+    "max_attempts": 0,
+    "base_delay": 0,
+    "timeout": 1,
+    "timeout_ms": 1,
+    "max_delay": 0,
+    "start_delay": 0,
+}
 MOST = 2147483647
 
 
@@ -36,6 +43,22 @@ def test_a_value_out_of_range_is_a_problem_of_the_flow() -> None:
         ("option-out-of-range", "options.base_delay"),
         ("option-out-of-range", "options.timeout"),
         ("option-out-of-range", "options.max_delay"),
+    ]
+
+
+def test_a_timeout_that_is_said_twice_is_said_alike() -> None:
+    agreeing = Flow("f", timeout=2, timeout_ms=2000).step("a", timeout=1, timeout_ms=1000)
+    assert problems_found(timeouts_agree, agreeing) == []
+    assert problems_found(timeouts_agree, Flow("f", timeout=60, timeout_ms=5)) == []
+    assert problems_found(timeouts_agree, Flow("f").step("a", timeout=60, timeout_ms=5)) == [
+        (
+            "two-timeouts",
+            "steps.a.options.timeout_ms",
+            "timeout is 60 s and timeout_ms is 5 ms; leave one of them out.",
+        )
+    ]
+    assert places(timeouts_agree, Flow("f", timeout=3, timeout_ms=2999)) == [
+        ("two-timeouts", "options.timeout_ms")
     ]
 
 

@@ -2,6 +2,7 @@
 
 from dagster_pgflow.dsl.manifest.compile import flow_of_manifest
 from dagster_pgflow.dsl.manifest.manifest import Cell, ErrorGroup, Join
+from dagster_pgflow.model.options import StepOptions
 from tests.unit.dsl.manifest.compiled import flow, steps
 from tests.unit.dsl.manifest.manifests import manifest
 
@@ -31,6 +32,11 @@ def test_a_failure_in_a_loop_that_leads_out_of_it_leaves_by_its_end() -> None:
     assert made["a"].on_failure == "a_failed"
     assert made["start_pass"].depends_on == ("b", "a_failed", "b_leaves")
     assert made["x"].depends_on == ("left_by_a",)
+
+
+def test_a_timeout_of_part_of_a_second_is_kept() -> None:
+    made = steps(flow("start > a > end, start > timeout > end", timeouts={"start": 250}))
+    assert made["start"].options == StepOptions(timeout_ms=250)
 
 
 def test_a_timeout_takes_its_edge() -> None:
