@@ -41,8 +41,8 @@ def command(enable: Sequence[str], disable: Sequence[str], *, wants_json: bool) 
         return
     console().print(table_of(stored))
     for one in stored:
-        for problem in one.problems:
-            aside(f"{one.trigger.name}: {problem}")
+        for trouble in (*one.problems, *filter(None, [one.last_reason])):
+            aside(f"{one.trigger.name}: {trouble}")
 
 
 def table_of(triggers: Sequence[StoredTrigger]) -> Table:
@@ -78,8 +78,7 @@ def _last(one: StoredTrigger) -> str:
         return ""
     what = one.last_outcome.replace("_", " ")
     about = f" {str(one.last_run_id)[:8]}" if one.last_run_id else ""
-    why = f": {one.last_reason}" if one.last_reason else ""
-    return f"{clock(one.last_decided_at)} {what}{about}{why}"
+    return f"{clock(one.last_decided_at)} {what}{about}"
 
 
 def _document(one: StoredTrigger) -> dict[str, Any]:

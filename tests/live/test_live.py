@@ -5,6 +5,7 @@ from pathlib import Path
 from dagster_pgflow import Flow, FlowBuilder
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
+from dagster_pgflow.store.triggers import Triggers
 from tests.live.worker import Worker
 from tests.polling import poll
 from tests.postgres import Session
@@ -69,6 +70,28 @@ def test_a_run_whose_process_dies_fails_at_once_and_others_go_on(
     )
     assert [row["status"] for row in rows] == ["failed", "completed"]
     assert "signal 9" in rows[0]["error_message"]
+
+
+def test_the_end_of_a_run_starts_the_next_without_sensors_and_daemon(
+    worker: Worker, builder: FlowBuilder, database: Database, sql: Session
+) -> None:
+    builder.define_flows(
+        [Flow("first").step("double", handler="double"), Flow("next").step("s", handler="double")]
+    )
+    Triggers(database).create(
+        "t",
+        "run.completed",
+        "next",
+        source_flow="first",
+        condition="event.output.double.twice > 40",
+        input={"n": "$event.output.double.twice"},
+    )
+    for number in (20, 21):
+        Requests(database).start("first", {"n": number})
+    poll(lambda: sql.value("select count(*) from pgflow.runs where status = 'completed'") == 3)
+    assert sql("select output from pgflow.runs where flow_slug = 'next'") == [
+        ({"s": {"twice": 84}},)
+    ]
 
 
 def test_the_end_of_the_worker_waits_for_what_is_under_way(

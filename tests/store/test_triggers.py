@@ -1,16 +1,21 @@
 """Triggers in the store: what is queued, what is started, and what is told."""
 
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.store.triggers import Triggers
+from tests.polling import poll
 from tests.postgres import Session
 from tests.store.triggering import ended, outcomes, queue, started, triggers
 
@@ -297,3 +302,58 @@ def test_ten_megabytes_of_output_are_queued_as_a_reference(
     )
     queue.look()
     assert started(sql, "b") == [{"n": 2}]
+
+
+def test_who_dies_between_the_look_and_the_commit_has_started_nothing(
+    triggers: Triggers, queue: TriggerQueue, sql: Session, database_url: str
+) -> None:
+    triggers.create("t", "run.completed", "b", source_flow="a", input="$event.input")
+    ended(sql, "a")
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.store.looking", database_url],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == "started\n"
+    # It has the event, so nobody else looks at it meanwhile.
+    assert queue.look() == 0
+    worker.kill()
+    worker.wait()
+    worker.stdout.close()
+    assert started(sql, "b") == []
+    assert poll(lambda: queue.look() == 1)
+    assert started(sql, "b") == [{"n": 1}]
+
+
+def test_those_who_look_at_once_share_the_events(
+    triggers: Triggers, sql: Session, database_url: str
+) -> None:
+    sql(
+        "insert into pgflow.triggers (name, on_event, source_flow, target_flow, input, condition)"
+        " select 't' || n, 'run.completed', 'a', 'b', to_jsonb(n), 'event.flow == \"a\"'"
+        " from generate_series(1, 100) as n"
+    )
+    for _ in range(3):
+        ended(sql, "a")
+
+    def look(_number: int) -> int:
+        database = Database(database_url)
+        try:
+            done = 0
+            while sql_is_pending(database):
+                done += TriggerQueue(database).look(most_s=60)
+            return done
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        shares = list(pool.map(look, range(4)))
+    assert sum(shares) == 300
+    assert sorted(started(sql, "b")) == sorted([*range(1, 101)] * 3)
+    assert {outcome for _, outcome, _ in outcomes(sql)} == {"fired"}
+
+
+def sql_is_pending(database: Database) -> bool:
+    pending: bool = database.fetch_value("is_trigger_pending")
+    return pending
