@@ -21,6 +21,7 @@ from dagster_pgflow.model.steps import (
     WaitStep,
 )
 from dagster_pgflow.model.steps.branch import Rule
+from dagster_pgflow.model.steps.data_map import keeps_input
 from dagster_pgflow.validation.validate import validate
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -200,7 +201,8 @@ def mappings(draw: st.DrawFn, earlier: list[Step], deps: tuple[str, ...]) -> dic
     """Draw what a subflow step gives its flow and returns; its final step is `one`."""
     open_to_all = [one.slug for one in earlier if isinstance(one, SingleStep) and one.slug in deps]
     named = [f"$nodes.{dep}" for dep in deps] + [f"$nodes.{dep}.x[0]" for dep in open_to_all]
-    over = draw(st.none() | st.sampled_from(["$input.rows", *open_to_all]))
+    lists = [one.slug for one in earlier if one.slug in open_to_all and not keeps_input(one)]
+    over = draw(st.none() | st.sampled_from(["$input.rows", *lists]))
     items = [] if over is None else ["$item", "${$item.n}"]
     parts = st.sampled_from(["$input", "$$x", "a ${$input.n}", None, 1.5, *named, *items])
     fields = st.dictionaries(TEXTS, parts | st.lists(parts, max_size=2), max_size=2)

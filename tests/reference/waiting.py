@@ -13,9 +13,10 @@ from dagster_pgflow.model.steps import (
     WaitingStep,
     WaitStep,
 )
-from tests.reference.endings import FAILED, StepEnd, Task
+from tests.reference.endings import StepEnd, Task
 from tests.reference.merging import NotAnObject, kept, mergeable
 from tests.reference.routing import members_of, too_few
+from tests.reference.working import exhausted
 
 SOME_TIME: Final = "some time"
 """Stands for the moment of an answer, which the rules do not give."""
@@ -70,14 +71,14 @@ def without_handler(
     own: dict[str, Any] = {"slept_until": SOME_TIME}
     if isinstance(step, WaitingStep):
         if how == LATE and step.on_deadline == "fail":
-            return StepEnd("failed", tasks=(Task("failed", timed_out=True),))
+            return exhausted(step, (Task("failed", timed_out=True, is_final=True),))
         if how == LATE and step.on_deadline == "skip":
             return StepEnd("skipped", skip_reason="handler_failed")
         own = _returned(step, how)
     try:
         output = mergeable(flow, step, kept(step, step_input, own))
     except NotAnObject:
-        return FAILED
+        return exhausted(step, (Task("failed", is_final=True),))
     return StepEnd("completed", output, tasks=(Task("completed", (), output),))
 
 

@@ -91,7 +91,7 @@ class Worker:
         try:
             output = mergeable(scope.flow, step, kept(step, step_input, handed_on))
         except NotAnObject:
-            return _exhausted(step, (Task("failed", ()),))
+            return exhausted(step, (Task("failed", ()),))
         return StepEnd("completed", output, tasks=(Task("completed", (), output),))
 
     def single(
@@ -101,11 +101,11 @@ class Worker:
         if self._handler_name(scope, step) is None:
             return FAILED
         if step.keep_input and not isinstance(step_input, dict):
-            return _exhausted(step, (Task("failed", ()),))
+            return exhausted(step, (Task("failed", ()),))
         task = self._task(scope, step, 0, step_input)
         if task.status == "completed":
             return StepEnd("completed", task.output, tasks=(task,))
-        return _exhausted(step, (task,))
+        return exhausted(step, (task,))
 
     def map(self, scope: Scope, step: MapStep, elements: list[Any], size: int) -> StepEnd:
         """Do what a map step does, in batches of some size."""
@@ -117,7 +117,7 @@ class Worker:
         if all(_is_done(step, task) for task in tasks) and _is_borne(step, tasks):
             output = [_sent_on(task) for task in tasks]
             return StepEnd("completed", output, tasks=tasks, batch_size=size)
-        return _exhausted(step, tasks, size)
+        return exhausted(step, tasks, size)
 
     def overtaken(self, scope: Scope, step: MapStep, before: tuple[str, StepEnd]) -> StepEnd:
         """End a pipelined map whose source did not complete; some batches may have come through."""
@@ -192,7 +192,8 @@ def _sent_on(task: Task) -> Any:
     return {"error": {"message": WHY, "attempts": task.attempts}}
 
 
-def _exhausted(step: Step, tasks: tuple[Task, ...], size: int = 1) -> StepEnd:
+def exhausted(step: Step, tasks: tuple[Task, ...], size: int = 1) -> StepEnd:
+    """Return how a step ends that gives up."""
     if step.when_exhausted == "fail":
         return StepEnd("failed", tasks=tasks, batch_size=size)
     cascades = step.when_exhausted == "skip-cascade"

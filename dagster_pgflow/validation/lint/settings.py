@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep, MapStep, Step, SubflowStep
+from dagster_pgflow.model.steps import (
+    ApprovalStep,
+    BranchStep,
+    JoinStep,
+    LoopStep,
+    MapStep,
+    SleepStep,
+    Step,
+    SubflowStep,
+    WaitingStep,
+)
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -23,6 +33,8 @@ def settings_have_an_effect(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
                 yield from _of_subflow(step)
             case BranchStep() | JoinStep() | LoopStep() if not step.needs_handler:
                 yield from _without_handler(step)
+            case WaitingStep() | SleepStep():
+                yield from _of_waiting(step)
             case MapStep(collect_errors=True, bounds_failures=False) if (
                 step.when_exhausted != "fail"
             ):
@@ -56,6 +68,26 @@ def _without_handler(step: BranchStep | JoinStep | LoopStep) -> Iterator[Problem
             f"steps.{step.slug}",
             f'Step "{step.slug}" has no handler that could be tried or fail, so this has no'
             f" effect: {', '.join(named)}; {advice}.",
+        )
+
+
+def _of_waiting(step: WaitingStep | SleepStep) -> Iterator[Problem]:
+    given = step.options.model_dump(exclude_none=True)
+    named = [name for name in given if name != "start_delay"]
+    if named:
+        advice = "leave it out" if isinstance(step, SleepStep) else "say deadline, or leave it out"
+        yield Problem(
+            "setting-without-effect",
+            f"steps.{step.slug}",
+            f'Step "{step.slug}" waits and has no handler that could be tried, so this has no'
+            f" effect: {', '.join(named)}; {advice}.",
+        )
+    if isinstance(step, ApprovalStep) and step.key is not None:
+        yield Problem(
+            "setting-without-effect",
+            f"steps.{step.slug}.key",
+            f'Approval "{step.slug}" is answered by its run and its path, so that its key has no'
+            " effect; leave it out, or wait for a signal.",
         )
 
 
