@@ -14,6 +14,7 @@ from dagster_pgflow.location.pinned import pinned_watermark
 from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of
 from dagster_pgflow.names import LOAD_DATA_KEY, flow_of_job
 from dagster_pgflow.taken_names import TakenNames, taken_by
+from dagster_pgflow.triggers.answer_job import answer_job_name
 from dagster_pgflow.triggers.start_flow_job import start_flow_job_name
 
 UNSEEN_PREFIX = "flow_"
@@ -49,7 +50,7 @@ def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefin
         jobs = {
             location.job_name(slug): _later(location.job, slug) for slug in sorted(location.listed)
         }
-        jobs[location.start_flow_job.name] = _later(lambda: location.start_flow_job)
+        jobs |= {name: _later(location.own_jobs.__getitem__, name) for name in location.own_jobs}
         if location.serves_a_run:
             return {"jobs": jobs}
         return {"jobs": jobs, "schedules": location.schedules(), "sensors": location.sensors()}
@@ -121,7 +122,8 @@ def _together(mine: dg.Definitions | None, flows: dg.Definitions) -> dg.Definiti
 
 def _is_of_others(job: str, taken: TakenNames, settings: LocationSettings) -> bool:
     """Return whether a job is certainly none of ours."""
-    if job == start_flow_job_name(name_of(settings)):
+    own = name_of(settings)
+    if job in (start_flow_job_name(own), answer_job_name(own)):
         return False
     return taken.has_job(job) or not job.startswith(prefix_of(settings))
 

@@ -86,7 +86,7 @@ def _answer(answers: Answers, run_id: UUID, path: str, text: str) -> Any:
         return read_input(ctx, parameter, text)
     except click.BadParameter as error:
         if not is_elsewhere and not text.lstrip().startswith(("{", "[", '"')):
-            error.message += ". Write a text in quotes, as JSON has it: '\"...\"'"
+            error.message += ". Write a text in quotes, as JSON has it: '\"...\"'"  # type: ignore[misc]
         raise
 
 

@@ -39,6 +39,7 @@ from dagster_pgflow.store.silent_runs import SilentRuns
 from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.stuck_runs.sensor import build_stuck_runs_sensor
 from dagster_pgflow.taken_names import NO_NAMES, TakenNames
+from dagster_pgflow.triggers.answer_job import build_answer_job
 from dagster_pgflow.triggers.asset_sensor import build_asset_sensor
 from dagster_pgflow.triggers.catalog_sensor import Reloader, build_catalog_sensor
 from dagster_pgflow.triggers.continued_runs import ContinuedRuns
@@ -75,6 +76,7 @@ class Location:
     Attributes:
         flows: The flows.
         start_flow_job: The job that starts any flow.
+        own_jobs: That one, and the one that answers steps, by name.
         listed: Those that are jobs, by slug.
         without_job: Why flows can have none, by slug: their name is taken.
 
@@ -110,6 +112,8 @@ class Location:
         self._was_away = False
         self._handlers = HandlerRegistry.collect(settings.get("handlers", ()))
         self.start_flow_job = build_start_flow_job(self.name, Requests(self.database))
+        answer_job = build_answer_job(self.name, self.database)
+        self.own_jobs = {job.name: job for job in (answer_job, self.start_flow_job)}
         self.flows, listed = self._newest() if watermark is None else self._pinned(watermark, only)
         self.watermark = self.flows.watermark if watermark is None else watermark
         self.without_job = self._without_job()
@@ -146,23 +150,21 @@ class Location:
     def jobs(self, only: str | None = None) -> list[dg.JobDefinition]:
         """Return the jobs of the location.
 
-        Those of flows, the one that starts any flow, and what stands for flows that others start
-        but that are not there.
+        Those of flows, our own, and what stands for flows that others start but that are not there.
 
         Args:
             only: The one that is needed; without it all.
 
         Raises:
-            ConfigurationError: A job of others is called as the one that starts any flow.
+            ConfigurationError: A job of others is called as one of our own.
         """
-        if self.start_flow_job.name in self._taken.jobs:
+        for name in sorted(self._taken.jobs & self.own_jobs.keys()):
             raise ConfigurationError(
-                f'There is another job "{self.start_flow_job.name}" in this code location. Rename'
-                f' it, or that of dagster_pgflow: name="{self.name}_flows".'
+                f'There is another job "{name}" in this code location. Rename it, or that of'
+                f' dagster_pgflow: name="{self.name}_flows".'
             )
         found = self._flow_jobs(only)
-        if only in (None, self.start_flow_job.name):
-            found.append(self.start_flow_job)
+        found += [job for name, job in self.own_jobs.items() if only in (None, name)]
         there = {job.name for job in found}
         return found + [missing_job(name) for name in self._taken.absent if name not in there]
 
@@ -277,7 +279,7 @@ class Location:
     def reason_without_job(self, slug: str) -> str | None:
         """Return why a flow can have no job here; `None` when it can."""
         name = self.job_name(slug)
-        is_taken = name in self._taken.jobs or name == self.start_flow_job.name
+        is_taken = name in self._taken.jobs or name in self.own_jobs
         return _TAKEN % (f'Flow "{slug}"', "job", name) if is_taken else None
 
     def _without_job(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dagster_pgflow.store.catalog import Catalog
 from tests.run_worker import pinned_to
 
 MANY = 300
-OUR_OWN = {"pgflow__start_flow"}
+OUR_OWN = {"pgflow__answer", "pgflow__start_flow"}
 
 
 @pytest.fixture

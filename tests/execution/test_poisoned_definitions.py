@@ -81,6 +81,7 @@ def test_a_poisoned_definition_keeps_no_other_flow_from_loading_and_running(
         "around",
         "bad",
         "good",
+        "pgflow__answer",
         "pgflow__start_flow",
     ]
     assert "good__nightly" in [schedule.name for schedule in snap.schedules]
@@ -98,6 +99,7 @@ def test_a_poisoned_definition_keeps_no_location_of_definitions_from_loading(
         "around",
         "bad",
         "good",
+        "pgflow__answer",
         "pgflow__start_flow",
     ]
 

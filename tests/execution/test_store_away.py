@@ -96,7 +96,10 @@ def test_flows_are_loaded_as_soon_as_the_schema_is_there(
     empty_database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     repository = build_repository(database_url=empty_database_url)
-    assert [job.name for job in served(repository).job_refs or ()] == ["pgflow__start_flow"]
+    assert [job.name for job in served(repository).job_refs or ()] == [
+        "pgflow__answer",
+        "pgflow__start_flow",
+    ]
     assert "dagster-pgflow migrate" in caplog.text
     server = CodeServer()
     assert "dagster-pgflow migrate" in skipped(repository, server)
@@ -109,7 +112,7 @@ def test_flows_are_loaded_as_soon_as_the_schema_is_there(
     assert skipped(repository, server) == "Flows have changed; loading them (version 1)."
     poll(lambda: server.reloads)
     again = build_repository(database_url=empty_database_url)
-    assert again.job_names == ["f", "pgflow__start_flow"]
+    assert again.job_names == ["f", "pgflow__answer", "pgflow__start_flow"]
 
 
 def test_a_location_that_was_loaded_without_a_database_is_loaded_again_also_when_it_has_no_flows(

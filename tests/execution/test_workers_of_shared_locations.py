@@ -109,6 +109,7 @@ def test_a_schedule_of_a_flow_that_is_not_there_keeps_no_location_from_loading(
     for url in (NOWHERE, database_url):
         repository = build_definitions(mine, database_url=url).get_repository_def()
         assert [job.name for job in served(repository).job_refs or ()] == [
+            "pgflow__answer",
             "pgflow__start_flow",
             "stored",
         ]

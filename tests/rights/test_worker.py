@@ -37,7 +37,11 @@ def test_a_code_location_loads_runs_and_ticks_with_the_rights_of_a_worker(
         database_url=as_role(database_url, "worker"),
         allowed_tags=["team/*"],
     )
-    assert [job.name for job in repository.get_all_jobs()] == ["f", "pgflow__start_flow"]
+    assert [job.name for job in repository.get_all_jobs()] == [
+        "f",
+        "pgflow__answer",
+        "pgflow__start_flow",
+    ]
     assert [schedule.name for schedule in repository.schedule_defs] == ["f__daily"]
     assert sql.value("select allowed_tags from pgflow.store") == ["team/*"]
 
