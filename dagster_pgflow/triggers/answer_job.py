@@ -79,8 +79,8 @@ def build_answer_job(location: str, database: Database) -> dg.JobDefinition:
             raise dg.Failure(description=str(error), allow_retries=False) from error
         for line in [told] if told else _lines(found):
             context.log.info(line)
-        shown = {"open_questions": dg.MetadataValue.md(_table(found)), "open": len(found)}
-        yield dg.Output(told, metadata=shown)
+        questions = dg.MetadataValue.md(_table(found))
+        yield dg.Output(told, metadata={"open_questions": questions, "open": len(found)})
 
     name = answer_job_name(location)
     op = dg.OpDefinition(
