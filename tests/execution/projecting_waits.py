@@ -49,6 +49,7 @@ def go_on(world: World, slug: str, handlers: Handlers, **settings: Any) -> dg.Da
     assert continuation is not None, "nothing can go on"
     job = world.job(slug, handlers, **settings)
     run = created(world, continuation, job)
-    if not run.is_finished:
+    known = world.instance.get_run_by_id(run.run_id)
+    if known is not None and not known.is_finished:
         list(execute_run_iterator(InMemoryJob(job), run, world.instance))
     return run
