@@ -21,6 +21,7 @@ STYLES = {
     "queued": "yellow",
     "created": "dim",
     "started": "cyan",
+    "waiting": "bold yellow",
     "completed": "green",
     "failed": "bold red",
     "skipped": "dim",

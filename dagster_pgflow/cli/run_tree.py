@@ -91,6 +91,8 @@ def _tasks(step: StepReport) -> str:
 def _note(step: StepReport, subrun: SubrunReport | None) -> str:
     if step.skip_reason is not None:
         return step.skip_reason.replace("_", " ")
+    if step.waiting_for is not None:
+        return f"waits for {step.waiting_for}"
     if step.next_at is not None:
         return f"goes on at {time_of_day(step.next_at)}"
     if step.iteration is not None and step.error_message is None:

@@ -21,6 +21,7 @@ from dagster_pgflow.cli.console import (
 from dagster_pgflow.cli.oddities import oddities
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_tree import run_tree
+from dagster_pgflow.cli.waits import waits
 from dagster_pgflow.model.run_state import RunStatus
 from dagster_pgflow.store.history import FlowHistory
 from dagster_pgflow.store.run_status import (
@@ -31,6 +32,7 @@ from dagster_pgflow.store.run_status import (
 )
 
 ATTEMPTS_SHOWN = 20
+WAIT_SHOWN = 60
 
 
 @command_with_examples(
@@ -108,6 +110,9 @@ def _result(run: RunSummary) -> str:
 
 
 def _end(run: RunSummary) -> str:
+    if run.waiting_for is not None:
+        shown = run.waiting_for
+        return f"waits for {shown if len(shown) <= WAIT_SHOWN else f'{shown[:WAIT_SHOWN]}…'}"
     if run.error_message:
         first, *more = run.error_message.splitlines()
         return f"{first} …" if more else first
@@ -129,7 +134,7 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(f"Output: {short(run.output, 300)}")
     if report.counts is not None:
         out.print(f"Steps:  {counted(report.counts)}")
-    for line in oddities(report):
+    for line in (*waits(report), *oddities(report)):
         out.print(line)
     if report.steps:
         out.print(run_tree(report))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import RowMapping
@@ -27,6 +27,7 @@ class RunSummary:
 
     Attributes:
         ended_at: When it completed, failed or was cancelled.
+        waiting_for: What it waits for, in words, as long as it waits.
         seen_at: What time it was for the store when the row was read.
     """
 
@@ -42,6 +43,7 @@ class RunSummary:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    waiting_for: str | None
     seen_at: datetime
 
     @property
@@ -69,6 +71,12 @@ class StepReport:
         ended_by: Of a loop that completed: for which path and why.
         place: Where in its flow it is written, from 1; 0 when the flow does not say.
         is_final: Whether its output is in that of its flow, since nothing depends on it.
+        waiting_for: What it waits for, in words, as long as it waits.
+        waits_as: What kind of step it is whose answer, signal or time has not come.
+        due_at: When it goes on at the latest.
+        answerers: Who may answer; everybody where there are none.
+        signal: The signal that it waits for.
+        signal_key: Which of those of this name.
     """
 
     step_path: StepPath
@@ -95,6 +103,13 @@ class StepReport:
     is_final: bool
     started_at: datetime | None
     ended_at: datetime | None
+    waiting_for: str | None
+    waiting_since: datetime | None
+    waits_as: Literal["approval", "wait", "sleep"] | None
+    due_at: datetime | None
+    answerers: Sequence[str]
+    signal: str | None
+    signal_key: str | None
 
     @property
     def is_counted(self) -> bool:

@@ -4,6 +4,13 @@ select
   run.run_id, run.dagster_run_id, run.flow_slug, run.flow_version, run.status, run.input,
   run.output, run.error_message, run.retry_of, run.created_at, run.started_at,
   coalesce(run.completed_at, run.failed_at) as ended_at,
+  case run.status
+    when 'waiting' then (
+      select string_agg(step.waiting_for, '; ' order by step.waiting_since, step.step_path)
+      from pgflow.step_states as step
+      where step.run_id = run.run_id and step.status = 'waiting'
+    )
+  end as waiting_for,
   clock_timestamp() as seen_at
 from pgflow.runs as run
 where (cast(:flow_slug as text) is null or run.flow_slug = :flow_slug)
@@ -12,14 +19,27 @@ order by run.created_at desc, run.id desc
 limit :limit;
 
 -- name: fetch_run_report
--- One run, by its own id or the one that Dagster gave it.
+-- One run, by its own id or one that Dagster gave it.
 select
   run.run_id, run.dagster_run_id, run.flow_slug, run.flow_version, run.status, run.input,
   run.output, run.error_message, run.retry_of, run.created_at, run.started_at,
   coalesce(run.completed_at, run.failed_at) as ended_at,
+  case run.status
+    when 'waiting' then (
+      select string_agg(step.waiting_for, '; ' order by step.waiting_since, step.step_path)
+      from pgflow.step_states as step
+      where step.run_id = run.run_id and step.status = 'waiting'
+    )
+  end as waiting_for,
   clock_timestamp() as seen_at
 from pgflow.runs as run
-where run.run_id = cast(:run_id as uuid) or run.dagster_run_id = cast(:run_id as uuid);
+where run.run_id = cast(:run_id as uuid)
+  or run.dagster_run_id = cast(:run_id as uuid)
+  or run.run_id in (
+    select continuation.run_id
+    from pgflow.run_continuations as continuation
+    where continuation.dagster_run_id = cast(:run_id as uuid)
+  );
 
 -- name: fetch_run_ids_by_prefix
 -- The runs whose id, ours or Dagster's, begins so.
@@ -27,6 +47,11 @@ select run.run_id
 from pgflow.runs as run
 where cast(run.run_id as text) like :prefix || '%'
   or cast(run.dagster_run_id as text) like :prefix || '%'
+  or run.run_id in (
+    select continuation.run_id
+    from pgflow.run_continuations as continuation
+    where cast(continuation.dagster_run_id as text) like :prefix || '%'
+  )
 order by run.created_at desc, run.id desc
 limit 10;
 
@@ -120,8 +145,15 @@ select
   loop.current_iteration as iteration, loop.max_iterations, loop.ended_by,
   coalesce(written.place, 0) as place,
   written.place is not null and needed.slug is null as is_final,
-  coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at
+  coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at,
+  step.waiting_for, step.waiting_since, wait.kind as waits_as, wait.due_at,
+  coalesce(wait.answerers, '{}') as answerers, wait.signal, wait.key as signal_key
 from pgflow.step_states as step
+left join pgflow.waits as wait
+  on wait.run_id = step.run_id
+  and wait.step_path = step.step_path
+  and wait.status = 'open'
+  and step.status = 'waiting'
 left join pgflow.subruns as subrun on subrun.subrun_id = step.subrun_id
 left join written
   on written.flow_slug = step.flow_slug and written.step_slug = step.step_slug

@@ -1,9 +1,13 @@
 """A run that waits and goes on is one run in the tables."""
 
+from uuid import UUID
+
 import dagster as dg
 
+from dagster_pgflow.cli.waits import waits
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.sync.projector import rebuild
+from dagster_pgflow.store.run_status import RunStatusReader
 from tests.execution.projecting import World, assert_states_add_up, world
 from tests.execution.projecting_waits import answer, claimed, go_on
 
@@ -233,3 +237,36 @@ def test_steps_of_runs_inside_a_run_wait_too(world: World) -> None:
     assert world.subruns("dagster_run_id") == inside
     assert world.attempts("s.first") == [(0, 1, "completed")]
     assert_states_add_up(world)
+
+
+def test_status_says_what_a_run_waits_for_who_may_answer_and_how(world: World) -> None:
+    flow = (
+        Flow("f")
+        .approval("ask", prompt="Is ${$input.n} enough?", answerers=["ann", "finance"])
+        .wait("paid", signal="order paid", key="'no. ' + string(input.n)")
+        .sleep("later", seconds=3600)
+    )
+    first = waiting(world, flow)
+    report = RunStatusReader(world.database).report(UUID(first.run_id))
+    assert report.run.waiting_for is not None
+    assert "Is 3 enough?" in report.run.waiting_for
+    number = first.run_id[:8]
+    [asked, answers, paid, sends, later, by_itself] = waits(report)
+    assert "ask waits for Is 3 enough? since" in asked
+    assert f"`dagster-pgflow answer {number} ask ANSWER`" in answers
+    assert "(ann or finance may)" in answers
+    assert "order paid" in paid
+    assert "`dagster-pgflow signal 'order paid' --key 'no. 3'`" in sends
+    assert "at the latest" in later
+    assert "goes on by itself" in by_itself
+
+
+def test_a_run_is_found_by_the_dagster_run_that_goes_on_with_it(world: World) -> None:
+    waiting(world)
+    answer(world, "ask")
+    further = go_on(world, "f", HANDLERS)
+    reader = RunStatusReader(world.database)
+    [run_id] = world.sql.column("select run_id from pgflow.runs")
+    assert str(reader.find(further.run_id[:8])) == str(run_id)
+    assert str(reader.summary(UUID(further.run_id)).run_id) == str(run_id)
+    assert str(world.tables.run_id_of(UUID(further.run_id))) == str(run_id)
