@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
-from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
 from dagster_pgflow.errors import ResumptionRefused
 from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG, RepositoryLoadData
@@ -23,9 +22,8 @@ from dagster_pgflow.names import (
     TAG_WATERMARK,
     is_broken_graph,
 )
-from dagster_pgflow.resumption.completed import completed_in
 from dagster_pgflow.resumption.ending import end_at_once
-from dagster_pgflow.resumption.resume_plan import resume_plan
+from dagster_pgflow.resumption.inside import left_of
 from dagster_pgflow.resumption.tags import first_of, tags_of_next
 from dagster_pgflow.store.continuations import Continuation
 
@@ -172,7 +170,7 @@ def _left_over(
     def planned(state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
         return plan_of(instance, job, load_data, before.run_config, state=state)
 
-    chosen = resume_plan(completed_in(earlier_runs(instance, before)), planned)
+    chosen = left_of(instance, before, planned)
     return LeftOver(before.run_id, first_of(before), list(chosen.step_keys), chosen.state)
 
 

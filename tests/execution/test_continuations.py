@@ -1,21 +1,15 @@
 """A run goes on in a further Dagster run: with its version, its outputs, and what is left to do."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
 
 from dagster_pgflow import Flow, FlowBuilder
-from dagster_pgflow.compat import InMemoryJob
 from dagster_pgflow.errors import ResumptionRefused
 from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG
-from dagster_pgflow.launching.flow_runs import create_flow_run
-from dagster_pgflow.launching.origins import Origins, origins_of
-from dagster_pgflow.live.compat import execute_run_iterator
-from dagster_pgflow.location.location import Location
 from dagster_pgflow.names import (
     TAG_CONTINUATION,
     TAG_RUN_ID,
@@ -26,83 +20,11 @@ from dagster_pgflow.names import (
 from dagster_pgflow.resumption.continuing import (
     cancel_waiting,
     continue_run,
-    pinned_to,
-    run_before,
 )
 from dagster_pgflow.store.continuations import Continuation
-from tests.execution.ticks import publish, tick_context
-from tests.postgres import Session, as_role
-
-SENSOR = "pgflow_requests"
-
-
-class Here:
-    """A code location, a Dagster, and who executes runs of the one in the other.
-
-    Attributes:
-        calls: Which handlers were called, in order.
-        broken: The handlers that fail.
-    """
-
-    def __init__(self, database_url: str, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self.calls: list[str] = []
-        self.broken: set[str] = set()
-        handlers = {name: self._handler(name) for name in ("a", "b", "c")}
-        self.location = Location(
-            {"database_url": as_role(database_url, "worker"), "handlers": [handlers]}
-        )
-
-    def _handler(self, name: str) -> Callable[[Any], Any]:
-        def handle(given: Any) -> Any:
-            self.calls.append(name)
-            if name in self.broken:
-                raise ValueError(f"{name} is broken")
-            return {name: given}
-
-        return handle
-
-    @property
-    def origins(self) -> Origins:
-        context = tick_context(self.instance)
-        assert context.repository_def is not None
-        return origins_of(context.code_location_origin, context.repository_def)
-
-    def first(self, slug: str, watermark: int, **tags: str) -> dg.DagsterRun:
-        run_id = uuid4()
-        run = create_flow_run(
-            self.instance,
-            self.location.pinned_job(slug, watermark).job,
-            self.origins,
-            watermark=watermark,
-            run_id=run_id,
-            run_config={"inputs": {"flow_input": {"n": 1}}},
-            tags=tags,
-        )
-        return self.execute(run)
-
-    def execute(self, run: dg.DagsterRun) -> dg.DagsterRun:
-        pinned = pinned_to(self.instance, run)
-        job = self.location.pinned_job(pinned.flow_slug, pinned.watermark).job
-        list(execute_run_iterator(InMemoryJob(job), run, self.instance))
-        return self.known(run.run_id)
-
-    def known(self, run_id: str) -> dg.DagsterRun:
-        run = self.instance.get_run_by_id(run_id)
-        assert run is not None
-        return run
-
-    def continued(self, continuation: Continuation) -> dg.DagsterRun:
-        before = run_before(self.instance, continuation)
-        pinned = pinned_to(self.instance, before)
-        return continue_run(
-            self.instance,
-            continuation,
-            before,
-            self.location.pinned_job(pinned.flow_slug, pinned.watermark).job,
-            origins=self.origins,
-            sensor=SENSOR,
-        )
+from tests.execution.served_here import SENSOR, Here
+from tests.execution.ticks import publish
+from tests.postgres import Session
 
 
 @pytest.fixture

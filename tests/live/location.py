@@ -1,5 +1,6 @@
 """The code location that the live workers of these tests serve."""
 
+import json
 import os
 import signal
 import time
@@ -35,6 +36,14 @@ def numbers(given: Any) -> Any:
     return list(range(given["n"]))
 
 
+def note(given: Any, ctx: StepContext) -> Any:
+    """Says what it was given, on a line of a file."""
+    with Path(ctx.flow_input["notes"]).open("a") as notes:
+        notes.write(json.dumps(given["ask"]) + "\n")
+    return "noted"
+
+
 defs = build_definitions(
-    handlers=[{f.__name__: f for f in (double, hold, die, where, numbers)}], job_prefix="flow_"
+    handlers=[{f.__name__: f for f in (double, hold, die, where, numbers, note)}],
+    job_prefix="flow_",
 )
