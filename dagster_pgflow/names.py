@@ -40,6 +40,8 @@ TAG_WATERMARK: Final = "dagster-pgflow/watermark"
 TAG_RUN_ID: Final = "dagster-pgflow/run_id"
 TAG_STORE: Final = "dagster-pgflow/store"
 TAG_SCHEDULE: Final = "dagster-pgflow/schedule"
+# On a run that a trigger started: its name.
+TAG_TRIGGER: Final = "dagster-pgflow/trigger"
 # On a run that a subflow step started. Dagster's own parent_run_id and root_run_id would say that
 # it is a re-execution.
 TAG_PARENT_RUN: Final = "dagster-pgflow/parent_run_id"

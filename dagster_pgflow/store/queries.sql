@@ -257,6 +257,7 @@ limit :limit;
 -- name: fetch_small_input
 -- The input of a request as text; null when it is large, which its stored size mostly tells.
 select
+  request.triggered_by,
   case
     when pg_column_size(request.input) <= :most_bytes then
       case

@@ -45,6 +45,19 @@ class RunRequested:
     tenant: str = ""
 
 
+@dataclass(frozen=True)
+class SmallInput:
+    """The input of a request, as far as it travels with it.
+
+    Attributes:
+        text: The input as JSON; `None` when it is large.
+        triggered_by: The name of the trigger that asked for the run, if one did.
+    """
+
+    text: str | None
+    triggered_by: str | None
+
+
 class Requests:
     """Starts runs, and lists for sensors what waits to be started."""
 
@@ -181,8 +194,8 @@ class Requests:
                 give_keys(self._database, slug)
         return tuple(_requested(row) for row in rows if not row["awaits_key"])
 
-    def small_input(self, run_id: UUID, most_bytes: int) -> str | None:
-        """Return the input of a request as JSON text; `None` when it is larger than that.
+    def small_input(self, run_id: UUID, most_bytes: int) -> SmallInput:
+        """Return the input of a request where it is small, and which trigger asked for it.
 
         Args:
             most_bytes: The size up to which it is read.
@@ -195,8 +208,7 @@ class Requests:
         )
         if row is None:
             raise StoreRefused(f"Request {run_id} is not in pgflow.run_requests any more.")
-        text: str | None = row["input"]
-        return text
+        return SmallInput(row["input"], row["triggered_by"])
 
     def requested_input(self, run_id: str) -> Any:
         """Return the input of a request, whatever its size.

@@ -8,6 +8,7 @@ import dagster as dg
 from dagster_pgflow.json_values.text import read_json
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import TAG_TRIGGER
 from dagster_pgflow.runtime.inputs import breach
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.triggers.run_request import flow_run_request, referring_run_request
@@ -50,11 +51,13 @@ def run_of_request(
     if slug not in flows:
         raise RequestRefused(f'Flow "{slug}" was deleted before this run could start.')
     schema = flows[slug].input_schema
-    text = queue.small_input(run_id, MOST_INPUT_BYTES)
-    if text is None:
+    found = queue.small_input(run_id, MOST_INPUT_BYTES)
+    if found.triggered_by is not None:
+        tags = {**(tags or {}), TAG_TRIGGER: found.triggered_by}
+    if found.text is None:
         # Its schema is looked at where the run begins.
         return referring_run_request(slug, run_id, tags=tags, job_prefix=job_prefix)
-    given = read_json(text, f'The input of flow "{slug}"')
+    given = read_json(found.text, f'The input of flow "{slug}"')
     reason = breach(schema, input_of_run(schema, given))
     if reason is not None:
         raise RequestRefused(f'The input does not fit the input schema of flow "{slug}": {reason}')

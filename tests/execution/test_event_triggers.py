@@ -9,6 +9,7 @@ import pytest
 
 from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import TAG_TRIGGER
 from dagster_pgflow.store.asset_events import AssetEvents, Materialization
 from dagster_pgflow.store.triggers import Triggers
 from dagster_pgflow.triggers import asset_sensor
@@ -37,6 +38,7 @@ class Deployment:
         url = as_role(database_url, "worker")
         settings: Any = {"database_url": url, "handlers": [HANDLERS]}
         self.world = world
+        self.tags: list[Any] = []
         self._sensors = Location(settings).sensors()
 
     def tick(self, sensor: str) -> Any:
@@ -51,6 +53,7 @@ class Deployment:
             if not asked:
                 return
             for one in asked:
+                self.tags.append(one.tags)
                 slug = one.tags.get("dagster-pgflow/flow") or one.job_name
                 given = self.world.waiting.requested_input(one.run_key)
                 self.world.run(slug, HANDLERS, given, run_id=one.run_key)
@@ -101,6 +104,7 @@ def test_a_run_starts_the_next_and_its_failure_starts_another(
     assert report == ("report", "failed", {"sum": 50})
     assert alarm[:2] == ("alarm", "completed")
     assert "no \ufffd luck" in alarm[2]["why"]
+    assert [tags[TAG_TRIGGER] for tags in here.tags] == ["report_orders", "on_failure"]
     found = sql("select trigger_name, outcome from pgflow.trigger_outcomes order by event_id")
     assert sorted(found) == [
         ("on_failure", "fired"),

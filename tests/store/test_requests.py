@@ -22,8 +22,8 @@ def test_a_request_is_pending_until_dagster_has_a_run_of_it(
     run_id = requests.start("f", {"x": 1})
     [pending] = requests.pending(10)
     assert (pending.run_id, pending.flow_slug, pending.version_id) == (run_id, "f", 1)
-    assert requests.small_input(run_id, 100) == '{"x": 1}'
-    assert requests.small_input(run_id, 7) is None
+    assert requests.small_input(run_id, 100).text == '{"x": 1}'
+    assert requests.small_input(run_id, 7).text is None
     assert pending.handed_over_at is None
     sql("update pgflow.runs set dagster_run_id = gen_random_uuid()")
     assert requests.pending(10) == ()

@@ -42,6 +42,7 @@ def test_the_end_of_a_run_starts_a_flow_with_the_whole_event(
         "started_at": None,
     }
     assert outcomes(sql) == [("t", "fired", None)]
+    assert sql.column("select triggered_by from pgflow.run_requests order by 1") == ["t", None]
     assert queue.look() == 0
 
 

@@ -16,6 +16,7 @@ create table pgflow.run_requests (
   turn bigint,
   ended_at timestamptz,
   trigger_depth integer not null default 0,
+  triggered_by text,
   constraint run_requests_pkey primary key (run_id),
   constraint a_refusal_has_a_reason check ((refused_at is null) = (refused_reason is null))
 );
@@ -61,3 +62,5 @@ comment on column pgflow.run_requests.ended_at is
   'When its run was seen to be over; until then a request that is taken holds a place';
 comment on column pgflow.run_requests.trigger_depth is
   'How many triggers led to it, each by the run before; 0 where nobody but a caller asked';
+comment on column pgflow.run_requests.triggered_by is
+  'The name of the trigger that asked for it; null where a caller did';

@@ -55,7 +55,7 @@ begin
         pgflow.run_of_trigger(waiting.trigger_id, event.type, event.source)
       );
       update pgflow.run_requests as request
-      set trigger_depth = depth
+      set trigger_depth = depth, triggered_by = firing.name
       where request.run_id = run.run_id;
       verdict := 'fired';
     exception
