@@ -14,6 +14,7 @@ from dagster._core.execution.api import execute_run
 from dagster_pgflow.location.location import Location
 from dagster_pgflow.runtime.context import StepContext
 from tests.execution.interrupted import going_on
+from tests.execution.waiting_runs import further_run
 
 FOLDER = "PGFLOW_TEST_FOLDER"
 URL = "PGFLOW_TEST_DATABASE"
@@ -29,6 +30,8 @@ AT_ONCE = {"multiprocess": 0, "one_process_at_a_time": 1}
 """How many processes of steps there may be, by executor; with 0 as many as there are cores."""
 
 GOES_ON = "goes on"
+WAITED = "waited"
+"""Says that a run goes on which waited: its Dagster runs are named before, oldest first."""
 
 
 def flow_job() -> dg.JobDefinition:
@@ -141,6 +144,11 @@ HANDLERS = {function.__name__: function for function in FUNCTIONS}
 if __name__ == "__main__":
     repeats = sys.argv[1:]
     with dg.DagsterInstance.get() as instance:
+        if WAITED in repeats:
+            had = [instance.get_run_by_id(run_id) for run_id in repeats[:-1]]
+            further = further_run(instance, flow_job(), [one for one in had if one is not None])
+            execute_run(dg.reconstructable(flow_job), further, instance)
+            sys.exit()
         if GOES_ON in repeats:
             run = instance.get_run_by_id(repeats[0])
             assert run is not None
