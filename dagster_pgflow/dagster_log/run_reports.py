@@ -17,6 +17,7 @@ from dagster_pgflow.reports.report import (
     StepEnd,
     StepFailed,
     StepHeld,
+    StepPause,
     StepRetrying,
     StepSkipped,
     StepWaiting,
@@ -45,10 +46,16 @@ def reports_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reports:
     current: dg.DagsterRun | None = run
     while current is not None:
         before = found
-        found = dict(_reports(instance, current.run_id))
-        # What an op did in an earlier run counts where it did nothing in a later one.
-        again = {_op(key) for key in before}
-        found = {key: one for key, one in found.items() if _op(key) not in again} | before
+        reports = dict(_reports(instance, current.run_id))
+        held = {key for key, one in reports.items() if isinstance(one, StepPause)}
+        # What an op did in an earlier run counts where it did nothing in a later one, or was held
+        # in the earlier one and went on from there.
+        again = {_op(key) for key in before} - held
+        found = {
+            key: one
+            for key, one in reports.items()
+            if isinstance(one, StepEnd) and _op(key) not in again
+        } | before
         parent = current.parent_run_id
         current = instance.get_run_by_id(parent) if parent else None
     return found
@@ -56,7 +63,7 @@ def reports_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reports:
 
 def _reports(
     instance: dg.DagsterInstance, run_id: str, begin: str = "", caught: StepPath | None = None
-) -> Iterator[tuple[str, StepEnd]]:
+) -> Iterator[tuple[str, StepEnd | StepPause]]:
     """Yield what the ops of a run reported.
 
     Args:
@@ -80,7 +87,9 @@ def _reports(
             case StepCompleted() | StepSkipped() | StepCancelled() | StepFailed():
                 ended[key] = report
                 yield f"{begin}{key}", report
-            case StepRetrying() | StepDelayed() | StepWaiting() | StepHeld() | None:
+            case StepWaiting() | StepHeld():
+                yield f"{begin}{key}", report
+            case StepRetrying() | StepDelayed() | None:
                 pass
             case _:
                 assert_never(report)

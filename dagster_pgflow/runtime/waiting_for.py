@@ -131,7 +131,8 @@ class Asking:
             self._fail(f"sleeps until {named}, which gives {kind_of(value)}; let it give a text.")
         try:
             moment = datetime.fromisoformat(value)
-            seconds = moment.timestamp() if moment.tzinfo else None
+            # In UTC it can lie before the year 1, or behind 9999.
+            seconds = moment.astimezone(UTC).timestamp() if moment.tzinfo else None
         except (ValueError, OverflowError):
             seconds = None
         if seconds is None:

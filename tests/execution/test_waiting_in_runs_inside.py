@@ -152,7 +152,12 @@ def test_iterations_that_are_runs_go_on_where_they_waited() -> None:
 
 
 def test_a_failure_after_the_wait_is_that_of_the_step_around() -> None:
-    child = Flow("child").approval("ask", prompt="?").step("bad", "fail", depends_on="ask")
+    child = (
+        Flow("child")
+        .step("come", "echo")
+        .approval("ask", prompt="?", depends_on="come")
+        .step("bad", "fail", depends_on="ask")
+    )
     flow = (
         Flow("top")
         .subflow("order", "child", mode="run", on_failure="sorry")
@@ -166,5 +171,5 @@ def test_a_failure_after_the_wait_is_that_of_the_step_around() -> None:
     told = run.output("sorry")["order"]
     assert "no money" in told["error"]
     trace = {one["step"]: one["status"] for one in told["child_trace"]}
-    assert trace == {"ask": "completed", "bad": "failed"}
+    assert trace == {"come": "completed", "ask": "completed", "bad": "failed"}
     assert isinstance(run.output("well"), Skipped)
