@@ -11,7 +11,7 @@ from dagster_pgflow.validation.lint.lint import lint
 from dagster_pgflow.validation.salvage import flow_of_document
 from dagster_pgflow.validation.validate import validate
 
-LATE = {"deadline": 60, "on_deadline": "continue"}
+LATE: dict[str, Any] = {"deadline": 60, "on_deadline": "continue"}
 
 
 def told_of(flow: Flow) -> list[tuple[str, str]]:
@@ -69,7 +69,8 @@ def test_each_kind_with_all_that_it_may_say_is_sound() -> None:
 def test_what_cannot_be_is_told_where_it_stands(
     given: dict[str, Any], told: list[tuple[str, str]]
 ) -> None:
-    flow = Flow("f").approval("ask", **{"prompt": "Sure?"} | given)
+    said: dict[str, Any] = {"prompt": "Sure?", **given}
+    flow = Flow("f").approval("ask", **said)
     flow = flow.step("late", depends_on="ask")
     assert told_of(flow) == [(code, f"steps.ask.{place}") for code, place in told]
 
