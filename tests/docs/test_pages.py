@@ -33,6 +33,7 @@ from dagster_pgflow.model.run_state import (
     StepStatus,
     TaskStatus,
 )
+from dagster_pgflow.model.steps import KINDS
 from dagster_pgflow.model.steps.fields import WhenExhausted, WhenUnmet
 from dagster_pgflow.projection.sync.sensor import BUDGET_S
 from dagster_pgflow.reports.inlined import INLINE_BYTES
@@ -144,7 +145,7 @@ def test_the_python_page_names_every_setting_of_a_step() -> None:
     told = page("python.md")
     assert [name for name in StepSettings.__annotations__ if f"`{name}`" not in told] == []
     own = {"self", *StepSettings.__annotations__, "settings", "schedule"}
-    kinds = (Flow.step, Flow.map, Flow.subflow, Flow.branch, Flow.join, Flow.loop)
+    kinds = [getattr(Flow, kind.builder) for kind in KINDS.values()]
     for method in (*kinds, Flow.schedule):
         for name in inspect.signature(method).parameters:
             assert name in own or re.search(rf"\b{name}\b", told)
