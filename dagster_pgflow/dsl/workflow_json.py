@@ -27,6 +27,7 @@ from dagster_pgflow.dsl.workflow.routes import Routes, routes_of
 from dagster_pgflow.dsl.workflow.shape import Metadata
 from dagster_pgflow.dsl.workflow.steps import step_of
 from dagster_pgflow.dsl.workflow.tags import tags_of
+from dagster_pgflow.dsl.workflow.waiting import with_decisions_apart
 from dagster_pgflow.errors import InvalidFlow, Problem, more_problems
 from dagster_pgflow.json_values.limits import problem_of
 from dagster_pgflow.model.flow import Flow
@@ -98,7 +99,7 @@ def _object_in(text: str, slug: str | None) -> Any:
 
 
 def _read(document: Mapping[str, Any], slug: str | None, problems: Problems) -> Flow:
-    parts = parts_of(document, problems)
+    parts = with_decisions_apart(parts_of(document, problems), problems)
     routes = _routes(parts, problems)
     deps = links_of(parts.nodes, parts.edges, routes, problems)
     settings = settings_of(parts.metadata, problems)

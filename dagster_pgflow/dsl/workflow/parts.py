@@ -244,8 +244,6 @@ def _unknown_type(raw: dict[str, Any], path: str, problems: Problems) -> None:
     known = ", ".join(NODE_TYPES)
     if "type" not in raw:
         message = f"The node has no type; give it one of: {known}."
-    elif raw["type"] == "hitl":
-        message = f"Nothing here waits for a person; use one of: {known}."
     else:
         message = f"{shown(raw['type'])} is not a node type; use one of: {known}."
     problems.note("unknown-type", path, message)

@@ -17,6 +17,7 @@ from dagster_pgflow.dsl.workflow.shape import (
     SubflowConfig,
     Workflow,
 )
+from dagster_pgflow.dsl.workflow.waiting_shape import HITL, WAITING, WaitingConfig
 
 CONFIGS: Final[Mapping[str, type[BaseModel]]] = {
     "conditional": ConditionalConfig,
@@ -24,10 +25,11 @@ CONFIGS: Final[Mapping[str, type[BaseModel]]] = {
     "join": JoinConfig,
     "map": MapConfig,
     "subflow": SubflowConfig,
+    **{kind: config for kind, config in WAITING.items() if kind != HITL},
 }
 """What the config of a type of node holds besides params."""
 
-WITHOUT_PARAMS: Final = ("subflow",)
+WITHOUT_PARAMS: Final = ("subflow", *WAITING)
 APART: Final = ("loop",)
 """The types whose config may stand in a field of the same name instead."""
 
@@ -51,6 +53,9 @@ def _config_of(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
     config = CONFIGS[kind].model_json_schema(ref_template="#/$defs/{model}")
     definitions |= config.pop("$defs", {})
     _describe(config, config.get("description", ""))
+    for one in CONFIGS[kind].__mro__:
+        if issubclass(one, WaitingConfig):
+            _describe(config, inspect.getdoc(one) or "", keeps_text=True)
     wanted: dict[str, Any] = {"type": "object", "properties": config["properties"]}
     if kind in WITHOUT_PARAMS:
         wanted["additionalProperties"] = False

@@ -37,6 +37,10 @@ NodeType = Literal[
     "subflow",
     "pick",
     "fail",
+    "approval",
+    "hitl",
+    "wait",
+    "sleep",
 ]
 NODE_TYPES: Final[tuple[str, ...]] = get_args(NodeType)
 

@@ -9,6 +9,8 @@ from dagster_pgflow.dsl.workflow.retrying import WRITTEN, options_said
 from dagster_pgflow.dsl.workflow.routes import Routes, WrittenBranch, WrittenLoop
 from dagster_pgflow.dsl.workflow.settings_shape import SETTINGS, written_name
 from dagster_pgflow.dsl.workflow.shape import JoinConfig, MapConfig, SubflowConfig
+from dagster_pgflow.dsl.workflow.waiting import waiting_step
+from dagster_pgflow.dsl.workflow.waiting_shape import WAITING
 from dagster_pgflow.dsl.workflow.work import OWN_CONFIG, WORKING, work_of
 from dagster_pgflow.model.options import FlowOptions, StepOptions
 from dagster_pgflow.model.steps import (
@@ -23,7 +25,7 @@ from dagster_pgflow.model.steps import (
 )
 from dagster_pgflow.model.steps.branch import Rule
 
-LEADING_ON: Final = ("map", "subflow")
+LEADING_ON: Final = ("map", "subflow", *WAITING)
 """The types of nodes that lead to all nodes behind them, whatever comes of them."""
 
 
@@ -106,8 +108,9 @@ def _step(
     if node.shape.type in LEADING_ON:
         _refuse_routes(node, route, problems)
         route = None
-    if node.shape.type == "subflow":
-        return _subflow(node, common, problems)
+    if node.shape.type in (*WAITING, "subflow"):
+        made = _subflow if node.shape.type == "subflow" else waiting_step
+        return made(node, common, problems)
     if _is_join(node) and route is None:
         return _join(node, common, problems)
     work = work_of(node, deps, problems)

@@ -5,7 +5,6 @@ from typing import Final
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.steps import SleepStep, WaitingStep
 
 CODE: Final = "not-in-documents"
 
@@ -18,10 +17,3 @@ def unsupported(flow: Flow) -> Iterator[Problem]:
             " without --workflow."
         )
         yield Problem(CODE, "steps", message)
-    for step in flow.steps:
-        if isinstance(step, WaitingStep | SleepStep):
-            message = (
-                f'Workflow documents cannot express step "{step.slug}" of type {step.type}; export'
-                " the flow without --workflow."
-            )
-            yield Problem(CODE, f"steps.{step.slug}", message)

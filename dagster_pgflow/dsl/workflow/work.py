@@ -13,6 +13,7 @@ from dagster_pgflow.dsl.workflow.shape import (
     MapConfig,
     SubflowConfig,
 )
+from dagster_pgflow.dsl.workflow.waiting_shape import WAITING
 
 HANDLERS: Final[Mapping[str, str]] = {
     "http": "pgflow.http",
@@ -40,6 +41,7 @@ OWN_CONFIG: Final[Mapping[str, frozenset[str]]] = {
     "loop": frozenset(Loop.model_fields),
     "map": frozenset(MapConfig.model_fields),
     "subflow": frozenset(SubflowConfig.model_fields),
+    **{kind: frozenset(config.model_fields) for kind, config in WAITING.items()},
 }
 """What in the config of a node is no param, besides the handler."""
 

@@ -80,7 +80,7 @@ def _node(step: Step, parallel: set[str], edges: WrittenEdges) -> dict[str, Any]
         case SubflowStep():
             node |= {"type": "subflow"} | _config(_own(step, "subflow"))
         case WaitingStep() | SleepStep():
-            raise AssertionError(f"No document says that {step.slug} waits.")
+            node |= {"type": step.type} | _config(_own(step, step.type))
         case _:
             assert_never(step)
     if step.description:

@@ -254,8 +254,6 @@ def test_a_node_that_is_wrong_says_where(fields: dict[str, Any], code: str, path
 def test_the_known_types_are_listed_and_what_may_be_meant_is_told() -> None:
     [unknown] = problems_of({"nodes": [{"id": "a", "type": "functoin"}]})
     assert unknown.message.startswith("'functoin' is not a node type; use one of: function, http,")
-    [person] = problems_of({"nodes": [{"id": "a", "type": "hitl"}]})
-    assert person.message.startswith("Nothing here waits for a person; use one of: function,")
     [id] = problems_of({"nodes": [{"id": "fetch-data", "type": "function"}]})
     assert id.message.endswith('; call it "fetch_data", here and in the edges.')
     [field] = problems_of({"nodes": [{"id": "a", "type": "function", "retry": {"max": 1}}]})
