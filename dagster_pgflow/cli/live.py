@@ -116,11 +116,13 @@ def _health(
     if address is None:
         yield lambda _location, _report: None
         return
-    from dagster_pgflow.live.health import Answers, answering  # noqa: PLC0415
+    from dagster_pgflow.live.health import ProbeAnswers, answering  # noqa: PLC0415
     from dagster_pgflow.live.metrics import CONTENT_TYPE, Metrics  # noqa: PLC0415
 
     metrics = Metrics(locations)
-    answers = Answers(lambda: _why_not_ready(locations), lambda: (metrics.as_text(), CONTENT_TYPE))
+    answers = ProbeAnswers(
+        lambda: _why_not_ready(locations), lambda: (metrics.as_text(), CONTENT_TYPE)
+    )
     with answering(address, answers):
         yield metrics.observe
 

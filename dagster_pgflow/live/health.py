@@ -17,7 +17,7 @@ LONGEST_QUESTION_S: Final = 10.0
 
 
 @dataclass(frozen=True)
-class Answers:
+class ProbeAnswers:
     """What is answered.
 
     Attributes:
@@ -46,7 +46,7 @@ class Answers:
 
 
 @contextmanager
-def answering(address: str, answers: Answers) -> Iterator[None]:
+def answering(address: str, answers: ProbeAnswers) -> Iterator[None]:
     """Answer in threads of this process, as long as the block lasts.
 
     Args:
@@ -110,7 +110,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: whoever hung up, or asked in another language, knows."""
 
 
-def _questions(answers: Answers) -> type[BaseHTTPRequestHandler]:
+def _questions(answers: ProbeAnswers) -> type[BaseHTTPRequestHandler]:
     class Questions(BaseHTTPRequestHandler):
         timeout = LONGEST_QUESTION_S
 

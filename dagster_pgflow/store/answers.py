@@ -125,7 +125,7 @@ class Answers:
                 acting_as=acting_as,
             )
             # SQL knows a part of JSON Schema; what raises here takes its answer back.
-            _refuse_misfit(row["answer_schema"], answer, f'Step "{step_path}" of run {run_id}')
+            _refuse_breach(row["answer_schema"], answer, f'Step "{step_path}" of run {run_id}')
             return Answered(row["answered_by"], row["answered_at"])
 
         return self._database.run(give, is_repeatable=False)
@@ -170,7 +170,7 @@ class Answers:
         return int(sent)
 
 
-def _refuse_misfit(schema: Any, answer: Any, place: str) -> None:
+def _refuse_breach(schema: Any, answer: Any, place: str) -> None:
     if schema is None:
         return
     try:

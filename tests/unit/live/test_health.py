@@ -9,7 +9,7 @@ from http import HTTPStatus
 import pytest
 
 from dagster_pgflow.errors import ConfigurationError
-from dagster_pgflow.live.health import Answers, answering, parse_listen_address
+from dagster_pgflow.live.health import ProbeAnswers, answering, parse_listen_address
 
 
 class Worker:
@@ -31,7 +31,9 @@ def worker() -> Worker:
 @pytest.fixture
 def url(worker: Worker) -> Iterator[str]:
     address = f"127.0.0.1:{free_port()}"
-    answers = Answers(lambda: worker.why_not, lambda: (b"runs 1\n", "text/plain; version=0.0.4"))
+    answers = ProbeAnswers(
+        lambda: worker.why_not, lambda: (b"runs 1\n", "text/plain; version=0.0.4")
+    )
     with answering(address, answers):
         yield f"http://{address}"
 
@@ -71,7 +73,7 @@ def test_a_port_that_is_taken_is_one_sentence() -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(ConfigurationError, match=f"Nobody can listen on {address}"),
-            answering(address, Answers(lambda: None, lambda: (b"", ""))),
+            answering(address, ProbeAnswers(lambda: None, lambda: (b"", ""))),
         ):
             pass
 
