@@ -1,4 +1,4 @@
-"""The defaults of an input schema fit it, and end."""
+"""The defaults of an input schema fit it, and end; a default answer fits the schema of answers."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -9,6 +9,7 @@ from jsonschema.exceptions import best_match
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.defaults import MOST_INSIDE, UNASKED, PlacedDefault, defaults_in
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.steps import WaitingStep
 from dagster_pgflow.validation.bounded_schemas import TooMuchWork, breaches
 from dagster_pgflow.validation.rule import KnownFlows
 
@@ -37,6 +38,26 @@ def defaults_fit_and_end(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
         if reason:
             message = f"This default does not fit its own schema: {reason}; correct one of the two."
             yield Problem("invalid-default", path, message)
+
+
+def default_answers_fit(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
+    """Check what steps return as the answer that nobody gave."""
+    for step in flow.steps:
+        if not isinstance(step, WaitingStep) or step.default_answer is None:
+            continue
+        if step.answer_schema is None:
+            continue
+        default = PlacedDefault((), step.answer_schema, step.default_answer)
+        try:
+            reason = _reason(default, step.answer_schema)
+        except TooMuchWork:
+            continue
+        if reason:
+            yield Problem(
+                "invalid-default",
+                f"steps.{step.slug}.default_answer",
+                f"This answer does not fit the answer_schema: {reason}; correct one of the two.",
+            )
 
 
 def _reason(default: PlacedDefault, whole: dict[str, Any]) -> str:

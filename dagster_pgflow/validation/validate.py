@@ -8,7 +8,7 @@ from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.concurrency import concurrency_keys_are_values
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
-from dagster_pgflow.validation.defaults import defaults_fit_and_end
+from dagster_pgflow.validation.defaults import default_answers_fit, defaults_fit_and_end
 from dagster_pgflow.validation.dependencies import dependencies_exist
 from dagster_pgflow.validation.expressions import expressions_are_conditions
 from dagster_pgflow.validation.failure_steps import failures_lead_to_a_step
@@ -67,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     schedules_can_fire,
     schemas_are_json_schemas,
     defaults_fit_and_end,
+    default_answers_fit,
     tags_are_few_and_short,
 )
 

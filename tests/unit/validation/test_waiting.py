@@ -60,6 +60,11 @@ def test_each_kind_with_all_that_it_may_say_is_sound() -> None:
         ({"deadline": 9, "reminders": [8, 9]}, [("invalid-reminder", "reminders[1]")]),
         ({"reminders": [1] * 101}, [("invalid-reminder", "reminders")]),
         ({"answer_schema": {"type": 5}}, [("invalid-schema", "answer_schema.type")]),
+        (
+            {**LATE, "default_answer": "no", "answer_schema": {"type": "boolean"}},
+            [("invalid-default", "default_answer")],
+        ),
+        ({**LATE, "default_answer": False, "answer_schema": {"type": "boolean"}}, []),
         ({"key": "nope.x"}, [("invalid-expression", "key")]),
         ({"key": "1 +"}, [("invalid-expression", "key")]),
         ({"prompt": "${$nodes.late.x}"}, [("reference-to-no-dependency", "prompt")]),
