@@ -122,7 +122,9 @@ class _Items:
 
     def _is_taken_over(self, index: int, known: Mapping[str, Any]) -> bool:
         """Return whether nothing is left to do for an item, and take over what it came to."""
-        if "output" not in known and FAILED not in known:
+        # What failed gets another chance where the whole run does.
+        is_failed = FAILED in known and self.execution.goes_on
+        if "output" not in known and not is_failed:
             return False
         self.execution.turn_to(index)
         tell_again(self.execution, known["child_run"])

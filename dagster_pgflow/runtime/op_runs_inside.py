@@ -10,6 +10,7 @@ import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.dagster_log.records import error_in, failure_report
+from dagster_pgflow.errors import ResumptionRefused
 from dagster_pgflow.model.lowered import LoopNode
 from dagster_pgflow.model.run_state import Json
 from dagster_pgflow.names import (
@@ -81,6 +82,7 @@ def run_inside(
     Raises:
         ChildRunFailed: It failed, or was cancelled alone.
         RunHeld: A step in it waits.
+        ResumptionRefused: It is to go on, and was deleted.
     """
     context, received = execution.context, digest(arrives)
     child = execution.work.child_job(name)
@@ -117,10 +119,20 @@ def _config(execution: Execution, name: str, arrives: Any) -> dict[str, Any]:
 def _run_before(
     execution: Execution, before: Mapping[str, Any] | None, received: str
 ) -> dg.DagsterRun | None:
-    """Return the run that is to go on; none where it began otherwise, or somebody deleted it."""
-    if before is None or before["received"] != received:
+    """Return the run that is to go on; none where it began otherwise, or for another run of ours.
+
+    Raises:
+        ResumptionRefused: It was deleted.
+    """
+    if before is None or before["received"] != received or not execution.goes_on:
         return None
-    return execution.context.instance.get_run_by_id(before["child_run"])
+    run = execution.context.instance.get_run_by_id(before["child_run"])
+    if run is None:
+        raise ResumptionRefused(
+            f"Run {before['child_run']} was deleted in Dagster while a step in it waited, so nobody"
+            f' knows which steps of "{execution.place}" are done; start a new run.'
+        )
+    return run
 
 
 def digest(received: Any) -> str:

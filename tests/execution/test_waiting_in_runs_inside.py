@@ -173,3 +173,16 @@ def test_a_failure_after_the_wait_is_that_of_the_step_around() -> None:
     trace = {one["step"]: one["status"] for one in told["child_trace"]}
     assert trace == {"come": "completed", "ask": "completed", "bad": "failed"}
     assert isinstance(run.output("well"), Skipped)
+
+
+def test_a_run_inside_that_somebody_deleted_while_it_waited_does_not_begin_anew() -> None:
+    run = waiting_run(Flow("top").subflow("order", "child", mode="run"), CHILD)
+    run.start("x")
+    [inside] = [one for one in run.instance.get_runs() if one.run_id != run.runs[0].run_id]
+    run.instance.delete_run(inside.run_id)
+    run.waits.answer("order.ask", "yes")
+    assert run.go_on() is FAILURE
+    assert run.error == (
+        f"Run {inside.run_id} was deleted in Dagster while a step in it waited, so nobody knows"
+        ' which steps of "order" are done; start a new run.'
+    )

@@ -298,3 +298,94 @@ def test_a_cancelled_wait_fails_its_step() -> None:
     run.waits.cancel("nap")
     assert run.go_on() is FAILURE
     assert "somebody cancelled its wait" in run.error
+
+
+def test_a_loop_in_a_loop_waits_inside_and_is_held_as_a_whole() -> None:
+    flow = (
+        Flow("top")
+        .approval("first", prompt="?")
+        .step("outer", "echo", depends_on="first")
+        .step("inner", "echo", depends_on="outer")
+        .approval("ask", prompt="?", depends_on="inner")
+        .loop(
+            "inner_loop",
+            back_to="inner",
+            depends_on="ask",
+            condition="output.answer == 'again'",
+            max_iterations=2,
+        )
+        .loop(
+            "outer_loop",
+            back_to="outer",
+            depends_on="inner_loop",
+            condition="output.answer == 'once more'",
+            max_iterations=2,
+        )
+        .step("end", "echo", depends_on="outer_loop")
+    )
+    run = waiting_run(flow)
+    assert run.start() is SUCCESS
+    assert run.waiting == ["first"]
+    answers = {
+        "first": "yes",
+        "outer_loop[1].inner_loop[1].ask": "again",
+        "outer_loop[1].inner_loop[2].ask": "once more",
+        "outer_loop[2].inner_loop[1].ask": "yes",
+    }
+    for path, answer in answers.items():
+        assert run.waiting == [path]
+        run.waits.answer(path, answer)
+        assert run.go_on() is SUCCESS
+    assert (run.waiting, run.held) == ([], [])
+    assert run.output("end") == {"outer_loop": ANSWERED}
+
+
+def test_what_puts_inputs_and_outputs_together_is_held_too() -> None:
+    child = (
+        Flow("child")
+        .step("come", "echo")
+        .approval("ask", prompt="?", depends_on="come")
+        .step("end", "give", params={"value": {"b": 2}}, depends_on="ask")
+    )
+    flow = (
+        Flow("top")
+        .step("a", "echo")
+        .approval("ask", prompt="?")
+        .subflow(
+            "one",
+            "child",
+            depends_on=["a", "ask"],
+            input={"x": "$nodes.a", "y": "$input", "z": "$nodes.ask.answer"},
+            output={"b": "$nodes.end.b"},
+        )
+        .subflow("two", "child", depends_on="one", keep_input=True, run_if="input.one.b == 2")
+        .step("list", "give", params={"value": [1, 2]}, depends_on="two")
+        .map("each", "echo", depends_on="list")
+        .join("all", depends_on=["each", "one"])
+    )
+    run = waiting_run(flow, child)
+    assert run.start({"i": 1}) is SUCCESS
+    for path in ("ask", "one.ask", "two.ask"):
+        assert run.waiting == [path]
+        run.waits.answer(path, "yes")
+        assert run.go_on() is SUCCESS
+    assert run.output("one__output") == {"b": 2}
+    assert run.output("two__output") == {"one": {"b": 2}, "end": {"b": 2}}
+    assert run.output("all") == {"each": [1, 2], "one": {"b": 2}}
+    assert "one.come" not in run.executed
+
+
+def test_a_loop_is_held_by_what_lies_outside_of_it() -> None:
+    flow = (
+        Flow("top")
+        .step("draft", "echo")
+        .approval("ask", prompt="?")
+        .step("check", "echo", depends_on=["draft", "ask"])
+        .loop("again", back_to="draft", depends_on="check", condition="false", max_iterations=2)
+        .step("end", "echo", depends_on="again")
+    )
+    run = waiting_run(flow)
+    assert run.start("x") is SUCCESS
+    assert run.waiting == ["ask"]
+    run.answer_and_go_on(ask="yes")
+    assert run.output("end") == {"again": {"draft": "x", "ask": ANSWERED}}
