@@ -39,7 +39,7 @@ from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.differences import differences
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import MS
-from dagster_pgflow.model.steps import Step, SubflowStep
+from dagster_pgflow.model.steps import ApprovalStep, Step, SubflowStep
 
 _STEP: Final = re.compile(r"steps\.(?P<slug>\w+)")
 
@@ -223,7 +223,7 @@ class _Reading:
     @property
     def _timeouts(self) -> dict[str, int]:
         return {
-            name: round((self._ways.steps[name].options.seconds or 0) * MS)
+            name: _milliseconds(self._ways.steps[name])
             for name, failing in self._failing.items()
             if "on_timeout" in failing
         }
@@ -253,6 +253,11 @@ class _Reading:
                 if handlers := getattr(one, field, ()):
                     found[field] = tuple(handlers)
         return found
+
+
+def _milliseconds(step: Step) -> int:
+    seconds = step.deadline if isinstance(step, ApprovalStep) else step.options.seconds
+    return round((seconds or 0) * MS)
 
 
 def _with_place_for_passes(edge: EdgeOfFlow) -> EdgeOfFlow:

@@ -3,16 +3,21 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dagster_pgflow.dsl.manifest.halt_shape import HALT
 from dagster_pgflow.dsl.manifest.manifest import Cell, Interceptor, InterceptorScope, Resilience
 from dagster_pgflow.model.guards import GUARDS
 from dagster_pgflow.model.options import MS
-from dagster_pgflow.model.steps import BranchStep, HandledStep, Step, SubflowStep
+from dagster_pgflow.model.steps import ApprovalStep, BranchStep, HandledStep, Step, SubflowStep
 
+HALTS = tuple(name.replace("-", "_") for name in HALT.fields)
 _RETRY = ("max_attempts", "base_delay", "max_delay", "jitter")
 
 
 def cell_of(step: Step) -> Cell:
     """Return the cell that a step with a handler, or with a flow, comes from."""
+    if isinstance(step, ApprovalStep):
+        halt = step.model_dump(mode="json", include={*HALTS}, exclude_defaults=True)
+        return Cell(step.slug, halt=halt, doc=step.description)
     if isinstance(step, SubflowStep):
         return Cell(step.flow, flow=step.flow, doc=step.description)
     assert isinstance(step, HandledStep)  # noqa: S101

@@ -79,6 +79,8 @@ def _cell(cell: Cell) -> Document | str:
         }
     )
     said |= declared
+    if cell.halt is not None:
+        return {"halt": _with_dashes(cell.halt), **said}
     return {"id": cell.id, **said} if said else cell.id
 
 

@@ -15,6 +15,7 @@ from dagster_pgflow.dsl.manifest.manifest import DEFAULT, UNLABELLED
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, dependents
 from dagster_pgflow.model.steps import (
+    ApprovalStep,
     BranchStep,
     HandledStep,
     JoinStep,
@@ -25,6 +26,7 @@ from dagster_pgflow.model.steps import (
     Step,
     SubflowStep,
     WaitingStep,
+    WaitStep,
 )
 
 AGAIN: Final = "again"
@@ -87,6 +89,8 @@ class Ways:
                 return step.handler is not None and (
                     step.keep_input or not isinstance(step, LoopStep) or step.handler != PICK
                 )
+            case ApprovalStep():
+                return True
             case MapStep() | JoinStep() | WaitingStep() | SleepStep():
                 return False
             case _:
@@ -107,9 +111,9 @@ class Ways:
                 yield from self._edges_of_loop(step)
             case BranchStep():
                 yield from self._edges_of_branch(step)
-            case WaitingStep() | SleepStep():
+            case WaitStep() | SleepStep():
                 raise NotSaid(step.slug)
-            case SingleStep() | MapStep() | SubflowStep() | JoinStep():
+            case SingleStep() | MapStep() | SubflowStep() | JoinStep() | ApprovalStep():
                 failing = set(_failure_steps(step).values())
                 ahead = [one.slug for one in self._after[step.slug] if one.slug not in failing]
                 yield from self._edges_ahead(step, ahead)

@@ -15,6 +15,7 @@ from dagster_pgflow.dsl.manifest.compile_meetings import let_ways_meet
 from dagster_pgflow.dsl.manifest.compile_names import problems_of_names, slug_of_name
 from dagster_pgflow.dsl.manifest.compile_steps import steps_of
 from dagster_pgflow.dsl.manifest.graph import Graph, graph_of
+from dagster_pgflow.dsl.manifest.halting import halting_problems, with_halts
 from dagster_pgflow.dsl.manifest.loops import loops_of
 from dagster_pgflow.dsl.manifest.manifest import ENTRY, Manifest
 from dagster_pgflow.errors import InvalidFlow, Problem
@@ -40,6 +41,10 @@ def flow_of_manifest(manifest: Manifest) -> Flow:
     Raises:
         InvalidFlow: With all that no flow can do, in the words of the manifest.
     """
+    problems = tuple(halting_problems(manifest))
+    if problems:
+        raise InvalidFlow(manifest.id, problems, "Manifest")
+    manifest = with_halts(manifest)
     graph = graph_of(manifest)
     loops = loops_of(graph)
     problems = tuple(compile_problems(manifest, graph))
@@ -79,16 +84,7 @@ def compile_problems(manifest: Manifest, graph: Graph) -> Iterator[Problem]:
         yield Problem("start-missing", "cells", message)
     yield from problems_of_names([manifest.id], "id")
     yield from problems_of_names((*manifest.cells, *manifest.joins), "cells")
-    for edges in graph.leaving.values():
-        for edge in edges:
-            if edge.target == "halt":
-                place = f"edges.{edge.source}" + (f".{edge.label}" if edge.label else "")
-                yield Problem(
-                    "halt-not-there",
-                    place,
-                    f'Cell "{edge.source}" leads to halt, and no step waits for a person yet; let'
-                    " it lead to a cell, or to end.",
-                )
+    yield from halting_problems(manifest)
     for tangle in loops_of(graph).tangles:
         told = " and ".join(str(edge) for edge in tangle.back_edges)
         yield Problem(

@@ -5,10 +5,18 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
-from dagster_pgflow.dsl.manifest.compile_drafts import ALWAYS, Draft, Drafts, Way, WayKind
+from dagster_pgflow.dsl.manifest.compile_drafts import (
+    ALWAYS,
+    Draft,
+    DraftKind,
+    Drafts,
+    Way,
+    WayKind,
+)
 from dagster_pgflow.dsl.manifest.compile_names import Names, slug_of_name
 from dagster_pgflow.dsl.manifest.compile_work import (
     about_cell,
+    halt_fields,
     hooks,
     options_of,
     work_fields,
@@ -108,6 +116,10 @@ class _Cells:
         within = self._innermost.get(node)
         if node in manifest.joins:
             self._add_join(node, slug, within)
+        elif manifest.cells[node].halt is not None:
+            about = about_cell(manifest, node, slug)
+            fields = halt_fields(manifest, node, keeps=manifest.propagate_keys)
+            self._drafts.add(Draft(node, "approval", slug, about, fields, within=within))
         elif manifest.cells[node].flow is not None:
             self._add_subflow(node, slug, within)
         else:
@@ -162,9 +174,12 @@ class _Cells:
     def _member(self, join: str, cell: str) -> Draft:
         manifest, slug = self._manifest, slug_of_name(cell)
         timeout = manifest.joins[join].timeout_ms
-        if manifest.cells[cell].flow is None:
+        kind: DraftKind
+        if manifest.cells[cell].halt is not None:
+            kind, fields = "approval", halt_fields(manifest, cell, keeps=False)
+        elif manifest.cells[cell].flow is None:
             fields = self._work(cell, keeps=False, join_timeout=timeout)
-            kind: Any = "work"
+            kind = "work"
         else:
             fields = self._subflow(cell, keeps=False)
             kind = "subflow"

@@ -16,10 +16,13 @@ WayKind = Literal["route", "otherwise", "failure", "timeout", "limit"]
 """A way is taken by an edge, where no edge is, after a failure, after a timeout, or when a loop has
 gone round too often."""
 
-DraftKind = Literal["work", "subflow", "router", "join", "loop", "pick", "meeting", "fail"]
-"""What a draft becomes: a step with the handler of a cell, one that runs a flow, one that decides
-on what it receives, a join with its members, a loop, a step that hands on what it receives or a
-part of it, a join that waits for one of several ways, or a step that fails the run."""
+DraftKind = Literal[
+    "work", "subflow", "approval", "router", "join", "loop", "pick", "meeting", "fail"
+]
+"""What a draft becomes: a step with the handler of a cell, one that runs a flow, one that asks a
+person, one that decides on what it receives, a join with its members, a loop, a step that hands on
+what it receives or a part of it, a join that waits for one of several ways, or a step that fails
+the run."""
 
 ALWAYS = "true"
 """The predicate that holds whatever the data is."""

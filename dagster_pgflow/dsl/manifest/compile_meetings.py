@@ -14,7 +14,7 @@ _AFTER: Mapping[Literal["failure", "timeout"], str] = {
     "failure": "after_failure",
     "timeout": "after_timeout",
 }
-_TAKES_FAILURES = ("work", "subflow", "pick", "fail", "router")
+_TAKES_FAILURES = ("work", "subflow", "approval", "pick", "fail", "router")
 
 
 def let_ways_meet(drafts: Drafts) -> None:

@@ -71,8 +71,8 @@ class _Writer:
                 yield fields | merging | draft.fields | self._decided(draft)
             case "fail":
                 yield fields | merging | draft.fields | {"type": "single"}
-            case "subflow":
-                yield fields | merging | draft.fields | {"type": "subflow"} | self._failing(draft)
+            case "subflow" | "approval":
+                yield fields | merging | draft.fields | {"type": draft.kind} | self._failing(draft)
             case "router":
                 yield fields | merging | self._decided(draft)
             case "pick":
@@ -192,7 +192,7 @@ class _Writer:
         return [gate | {"type": "join", "wait": "any"}, behind | pick]
 
     def _member(self, member: Draft, deps: Sequence[str]) -> Fields:
-        kind = "single" if member.kind == "work" else "subflow"
+        kind = "single" if member.kind == "work" else member.kind
         about = {"slug": member.slug, "description": member.about, "depends_on": deps}
         return about | {"type": kind, "merge_input": True} | member.fields
 

@@ -1,11 +1,12 @@
 """What a cell does, as fields of a step: handler, params, hooks, schemas, patience."""
 
+import math
 from fnmatch import fnmatchcase
 from typing import Any
 
 from dagster_pgflow.dsl.manifest.manifest import Interceptor, Manifest, Resilience, Transforms
 from dagster_pgflow.model.guards import GUARDS
-from dagster_pgflow.model.options import timeout_of
+from dagster_pgflow.model.options import MS, timeout_of
 
 _NOTHING = Resilience()
 
@@ -29,6 +30,20 @@ def work_fields(manifest: Manifest, name: str) -> dict[str, Any]:
     if given or cell.output_schemas:
         fields |= {"check_schemas": manifest.validate, "coerce": manifest.coerce}
     return fields
+
+
+def halt_fields(manifest: Manifest, name: str, *, keeps: bool) -> dict[str, Any]:
+    """Return the fields of the step of a cell that halts for a person.
+
+    Args:
+        manifest: The manifest.
+        name: The name of the cell.
+        keeps: Whether the answer is laid over what the cell received.
+    """
+    fields = dict(manifest.cells[name].halt or {})
+    if name in manifest.timeouts:
+        fields["deadline"] = math.ceil(manifest.timeouts[name] / MS)
+    return fields | ({"keep_input": True} if keeps else {})
 
 
 def options_of(manifest: Manifest, name: str, join_timeout_ms: int | None = None) -> dict[str, Any]:

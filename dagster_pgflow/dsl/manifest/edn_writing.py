@@ -32,7 +32,7 @@ _SPREAD: Final = 2
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_*+!?.-]*"
 _KEYWORD: Final = re.compile(rf"{_NAME}(/{_NAME})?")
 _TEXTS: Final = ("doc", "id-match")
-_DATA: Final = ("input-schema", "schema", "params", "resilience")
+_DATA: Final = ("input-schema", "schema", "params", "resilience", "halt")
 _ALWAYS: Final = ListForm((Symbol("constantly"), Atom(value=True)))
 _BRACKETS: Final = {ListForm: ("(", ")"), VectorForm: ("[", "]"), SetForm: ("#{", "}")}
 

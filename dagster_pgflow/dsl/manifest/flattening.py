@@ -7,6 +7,7 @@ from typing import Any, Final
 from dagster_pgflow.dsl.manifest.compile_names import slug_of_name
 from dagster_pgflow.dsl.manifest.forms import Form, FormRefused, MapForm
 from dagster_pgflow.dsl.manifest.gaps import UNNAMED
+from dagster_pgflow.dsl.manifest.halt_shape import halt_of
 from dagster_pgflow.dsl.manifest.malli import output_of
 from dagster_pgflow.dsl.manifest.manifest import (
     DEFAULT,
@@ -42,6 +43,10 @@ WITH_TWO: Final[Mapping[str, tuple[str, str]]] = {
     "must-precede": ("cell", "before"),
 }
 """The fields of the constraints that are about two cells."""
+
+
+_OF_WORK: Final = frozenset({"id", "flow", "schema", "params", "requires"})
+"""What only cells have that do something."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,8 @@ class Flattening:
         if self.notes.gaps.touch(*place, "schema"):
             # Half of what a cell says of itself would make the other half look wrong.
             schemas, output = {}, {}
+        if "halt" in given:
+            return self._halting(name, given)
         return Cell(
             id=id,
             flow=slug_of_name(given["flow"]) if "flow" in given else self._flow(id),
@@ -147,6 +154,18 @@ class Flattening:
             declares_on_error="on-error" in given,
             inherits=schema == INHERIT,
             **output,
+        )
+
+    def _halting(self, name: str, given: Mapping[str, Any]) -> Cell:
+        for other in _OF_WORK & given.keys():
+            message = f'"{name}" halts for a person and does nothing else; remove this.'
+            self.notes.note("halt-and-work", ("cells", name, other), message)
+        return Cell(
+            id=name,
+            halt=halt_of(given["halt"]),
+            doc=given.get("doc", ""),
+            on_error=given.get("on-error"),
+            declares_on_error="on-error" in given,
         )
 
     def _flow(self, id: str) -> str | None:

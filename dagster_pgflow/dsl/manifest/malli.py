@@ -66,6 +66,15 @@ def schema_of(form: Form, refuse: Refuse) -> JsonSchema:
     return reading.of(form)
 
 
+def schema_of_value(form: Form, refuse: Refuse) -> JsonSchema:
+    """Return the JSON Schema of a form that need not be one of an object.
+
+    >>> schema_of_value(MapForm(((Keyword("type"), Atom("boolean")),)), print)
+    {'type': 'boolean'}
+    """
+    return _SchemaReader(refuse).of(form)
+
+
 def output_of(form: Form, labels: Collection[str], refuse: Refuse) -> CellOutput:
     """Return what a form says that a cell adds.
 

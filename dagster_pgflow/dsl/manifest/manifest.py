@@ -58,6 +58,7 @@ class Cell:
         on_error: The cell that a declaration names for its failures.
         declares_on_error: Whether there is a declaration; it may name no cell.
         inherits: Whether its schemas are the type hints of its handler.
+        halt: What a person is asked, as fields of an approval; `None` where nobody is.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Cell:
     on_error: str | None = None
     declares_on_error: bool = False
     inherits: bool = False
+    halt: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)

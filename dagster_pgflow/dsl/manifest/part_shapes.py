@@ -3,6 +3,7 @@
 from typing import Final, get_args
 
 from dagster_pgflow.dsl.manifest.forms import Form
+from dagster_pgflow.dsl.manifest.halt_shape import HALT
 from dagster_pgflow.dsl.manifest.malli import schema_of
 from dagster_pgflow.dsl.manifest.manifest import (
     ConstraintKind,
@@ -77,6 +78,11 @@ CELL: Final = Record(
         "flow": Field(
             Name("a flow"), "The flow that the cell runs, where the id does not say it.", "payment"
         ),
+        "halt": Field(
+            name_or(Text(), HALT, "what a person is asked, or an object with prompt"),
+            "What a person is asked; the answer is laid over the data.",
+            "May this be paid?",
+        ),
         "doc": Field(Text(), "What the cell is for.", "Checks the number of the card."),
         "schema": Field(
             name_or(Word((INHERIT,)), SCHEMAS, f'"{INHERIT}", or an object with input and output'),
@@ -102,7 +108,7 @@ CELL: Final = Record(
         "output": "schema",
     },
     also={"on_error": "on-error"},
-    one_of=("id", "flow"),
+    one_of=("id", "flow", "halt"),
 )
 
 TARGET: Final = Name("a cell, a join, end, error or halt")

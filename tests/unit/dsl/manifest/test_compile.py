@@ -187,7 +187,7 @@ def test_names_are_slugs_and_what_is_generated_takes_no_name_of_a_cell() -> None
     ("ways", "changes", "told"),
     [
         ("start > a-b > a_b > end", {}, '"a-b" and "a_b" would both be step "a_b"'),
-        ("start > halt, start > end", {}, 'edges.start.halt: Cell "start" leads to halt'),
+        ("start > halt", {}, 'edges.start: "start" halts whatever the data says'),
         ("start > a > b > a, start > b, b > end", {}, "close loops that overlap"),
         ("start > end", {"max_passes": 1001}, "it must be from 1 to 1000"),
         ("start > a > b > c > b, c > a, c > end", {}, "more than 10,000 steps; lower max-passes"),
