@@ -43,8 +43,10 @@ def begin_expenses(deployment: Deployment, _: Session) -> Any:
 
 def until_it_waits(sql: Session, run_id: Any) -> None:
     def waits() -> bool:
-        status = sql.value("select status from pgflow.runs where run_id = %s", str(run_id))
-        assert status in ("queued", "started", "waiting")
+        [(status, error)] = sql(
+            "select status, error_message from pgflow.runs where run_id = %s", str(run_id)
+        )
+        assert status in ("queued", "started", "waiting"), error
         return bool(status == "waiting")
 
     poll(waits, timeout=300, every=0.2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import dagster as dg
 import pytest
@@ -60,6 +60,17 @@ def test_a_request_that_nobody_has_begun_is_taken_back_without_dagster(
     assert run["failed_at"] is not None
     with dg.DagsterInstance.ephemeral() as instance:
         assert offered(database, instance) == []
+
+
+def test_a_run_that_waits_is_ended_by_who_would_go_on_with_it_which_needs_no_dagster(
+    cli: Cli, run_id: UUID, sql: Session
+) -> None:
+    sql("update pgflow.runs set status = 'waiting', dagster_run_id = %s", str(uuid4()))
+    for _ in range(2):
+        result = cli("cancel", str(run_id)[:8])
+        assert (result.exit_code, result.stderr.count("shows when it has ended")) == (0, 1)
+        assert result.stdout == f"Run {run_id} of flow f is being cancelled.\n"
+    assert sql("select number, kind from pgflow.run_continuations") == [(1, "cancel")]
 
 
 def test_a_run_that_is_over_is_not_cancelled(cli: Cli, run_id: UUID, sql: Session) -> None:

@@ -163,6 +163,7 @@ def test_what_did_not_fail_in_dagster_is_not_repeated(
     for status, sentence in {
         "queued": "is queued; only a run that is over can be repeated.",
         "started": "is started; only a run that is over can be repeated.",
+        "waiting": "waits, and goes on by itself when that is over;",
         "completed": "completed; `dagster-pgflow start` starts a new one.",
         "failed": "never began in Dagster, so there is nothing to continue;",
     }.items():
