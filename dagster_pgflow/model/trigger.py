@@ -1,10 +1,13 @@
 """What a trigger is: an event, and the flow that it starts."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from dagster_pgflow.model.exact import Flag
+
+EndOfRun = Literal["run.completed", "run.failed", "run.cancelled"]
+"""How a run may end."""
 
 TriggerEvent = Literal[
     "run.completed", "run.failed", "run.cancelled", "asset.materialized", "signal"
@@ -14,7 +17,7 @@ TriggerEvent = Literal[
 Verdict = Literal["pending", "fired", "not_met", "failed", "refused", "dropped"]
 """What a trigger made of an event."""
 
-EVENTS_OF_RUNS: Final = frozenset({"run.completed", "run.failed", "run.cancelled"})
+EVENTS_OF_RUNS: Final = frozenset[str](get_args(EndOfRun))
 
 
 class Trigger(BaseModel):

@@ -59,6 +59,8 @@ ONLY_SQL_KNOWS = {
     # Rows that a document cannot write twice.
     "duplicate-flow",
     "duplicate-dependency",
+    # What is stored beside definitions.
+    "duplicate-trigger",
     # A flow that is not there.
     "unknown-flow",
 }

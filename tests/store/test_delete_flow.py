@@ -104,6 +104,13 @@ def end_with_traces(sql: Session, run_id: str) -> None:
         values ('{run_id}', 'l', 1, 'started', now());
         insert into pgflow.run_statistics values ('{run_id}', 1, 0, 0, 0, 0, 0, 0, 1, 0, 0);
         insert into pgflow.worker_registry values ('{run_id}', 'h:1', 'h', 1, now(), now(), 0);
+        with event as (
+          insert into pgflow.trigger_events (type, source, run_id, happened_at)
+          values ('run.completed', '{run_id}', '{run_id}', now())
+          returning event_id
+        )
+        insert into pgflow.trigger_outcomes (trigger_id, event_id, trigger_name, outcome, run_id)
+        select 1, event_id, 't', 'fired', '{run_id}' from event;
         insert into pgflow.waits (run_id, step_path, kind, flow_slug, step_slug)
         values ('{run_id}', 'w', 'approval', 'f', 'w');
         insert into pgflow.run_continuations (run_id, number, kind)

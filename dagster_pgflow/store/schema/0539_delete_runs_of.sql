@@ -13,6 +13,12 @@ as $$
     using deleted
     where event.run_id = deleted.run_id
   ),
+  -- With what triggers made of them.
+  trigger_events as (
+    delete from pgflow.trigger_events as event
+    using deleted
+    where event.run_id = deleted.run_id
+  ),
   requests as (
     delete from pgflow.run_requests as request
     using deleted
