@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dagster_pgflow.cli.attempts import attempt_line
 from dagster_pgflow.cli.console import Printer, duration
+from dagster_pgflow.cli.waits import goes_on
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.store.run_status import (
     FailedAttempt,
@@ -67,7 +68,7 @@ class ProgressPrinter:
         for attempt in report.failed_attempts:
             self._show_attempt(attempt)
         for step in report.steps:
-            self._show_step(step)
+            self._show_step(run.run_id, step)
         if run.is_over and self.with_run:
             self._show_run(run)
 
@@ -82,11 +83,13 @@ class ProgressPrinter:
             self._shown_attempts.add(one)
             self.say(f"{self._name}{attempt_line(attempt)}")
 
-    def _show_step(self, step: StepReport) -> None:
+    def _show_step(self, run_id: UUID, step: StepReport) -> None:
         shown = self._shown.get(step.step_path, ("created", 0))
         if step.status != shown[0]:
             self._shown[step.step_path] = (step.status, step.tasks_done)
             self.say(f"{self._name}{step_line(step)}")
+            if step.status == "waiting":
+                self.say(f"{self._name}{goes_on(run_id, step)}")
         elif step.status == "started" and step.tasks_done != shown[1] and (step.tasks or 0) > 1:
             now = time.monotonic()
             if now - self._shown_tasks_at > TASKS_EVERY_S:
@@ -98,6 +101,8 @@ class ProgressPrinter:
 def step_line(step: StepReport) -> str:
     """Return a step and its state as a line."""
     parts = [f"{step.step_path}: {step.status}"]
+    if step.waiting_for:
+        parts.append(f"for {step.waiting_for}")
     if step.skip_reason:
         parts.append(f"({step.skip_reason.replace('_', ' ')})")
     if step.is_counted:

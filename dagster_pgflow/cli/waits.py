@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from uuid import UUID
 
 from dagster_pgflow.cli.console import clock
 from dagster_pgflow.store.run_status import RunReport, StepReport
@@ -12,7 +13,7 @@ def waits(report: RunReport) -> Iterator[str]:
     for step in report.steps:
         if step.status == "waiting":
             yield f"Waits:  {step.step_path} {waits_for(step)}"
-            yield f"        {_goes_on(report, step)}"
+            yield f"        {goes_on(report.run.run_id, step)}"
 
 
 def waits_for(step: StepReport) -> str:
@@ -22,9 +23,9 @@ def waits_for(step: StepReport) -> str:
     return f"waits for {step.waiting_for}{since}{until}"
 
 
-def _goes_on(report: RunReport, step: StepReport) -> str:
+def goes_on(run_id: UUID, step: StepReport) -> str:
     """Return what has the step go on."""
-    run, path = str(report.run.run_id)[:8], shlex.quote(str(step.step_path))
+    run, path = str(run_id)[:8], shlex.quote(str(step.step_path))
     who = f" ({' or '.join(step.answerers)} may)" if step.answerers else ""
     match step.waits_as:
         case "approval":

@@ -184,13 +184,14 @@ class DagsterRuns:
         record = run.record
         events, position = self._records_of(str(run.run_id), EVENT_TYPES, when_long)
         own = run_events_of(record, events)
-        whole = self._whole(own)
+        inside: set[UUID] = set()
+        whole = self._whole(own, inside)
         before = self._taken_over(record, own)
         reached = Position(position, whole.positions)
         parts = [before, replace(whole, outputs_of=[OutputsOf(run.run_id), *whole.outputs_of])]
         over: list[UUID] = []
         for continuation in run.continuations:
-            part, reached = self._continued(continuation, when_long)
+            part, reached = self._continued(continuation, inside, when_long)
             parts.append(part)
             over += [part.outputs_of[0].run_id] if is_over(part.run_events) else []
         return RunAsSeen(
@@ -204,20 +205,22 @@ class DagsterRuns:
         )
 
     def _continued(
-        self, record: dg.RunRecord, when_long: Callable[[], None]
+        self, record: dg.RunRecord, inside: set[UUID], when_long: Callable[[], None]
     ) -> tuple[_Whole, Position]:
         """Return what Dagster saw of a run that goes on with another one, and where that ended."""
         run_id = record.dagster_run.run_id
         events, position = self._records_of(run_id, EVENT_TYPES, when_long)
-        whole = self._whole(list(as_continued(run_events_of(record, events), UUID(run_id))))
+        own = list(as_continued(run_events_of(record, events), UUID(run_id)))
+        whole = self._whole(own, inside)
         part = replace(whole, outputs_of=[OutputsOf(UUID(run_id)), *whole.outputs_of])
         return part, Position(position, whole.positions, run_id)
 
-    def _whole(self, own: Sequence[RunEvent]) -> _Whole:
+    def _whole(self, own: Sequence[RunEvent], read: set[UUID]) -> _Whole:
         """Return what Dagster saw of a run and of those inside it, to any depth.
 
         Args:
             own: What it saw of the run.
+            read: The runs inside that are read with it; those of this one are added.
         """
         children = children_in(own)
         if not children:
@@ -232,13 +235,19 @@ class DagsterRuns:
             if record is None:
                 continue
             events, position = self._records_of(str(child.run_id), EVENT_TYPES)
-            whole = self._whole(run_events_of(record, events))
-            part = as_part(child, whole.run_events)
+            own_of_child = run_events_of(record, events)
+            whole = self._whole(own_of_child, read)
+            before = self._taken_over_inside(record, own_of_child, read)
+            read.add(child.run_id)
+            part = as_part(child, [*before.run_events, *whole.run_events])
             if child.is_reused:
                 part = reused_events(part, frozenset())
             inside[place] = part
-            lacks_runs = lacks_runs or whole.lacks_runs
+            lacks_runs = lacks_runs or whole.lacks_runs or before.lacks_runs
             outputs_of += [OutputsOf(child.run_id, child.path), *whole.outputs_of]
+            outputs_of += [
+                replace(used, child_run=used.child_run or child.path) for used in before.outputs_of
+            ]
             if ending_of(record.dagster_run.status) is None:
                 positions |= {str(child.run_id): position, **whole.positions}
         return _Whole(interleaved(own, children, inside), outputs_of, positions, lacks_runs)
@@ -253,6 +262,18 @@ class DagsterRuns:
             return run.tags
         return self._job_tags(run.job_snapshot_id)
 
+    def _taken_over_inside(
+        self, record: dg.RunRecord, own: Sequence[RunEvent], read: set[UUID]
+    ) -> _Whole:
+        """Return what a run inside another one has from one that it goes on with.
+
+        One that is read as well, since the run around both goes on, has said so itself.
+        """
+        before = record.dagster_run.parent_run_id
+        if before is None or UUID(before) in read:
+            return _Whole([])
+        return self._taken_over(record, own)
+
     def _taken_over(self, record: dg.RunRecord, own: Sequence[RunEvent]) -> _Whole:
         """Return what a run that executes only some steps has from the run that it repeats."""
         run = record.dagster_run
@@ -264,7 +285,7 @@ class DagsterRuns:
             return _Whole([], lacks_runs=True)
         events, _ = self._records_of(run.parent_run_id, EVENT_TYPES)
         before = run_events_of(parent, events)
-        whole = self._whole(before)
+        whole = self._whole(before, set())
         earlier = self._taken_over(parent, before)
         executed = {*run.step_keys_to_execute, *(run_event.step_key for run_event in own)}
         return _Whole(

@@ -35,7 +35,9 @@ LoopEventType = Literal[
 ]
 TokenEventType = Literal["token.emitted", "token.consumed"]
 NodeEventType = Literal["node.executed", "node.failed"]
-NoteEventType = Literal["run.queued", "step.delayed", "step.warned", "branch.taken"]
+NoteEventType = Literal[
+    "run.queued", "subrun.resumed", "step.delayed", "step.warned", "branch.taken"
+]
 """What changes no row by itself."""
 
 SilentEventType = (

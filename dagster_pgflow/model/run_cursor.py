@@ -50,9 +50,11 @@ class NextLook:
         is_over: Whether the run was over, or waited.
         is_final: Whether no other look is needed.
         pause: Seconds before the next look.
+        rests: Whether the run waits, and nothing more of it is to come before it goes on.
     """
 
     position: str | None
     is_over: bool
     is_final: bool
     pause: float
+    rests: bool = False

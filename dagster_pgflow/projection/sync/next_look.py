@@ -38,7 +38,7 @@ def next_look(cursor: RunCursor, seen: RunAsSeen, status: RunStatus, took: float
         return NextLook(seen.position, is_over=True, is_final=False, pause=SETTLE_S)
     if status == "waiting":
         rests = reached.resting().to_text()
-        return NextLook(rests, is_over=True, is_final=False, pause=WAITING_S)
+        return NextLook(rests, is_over=True, is_final=False, pause=WAITING_S, rests=True)
     return NextLook(seen.position, is_over=True, is_final=True, pause=SETTLE_S)
 
 

@@ -51,8 +51,11 @@ def outputs_used(pins: Pins, logs: EventLogs, events: Sequence[LogEvent]) -> lis
     found: list[OutputsOf] = []
     while events:
         queued = events[0].event_data
-        found.append(OutputsOf(UUID(queued["dagster_run_id"])))
-        found += _runs_inside(layout_in(pins, events), events)
+        resumed = (event.event_data for event in events if event.event_type == "run.resumed")
+        further = [OutputsOf(UUID(data["dagster_run_id"])) for data in resumed]
+        # What a step made that had waited counts, and not that it waited.
+        found += [*further[::-1], OutputsOf(UUID(queued["dagster_run_id"]))]
+        found += [*_runs_inside(layout_in(pins, events), events)][::-1]
         before = queued["retry_of"]
         events = logs.events(UUID(before)) if before else ()
     return found
@@ -63,6 +66,8 @@ def _runs_inside(layout: Layout, events: Sequence[LogEvent]) -> Iterator[Outputs
         data, path = event.event_data, str(event.correlation_id)
         if event.event_type == "subrun.started" and "dagster_run_id" in data:
             scope = layout.subruns[path].path
+        elif event.event_type == "subrun.resumed":
+            scope = StepPath(data["path"])
         elif event.event_type in _ITERATION_STARTED:
             scope = StepPath(path).at(data["iteration"])
         else:

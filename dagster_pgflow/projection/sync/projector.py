@@ -41,6 +41,7 @@ from dagster_pgflow.projection.sync.next_look import (
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
 from dagster_pgflow.projection.sync.route_in_dagster import show_route
 from dagster_pgflow.projection.sync.store import ProjectionStore
+from dagster_pgflow.projection.sync.wait_in_dagster import show_wait
 from dagster_pgflow.projection.translate.event_data import finished_in
 from dagster_pgflow.projection.translate.tokens import RUN_ENDS
 from dagster_pgflow.projection.translate.translation import cut_short, translate
@@ -255,6 +256,8 @@ class Projector:
         )
         if saved and following.is_final and not self._rewrite:
             show_route(self._instance, run.newest, events)
+        if saved and state.run.status == "waiting" and not (following.rests or self._rewrite):
+            show_wait(self._instance, run.newest, state.steps)
         return True
 
     def _writes_anew(self, cursor: RunCursor) -> bool:

@@ -43,6 +43,12 @@ class SubflowOps:
     def __init__(self, layout: Layout, lifecycle: RunLifecycle) -> None:
         self._layout = layout
         self._lifecycle = lifecycle
+        self._begun: set[StepPath] = set()
+        self._to_go_on: set[StepPath] = set()
+
+    def begin_anew(self) -> None:
+        """Note that the run goes on that waited, and what has not ended in it."""
+        self._to_go_on |= self._begun
 
     def take(self, path: StepPath, run_event: RunEvent) -> None:
         """Write the events that follow from what was seen of the op of a subflow step."""
@@ -102,8 +108,13 @@ class SubflowOps:
             return
         data |= {} if report.input is None else {"input": report.input.value}
         self._lifecycle.receive(scope, data)
-        if not is_reused:
-            self._lifecycle.open_scope(scope)
+        if is_reused:
+            return
+        if scope in self._to_go_on:
+            more = {"path": scope, "dagster_run_id": report.child_run}
+            self._lifecycle.note("subrun.resumed", self._layout.scopes[scope].step, more)
+        self._begun.add(scope)
+        self._lifecycle.open_scope(scope)
 
     def _end(self, path: StepPath, run_event: RunEvent, report: StepEnd | None) -> None:
         if isinstance(report, StepFailed):

@@ -93,6 +93,7 @@ class Translator:
     def _start_run(self, run_event: RunEvent) -> None:
         if run_event.goes_on_in is not None:
             self._pauses.begin_anew()
+            self._subflow_ops.begin_anew()
             self._lifecycle.resume_run(run_event.goes_on_in)
         self._lifecycle.open_run()
 
