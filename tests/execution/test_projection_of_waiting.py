@@ -5,9 +5,11 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.cli.waits import waits
+from dagster_pgflow.dagster_log.event_pages import records_of
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.sync.projector import rebuild
 from dagster_pgflow.store.run_status import RunStatusReader
+from tests.execution.interrupted import execute, going_on
 from tests.execution.projecting import World, assert_states_add_up, world
 from tests.execution.projecting_waits import answer, claimed, go_on
 
@@ -270,3 +272,43 @@ def test_a_run_is_found_by_the_dagster_run_that_goes_on_with_it(world: World) ->
     assert str(reader.find(further.run_id[:8])) == str(run_id)
     assert str(reader.summary(UUID(further.run_id)).run_id) == str(run_id)
     assert str(world.tables.run_id_of(UUID(further.run_id))) == str(run_id)
+
+
+def test_the_log_of_its_dagster_run_says_once_that_the_run_is_not_over(world: World) -> None:
+    first = waiting(world)
+    world.sql("update pgflow.run_cursors set due_at = now()")
+    world.project()
+    records, _ = records_of(world.instance, first.run_id, [dg.DagsterEventType.ENGINE_EVENT])
+    said = [record.event_log_entry.dagster_event for record in records]
+    told = [event.message for event in said if event and "not over" in (event.message or "")]
+    assert told == [
+        "The run is not over: ask waits. It goes on in a further run when that has come."
+    ]
+
+
+def known(world: World, run: dg.DagsterRun) -> dg.DagsterRun:
+    found = world.instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found
+
+
+def test_a_retry_takes_over_from_the_whole_run_that_waited(world: World) -> None:
+    flow = Flow("f", max_attempts=1).step("a", "echo").approval("ask", prompt="?", depends_on="a")
+    waiting(world, flow.step("z", "boom", depends_on="ask"))
+
+    def boom(given: object) -> None:
+        raise ValueError("boom")
+
+    answer(world, "ask")
+    failed = go_on(world, "f", {**HANDLERS, "boom": boom})
+    world.project()
+    job = world.job("f", {**HANDLERS, "boom": lambda given: given})
+    execute(world.instance, job, going_on(world.instance, job, known(world, failed)))
+    world.project()
+    [first, retry] = world.sql.records("select * from pgflow.runs order by id")
+    assert retry["retry_of"] == first["run_id"]
+    assert (first["status"], retry["status"]) == ("failed", "completed")
+    attempts = world.sql(
+        "select step_path, status from pgflow.node_executions where run_id = %s", retry["run_id"]
+    )
+    assert attempts == [("z", "completed")]
