@@ -4,6 +4,7 @@ Each change knows one way to go wrong; where it finds nothing to break, it leave
 """
 
 from copy import deepcopy
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -83,6 +84,16 @@ def option(draw: st.DrawFn, document: Document) -> None:
     texts = {"jitter": ["often"], "concurrency_key": BAD_EXPRESSIONS}
     value = draw(st.sampled_from(texts.get(name, INTEGERS)))
     owner["options"] = owner.get("options", {}) | {name: value}
+
+
+def webhook(draw: st.DrawFn, document: Document) -> None:
+    values: dict[str, list[Any]] = {
+        "url": ["https://example.org/", "http://[", "ftp://x", "https://a@b/", "https://x/ y", "x"],
+        "secret": ["mine", "", "a-b", "1", "A" * 128, "A" * 129],
+        "events": [["run.failed"], []],
+    }
+    hook = {name: draw(st.sampled_from(given)) for name, given in values.items()}
+    document["options"] = document.get("options", {}) | {"on_event": hook}
 
 
 def choice(draw: st.DrawFn, document: Document) -> None:
@@ -232,6 +243,7 @@ CHANGES: tuple[Change, ...] = (
     one_more_dependency,
     one_dependency_less,
     option,
+    webhook,
     choice,
     hooks,
     pool,

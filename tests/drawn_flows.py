@@ -22,6 +22,7 @@ from dagster_pgflow.model.steps import (
 )
 from dagster_pgflow.model.steps.branch import Rule
 from dagster_pgflow.model.steps.data_map import keeps_input
+from dagster_pgflow.model.webhook import EVENTS, Webhook
 from dagster_pgflow.validation.validate import validate
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
@@ -72,6 +73,13 @@ COUNTS = st.none() | st.integers(0, 9)
 TIMEOUTS: st.SearchStrategy[dict[str, int]] = st.just({}) | st.one_of(
     st.integers(1, 9).map(lambda seconds: {"timeout": seconds}),
     st.integers(1, 9).map(lambda tenths: {"timeout_ms": 100 * tenths}),
+)
+WEBHOOKS = st.builds(
+    Webhook,
+    url=st.sampled_from(["https://example.org/hook?a=$x", "http://[::1]:8080"]),
+    secret=st.sampled_from(["mine", "_1"]),
+    events=st.lists(st.sampled_from(EVENTS), min_size=1, max_size=4).map(tuple),
+    allow_private=st.booleans(),
 )
 JITTERS = st.sampled_from([None, "none", "full", "plus-minus"])
 SLUGS = [f"step_{letter}" for letter in "abcdef"]
@@ -311,6 +319,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             max_concurrent_runs=draw(st.none() | st.integers(1, 9)),
             concurrency_key=key,
             max_concurrent_runs_per_key=draw(st.none() if key is None else st.integers(1, 9)),
+            on_event=draw(st.none() | WEBHOOKS),
         ),
         tags=draw(
             st.dictionaries(texts.filter(_can_be_a_tag), texts.filter(_is_short), max_size=2)

@@ -18,6 +18,7 @@ from dagster_pgflow.cli.checks.store import (
     check_schema,
 )
 from dagster_pgflow.cli.checks.versions import check_versions
+from dagster_pgflow.cli.checks.webhooks import check_webhooks
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import STYLES, as_json, aside, console, print_json
 from dagster_pgflow.cli.live_launcher_block import write_live_launcher
@@ -114,6 +115,7 @@ def _checks_of_store(database: Database, handler_modules: tuple[str, ...]) -> It
     yield from check_live_workers(database)
     yield from check_requests(database)
     yield from check_projection(database)
+    yield from check_webhooks(database)
     yield from check_flows(database, handler_modules)
 
 

@@ -1,6 +1,6 @@
 """`dagster-pgflow status`: how a run is doing, or the latest runs."""
 
-from typing import get_args
+from typing import assert_never, get_args
 
 import click
 from rich.console import Console
@@ -23,6 +23,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.cli.waits import waits
 from dagster_pgflow.model.run_state import RunStatus
+from dagster_pgflow.store.deliveries import DeliveryReport
 from dagster_pgflow.store.history import FlowHistory
 from dagster_pgflow.store.run_status import (
     RunCounts,
@@ -138,10 +139,32 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(line)
     if report.steps:
         out.print(run_tree(report))
+    _print_deliveries(report, out)
     if report.failed_attempts:
         out.print("Failed attempts:")
         for attempt in report.failed_attempts[-ATTEMPTS_SHOWN:]:
             out.print(f"  {time_of_day(attempt.failed_at)}  {attempt_line(attempt)}")
+
+
+def _print_deliveries(report: RunReport, out: Console) -> None:
+    for delivery in report.deliveries:
+        out.print(f"Webhook: {_told(delivery)}")
+
+
+def _told(delivery: DeliveryReport) -> str:
+    tries = _number(delivery.attempts, "attempt", "attempts")
+    match delivery.status:
+        case "delivered":
+            return f"{delivery.event} was delivered, in {tries}"
+        case "given_up":
+            return f"{delivery.event} was given up after {tries}. {delivery.error_message or ''}"
+        case "pending" if delivery.error_message is None:
+            return f"{delivery.event} is to be sent"
+        case "pending":
+            again = time_of_day(delivery.due_at)
+            return f"{delivery.event} is sent again at {again}. {delivery.error_message}"
+        case other:
+            assert_never(other)
 
 
 def _print_head(run: RunSummary, out: Console) -> None:

@@ -17,6 +17,7 @@ from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.live.channel import Channel
 from dagster_pgflow.live.messages import Began, Ended, Message
 from dagster_pgflow.live.serving import Serving
+from dagster_pgflow.webhooks.sending_thread import SendingThread
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +40,12 @@ class Rows:
         self._projector = serving.projector(RememberedRecords(serving.instance))
         self._told = told
         self._under_way: dict[UUID, float] = {}
+        self._webhooks = SendingThread(serving.served.location.webhooks())
         gc.set_threshold(FEWER_COLLECTIONS)
 
     def serve(self) -> None:
         """Look at each run under way again and again, no more than half of the time."""
+        self._webhooks.start()
         pause = EVERY_S
         while self._listen(pause):
             begun = time.monotonic()
@@ -76,5 +79,6 @@ class Rows:
                 self._under_way[UUID(message.dagster_run_id)] = time.monotonic()
             case Ended():
                 self._under_way.pop(UUID(message.dagster_run_id), None)
+                self._webhooks.wake()
             case _:
                 raise ValueError(f"The rows process does not understand {message}.")

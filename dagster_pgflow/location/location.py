@@ -30,6 +30,7 @@ from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.settings import database_patience
 from dagster_pgflow.store.asset_events import AssetEvents
 from dagster_pgflow.store.catalog import Catalog
+from dagster_pgflow.store.deliveries import Deliveries
 from dagster_pgflow.store.live_runs import LiveRuns
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
@@ -47,6 +48,7 @@ from dagster_pgflow.triggers.created_runs import CreatedRuns
 from dagster_pgflow.triggers.request_sensor import build_request_sensor
 from dagster_pgflow.triggers.schedules import build_schedule
 from dagster_pgflow.triggers.start_flow_job import build_start_flow_job
+from dagster_pgflow.webhooks.sender import Sender
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +222,9 @@ class Location:
             f"{name}_asset_events": lambda: build_asset_sensor(
                 f"{name}_asset_events", AssetEvents(self.database)
             ),
-            f"{name}_projection": lambda: build_projection_sensor(f"{name}_projection", store),
+            f"{name}_projection": lambda: build_projection_sensor(
+                f"{name}_projection", store, self.webhooks().send_due
+            ),
             f"{name}_stuck_runs": lambda: build_stuck_runs_sensor(
                 f"{name}_stuck_runs", store, SilentRuns(self.database), LiveRuns(self.database)
             ),
@@ -235,6 +239,10 @@ class Location:
         """Return what the projection works with."""
         database = self.database
         return ProjectionStore(self._catalog, OutputStore(database), RunTables(database))
+
+    def webhooks(self) -> Sender:
+        """Return what tells web services how runs ended."""
+        return Sender(Deliveries(self.database))
 
     def schedules(self) -> dict[str, dg.ScheduleDefinition]:
         """Return each schedule by name; a row that Dagster can make none of has none."""

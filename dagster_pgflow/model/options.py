@@ -1,9 +1,11 @@
-"""How often, how long and how patiently a step is tried, and how many runs a flow has at once."""
+"""How a step is tried, how many runs a flow has at once, and who is told of them."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from dagster_pgflow.model.webhook import Webhook
 
 DEFAULT_MAX_ATTEMPTS = 3
 DEFAULT_BASE_DELAY = 5
@@ -49,7 +51,7 @@ class TryOptions(BaseModel):
 
 
 class FlowOptions(TryOptions):
-    """The defaults of a flow's steps, and how many of its runs are under way at once.
+    """The defaults of a flow's steps, and what holds for its runs.
 
     Attributes:
         max_concurrent_runs: How many requested runs of the flow are under way at most; `None` is
@@ -57,11 +59,13 @@ class FlowOptions(TryOptions):
         concurrency_key: CEL over `input`, such as `input.customer`: requests that it gives one
             value for stand in one line, and each line gets its turn.
         max_concurrent_runs_per_key: How many of one key are under way at most.
+        on_event: The web service that is told how its runs end.
     """
 
     max_concurrent_runs: int | None = None
     concurrency_key: str | None = None
     max_concurrent_runs_per_key: int | None = None
+    on_event: Webhook | None = None
 
 
 class StepOptions(TryOptions):

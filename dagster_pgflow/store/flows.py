@@ -12,6 +12,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.model.steps import Step, StepFields, as_documents_have_them
 from dagster_pgflow.model.stored_form import stored_form
+from dagster_pgflow.model.webhook import Webhook
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.definition_text import flow_of_text, same_definition
 from dagster_pgflow.store.failures import unknown_or_refused
@@ -66,6 +67,7 @@ class FlowFields(TypedDict, total=False):
     max_concurrent_runs: int | None
     concurrency_key: str | None
     max_concurrent_runs_per_key: int | None
+    on_event: Webhook | None
 
 
 class FlowBuilder:
@@ -220,14 +222,17 @@ class FlowBuilder:
 def _flow_columns(flow: Flow) -> dict[str, Any]:
     """Return the parameters of the query `create_flow`."""
     about = f'flow "{flow.slug}"'
+    said = flow.options.model_dump(mode="json", include={"on_event"}, exclude_defaults=True)
+    webhook = said.get("on_event")
     return {
         "flow_slug": flow.slug,
-        **flow.options.model_dump(),
+        **flow.options.model_dump(exclude={"on_event"}),
         "description": flow.description,
         "tags": write_json(flow.tags, f"The tags of {about}"),
         "input_schema": write_json_or_null(flow.input_schema, f"The input schema of {about}"),
         "output_schema": write_json_or_null(flow.output_schema, f"The output schema of {about}"),
         "merge_output": flow.merge_output,
+        "on_event": write_json_or_null(webhook, f"The webhook of {about}"),
     }
 
 

@@ -80,7 +80,8 @@ from pgflow.create_flow(
   concurrency_key => cast(:concurrency_key as text),
   max_concurrent_runs_per_key => cast(:max_concurrent_runs_per_key as integer),
   merge_output => cast(:merge_output as boolean),
-  timeout_ms => cast(:timeout_ms as integer)
+  timeout_ms => cast(:timeout_ms as integer),
+  on_event => cast(:on_event as jsonb)
 );
 
 -- name: fetch_problem_code

@@ -14,6 +14,7 @@ from dagster_pgflow.model.execution import LoopEnd
 from dagster_pgflow.model.run_state import RunStatus, SkipReason, StepStatus
 from dagster_pgflow.step_path import StepPath
 from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.deliveries import DeliveryReport
 
 LEAST_DIGITS = 4
 ATTEMPTS_SHOWN = 100
@@ -199,6 +200,7 @@ class RunReport:
         unread_because: Why what is shown may be old: the run cannot be read at present.
         warnings: The first ones, in the order in which they came.
         waits_for: Of a run that was asked for and that Dagster has not begun: why, in words.
+        deliveries: What the webhook of its flow was told, or is to be told.
     """
 
     run: RunSummary
@@ -209,6 +211,7 @@ class RunReport:
     unread_because: str | None = None
     warnings: tuple[RunWarning, ...] = ()
     waits_for: str | None = None
+    deliveries: tuple[DeliveryReport, ...] = ()
 
     @property
     def left_out(self) -> tuple[StepReport, ...]:
@@ -306,6 +309,7 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
     waits_for = None
     if run.status == "queued" and run.dagster_run_id is None:
         waits_for = transaction.fetch_value("fetch_why_waiting", run_id=str(run.run_id))
+    deliveries = transaction.fetch_all("fetch_deliveries_of_run", run_id=str(run.run_id))
     failed = transaction.fetch_all(
         "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN
     )
@@ -318,6 +322,7 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
         unread_because,
         tuple(RunWarning(**warning) for warning in warnings),
         waits_for,
+        tuple(DeliveryReport(**delivery) for delivery in deliveries),
     )
 
 

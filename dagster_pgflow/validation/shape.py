@@ -13,6 +13,7 @@ from dagster_pgflow.model.guards import GUARDS
 from dagster_pgflow.model.options import FlowOptions, StepOptions
 from dagster_pgflow.model.steps import KINDS
 from dagster_pgflow.model.steps.branch import Rule
+from dagster_pgflow.model.webhook import Webhook
 
 MEANT_IN_FILES = {
     **MEANT,
@@ -76,6 +77,8 @@ def model_at(place: Place) -> type[BaseModel] | None:
             found = Flow
         case ("options",):
             found = FlowOptions
+        case ("options", "on_event"):
+            found = Webhook
         case ("schedules", int()):
             found = Schedule
         case ("steps", int(), str(kind)):

@@ -37,6 +37,7 @@ from dagster_pgflow.validation.subflow_outputs import subflows_return_what_there
 from dagster_pgflow.validation.subflows import subflows_exist_and_end
 from dagster_pgflow.validation.tags import tags_are_few_and_short
 from dagster_pgflow.validation.targets import routes_lead_to_steps
+from dagster_pgflow.validation.webhooks import webhooks_can_be_told
 
 RULES: tuple[Rule, ...] = (
     slugs_are_valid_and_unique,
@@ -64,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     options_are_in_range,
     timeouts_agree,
     concurrency_keys_are_values,
+    webhooks_can_be_told,
     schedules_can_fire,
     schemas_are_json_schemas,
     defaults_fit_and_end,

@@ -29,7 +29,7 @@ HANDLERS = {"a": lambda _: [1, 2], "b": lambda value: value, "c": lambda value: 
 def test_the_sensor_writes_runs_and_says_so(world: World) -> None:
     world.define(FLOW)
     world.run("f", HANDLERS)
-    sensor = build_projection_sensor("pgflow_projection", world.store)
+    sensor = build_projection_sensor("pgflow_projection", world.store, lambda _: 0)
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 5
     context = dg.build_sensor_context(instance=world.instance)

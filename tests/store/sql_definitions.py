@@ -154,12 +154,15 @@ def _create_flow(sql: Session, document: Document) -> None:
     given: list[tuple[str, str, Any]] = [
         (name, "text" if name in TEXTS else "integer", value)
         for name, value in document.get("options", {}).items()
+        if name != "on_event"
     ]
     given += [
         (name, "jsonb", json.dumps(document[name]))
         for name in ("tags", "input_schema", "output_schema")
         if name in document
     ]
+    if "on_event" in document.get("options", {}):
+        given.append(("on_event", "jsonb", json.dumps(document["options"]["on_event"])))
     if "merge_output" in document:
         given.append(("merge_output", "boolean", document["merge_output"]))
     _call(sql, "create_flow", [("flow_slug", "text", document["slug"]), *given])

@@ -23,6 +23,7 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         "opt_max_concurrent_runs_per_key": None,
         "merge_output": False,
         "opt_timeout_ms": None,
+        "opt_on_event": None,
     }
 
 
@@ -69,7 +70,7 @@ def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> N
     assert [argument.split()[0] for argument in own] == [
         "max_delay", "jitter", "description", "tags", "input_schema", "output_schema",
         "max_concurrent_runs", "concurrency_key", "max_concurrent_runs_per_key",
-        "merge_output", "timeout_ms",
+            "merge_output", "timeout_ms", "on_event",
     ]  # fmt: skip
     assert all(" DEFAULT " in argument for argument in own)
 

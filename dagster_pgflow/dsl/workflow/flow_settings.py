@@ -46,7 +46,7 @@ def settings_of(metadata: Metadata, problems: Problems) -> dict[str, Any]:
 def written_settings(flow: Flow) -> dict[str, Any]:
     """Return what metadata say of a flow."""
     fields = flow.model_dump(mode="json", include={*FIELDS}, exclude_defaults=True)
-    limits = flow.options.model_dump(include={*LIMITS}, exclude_none=True)
+    limits = flow.options.model_dump(mode="json", include={*LIMITS}, exclude_defaults=True)
     holding = TryOptions.model_construct(**policy(flow.options))
     return fields | written_options(holding, policy(BY_DEFAULT)) | limits
 

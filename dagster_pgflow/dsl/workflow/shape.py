@@ -20,6 +20,7 @@ from dagster_pgflow.model.options import Jitter
 from dagster_pgflow.model.steps.fields import JsonSchema
 from dagster_pgflow.model.steps.join import WAIT_RULE
 from dagster_pgflow.model.steps.subflow import SubflowMode
+from dagster_pgflow.model.webhook import Webhook
 
 NodeType = Literal[
     "function",
@@ -297,6 +298,7 @@ class Metadata(_Part):
         max_concurrent_runs: How many requested runs are under way at most.
         concurrency_key: CEL over `input`: requests with the same value stand in one line.
         max_concurrent_runs_per_key: How many of one line are under way at most.
+        on_event: The web service that is told how runs end.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -314,6 +316,7 @@ class Metadata(_Part):
     max_concurrent_runs: Whole | None = None
     concurrency_key: str | None = None
     max_concurrent_runs_per_key: Whole | None = None
+    on_event: Webhook | None = None
 
 
 class Workflow(_Part):

@@ -33,47 +33,50 @@ class Target:
     address: Any
 
 
-def targets_of(call: HttpCall, *, allow_private: bool, allow_hosts: Sequence[str]) -> list[Target]:
+def targets_of(
+    call: HttpCall, *, allow_private: bool, allow_hosts: Sequence[str], who: str = "step"
+) -> list[Target]:
     """Return where a request may go, in the order of preference.
 
     Args:
         allow_private: Whether its host may lie in a private network or be this computer.
         allow_hosts: The hosts that the step may go to; none means all.
+        who: Who goes there, for people.
 
     Raises:
         NonRetryable: Steps may not go there.
         HttpFailed: There is no such host, or nobody knows in time.
     """
-    _refuse_unless_listed(call, allow_hosts, "the step's own allow_hosts lists")
+    _refuse_unless_listed(call, allow_hosts, who, f"the {who}'s own allow_hosts lists")
     listed = os.environ.get(HOSTS_VARIABLE, "").split(",")
-    _refuse_unless_listed(call, listed, f"{HOSTS_VARIABLE} lists")
+    _refuse_unless_listed(call, listed, who, f"{HOSTS_VARIABLE} lists")
     targets = _looked_up(call)
     for target in targets:
-        _refuse_inside(call, str(target.address[0]), allow_private=allow_private)
+        _refuse_inside(call, str(target.address[0]), who, allow_private=allow_private)
     return targets
 
 
-def _refuse_unless_listed(call: HttpCall, listed: Iterable[str], who: str) -> None:
+def _refuse_unless_listed(call: HttpCall, listed: Iterable[str], who: str, lister: str) -> None:
     patterns = [pattern.strip().lower() for pattern in listed if pattern.strip()]
     name = call.host.lower().rstrip(".")
     if patterns and not any(fnmatchcase(name, pattern) for pattern in patterns):
         raise NonRetryable(
-            f'The step may not go to the host "{call.shown_host}"; {who} where it may:'
+            f'The {who} may not go to the host "{call.shown_host}"; {lister} where it may:'
             f" {', '.join(patterns)}."
         )
 
 
-def _refuse_inside(call: HttpCall, address: str, *, allow_private: bool) -> None:
+def _refuse_inside(call: HttpCall, address: str, who: str, *, allow_private: bool) -> None:
     host = call.shown_host
     shown = f'"{host}"' if address == call.host else f'"{host}", which is {address},'
     if is_of_a_cloud(address):
         raise NonRetryable(
-            f"The address {shown} is one where a machine can read its own secrets; no step may"
+            f"The address {shown} is one where a machine can read its own secrets; no {who} may"
             " go there."
         )
     if not allow_private and not is_public(address):
         raise NonRetryable(
-            f"The address {shown} lies in no public network; say allow_private if the step may go"
+            f"The address {shown} lies in no public network; say allow_private if the {who} may go"
             " there."
         )
 

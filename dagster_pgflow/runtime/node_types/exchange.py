@@ -35,6 +35,19 @@ def exchange(call: HttpCall, targets: Sequence[Target], most_bytes: int) -> Http
         HttpFailed: There is no answer in time.
         NonRetryable: The answer is too long, or packed in a way that nobody asked for.
     """
+    return _exchanged(call, targets, most_bytes)
+
+
+def head_of_answer(call: HttpCall, targets: Sequence[Target]) -> HttpAnswer:
+    """Send a request as `exchange` does; what the service says behind its headers is not read.
+
+    Raises:
+        HttpFailed: There is no answer in time.
+    """
+    return _exchanged(call, targets, None)
+
+
+def _exchanged(call: HttpCall, targets: Sequence[Target], most_bytes: int | None) -> HttpAnswer:
     with _connected(call, targets) as stream:
         peer = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_HEADER_BYTES)
         try:
@@ -115,9 +128,9 @@ def _send(call: HttpCall, peer: h11.Connection, stream: socket.socket) -> None:
 
 
 def _received(
-    call: HttpCall, peer: h11.Connection, stream: socket.socket, most_bytes: int
+    call: HttpCall, peer: h11.Connection, stream: socket.socket, most_bytes: int | None
 ) -> HttpAnswer:
-    status, headers, body = 0, _headers([]), Body("", most_bytes)
+    status, headers, body = 0, _headers([]), Body("", most_bytes or 0)
     while True:
         match peer.next_event():
             case h11.NEED_DATA:
@@ -125,6 +138,8 @@ def _received(
                 peer.receive_data(stream.recv(READ_AT_ONCE))
             case h11.Response() as response:
                 status, headers = response.status_code, _headers(response.headers)
+                if most_bytes is None:
+                    return HttpAnswer(status, headers, b"")
                 body = Body(headers.get("content-encoding", ""), most_bytes)
             case h11.Data() as data:
                 body.add(bytes(data.data))

@@ -73,6 +73,7 @@ as $$
     ('guard_keys_are_short', 'invalid-guard-key'),
     ('a_limit_per_key_has_a_key', 'limit-without-key'),
     ('concurrency_key_is_not_empty', 'invalid-expression'),
+    ('on_event_is_a_webhook', 'invalid-webhook'),
     ('flow_has_few_tags', 'too-many-tags'),
     ('tags_are_short', 'tag-too-long'),
     ('tags_are_not_ours', 'tag-of-ours'),

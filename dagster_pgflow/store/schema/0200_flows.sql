@@ -15,6 +15,7 @@ create table pgflow.flows (
   opt_max_concurrent_runs_per_key integer,
   merge_output boolean not null default false,
   opt_timeout_ms integer,
+  opt_on_event pgflow.json_within_limits,
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
@@ -31,6 +32,7 @@ create table pgflow.flows (
   constraint concurrency_key_is_not_empty check (opt_concurrency_key <> ''),
   constraint a_limit_per_key_has_a_key
     check (opt_max_concurrent_runs_per_key is null or opt_concurrency_key is not null),
+  constraint on_event_is_a_webhook check (pgflow.is_webhook(opt_on_event)),
   constraint input_schema_is_object check (jsonb_typeof(input_schema) = 'object'),
   constraint output_schema_is_object check (jsonb_typeof(output_schema) = 'object'),
   constraint tags_are_an_object check (jsonb_typeof(tags) = 'object'),
@@ -54,3 +56,5 @@ comment on column pgflow.flows.opt_max_concurrent_runs_per_key is
   'How many requested runs of one key are under way at most; null is any number';
 comment on column pgflow.flows.merge_output is
   'Whether a run returns the objects of its final steps laid over each other, and not by their names';
+comment on column pgflow.flows.opt_on_event is
+  'Where the ends of its runs are told: url, the name of a secret, and perhaps events and allow_private';

@@ -17,7 +17,8 @@ as $$
         'jitter', nullif(flow.opt_jitter, 'none'),
         'max_concurrent_runs', flow.opt_max_concurrent_runs,
         'concurrency_key', flow.opt_concurrency_key,
-        'max_concurrent_runs_per_key', flow.opt_max_concurrent_runs_per_key
+        'max_concurrent_runs_per_key', flow.opt_max_concurrent_runs_per_key,
+        'on_event', flow.opt_on_event
       )), '{}')
     ))
     || pgflow.json_field('tags', nullif(flow.tags, '{}'))

@@ -13,7 +13,8 @@ create function pgflow.create_flow(
   concurrency_key text default null,
   max_concurrent_runs_per_key integer default null,
   merge_output boolean default false,
-  timeout_ms integer default null
+  timeout_ms integer default null,
+  on_event jsonb default null
 ) returns pgflow.flows
 language plpgsql
 security definer
@@ -30,7 +31,8 @@ begin
     values
       ('tags', create_flow.tags),
       ('input schema', create_flow.input_schema),
-      ('output schema', create_flow.output_schema)
+      ('output schema', create_flow.output_schema),
+      ('on_event', create_flow.on_event)
   ) as given (name, value);
   perform pgflow.refuse_foreign_flow(create_flow.flow_slug);
   loop
@@ -42,7 +44,7 @@ begin
       flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
       description, tags, input_schema, output_schema,
       opt_max_concurrent_runs, opt_concurrency_key, opt_max_concurrent_runs_per_key,
-      merge_output, opt_timeout_ms
+      merge_output, opt_timeout_ms, opt_on_event
     )
     values (
       create_flow.flow_slug,
@@ -59,7 +61,8 @@ begin
       create_flow.concurrency_key,
       create_flow.max_concurrent_runs_per_key,
       coalesce(create_flow.merge_output, false),
-      create_flow.timeout_ms
+      create_flow.timeout_ms,
+      nullif(create_flow.on_event, 'null')
     )
     on conflict do nothing
     returning * into flow;
@@ -72,6 +75,6 @@ $$;
 
 comment on function pgflow.create_flow(
   text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean,
-  integer
+  integer, jsonb
 ) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';

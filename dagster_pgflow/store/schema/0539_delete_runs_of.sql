@@ -19,6 +19,12 @@ as $$
     using deleted
     where event.run_id = deleted.run_id
   ),
+  -- What is still to be told goes where the run's version of the flow said.
+  deliveries as (
+    delete from pgflow.webhook_deliveries as delivery
+    using deleted
+    where delivery.run_id = deleted.run_id and delivery.status <> 'pending'
+  ),
   requests as (
     delete from pgflow.run_requests as request
     using deleted

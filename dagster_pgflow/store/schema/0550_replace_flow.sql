@@ -21,6 +21,7 @@ begin
     opt_concurrency_key = definition #>> '{options,concurrency_key}',
     opt_max_concurrent_runs_per_key =
       (definition #>> '{options,max_concurrent_runs_per_key}')::integer,
+    opt_on_event = nullif(definition #> '{options,on_event}', 'null'),
     description = coalesce(definition ->> 'description', ''),
     input_schema = nullif(definition -> 'input_schema', 'null'),
     output_schema = nullif(definition -> 'output_schema', 'null'),

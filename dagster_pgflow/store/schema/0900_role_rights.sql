@@ -18,7 +18,8 @@ as $$
     values
       ('child_trace'), ('closes_circle'), ('cron_comes_some_day'), ('flow_definition'),
       ('flows_led_to'), ('get_run_counter'),
-      ('is_run_complete'), ('is_valid_slug'), ('json_field'), ('json_problem'), ('newest_version'),
+      ('is_run_complete'), ('is_valid_slug'), ('is_webhook'), ('json_field'), ('json_problem'),
+      ('newest_version'),
       ('problem_code'), ('problem_codes'),
       ('run_path'), ('schedule_definitions'), ('seen_tenants'), ('step_definitions'),
       ('wait_for')
@@ -78,6 +79,8 @@ as $$
     ('worker', 'execute', 'function', 'signal'),
     ('worker', 'execute', 'function', 'sweep_signals'),
     ('worker', 'execute', 'function', 'take_signal'),
+    ('worker', 'execute', 'function', 'claim_deliveries'),
+    ('worker', 'execute', 'function', 'note_delivery'),
     ('worker', 'execute', 'function', 'call_lease'),
     ('worker', 'execute', 'function', 'enter_call'),
     ('worker', 'execute', 'function', 'guard_fields'),
@@ -110,6 +113,7 @@ as $$
     ('worker', 'insert, update', 'table', 'run_statistics'),
     ('worker', 'insert, update', 'table', 'step_outputs'),
     ('worker', 'insert, update', 'table', 'projection_cursors'),
+    ('worker', 'update', 'table', 'webhook_deliveries'),
     ('worker', 'insert, delete', 'table', 'event_log'),
     ('worker', 'insert, delete', 'table', 'applied_keys'),
     ('worker', 'insert, update, delete', 'table', 'run_cursors'),

@@ -76,6 +76,12 @@ using (
   or exists (select from pgflow.runs as run where run.run_id = run_continuations.run_id)
 );
 
+create policy tenants_see_their_own on pgflow.webhook_deliveries
+using (
+  '*' = any ((select pgflow.seen_tenants())::text[])
+  or exists (select from pgflow.runs as run where run.run_id = webhook_deliveries.run_id)
+);
+
 create policy tenants_see_their_own on pgflow.step_states
 using (
   '*' = any ((select pgflow.seen_tenants())::text[])

@@ -125,8 +125,8 @@ def test_the_arguments_of_a_flow_are_told_in_the_same_way() -> None:
         (
             'owner: Flow() has no argument "owner"; there are: slug, description, input_schema,'
             " output_schema, merge_output, options, tags, steps, schedules, max_attempts,"
-            " base_delay, timeout, max_delay, jitter, max_concurrent_runs, concurrency_key,"
-            " max_concurrent_runs_per_key."
+            " base_delay, timeout, timeout_ms, max_delay, jitter, max_concurrent_runs,"
+            " concurrency_key, max_concurrent_runs_per_key, on_event."
         ),
         'timout: Flow() has no argument "timout"; "timeout" may be meant.',
     ]
