@@ -149,7 +149,7 @@ def _source(
 ) -> tuple[FlowSource, tuple[Problem, ...]]:
     if written is not None:
         file = written.read(flows)
-        return FlowSource(name, flows=file.flows), file.problems
+        return FlowSource(name, flows=file.flows, warnings=file.warnings), file.problems
     try:
         return FlowSource(name, sql=text_of_file(Path(name))), ()
     except Unreadable as reason:

@@ -43,11 +43,13 @@ class FlowFile:
         path: The file.
         flows: The flows that could be read; they may have problems of their own.
         problems: What could not be read, and where.
+        warnings: What its manifests say that somebody should look at.
     """
 
     path: Path
     flows: tuple[Flow, ...] = ()
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,20 @@ class WrittenFile:
         """
         known = self.slugs.union(flows)
         found: list[Flow] = []
+        warnings: list[Problem] = []
         problems = [*self.problems]
         for place, entry in self.entries:
             try:
-                found.append(entry.flow(known) if isinstance(entry, WrittenManifest) else entry)
+                flow, told = (
+                    entry.read(known) if isinstance(entry, WrittenManifest) else (entry, ())
+                )
+                found.append(flow)
+                warnings += [_placed(warning, place) for warning in told]
             except InvalidFlow as invalid:
                 problems += [_placed(problem, place) for problem in invalid.problems]
         if len(problems) > MOST_PROBLEMS:
             problems = [*problems[:MOST_PROBLEMS], more_problems()]
-        return FlowFile(self.path, tuple(found), tuple(problems))
+        return FlowFile(self.path, tuple(found), tuple(problems), tuple(warnings))
 
 
 def read_flow_file(path: Path, flows: Collection[str] = ()) -> FlowFile:

@@ -3,6 +3,7 @@
 All that is wrong is reported at once, with its place in the manifest and in its text.
 """
 
+import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -27,6 +28,8 @@ from dagster_pgflow.model.flow import Flow
 
 KIND: Final = "Manifest"
 STAND_IN: Final = "manifest"
+UNDECIDED: Final = "label-without-predicate"
+"""What is wrong with a cell that leads on as one that runs a flow does, where there is none."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class WrittenManifest:
     def hangs_on_flows(self, flows: Collection[str]) -> bool:
         """Return whether it is sound only if some other flow is there.
 
-        That is so where a cell leads on as one that runs a flow does, and nothing decides.
+        That is so where a cell leads on as one that runs a flow does, and nothing decides. With
+        anything else wrong, it is not sound whatever there is.
 
         Args:
             flows: The slugs of the flows that are known.
@@ -70,6 +74,9 @@ class WrittenManifest:
         try:
             manifest = manifest_of(self.form, notes, flows=flows, sources=self.sources)
         except TooManyProblems:
+            return False
+        told = chain(each_problem(manifest, notes.gaps), flow_problems(manifest))
+        if notes.problems.found or any(problem.code != UNDECIDED for problem in told):
             return False
         for name, labels in manifest.edges.items():
             cell = manifest.cells.get(name)
@@ -99,9 +106,20 @@ class WrittenManifest:
         Raises:
             InvalidFlow: With all that is wrong.
         """
+        return self.read(flows)[0]
+
+    def read(self, flows: Collection[str] = ()) -> tuple[Flow, tuple[Problem, ...]]:
+        """Return the flow that it describes, and what somebody should look at.
+
+        Args:
+            flows: The slugs of the flows that its cells may run.
+
+        Raises:
+            InvalidFlow: With all that is wrong.
+        """
         manifest, notes = self._sound(flows)
         try:
-            return flow_of_manifest(manifest)
+            return flow_of_manifest(manifest), tuple(notes.warnings)
         except InvalidFlow as invalid:
             placed = [notes.placed(problem) for problem in invalid.problems]
             raise InvalidFlow(self.id, placed, KIND) from None
@@ -150,7 +168,10 @@ def read_manifest(
         ('greet', ['start'])
     """
     sources = Sources(None if folder is None else Path(folder), load)
-    return written_manifest(document, sources, id).flow(registered_slugs().union(flows))
+    flow, told = written_manifest(document, sources, id).read(registered_slugs().union(flows))
+    for warning in told:
+        warnings.warn(str(warning), stacklevel=2)
+    return flow
 
 
 def written_manifest(

@@ -28,11 +28,13 @@ class FlowSource:
         name: How the user calls it.
         flows: The flows that it defines.
         sql: Or the statements that it consists of.
+        warnings: What was found when it was read, and somebody should look at.
     """
 
     name: str
     flows: tuple[Flow, ...] = ()
     sql: str | None = None
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def _definitions(sources: Sequence[FlowSource], loading: Loading) -> dict[str, F
     """Return the flows of all files by slug; one that stands twice must be the same."""
     given: dict[str, Flow] = {}
     for source in sources:
+        loading.warnings += [FileProblem(source.name, found) for found in source.warnings]
         for flow in source.flows:
             if given.setdefault(flow.slug, flow) != flow:
                 message = f'Another flow is called "{flow.slug}" too; give one another slug.'

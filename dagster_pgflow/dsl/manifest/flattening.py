@@ -183,6 +183,8 @@ class Flattening:
             self.notes.gaps.leave(where)
 
         output = output_of(form, [*labels], refuse)
+        if output.hint is not None:
+            self.notes.warn("older-form", where, output.hint, form.at)
         return {"output_schema": output.schema, "output_schemas": output.by_label}
 
     def _dispatches(

@@ -91,7 +91,7 @@ def output_of(form: Form, labels: Collection[str], refuse: Refuse) -> CellOutput
             refuse(FormRefused(form, message, "invalid-schema"))
             return CellOutput()
         case MapForm() if _is_older(form, labels):
-            hint = "an output for each label is written as [:per-transition {label schema}]"
+            hint = "An output for each label is written as [:per-transition {label schema}]."
             return CellOutput(by_label=_by_label(form, refuse), hint=hint)
         case _:
             return CellOutput(schema_of(form, refuse))

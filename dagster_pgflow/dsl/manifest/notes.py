@@ -16,11 +16,13 @@ class Notes:
         problems: What is wrong.
         places: Where in the text each part of the manifest stands, by its path.
         gaps: What could not be read.
+        warnings: What is understood, and should be written otherwise.
     """
 
     problems: Problems = field(default_factory=Problems)
     places: dict[str, At] = field(default_factory=dict)
     gaps: Gaps = field(default_factory=Gaps)
+    warnings: list[Problem] = field(default_factory=list)
     _order: dict[Problem, At] = field(default_factory=dict)
 
     def note(self, code: str, place: Place, message: str, at: At = NOWHERE) -> None:
@@ -36,6 +38,10 @@ class Notes:
             TooManyProblems: There are as many as are reported.
         """
         self._add(Problem(code, with_place(path_of(place), at), message), at)
+
+    def warn(self, code: str, place: Place, message: str, at: At = NOWHERE) -> None:
+        """Add what somebody should look at; the same as `note`, and no problem."""
+        self.warnings.append(Problem(code, with_place(path_of(place), at), message))
 
     def refuse(self, place: Place, reason: FormRefused) -> None:
         """Add why a form says nothing that is understood there."""

@@ -60,7 +60,7 @@ def test_a_cell_runs_a_flow_that_is_stored_or_loaded_with_it(
 
 
 def test_sound_manifests_are_valid_without_a_database(offline_cli: Cli) -> None:
-    names = [ORDER, PAYMENT, str(FOLDER / "dashboard.edn")]
+    names = [ORDER, PAYMENT, str(FOLDER / "expense.edn")]
     result = offline_cli("validate", *names)
     assert (result.exit_code, result.stdout) == (0, "No problems in 3 files.\n")
 
@@ -87,6 +87,38 @@ def test_standard_input_is_read_whatever_its_language(offline_cli: Cli, name: st
 def test_the_schema_is_printed(offline_cli: Cli) -> None:
     assert json.loads(offline_cli("schema", "--manifest").stdout) == manifest_schema()
     assert offline_cli("schema", "--manifest", "--workflow").exit_code == 2
+
+
+OLDER = (
+    "{:cells {:start {:id :h :schema {:output {:ok [:map [:a :int]]}}}}"
+    " :edges {:start {:ok :end}} :dispatches {:start [[:ok (constantly true)]]}}"
+)
+
+
+def test_an_older_form_is_understood_and_warned_of(offline_cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "old.edn"
+    file.write_text(OLDER)
+    result = offline_cli("validate", str(file), "--json")
+    assert result.exit_code == 0
+    assert [(one["severity"], one["code"], one["path"]) for one in json.loads(result.stdout)] == [
+        ("warning", "older-form", "cells.start.schema.output (line 1, column 42)")
+    ]
+    assert offline_cli("validate", str(file), "--strict").exit_code == 1
+    with pytest.warns(UserWarning, match="per-transition"):
+        read_manifest(OLDER)
+
+
+def test_no_database_is_asked_for_a_flow_where_something_else_is_wrong(
+    offline_cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.edn"
+    file.write_text(
+        "{:cells {:start :shop/order :lost :h}"
+        " :edges {:start {:success :end :failure :error} :lost :end}}"
+    )
+    result = offline_cli("validate", str(file), "--json")
+    assert result.exit_code == 1
+    assert "unreachable-cell" in [one["code"] for one in json.loads(result.stdout)]
 
 
 def test_a_wrong_predicate_is_told_without_a_database(offline_cli: Cli, tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ def examples() -> Iterator[tuple[str, Callable[[], Flow]]]:
 EXAMPLES_OF_PAGES_AND_FILES = dict(examples())
 
 
+@pytest.mark.filterwarnings("ignore:.*per-transition:UserWarning")
 @pytest.mark.parametrize("name", EXAMPLES_OF_PAGES_AND_FILES)
 def test_every_example_is_the_same_flow_when_it_was_written_as_edn(name: str) -> None:
     flow = EXAMPLES_OF_PAGES_AND_FILES[name]()

@@ -90,7 +90,7 @@ PLANTS: dict[str, Plant] = {
         "constraints[0] [must-follow]",
     ),
     "chain": chained,
-    "halt": put("edges mail", "halt", "edges.mail [halt-not-there]"),
+    "halt": put("edges mail", "halt", "edges.mail [halt-without-way-on]"),
 }
 HIDDEN = {
     # Where the one stands, the other is not there any more, or need not be wrong.
