@@ -1,14 +1,17 @@
 """Runs start the moment they are asked for, and their rows are there when they end."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from dagster_pgflow import Flow, FlowBuilder
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.triggers import Triggers
-from tests.live.worker import Worker
+from tests.live.worker import Worker, live_worker
 from tests.polling import poll
 from tests.postgres import Session
+from tests.web_service import Answer, web_service
 
 
 def is_over(sql: Session, run_id: object) -> bool:
@@ -108,3 +111,21 @@ def test_the_end_of_the_worker_waits_for_what_is_under_way(
     assert is_over(sql, run_id)
     assert sql.value("select count(*) from pgflow.live_workers") == 0
     assert sql.value("select count(*) from pgflow.live_runs") == 0
+
+
+def test_a_webhook_is_told_without_sensors_and_daemon(
+    environment: Mapping[str, str],
+    tmp_path: Path,
+    builder: FlowBuilder,
+    database: Database,
+    sql: Session,
+) -> None:
+    with web_service() as service:
+        url = service.on("/hook", Answer(200))
+        hook = {"url": url, "secret": "mine", "allow_private": True}
+        builder.define_flow(Flow("twice", on_event=hook).step("double", handler="double"))
+        with live_worker(tmp_path, {**environment, "PGFLOW_SECRET_mine": "word"}):
+            run_id = Requests(database).start("twice", {"n": 21})
+            poll(lambda: "delivered" in sql.column("select status from pgflow.webhook_deliveries"))
+        [asked] = service.asked
+    assert json.loads(asked.body)["run"] == str(run_id)

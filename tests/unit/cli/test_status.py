@@ -172,3 +172,28 @@ def test_a_run_that_waits_says_for_what(cli: Cli, builder: FlowBuilder, requests
         'Waits:  flow "limited" has 1 of at most 1 under way' in cli("status", str(second)).stdout
     )
     assert "Waits:  Dagster was asked to start it" in cli("status", str(first)).stdout
+
+
+def test_what_a_webhook_was_told_of_a_run_is_shown_and_troubles_are_something_to_look_at(
+    cli: Cli, sql: Session, builder: FlowBuilder
+) -> None:
+    hook = {"url": "https://example.org/hook", "secret": "mine"}
+    builder.define_flow(Flow("f", on_event=hook).step("s", handler="h"))
+    cli("start", "f", "--run-id", RUN)
+    assert "Webhook" not in cli("status", RUN).stdout
+    sql("update pgflow.runs set status = 'completed', updated_at = clock_timestamp()")
+    assert "Webhook: run.completed is to be sent" in cli("status", RUN).stdout
+    assert "Webhooks" not in cli("doctor").stdout
+    note = "select pgflow.note_delivery(delivery_id, 1, %s, %s) from pgflow.webhook_deliveries"
+    sql("select from pgflow.claim_deliveries(1)")
+    sql(note, 500, "It answered 500.")
+    assert "Webhook: run.completed is sent again at " in cli("status", RUN).stdout
+    assert "f: 1 to be sent again or late, 0 given up within a day. It answered 500." in (
+        cli("doctor").stdout
+    )
+    sql("update pgflow.webhook_deliveries set attempts = 15")
+    sql(note.replace(", 1,", ", 15,"), 500, "It answered 500.")
+    given_up = "Webhook: run.completed was given up after 15 attempts. It answered 500."
+    assert given_up in cli("status", RUN).stdout
+    [told] = json.loads(cli("status", RUN, "--json").stdout)["deliveries"]
+    assert (told["status"], told["answer"]) == ("given_up", 500)
