@@ -7,6 +7,8 @@ from dagster._core.execution.api import execute_run
 
 from dagster_pgflow.compat import InMemoryJob
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.step_errors import NonRetryable
+from tests.execution.interrupted import execute, going_on
 from tests.execution.projecting import World, assert_states_add_up, world
 from tests.execution.small_flows import HANDLERS
 from tests.execution.waiting_runs import further_run
@@ -24,17 +26,18 @@ CHILD = (
 class Going:
     """A run with a real store, and the Dagster runs that carry it."""
 
-    def __init__(self, world: World, slug: str, given: Any) -> None:
+    def __init__(self, world: World, slug: str, given: Any, **more: Any) -> None:
         self.world = world
-        run_id = world.run(slug, HANDLERS, given)
-        self._job = world.job(slug, HANDLERS)
+        handlers = {**HANDLERS, **more}
+        run_id = world.run(slug, handlers, given)
+        self._job = world.job(slug, handlers)
         self.runs = [self._run(str(run_id))]
         world.project()
 
-    def answer(self, path: str) -> None:
+    def answer(self, path: str, answer: str = "yes") -> None:
         run_id = self.world.one("runs")["run_id"]
-        sql = "select pgflow.answer(%s::uuid, %s, '\"yes\"'::jsonb, 'kim')"
-        self.world.sql(sql, str(run_id), path)
+        sql = "select pgflow.answer(%s::uuid, %s, to_jsonb(%s::text), 'kim')"
+        self.world.sql(sql, str(run_id), path, answer)
 
     def go_on(self) -> dg.DagsterRunStatus:
         run = further_run(self.world.instance, self._job, self.runs)
@@ -82,3 +85,71 @@ def test_items_that_one_op_does_have_one_row_each(world: World) -> None:
     assert set(world.by_path("status").values()) == {"completed"}
     assert [status for (status,) in world.subruns("status")] == ["completed"] * 3
     assert_states_add_up(world)
+
+
+def test_a_retry_behind_a_run_inside_that_waited_has_all_of_its_steps(world: World) -> None:
+    flow = (
+        Flow("top", max_attempts=1)
+        .subflow("order", "child", mode="run")
+        .step("end", "repairable", depends_on="order")
+    )
+    world.define(CHILD, flow)
+    broken = [True]
+
+    def repairable(value: Any) -> Any:
+        if broken:
+            raise ValueError("broken")
+        return value
+
+    going = Going(world, "top", 2, repairable=repairable)
+    going.answer("order.ask")
+    assert going.go_on() is dg.DagsterRunStatus.FAILURE
+    assert world.one("runs")["status"] == "failed"
+    broken.clear()
+    job = world.job("top", {**HANDLERS, "repairable": repairable})
+    again = execute(world.instance, job, going_on(world.instance, job, going.runs[-1]))
+    assert again.is_success
+    world.settle()
+    statuses = world.sql(
+        "select step_path, status from pgflow.step_states where run_id = %s order by step_path",
+        again.run_id,
+    )
+    steps = ["end", "order", "order.ask", "order.come", "order.pay"]
+    assert statuses == [(path, "completed") for path in steps]
+
+
+def test_items_that_had_waited_and_are_done_are_whole_in_a_retry(world: World) -> None:
+    broken = [True]
+
+    def repairable(value: Any) -> Any:
+        if broken and value["ask"]["answer"] == "no":
+            raise NonRetryable("broken")
+        return value
+
+    child = (
+        Flow("child")
+        .step("come", "double")
+        .approval("ask", prompt="?", depends_on="come")
+        .step("pay", "repairable", depends_on="ask")
+    )
+    middle = Flow("middle").subflow("each", "child", over="$input", mode="run")
+    world.define(child, middle, Flow("top").subflow("lists", "middle", over="$input"))
+    going = Going(world, "top", [[1, 2]], repairable=repairable)
+    going.answer("lists[0].each[0].ask")
+    going.answer("lists[0].each[1].ask", "no")
+    assert going.go_on() is dg.DagsterRunStatus.FAILURE
+    job = world.job("top", {**HANDLERS, "repairable": repairable})
+    broken.clear()
+    again = execute(world.instance, job, going_on(world.instance, job, going.runs[-1]))
+    assert again.is_success
+    world.project()
+    statuses = dict(
+        world.sql(
+            "select step_path, status from pgflow.step_states where run_id = %s", again.run_id
+        )
+    )
+    assert {statuses[f"lists[0].each[0].{slug}"] for slug in ("come", "ask", "pay")} == {
+        "completed"
+    }
+    # The other one began anew, and so it asks again.
+    assert statuses["lists[0].each[1].ask"] == "waiting"
