@@ -29,8 +29,9 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
 # What an attempt did that another one follows. Of the events that public code can write, an
-# output ends the step, a log line has no metadata, and ExpectationResult is deprecated.
-from dagster._core.events import EngineEventData
+# output ends the step, a log line has no metadata, and ExpectationResult is deprecated. And why a
+# run failed: of one that is ended from outside, public code can only say a sentence.
+from dagster._core.events import EngineEventData, JobFailureData, RunFailureReason
 from dagster._core.execution.api import (
     ExecuteRunWithPlanIterable,
     create_execution_plan,
@@ -106,10 +107,12 @@ __all__ = [
     "FromMultipleSources",
     "InMemoryJob",
     "JobDataSnap",
+    "JobFailureData",
     "KnownExecutionState",
     "PastExecutionState",
     "PlanOrchestrationContextManager",
     "ResolvedFromDynamicStepHandle",
+    "RunFailureReason",
     "StepHandle",
     "StepOutputHandle",
     "UnresolvedStepHandle",

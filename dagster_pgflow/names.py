@@ -56,6 +56,8 @@ TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
 # On a Dagster run that goes on with a run which waited: its number, from 1. A run that somebody
 # starts from its page has its tags, but not the id that follows from them.
 TAG_CONTINUATION: Final = "dagster-pgflow/continuation"
+# How often a run of the job goes on by itself whose process was lost; without it, never.
+TAG_MAX_RECOVERIES: Final = "dagster-pgflow/max_recoveries"
 
 # Its own id, on a run that goes the ordinary way although a live worker may still come upon it.
 TAG_ORDINARY: Final = "dagster-pgflow/ordinary_run_id"

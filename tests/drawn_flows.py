@@ -320,6 +320,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             concurrency_key=key,
             max_concurrent_runs_per_key=draw(st.none() if key is None else st.integers(1, 9)),
             on_event=draw(st.none() | WEBHOOKS),
+            max_recoveries=draw(st.none() | st.integers(0, 9)),
         ),
         tags=draw(
             st.dictionaries(texts.filter(_can_be_a_tag), texts.filter(_is_short), max_size=2)

@@ -18,10 +18,12 @@ from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, Problem, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoweredFlows, whole_of
+from dagster_pgflow.model.options import max_recoveries_of
 from dagster_pgflow.names import (
     FLOW_INPUT,
     TAG_FLOW,
     TAG_LOOP,
+    TAG_MAX_RECOVERIES,
     iteration_job_name,
     job_name,
 )
@@ -152,7 +154,11 @@ class JobEmitter:
             description=_description(flow, withheld(flow.tags, self._settings.allowed_tags)),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: default_input(flow)}},
-            tags={**self._run_tags(flow), **tags},
+            tags={
+                **self._run_tags(flow),
+                **tags,
+                TAG_MAX_RECOVERIES: str(max_recoveries_of(flow.options)),
+            },
             executor_def=self._settings.executor,
         )
 

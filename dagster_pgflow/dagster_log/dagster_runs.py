@@ -17,6 +17,7 @@ from dagster_pgflow.dagster_log.continuations import (
     position_in,
 )
 from dagster_pgflow.dagster_log.event_pages import has_records_since, records_of
+from dagster_pgflow.dagster_log.losses import is_retried_by_dagster
 from dagster_pgflow.dagster_log.records import EVENT_TYPES, facts_of, run_events_of
 from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
 from dagster_pgflow.dagster_log.run_events import (
@@ -194,8 +195,11 @@ class DagsterRuns:
             part, reached = self._continued(continuation, inside, when_long)
             parts.append(part)
             over += [part.outputs_of[0].run_id] if is_over(part.run_events) else []
+        facts = facts_of(record, events, self._pinned_tags(record.dagster_run))
+        if is_retried_by_dagster(self._instance, record.dagster_run):
+            facts = replace(facts, max_recoveries=0)
         return RunAsSeen(
-            facts_of(record, events, self._pinned_tags(record.dagster_run)),
+            facts,
             [run_event for part in parts for run_event in part.run_events],
             reached.to_text(),
             # What a step made that had waited counts, and not that it waited.

@@ -9,6 +9,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.dagster_log.changed_runs import requested_run_id
+from dagster_pgflow.dagster_log.losses import is_process_lost, is_run_lost
 from dagster_pgflow.dagster_log.op_reports import Cleaned, report_in, unchanged
 from dagster_pgflow.dagster_log.run_events import (
     RunEnding,
@@ -29,6 +30,7 @@ from dagster_pgflow.names import (
     REQUESTED_INPUT_KEY,
     RESULT_OUTPUT,
     TAG_FLOW,
+    TAG_MAX_RECOVERIES,
     TAG_WATERMARK,
 )
 from dagster_pgflow.reports.report import ChildRunStarted, StepEnd, StepFailed, StepPause
@@ -65,6 +67,8 @@ _ENDS: Final[Mapping[RunEnding, RunEventKind]] = {
 
 _NO_REASON: Final = "This run has been marked as failed from outside"
 """What Dagster 1.13 says where the reason stands in an event before."""
+
+_DIGITS_OF_COUNT: Final = 10
 
 _INTERRUPTS: Final = ("DagsterExecutionInterruptedError", "KeyboardInterrupt")
 
@@ -105,7 +109,12 @@ def facts_of(
         input=_input_in(run.run_config),
         created_at=created_at,
         input_of=_request_in(run.run_config),
+        max_recoveries=_count_in(pinned.get(TAG_MAX_RECOVERIES, "")),
     )
+
+
+def _count_in(tag: str) -> int:
+    return int(tag) if tag.isdecimal() and len(tag) < _DIGITS_OF_COUNT else 0
 
 
 def _input_in(config: Mapping[str, Any]) -> Any:
@@ -227,9 +236,11 @@ class _LogReading:
             case "failed":
                 report = failure_report(event, self._cleaned)
                 error = (report.error if report else None) or error_in(event)
-                return replace(bare, report=report, error=storable(error))
+                lost = is_process_lost(event, report)
+                return replace(bare, report=report, error=storable(error), process_lost=lost)
             case "run_failed":
-                return replace(bare, error=storable(self._error_of_run(event)))
+                error = storable(self._error_of_run(event))
+                return replace(bare, error=error, process_lost=is_run_lost(event))
             case "run_started" | "run_completed" | "run_cancelled" | "skipped":
                 return bare
             case "reported" | "child_run" | "reused":

@@ -63,6 +63,8 @@ class RunEvent:
         op: The Dagster step of the run itself that it belongs to, when it happened in a run inside.
         pid: The number of the process that starts.
         sent: What a step that succeeded has sent, each once.
+        process_lost: For the failure of a step or of the run, whether it says nothing of the flow:
+            a process is gone, or the store was away.
         goes_on_in: For the start of a Dagster run that goes on with one that waited: its id.
     """
 
@@ -76,6 +78,7 @@ class RunEvent:
     op: str = ""
     pid: int | None = None
     sent: tuple[Sent, ...] = ()
+    process_lost: bool = False
     goes_on_in: UUID | None = None
 
     @property
@@ -103,6 +106,7 @@ class RunFacts:
         created_at: When it was asked for.
         input_of: The request that has the input, when it is too large for run config.
         retry_of: The `run_id` of the run that it re-executes.
+        max_recoveries: How often it goes on by itself when its process was lost.
     """
 
     run_id: UUID
@@ -113,6 +117,7 @@ class RunFacts:
     created_at: datetime
     input_of: str | None = None
     retry_of: UUID | None = None
+    max_recoveries: int = 0
 
 
 @dataclass(frozen=True)

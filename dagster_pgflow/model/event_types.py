@@ -5,6 +5,7 @@ from typing import Literal
 RunEventType = Literal[
     "run.started",
     "run.waiting",
+    "run.interrupted",
     "run.resumed",
     "run.completed",
     "run.failed",

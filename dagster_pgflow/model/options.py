@@ -12,6 +12,7 @@ DEFAULT_BASE_DELAY = 5
 DEFAULT_TIMEOUT = 60
 DEFAULT_MAX_DELAY = 3600
 MS: Final = 1000
+DEFAULT_MAX_RECOVERIES = 3
 
 KEY_ROOTS: Final = frozenset({"input"})
 """What a concurrency key may begin a path with: of a run that has not begun, all that there is."""
@@ -60,12 +61,14 @@ class FlowOptions(TryOptions):
             value for stand in one line, and each line gets its turn.
         max_concurrent_runs_per_key: How many of one key are under way at most.
         on_event: The web service that is told how its runs end.
+        max_recoveries: How often a run goes on by itself whose process was lost (default 3).
     """
 
     max_concurrent_runs: int | None = None
     concurrency_key: str | None = None
     max_concurrent_runs_per_key: int | None = None
     on_event: Webhook | None = None
+    max_recoveries: int | None = None
 
 
 class StepOptions(TryOptions):
@@ -76,6 +79,11 @@ class StepOptions(TryOptions):
     """
 
     start_delay: int | None = None
+
+
+def max_recoveries_of(flow: FlowOptions) -> int:
+    """Return how often a run of a flow goes on by itself whose process was lost."""
+    return _first(flow.max_recoveries, DEFAULT_MAX_RECOVERIES)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,31 @@ def completed_in(runs: Sequence[EarlierRun]) -> CompletedSteps:
     return CompletedSteps(tuple(run.run_id for run in runs), done, done_in, paused_in)
 
 
+def attempts_lost_in(runs: Sequence[EarlierRun]) -> Mapping[str, int]:
+    """Return how many attempts of each step the processes of runs began that were lost.
+
+    What a step had tried before in the same process counts too. What came to an end has none.
+
+    Args:
+        runs: The runs, oldest first; each goes on with the one before.
+    """
+    lost: dict[str, int] = {}
+    for run in runs:
+        begun: dict[str, int] = {}
+        for run_event in run.run_events:
+            key = run_event.step_key
+            if run_event.kind == "started":
+                begun[key] = begun.get(key, 0) + 1
+            elif run_event.kind == "succeeded" or (
+                run_event.kind == "failed" and not run_event.process_lost
+            ):
+                begun.pop(key, None)
+                lost.pop(key, None)
+        for key, count in begun.items():
+            lost[key] = lost.get(key, 0) + count
+    return lost
+
+
 @dataclass
 class _Counts:
     """Map steps of which so many elements may fail, and no more.

@@ -122,7 +122,9 @@ def continue_run(
             run_id=continuation.continues_as,
             run_config=before.run_config,
             tags=_tags(continuation, before, sensor),
-            left_over=_left_over(instance, before, job, origins.pinned_to(watermark)),
+            left_over=_left_over(
+                instance, before, job, origins.pinned_to(watermark), continuation.number
+            ),
         )
     if not run.step_keys_to_execute and not run.is_finished:
         end_at_once(instance, run)
@@ -166,11 +168,12 @@ def _left_over(
     before: dg.DagsterRun,
     job: dg.JobDefinition,
     load_data: RepositoryLoadData | None,
+    number: int,
 ) -> LeftOver:
     def planned(state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
         return plan_of(instance, job, load_data, before.run_config, state=state)
 
-    chosen = left_of(instance, before, planned)
+    chosen = left_of(instance, before, planned, same_run=number)
     return LeftOver(before.run_id, first_of(before), list(chosen.step_keys), chosen.state)
 
 

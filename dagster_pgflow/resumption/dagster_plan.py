@@ -1,6 +1,6 @@
 """What has been done in Dagster's terms, and Dagster's plan of a job in ours."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from dagster_pgflow.compat import (
     ExecutionPlanSnapshot,
@@ -22,7 +22,10 @@ def planned_steps(plan: ExecutionPlanSnapshot) -> list[PlannedStep]:
 
 
 def known_state(
-    past: CompletedSteps, plan: ExecutionPlanSnapshot, executed: Collection[str] = ()
+    past: CompletedSteps,
+    plan: ExecutionPlanSnapshot,
+    executed: Collection[str] = (),
+    attempts: Mapping[str, int] | None = None,
 ) -> KnownExecutionState:
     """Return what has been done as Dagster wants to know it from a run that goes on.
 
@@ -30,6 +33,7 @@ def known_state(
         past: What has been done.
         plan: The plan of the job, which says what may fan out.
         executed: The steps that this run executes.
+        attempts: How often each was tried before in the same run of ours; what is missing, never.
     """
     before: PastExecutionState | None = None
     for run_id in past.runs:
@@ -46,7 +50,8 @@ def known_state(
         if step.key in past.done and step.key not in executed
         if (mapped := _mapping_keys(step, past))
     }
-    return KnownExecutionState(dynamic_mappings=fanned_out, parent_state=before)
+    counted = {key: count for key, count in (attempts or {}).items() if key in executed}
+    return KnownExecutionState(counted, fanned_out, parent_state=before)
 
 
 def _mapping_keys(step: PlannedStep, past: CompletedSteps) -> dict[str, list[str]]:

@@ -1,6 +1,6 @@
 """How a run goes on: which steps a further run executes, and what it knows of those before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
@@ -25,14 +25,17 @@ class ResumePlan:
     state: KnownExecutionState
 
 
-def resume_plan(completed: CompletedSteps, planned: Planned) -> ResumePlan:
+def resume_plan(
+    completed: CompletedSteps, planned: Planned, attempts: Mapping[str, int] | None = None
+) -> ResumePlan:
     """Choose what is left to do: all that is not done, and nothing else.
 
     Args:
         completed: What has been done.
         planned: Plans the job.
+        attempts: How often steps were tried before, where those attempts count.
     """
     bare = planned(None)
     whole = planned(known_state(completed, bare))
     left = remaining_steps(planned_steps(whole), completed)
-    return ResumePlan(tuple(left), known_state(completed, bare, left))
+    return ResumePlan(tuple(left), known_state(completed, bare, left, attempts))

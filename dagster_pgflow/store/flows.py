@@ -68,6 +68,7 @@ class FlowFields(TypedDict, total=False):
     concurrency_key: str | None
     max_concurrent_runs_per_key: int | None
     on_event: Webhook | None
+    max_recoveries: int | None
 
 
 class FlowBuilder:

@@ -81,7 +81,8 @@ from pgflow.create_flow(
   max_concurrent_runs_per_key => cast(:max_concurrent_runs_per_key as integer),
   merge_output => cast(:merge_output as boolean),
   timeout_ms => cast(:timeout_ms as integer),
-  on_event => cast(:on_event as jsonb)
+  on_event => cast(:on_event as jsonb),
+  max_recoveries => cast(:max_recoveries as integer)
 );
 
 -- name: fetch_problem_code

@@ -118,6 +118,7 @@ class RunTables:
         following: NextLook,
         *,
         continuations_over: Sequence[UUID] = (),
+        recovery: int | None = None,
         rewrite: bool = False,
     ) -> bool:
         """Write a run and how far it is read; what is as it was stays untouched.
@@ -128,6 +129,8 @@ class RunTables:
             events: All its events.
             following: What the look leaves for the next one.
             continuations_over: The Dagster runs that went on with it and have ended.
+            recovery: The how manieth Dagster run behind the first is to go on with it, where it has
+                lost its process.
             rewrite: Whether to write events anew that seem to be the same.
 
         Returns:
@@ -153,6 +156,9 @@ class RunTables:
             if continuations_over:
                 listed = [str(dagster_run_id) for dagster_run_id in continuations_over]
                 transaction.execute("end_continuations", dagster_run_ids=listed)
+            if recovery is not None:
+                run_id = str(state.run.run_id)
+                transaction.fetch_value("recover_run", run_id=run_id, number=recovery)
             return True
 
         return self._database.run(write)

@@ -162,6 +162,10 @@ from pgflow.run_continuations as continuation
 where continuation.dagster_run_id = any (cast(:dagster_run_ids as uuid[]))
   and continuation.ended_at is null;
 
+-- name: recover_run
+-- Have a run go on that has lost its process, unless that is seen to already.
+select pgflow.recover_run(cast(:run_id as uuid), :number);
+
 -- name: fetch_events
 -- The event log of a run.
 select

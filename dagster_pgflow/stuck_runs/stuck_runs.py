@@ -15,6 +15,7 @@ from uuid import UUID
 
 import dagster as dg
 
+from dagster_pgflow.compat import JobFailureData, RunFailureReason
 from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.last_sign import last_sign
 from dagster_pgflow.dagster_log.statuses import UNDER_WAY
@@ -33,6 +34,9 @@ from dagster_pgflow.stuck_runs.silence import (
 )
 
 RUNS_PER_PAGE: Final = 100
+
+_UNKNOWN: Final = JobFailureData(error=None, failure_reason=RunFailureReason.UNKNOWN)
+"""What keeps a run from going on by itself: its process may still be at work."""
 
 
 class SilentRunList(Protocol):
@@ -195,7 +199,7 @@ class StuckRuns:
             if one.status is dg.DagsterRunStatus.CANCELING:
                 self._instance.report_run_canceled(now, reason)
             else:
-                self._instance.report_run_failed(now, reason)
+                self._instance.report_run_failed(now, reason, None if is_dead else _UNKNOWN)
         self._log.warning("Ended run %s. %s", run.run_id, reason)
 
     def _ask_to_stop(self, run: dg.DagsterRun) -> None:

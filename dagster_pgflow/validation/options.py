@@ -1,4 +1,4 @@
-"""Attempts, delays, timeouts and numbers of runs are in range."""
+"""Attempts, delays, timeouts, recoveries and numbers of runs are in range."""
 
 from collections.abc import Iterator
 
@@ -16,6 +16,7 @@ MINIMUM = {
     "start_delay": 0,
     "max_concurrent_runs": 1,
     "max_concurrent_runs_per_key": 1,
+    "max_recoveries": 0,
 }
 MAXIMUM = 2**31 - 1
 """What an integer column holds."""

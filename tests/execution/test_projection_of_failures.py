@@ -62,7 +62,7 @@ def test_a_broken_flow_may_have_the_name_that_its_job_gives_its_only_op(world: W
 
 
 def test_a_run_that_dagster_gives_up_says_why(world: World) -> None:
-    world.define(Flow("f").step("a"))
+    world.define(Flow("f", max_recoveries=0).step("a"))
     job = world.job("f", HANDLERS)
     run = world.instance.create_run_for_job(job, tags=dict(job.run_tags))
     world.instance.report_engine_event("The launcher was busy.", run)

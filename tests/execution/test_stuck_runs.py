@@ -122,8 +122,8 @@ def status_in_dagster(world: World, run: dg.DagsterRun) -> str:
     return found.status.value
 
 
-def define(world: World, **options: Any) -> None:
-    world.define(Flow("f").step("a", handler="echo", **options))
+def define(world: World, max_recoveries: int = 0, **options: Any) -> None:
+    world.define(Flow("f", max_recoveries=max_recoveries).step("a", handler="echo", **options))
 
 
 def test_a_run_whose_process_was_killed_is_failed_and_over_and_before_that_left_alone(
@@ -131,7 +131,9 @@ def test_a_run_whose_process_was_killed_is_failed_and_over_and_before_that_left_
 ) -> None:
     world = world_of_processes
     world.define(
-        Flow("f").step("a", handler="endless", timeout=600).step("z", "quick", depends_on="a")
+        Flow("f", max_recoveries=0)
+        .step("a", handler="endless", timeout=600)
+        .step("z", "quick", depends_on="a")
     )
     process = start_elsewhere("f")
     try:

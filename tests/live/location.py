@@ -28,6 +28,15 @@ def die(given: Any) -> Any:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def die_at_first(given: Any, ctx: StepContext) -> Any:
+    """Does so when it is called for the first time."""
+    begun = Path(ctx.flow_input["begun"])
+    if not begun.exists():
+        begun.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"attempt": ctx.attempt}
+
+
 def where(given: Any) -> Any:
     return os.getpid()
 
@@ -44,6 +53,6 @@ def note(given: Any, ctx: StepContext) -> Any:
 
 
 defs = build_definitions(
-    handlers=[{f.__name__: f for f in (double, hold, die, where, numbers, note)}],
+    handlers=[{f.__name__: f for f in (double, hold, die, die_at_first, where, numbers, note)}],
     job_prefix="flow_",
 )

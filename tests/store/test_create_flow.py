@@ -22,6 +22,7 @@ def test_it_returns_the_row_with_defaults(sql: Session) -> None:
         "opt_concurrency_key": None,
         "opt_max_concurrent_runs_per_key": None,
         "merge_output": False,
+        "opt_max_recoveries": 3,
         "opt_timeout_ms": None,
         "opt_on_event": None,
     }
@@ -70,7 +71,7 @@ def test_its_parameters_have_the_published_names_and_defaults(sql: Session) -> N
     assert [argument.split()[0] for argument in own] == [
         "max_delay", "jitter", "description", "tags", "input_schema", "output_schema",
         "max_concurrent_runs", "concurrency_key", "max_concurrent_runs_per_key",
-            "merge_output", "timeout_ms", "on_event",
+        "merge_output", "timeout_ms", "on_event", "max_recoveries",
     ]  # fmt: skip
     assert all(" DEFAULT " in argument for argument in own)
 
@@ -83,7 +84,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
           tags => '{"team": "shop"}', input_schema => '{"type": "object"}',
           output_schema => '{"required": ["charge"]}', max_concurrent_runs => 5,
           concurrency_key => 'input.shop', max_concurrent_runs_per_key => 1,
-          merge_output => true, timeout_ms => 250
+          merge_output => true, timeout_ms => 250, max_recoveries => 0
         )
         """
     )
@@ -98,6 +99,7 @@ def test_our_own_parameters_are_stored(sql: Session) -> None:
             "max_concurrent_runs": 5,
             "concurrency_key": "input.shop",
             "max_concurrent_runs_per_key": 1,
+            "max_recoveries": 0,
         },
         "tags": {"team": "shop"},
         "input_schema": {"type": "object"},

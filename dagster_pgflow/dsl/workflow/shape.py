@@ -299,6 +299,7 @@ class Metadata(_Part):
         concurrency_key: CEL over `input`: requests with the same value stand in one line.
         max_concurrent_runs_per_key: How many of one line are under way at most.
         on_event: The web service that is told how runs end.
+        max_recoveries: How often a run goes on by itself whose process was lost.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -317,6 +318,7 @@ class Metadata(_Part):
     concurrency_key: str | None = None
     max_concurrent_runs_per_key: Whole | None = None
     on_event: Webhook | None = None
+    max_recoveries: Whole | None = None
 
 
 class Workflow(_Part):

@@ -103,7 +103,7 @@ class _Fold:
 
     def apply(self, event: LogEvent) -> None:
         match happened := event.event_type:
-            case "run.started" | "run.waiting" | "run.resumed":
+            case "run.started" | "run.waiting" | "run.interrupted" | "run.resumed":
                 self._apply_to_run(event, happened)
             case "run.completed" | "run.failed" | "run.cancelled":
                 self._apply_to_run(event, happened)
@@ -155,7 +155,7 @@ class _Fold:
         match happened:
             case "run.started":
                 self._run = replace(self._run, status="started", started_at=event.timestamp)
-            case "run.waiting":
+            case "run.waiting" | "run.interrupted":
                 self._run = replace(self._run, status="waiting")
             case "run.resumed":
                 self._run = replace(self._run, status="started")

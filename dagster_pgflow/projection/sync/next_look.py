@@ -42,6 +42,21 @@ def next_look(cursor: RunCursor, seen: RunAsSeen, status: RunStatus, took: float
     return NextLook(seen.position, is_over=True, is_final=True, pause=SETTLE_S)
 
 
+def next_recovery(run: RunInDagster, events: Sequence[LogEvent]) -> int | None:
+    """Return the how manieth Dagster run is to go on with one that has lost its process.
+
+    Args:
+        run: The run.
+        events: Its event log.
+
+    Returns:
+        Its number, counted behind the first one; `None` where there is nothing to recover.
+    """
+    of_run = (event.event_type for event in reversed(events) if event.correlation_id is None)
+    is_interrupted = next(of_run, None) == "run.interrupted"
+    return len(run.continuations) + 1 if is_interrupted else None
+
+
 def went_on_further(run: RunInDagster, events: Sequence[LogEvent]) -> bool:
     """Return whether our own log knows of more Dagster runs of a run than there are."""
     resumed = sum(event.event_type == "run.resumed" for event in events)

@@ -36,6 +36,7 @@ from dagster_pgflow.projection.sync.next_look import (
     WAITING_S,
     lacks_newest,
     next_look,
+    next_recovery,
     went_on_further,
 )
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
@@ -252,6 +253,7 @@ class Projector:
             events,
             following,
             continuations_over=seen.continuations_over,
+            recovery=next_recovery(run, events),
             rewrite=self._writes_anew(cursor),
         )
         if saved and following.is_final and not self._rewrite:

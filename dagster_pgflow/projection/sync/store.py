@@ -68,6 +68,7 @@ class Tables(Protocol):
         following: NextLook,
         *,
         continuations_over: Sequence[UUID] = (),
+        recovery: int | None = None,
         rewrite: bool = False,
     ) -> bool: ...
     def note_failure(self, cursor: RunCursor, message: str, pause: float) -> None: ...  # noqa: D102

@@ -91,8 +91,15 @@ class RunLifecycle:
         data = {"steps": list(self.waiting_steps())}
         self._run_waits = self._drafts.write("run.waiting", data, parent=self._begun.scopes[RUN])
 
+    def interrupt_run(self, error: str | None) -> None:
+        """Write that a run has lost its process, and goes on in another one."""
+        data = {} if error is None else {"error": error}
+        self._run_waits = self._drafts.write(
+            "run.interrupted", data, parent=self._begun.scopes[RUN]
+        )
+
     def resume_run(self, dagster_run_id: UUID) -> None:
-        """Write that a run that waited goes on, and in which Dagster run."""
+        """Write that a run goes on that waited, or lost its process, and in which Dagster run."""
         if self._run_waits is not None:
             data = {"dagster_run_id": str(dagster_run_id)}
             self._drafts.write("run.resumed", data, parent=self._run_waits)
@@ -202,6 +209,10 @@ class RunLifecycle:
     def attempts_of(self, task: Task) -> int:
         """Return the number of a task's last attempt, 0 when it has had none."""
         return self._attempts.get(task, 0)
+
+    def tasks_tried(self) -> list[Task]:
+        """Return the tasks of which an attempt is under way, in their order."""
+        return [task for task in self._begun.tasks if task in self._trying and self.is_open(task)]
 
     def is_tried(self, task: Task) -> bool:
         """Return whether an attempt of a task is under way."""

@@ -27,6 +27,7 @@ class TaskEvents:
         self._layout = layout
         self._lifecycle = lifecycle
         self._over: dict[str, int] = {}
+        self._begun: set[str] = set()
 
     def attempts_over(self, step_key: str) -> int:
         """Return how many attempts of a Dagster step are over."""
@@ -40,6 +41,7 @@ class TaskEvents:
             run_event: What Dagster saw.
             report: What the op reported, if it has.
         """
+        self._begun.discard(run_event.step_key)
         if report is None:
             return
         place = self._layout.steps[path]
@@ -70,10 +72,29 @@ class TaskEvents:
             run_event: What Dagster says of that.
         """
         key = run_event.step_key
+        self._begun.discard(key)
         self._over[key] = self.attempts_over(key) + 1
         for task in self._at_work(path, indexes):
             failure = self._failure_of(task, run_event.error)
             self._lifecycle.retry_task(task, {**failure, "delay_seconds": run_event.delay})
+
+    def begin(self, step_key: str) -> int:
+        """Note that an attempt of a Dagster step begins; return its number."""
+        self._begun.add(step_key)
+        return self.attempts_over(step_key) + 1
+
+    def lose_all(self, error: str) -> None:
+        """Write that all attempts under way are lost, and that others follow in another run.
+
+        Args:
+            error: What Dagster says of that.
+        """
+        for task in self._lifecycle.tasks_tried():
+            failure = self._failure_of(task, error)
+            self._lifecycle.retry_task(task, {**failure, "delay_seconds": 0})
+        for step_key in self._begun:
+            self._over[step_key] = self.attempts_over(step_key) + 1
+        self._begun.clear()
 
     def fail(self, path: StepPath, indexes: Iterable[int], error: str) -> None:
         """Write that tasks which are still at work fail with their op."""

@@ -46,7 +46,7 @@ def translate(
         "input": input_of_run(pinned.flow.input_schema, facts.input),
     }
     run_queued = drafts.write("run.queued", queued, parent=None)
-    translator = Translator(layout, RunLifecycle(layout, drafts, run_queued))
+    translator = Translator(layout, RunLifecycle(layout, drafts, run_queued), facts.max_recoveries)
     for run_event, lookahead in with_lookahead(run_events):
         # What is taken over from another run happened before this one.
         if not run_event.is_reused:

@@ -21,6 +21,7 @@ from dagster_pgflow.projection.translate.event_data import (
 from dagster_pgflow.projection.translate.lookahead import tried
 from dagster_pgflow.projection.translate.map_ends import MapEnds
 from dagster_pgflow.projection.translate.pauses import Pauses
+from dagster_pgflow.projection.translate.recoveries import Recoveries
 from dagster_pgflow.projection.translate.run_lifecycle import CaughtFailure, RunLifecycle
 from dagster_pgflow.projection.translate.subflow_ops import SubflowOps, caught_in
 from dagster_pgflow.projection.translate.task_events import TaskEvents
@@ -54,9 +55,10 @@ class Translator:
     Args:
         layout: Where everything stands.
         lifecycle: What has begun and ended so far.
+        max_recoveries: How often the run goes on by itself when its process was lost.
     """
 
-    def __init__(self, layout: Layout, lifecycle: RunLifecycle) -> None:
+    def __init__(self, layout: Layout, lifecycle: RunLifecycle, max_recoveries: int) -> None:
         self._layout = layout
         self._lifecycle = lifecycle
         self._maps = MapEnds(layout, lifecycle)
@@ -64,6 +66,7 @@ class Translator:
         self._reported: set[str] = set()
         self._announced: set[StepPath] = set()
         self._pauses = Pauses(layout, lifecycle)
+        self._recoveries = Recoveries(lifecycle, self._tasks, max_recoveries)
         self._delayed: dict[StepPath, set[str]] = defaultdict(set)
         self._warnings = StepWarnings(lifecycle)
         self._problems: str | None = None
@@ -83,11 +86,14 @@ class Translator:
                 self._lifecycle.pause_run()
             case "run_completed":
                 self._write_run_end("completed", run_event.error)
+            case "run_failed" if self._recoveries.is_left_for(run_event):
+                self._recoveries.interrupt(run_event)
             case "run_failed":
                 self._write_run_end("failed", run_event.error)
             case "run_cancelled":
                 self._write_run_end("cancelled", run_event.error)
             case _:
+                self._recoveries.note(run_event)
                 self._write_step(run_event, lookahead)
 
     def _start_run(self, run_event: RunEvent) -> None:
@@ -114,6 +120,9 @@ class Translator:
         if isinstance(run_event.report, StepPause) and run_event.kind == "succeeded":
             if path is None or self._is_announced(path):
                 self._pauses.take(path, run_event.report)
+            return
+        if run_event.process_lost and self._recoveries.are_left:
+            # The attempt is lost with the run, which goes on: the step has not failed.
             return
         if path is None:
             self._write_helper(run_event, self._layout.helped_by(run_event.step_key))
@@ -243,7 +252,7 @@ class Translator:
         may_wait = place.is_delayed and key not in self._delayed[path]
         if lookahead is None and (may_wait or self._pauses.is_held(path)):
             return
-        attempt = self._tasks.attempts_over(key) + 1
+        attempt = self._tasks.begin(key)
         self._lifecycle.open_step(path)
         if lookahead is None and place.waits:
             return

@@ -68,6 +68,7 @@ as $$
     ('opt_max_delay_is_nonnegative', 'option-out-of-range'),
     ('opt_start_delay_is_nonnegative', 'option-out-of-range'),
     ('opt_max_concurrent_runs_is_positive', 'option-out-of-range'),
+    ('opt_max_recoveries_is_nonnegative', 'option-out-of-range'),
     ('opt_max_concurrent_runs_per_key_is_positive', 'option-out-of-range'),
     ('guards_are_in_range', 'option-out-of-range'),
     ('guard_keys_are_short', 'invalid-guard-key'),

@@ -16,6 +16,7 @@ create table pgflow.flows (
   merge_output boolean not null default false,
   opt_timeout_ms integer,
   opt_on_event pgflow.json_within_limits,
+  opt_max_recoveries integer not null default 3,
   constraint flows_pkey primary key (flow_slug),
   constraint slug_is_valid check (pgflow.is_valid_slug(flow_slug)),
   constraint opt_max_attempts_is_nonnegative check (opt_max_attempts >= 0),
@@ -29,6 +30,7 @@ create table pgflow.flows (
   constraint opt_max_concurrent_runs_is_positive check (opt_max_concurrent_runs > 0),
   constraint opt_max_concurrent_runs_per_key_is_positive
     check (opt_max_concurrent_runs_per_key > 0),
+  constraint opt_max_recoveries_is_nonnegative check (opt_max_recoveries >= 0),
   constraint concurrency_key_is_not_empty check (opt_concurrency_key <> ''),
   constraint a_limit_per_key_has_a_key
     check (opt_max_concurrent_runs_per_key is null or opt_concurrency_key is not null),
@@ -54,6 +56,8 @@ comment on column pgflow.flows.opt_concurrency_key is
   'CEL over the input; requests that it gives one value for are in line together';
 comment on column pgflow.flows.opt_max_concurrent_runs_per_key is
   'How many requested runs of one key are under way at most; null is any number';
+comment on column pgflow.flows.opt_max_recoveries is
+  'How often a run goes on by itself whose process was lost';
 comment on column pgflow.flows.merge_output is
   'Whether a run returns the objects of its final steps laid over each other, and not by their names';
 comment on column pgflow.flows.opt_on_event is

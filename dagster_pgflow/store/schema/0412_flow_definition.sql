@@ -18,7 +18,8 @@ as $$
         'max_concurrent_runs', flow.opt_max_concurrent_runs,
         'concurrency_key', flow.opt_concurrency_key,
         'max_concurrent_runs_per_key', flow.opt_max_concurrent_runs_per_key,
-        'on_event', flow.opt_on_event
+        'on_event', flow.opt_on_event,
+        'max_recoveries', nullif(flow.opt_max_recoveries, 3)
       )), '{}')
     ))
     || pgflow.json_field('tags', nullif(flow.tags, '{}'))

@@ -14,7 +14,8 @@ create function pgflow.create_flow(
   max_concurrent_runs_per_key integer default null,
   merge_output boolean default false,
   timeout_ms integer default null,
-  on_event jsonb default null
+  on_event jsonb default null,
+  max_recoveries integer default null
 ) returns pgflow.flows
 language plpgsql
 security definer
@@ -44,7 +45,8 @@ begin
       flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
       description, tags, input_schema, output_schema,
       opt_max_concurrent_runs, opt_concurrency_key, opt_max_concurrent_runs_per_key,
-      merge_output, opt_timeout_ms, opt_on_event
+      merge_output, opt_timeout_ms, opt_on_event,
+      opt_max_recoveries
     )
     values (
       create_flow.flow_slug,
@@ -62,7 +64,8 @@ begin
       create_flow.max_concurrent_runs_per_key,
       coalesce(create_flow.merge_output, false),
       create_flow.timeout_ms,
-      nullif(create_flow.on_event, 'null')
+      nullif(create_flow.on_event, 'null'),
+      coalesce(create_flow.max_recoveries, 3)
     )
     on conflict do nothing
     returning * into flow;
@@ -75,6 +78,7 @@ $$;
 
 comment on function pgflow.create_flow(
   text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean,
-  integer, jsonb
+  integer, jsonb,
+  integer
 ) is
   'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';

@@ -22,6 +22,7 @@ begin
     opt_max_concurrent_runs_per_key =
       (definition #>> '{options,max_concurrent_runs_per_key}')::integer,
     opt_on_event = nullif(definition #> '{options,on_event}', 'null'),
+    opt_max_recoveries = coalesce((definition #>> '{options,max_recoveries}')::integer, 3),
     description = coalesce(definition ->> 'description', ''),
     input_schema = nullif(definition -> 'input_schema', 'null'),
     output_schema = nullif(definition -> 'output_schema', 'null'),

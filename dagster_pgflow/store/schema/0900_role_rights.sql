@@ -66,6 +66,7 @@ as $$
     ('worker', 'execute', 'function', 'close_wait'),
     ('worker', 'execute', 'function', 'deliver_signal'),
     ('worker', 'execute', 'function', 'end_continuation'),
+    ('worker', 'execute', 'function', 'recover_run'),
     ('worker', 'execute', 'function', 'is_of_json_type'),
     ('worker', 'execute', 'function', 'lock_of_continuations'),
     ('worker', 'execute', 'function', 'lock_signals'),

@@ -126,7 +126,7 @@ def test_the_arguments_of_a_flow_are_told_in_the_same_way() -> None:
             'owner: Flow() has no argument "owner"; there are: slug, description, input_schema,'
             " output_schema, merge_output, options, tags, steps, schedules, max_attempts,"
             " base_delay, timeout, timeout_ms, max_delay, jitter, max_concurrent_runs,"
-            " concurrency_key, max_concurrent_runs_per_key, on_event."
+            " concurrency_key, max_concurrent_runs_per_key, on_event, max_recoveries."
         ),
         'timout: Flow() has no argument "timout"; "timeout" may be meant.',
     ]

@@ -1,0 +1,496 @@
+-- old code: works
+
+set local check_function_bodies to off;
+
+drop function pgflow.create_flow(text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean, integer, jsonb);
+
+alter table pgflow.flows add column opt_max_recoveries integer DEFAULT 3 NOT NULL;
+
+alter table pgflow.flows add constraint opt_max_recoveries_is_nonnegative CHECK ((opt_max_recoveries >= 0));
+
+COMMENT ON COLUMN pgflow.flows.opt_max_recoveries IS 'How often a run goes on by itself whose process was lost';
+
+CREATE FUNCTION pgflow.create_flow(flow_slug text, max_attempts integer DEFAULT NULL::integer, base_delay integer DEFAULT NULL::integer, timeout integer DEFAULT NULL::integer, max_delay integer DEFAULT NULL::integer, jitter text DEFAULT NULL::text, description text DEFAULT ''::text, tags jsonb DEFAULT '{}'::jsonb, input_schema jsonb DEFAULT NULL::jsonb, output_schema jsonb DEFAULT NULL::jsonb, max_concurrent_runs integer DEFAULT NULL::integer, concurrency_key text DEFAULT NULL::text, max_concurrent_runs_per_key integer DEFAULT NULL::integer, merge_output boolean DEFAULT false, timeout_ms integer DEFAULT NULL::integer, on_event jsonb DEFAULT NULL::jsonb, max_recoveries integer DEFAULT NULL::integer) RETURNS pgflow.flows
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  flow pgflow.flows;
+begin
+  perform pgflow.refuse_unless_slug(create_flow.flow_slug, 'flow', 'slug_is_valid');
+  perform pgflow.refuse_beyond_limits(
+    given.value, format('The %s of flow "%s"', given.name, create_flow.flow_slug)
+  )
+  from (
+    values
+      ('tags', create_flow.tags),
+      ('input schema', create_flow.input_schema),
+      ('output schema', create_flow.output_schema),
+      ('on_event', create_flow.on_event)
+  ) as given (name, value);
+  perform pgflow.refuse_foreign_flow(create_flow.flow_slug);
+  loop
+    select existing.* into flow
+    from pgflow.flows as existing
+    where existing.flow_slug = create_flow.flow_slug;
+    exit when found;
+    insert into pgflow.flows (
+      flow_slug, opt_max_attempts, opt_base_delay, opt_timeout, opt_max_delay, opt_jitter,
+      description, tags, input_schema, output_schema,
+      opt_max_concurrent_runs, opt_concurrency_key, opt_max_concurrent_runs_per_key,
+      merge_output, opt_timeout_ms, opt_on_event,
+      opt_max_recoveries
+    )
+    values (
+      create_flow.flow_slug,
+      coalesce(create_flow.max_attempts, 3),
+      coalesce(create_flow.base_delay, 5),
+      coalesce(create_flow.timeout, 60),
+      coalesce(create_flow.max_delay, 3600),
+      coalesce(create_flow.jitter, 'none'),
+      coalesce(create_flow.description, ''),
+      coalesce(create_flow.tags, '{}'),
+      create_flow.input_schema,
+      create_flow.output_schema,
+      create_flow.max_concurrent_runs,
+      create_flow.concurrency_key,
+      create_flow.max_concurrent_runs_per_key,
+      coalesce(create_flow.merge_output, false),
+      create_flow.timeout_ms,
+      nullif(create_flow.on_event, 'null'),
+      coalesce(create_flow.max_recoveries, 3)
+    )
+    on conflict do nothing
+    returning * into flow;
+    exit when found;
+    -- Another session created it meanwhile, and may even have deleted it: look again.
+  end loop;
+  return flow;
+end
+$$;
+
+COMMENT ON FUNCTION pgflow.create_flow(flow_slug text, max_attempts integer, base_delay integer, timeout integer, max_delay integer, jitter text, description text, tags jsonb, input_schema jsonb, output_schema jsonb, max_concurrent_runs integer, concurrency_key text, max_concurrent_runs_per_key integer, merge_output boolean, timeout_ms integer, on_event jsonb, max_recoveries integer) IS 'Creates a flow, or returns the one that exists unchanged; nulls mean 3 attempts, 5 s, 60 s';
+
+CREATE OR REPLACE FUNCTION pgflow.flow_definition(flow_slug text) RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select
+    jsonb_strip_nulls(jsonb_build_object(
+      'slug', flow.flow_slug,
+      'description', nullif(flow.description, ''),
+      'merge_output', nullif(flow.merge_output, false),
+      'options', nullif(jsonb_strip_nulls(jsonb_build_object(
+        'max_attempts', nullif(flow.opt_max_attempts, 3),
+        'base_delay', nullif(flow.opt_base_delay, 5),
+        'timeout', nullif(flow.opt_timeout, 60),
+        'timeout_ms', flow.opt_timeout_ms,
+        'max_delay', nullif(flow.opt_max_delay, 3600),
+        'jitter', nullif(flow.opt_jitter, 'none'),
+        'max_concurrent_runs', flow.opt_max_concurrent_runs,
+        'concurrency_key', flow.opt_concurrency_key,
+        'max_concurrent_runs_per_key', flow.opt_max_concurrent_runs_per_key,
+        'on_event', flow.opt_on_event,
+        'max_recoveries', nullif(flow.opt_max_recoveries, 3)
+      )), '{}')
+    ))
+    || pgflow.json_field('tags', nullif(flow.tags, '{}'))
+    || pgflow.json_field('input_schema', flow.input_schema)
+    || pgflow.json_field('output_schema', flow.output_schema)
+    || pgflow.json_field('steps', pgflow.step_definitions(flow.flow_slug))
+    || pgflow.json_field('schedules', pgflow.schedule_definitions(flow.flow_slug))
+  from pgflow.flows as flow
+  where flow.flow_slug = flow_definition.flow_slug
+$$;
+
+CREATE OR REPLACE FUNCTION pgflow.problem_codes() RETURNS TABLE(constraint_name text, code text)
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  values
+    ('slug_is_valid', 'invalid-slug'),
+    ('steps_step_slug_check', 'invalid-slug'),
+    ('schedule_slug_is_valid', 'invalid-slug'),
+    ('flow_exists', 'unknown-flow'),
+    ('flows_pkey', 'duplicate-flow'),
+    ('steps_flow_slug_fkey', 'unknown-flow'),
+    ('deps_flow_slug_fkey', 'unknown-flow'),
+    ('schedules_flow_slug_fkey', 'unknown-flow'),
+    ('steps_pkey', 'duplicate-step'),
+    ('schedules_pkey', 'duplicate-schedule'),
+    ('json_is_within_limits', 'value-beyond-limits'),
+
+    -- Fields that a step of this kind has not, must have, or has with another type.
+    ('steps_step_type_check', 'unknown-step-type'),
+    ('settings_fit_the_kind', 'unknown-field'),
+    ('settings_have_their_types', 'wrong-value'),
+    ('guards_have_their_fields', 'unknown-field'),
+    ('guards_have_their_types', 'wrong-value'),
+    ('rules_have_their_types', 'wrong-value'),
+    ('rules_have_their_fields', 'unknown-field'),
+    ('only_steps_with_handlers_have_a_pool', 'unknown-field'),
+    ('only_subflow_steps_name_a_subflow', 'unknown-field'),
+    ('subflow_step_has_no_handler', 'unknown-field'),
+    ('subflow_step_has_no_schemas', 'unknown-field'),
+    ('join_step_has_no_handler', 'unknown-field'),
+    ('join_step_has_no_schemas', 'unknown-field'),
+    ('waiting_step_has_no_handler', 'unknown-field'),
+    ('subflow_steps_name_a_subflow', 'missing-field'),
+    ('only_approval_steps_ask', 'missing-field'),
+    ('only_wait_steps_have_a_signal', 'missing-field'),
+    ('only_branch_steps_have_rules', 'missing-field'),
+    ('rules_have_all_fields', 'missing-field'),
+    ('only_loop_steps_go_back', 'missing-field'),
+    ('steps_name_their_dependencies', 'wrong-value'),
+    ('paths_name_steps', 'wrong-value'),
+    ('jitter_is_valid', 'wrong-value'),
+    ('when_unmet_is_valid', 'wrong-value'),
+    ('when_exhausted_is_valid', 'wrong-value'),
+    ('mode_is_valid', 'wrong-value'),
+    ('on_deadline_is_valid', 'wrong-value'),
+    ('check_schemas_is_valid', 'wrong-value'),
+    ('wait_is_valid', 'wrong-value'),
+    ('params_are_an_object', 'wrong-value'),
+    ('input_schema_is_object', 'wrong-value'),
+    ('output_schema_is_object', 'wrong-value'),
+    ('required_input_pattern_is_object', 'wrong-value'),
+    ('forbidden_input_pattern_is_object', 'wrong-value'),
+    ('settings_are_an_object', 'wrong-value'),
+    ('tags_are_an_object', 'wrong-value'),
+    ('tags_are_texts', 'wrong-value'),
+    ('initial_tasks_is_nonnegative', 'wrong-value'),
+
+    ('data_map_is_of_no_list', 'data-map-over-a-list'),
+    ('opt_max_attempts_is_nonnegative', 'option-out-of-range'),
+    ('opt_base_delay_is_nonnegative', 'option-out-of-range'),
+    ('opt_timeout_is_positive', 'option-out-of-range'),
+    ('opt_timeout_ms_is_positive', 'option-out-of-range'),
+    ('a_timeout_is_said_once', 'two-timeouts'),
+    ('opt_max_delay_is_nonnegative', 'option-out-of-range'),
+    ('opt_start_delay_is_nonnegative', 'option-out-of-range'),
+    ('opt_max_concurrent_runs_is_positive', 'option-out-of-range'),
+    ('opt_max_recoveries_is_nonnegative', 'option-out-of-range'),
+    ('opt_max_concurrent_runs_per_key_is_positive', 'option-out-of-range'),
+    ('guards_are_in_range', 'option-out-of-range'),
+    ('guard_keys_are_short', 'invalid-guard-key'),
+    ('a_limit_per_key_has_a_key', 'limit-without-key'),
+    ('concurrency_key_is_not_empty', 'invalid-expression'),
+    ('on_event_is_a_webhook', 'invalid-webhook'),
+    ('flow_has_few_tags', 'too-many-tags'),
+    ('tags_are_short', 'tag-too-long'),
+    ('tags_are_not_ours', 'tag-of-ours'),
+    ('tags_reach_nothing_else', 'tag-to-be-allowed'),
+    ('run_if_is_not_empty', 'invalid-expression'),
+    ('run_unless_is_not_empty', 'invalid-expression'),
+    ('condition_is_not_empty', 'invalid-expression'),
+    ('key_is_not_empty', 'invalid-expression'),
+    ('until_is_not_empty', 'invalid-expression'),
+    ('rules_have_conditions', 'invalid-expression'),
+    ('pool_is_valid', 'invalid-pool'),
+    ('handler_is_a_name', 'invalid-handler'),
+    ('hooks_have_names', 'invalid-handler'),
+    ('hooks_are_no_node_types', 'hook-is-a-node-type'),
+    ('hooks_go_with_a_handler', 'hook-without-handler'),
+    ('resources_have_names', 'invalid-resource'),
+
+    ('deps_pkey', 'duplicate-dependency'),
+    ('deps_check', 'self-dependency'),
+    ('deps_flow_slug_dep_slug_fkey', 'unknown-dependency'),
+    ('deps_flow_slug_step_slug_fkey', 'unknown-dependency'),
+    ('steps_stand_behind_their_dependencies', 'dependency-cycle'),
+    ('steps_flow_slug_step_index_key', 'dependency-cycle'),
+    ('steps_deps_count_check', 'unknown-dependency'),
+
+    ('map_step_has_at_most_one_dependency', 'map-with-many-dependencies'),
+    ('batch_size_is_positive', 'batch-size-out-of-range'),
+    ('max_failures_is_nonnegative', 'max-failures-out-of-range'),
+    ('max_failures_percent_is_in_range', 'max-failures-out-of-range'),
+    ('pipelined_step_follows_a_map_step', 'pipelined-without-map'),
+    ('pipelined_step_has_no_condition', 'pipelined-with-condition'),
+    ('pipelined_step_takes_over_batches', 'pipelined-with-batch-size'),
+    ('pipelined_step_follows_a_step_without_a_count', 'pipelined-behind-a-count'),
+    ('pipelined_step_follows_a_step_that_fails', 'pipelined-behind-a-skip'),
+    ('pipelined_step_follows_a_step_that_ends', 'pipelined-behind-a-failure'),
+
+    ('subflow_exists', 'unknown-subflow'),
+    ('subflow_slug_is_valid', 'unknown-subflow'),
+    ('no_flow_contains_itself', 'recursive-subflow'),
+    ('over_is_a_dependency', 'over-no-dependency'),
+    ('references_are_well_formed', 'invalid-reference'),
+    ('input_refers_to_dependencies', 'reference-to-no-dependency'),
+    ('params_refer_to_dependencies', 'reference-to-no-dependency'),
+    ('only_map_steps_have_elements', 'reference-to-no-item'),
+    ('only_steps_over_a_list_have_items', 'reference-to-no-item'),
+    ('output_refers_to_final_steps', 'reference-to-flow-input'),
+    ('failure_steps_are_there', 'failure-step-unknown'),
+    ('failure_step_is_another_step', 'failure-step-is-itself'),
+    ('failure_step_comes_after_its_subflow', 'failure-step-before'),
+    ('failure_step_depends_on_its_subflow', 'failure-step-not-behind'),
+    ('failure_step_is_no_map', 'failure-step-is-a-map'),
+    ('failure_step_is_no_join', 'failure-step-is-a-join'),
+    ('members_have_a_failure_step', 'members-without-failure-step'),
+    ('members_are_dependencies', 'member-is-no-dependency'),
+    ('members_have_no_failure_step', 'member-with-failure-step'),
+    ('members_have_one_join', 'member-of-many'),
+
+    ('rules_are_a_list', 'branch-without-rules'),
+    ('rules_lead_to_steps', 'rule-without-steps'),
+    ('each_condition_is_one_rule', 'rule-given-twice'),
+    ('labels_are_short', 'invalid-label'),
+    ('each_label_is_one_rule', 'label-given-twice'),
+    ('routes_lead_to_steps', 'target-unknown'),
+    ('target_is_another_step', 'target-is-itself'),
+    ('target_comes_after_what_leads_to_it', 'target-before'),
+    ('target_depends_on_what_leads_to_it', 'target-not-behind'),
+    ('target_is_no_failure_step', 'target-is-failure-step'),
+    ('join_brings_paths_together', 'join-of-too-few'),
+    ('wait_is_positive', 'wait-out-of-range'),
+    ('join_waits_for_what_there_is', 'wait-out-of-range'),
+    ('loop_goes_back_to_a_step', 'loop-start-unknown'),
+    ('loop_goes_back_to_a_step_before', 'loop-start-not-before'),
+    ('loop_goes_back_to_no_map', 'loop-start-is-a-map'),
+    ('max_iterations_is_in_range', 'iterations-out-of-range'),
+    ('loop_step_has_no_condition', 'loop-with-condition'),
+    ('loop_step_is_never_skipped', 'loop-that-is-skipped'),
+    ('loops_lie_within_loops', 'loops-overlap'),
+    ('loops_are_left_at_their_end', 'loop-left-before-its-end'),
+    ('failure_steps_are_repeated_too', 'failure-step-across-a-loop'),
+
+    ('prompt_is_short', 'invalid-prompt'),
+    ('answerers_have_names', 'invalid-answerer'),
+    ('signal_is_a_name', 'invalid-signal'),
+    ('sleep_ends_once', 'sleep-without-one-end'),
+    ('seconds_are_positive', 'seconds-out-of-range'),
+    ('deadline_is_positive', 'seconds-out-of-range'),
+    ('deadline_is_said', 'no-deadline'),
+    ('default_answer_goes_on', 'contradicts-deadline'),
+    ('timeout_step_is_of_a_failure', 'contradicts-deadline'),
+    ('reminders_come_before_the_deadline', 'invalid-reminder'),
+
+    ('cron_has_five_fields', 'invalid-cron'),
+    ('cron_comes_some_day', 'cron-never-comes'),
+    ('timezone_is_named', 'unknown-timezone'),
+
+    ('trigger_name_is_valid', 'invalid-slug'),
+    ('triggers_source_flow_fkey', 'unknown-flow'),
+    ('triggers_target_flow_fkey', 'unknown-flow'),
+    ('triggers_name_key', 'duplicate-trigger'),
+    ('on_event_is_valid', 'wrong-value'),
+    ('only_events_of_runs_have_a_source_flow', 'unknown-field'),
+    ('events_of_assets_name_an_asset', 'missing-field'),
+    ('signals_are_named', 'missing-field'),
+    ('names_of_events_are_short', 'wrong-value'),
+    ('trigger_condition_is_not_empty', 'invalid-expression'),
+    ('no_flow_starts_itself_for_ever', 'trigger-of-itself')
+$$;
+
+CREATE FUNCTION pgflow.recover_run(run_id uuid, number integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  before integer;
+begin
+  perform pg_advisory_xact_lock(pgflow.lock_of_continuations(recover_run.run_id));
+  select count(*) into before
+  from pgflow.run_continuations as earlier
+  where earlier.run_id = recover_run.run_id
+    and earlier.kind = 'recover'
+    and earlier.number < recover_run.number;
+  insert into pgflow.run_continuations (run_id, number, kind, not_before)
+  values (
+    recover_run.run_id,
+    recover_run.number,
+    'recover',
+    case when before > 0 then
+      clock_timestamp() + make_interval(secs => least(10 * power(6, least(before, 5) - 1), 600))
+    end
+  )
+  on conflict do nothing;
+  if not found then
+    return false;
+  end if;
+  perform pg_notify('pgflow_runs', recover_run.run_id::text);
+  return true;
+end
+$$;
+
+COMMENT ON FUNCTION pgflow.recover_run(run_id uuid, number integer) IS 'Has a run go on that has lost its process, in its Dagster run of this number, counted behind the first; false where that is seen to already';
+
+CREATE OR REPLACE FUNCTION pgflow.replace_flow(definition jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  slug constant text := definition ->> 'slug';
+begin
+  perform pgflow.refuse_unless_slug(slug, 'flow', 'slug_is_valid');
+  perform pgflow.create_flow(slug);
+  perform pgflow.lock_flow(slug);
+  update pgflow.flows as flow
+  set
+    opt_max_attempts = coalesce((definition #>> '{options,max_attempts}')::integer, 3),
+    opt_base_delay = coalesce((definition #>> '{options,base_delay}')::integer, 5),
+    opt_timeout = coalesce((definition #>> '{options,timeout}')::integer, 60),
+    opt_timeout_ms = (definition #>> '{options,timeout_ms}')::integer,
+    opt_max_delay = coalesce((definition #>> '{options,max_delay}')::integer, 3600),
+    opt_jitter = coalesce(definition #>> '{options,jitter}', 'none'),
+    opt_max_concurrent_runs = (definition #>> '{options,max_concurrent_runs}')::integer,
+    opt_concurrency_key = definition #>> '{options,concurrency_key}',
+    opt_max_concurrent_runs_per_key =
+      (definition #>> '{options,max_concurrent_runs_per_key}')::integer,
+    opt_on_event = nullif(definition #> '{options,on_event}', 'null'),
+    opt_max_recoveries = coalesce((definition #>> '{options,max_recoveries}')::integer, 3),
+    description = coalesce(definition ->> 'description', ''),
+    input_schema = nullif(definition -> 'input_schema', 'null'),
+    output_schema = nullif(definition -> 'output_schema', 'null'),
+    merge_output = coalesce((definition ->> 'merge_output')::boolean, false),
+    tags = coalesce(nullif(definition -> 'tags', 'null'), '{}')
+  where flow.flow_slug = slug;
+
+  delete from pgflow.deps as dep where dep.flow_slug = slug;
+  delete from pgflow.steps as step where step.flow_slug = slug;
+  delete from pgflow.schedules as schedule where schedule.flow_slug = slug;
+  perform pgflow.insert_steps(
+    slug,
+    (
+      select coalesce(jsonb_agg(pgflow.without_nulls(given.step) order by given.position), '[]')
+      from jsonb_array_elements(nullif(definition -> 'steps', 'null'))
+        with ordinality as given (step, position)
+    ),
+    0
+  );
+  perform pgflow.insert_schedules(slug, coalesce(nullif(definition -> 'schedules', 'null'), '[]'));
+end
+$$;
+
+CREATE OR REPLACE FUNCTION pgflow.role_rights() RETURNS TABLE(role text, privileges text, kind text, name text)
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select duty.role, 'select', 'table', relation.relname
+  from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
+  cross join pg_class as relation
+  where relation.relnamespace = 'pgflow'::regnamespace
+    and relation.relkind in ('r', 'p', 'v')
+    and relation.relname <> 'tenants'
+  union all
+  select duty.role, 'execute', 'function', reading.name
+  from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
+  cross join (
+    values
+      ('child_trace'), ('closes_circle'), ('cron_comes_some_day'), ('flow_definition'),
+      ('flows_led_to'), ('get_run_counter'),
+      ('is_run_complete'), ('is_valid_slug'), ('is_webhook'), ('json_field'), ('json_problem'),
+      ('newest_version'),
+      ('problem_code'), ('problem_codes'),
+      ('run_path'), ('schedule_definitions'), ('seen_tenants'), ('step_definitions'),
+      ('wait_for')
+  ) as reading (name)
+  union all
+  values
+    ('starter', 'execute', 'function', 'start_flow'),
+    ('answerer', 'execute', 'function', 'answer'),
+    ('answerer', 'execute', 'function', 'signal'),
+    ('author', 'execute', 'function', 'create_flow'),
+    ('author', 'execute', 'function', 'add_step'),
+    ('author', 'execute', 'function', 'define_step'),
+    ('author', 'execute', 'function', 'replace_flow'),
+    ('author', 'execute', 'function', 'publish_flow'),
+    ('author', 'execute', 'function', 'delete_flow'),
+    ('author', 'execute', 'function', 'create_trigger'),
+    ('author', 'execute', 'function', 'delete_trigger'),
+    ('author', 'execute', 'function', 'enable_trigger'),
+    ('author', 'execute', 'function', 'describe_sessions'),
+    ('author', 'execute', 'function', 'reset_circuit_breaker'),
+    ('author', 'update', 'table', 'circuit_breakers'),
+    ('author', 'insert, update, delete', 'table', 'flows'),
+    ('author', 'insert, update, delete', 'table', 'steps'),
+    ('author', 'insert, update, delete', 'table', 'deps'),
+    ('author', 'insert, update, delete', 'table', 'schedules'),
+    ('author', 'insert, update, delete', 'table', 'triggers'),
+    ('author', 'insert, update, delete', 'table', 'workflows'),
+    ('author', 'insert, update, delete', 'table', 'workflow_steps'),
+    ('author', 'insert, update, delete', 'table', 'workflow_step_dependencies_def'),
+    ('worker', 'execute', 'function', 'refuse_run'),
+    ('worker', 'execute', 'function', 'claim_request'),
+    ('worker', 'execute', 'function', 'hand_over'),
+    ('worker', 'execute', 'function', 'last_place_of'),
+    ('worker', 'execute', 'function', 'next_group'),
+    ('worker', 'execute', 'function', 'next_priority'),
+    ('worker', 'execute', 'function', 'next_requests'),
+    ('worker', 'execute', 'function', 'next_tenant'),
+    ('worker', 'execute', 'function', 'room_for'),
+    ('worker', 'execute', 'function', 'take_request'),
+    ('worker', 'execute', 'function', 'answer'),
+    ('worker', 'execute', 'function', 'answer_problem'),
+    ('worker', 'execute', 'function', 'cancel_waiting_run'),
+    ('worker', 'execute', 'function', 'claim_continuation'),
+    ('worker', 'execute', 'function', 'close_wait'),
+    ('worker', 'execute', 'function', 'deliver_signal'),
+    ('worker', 'execute', 'function', 'end_continuation'),
+    ('worker', 'execute', 'function', 'recover_run'),
+    ('worker', 'execute', 'function', 'is_of_json_type'),
+    ('worker', 'execute', 'function', 'lock_of_continuations'),
+    ('worker', 'execute', 'function', 'lock_signals'),
+    ('worker', 'execute', 'function', 'match_signals'),
+    ('worker', 'execute', 'function', 'open_wait'),
+    ('worker', 'execute', 'function', 'referred_schema'),
+    ('worker', 'execute', 'function', 'runs_to_go_on'),
+    ('worker', 'execute', 'function', 'schema_problem'),
+    ('worker', 'execute', 'function', 'schema_rules_within'),
+    ('worker', 'execute', 'function', 'schema_verdict'),
+    ('worker', 'execute', 'function', 'signal'),
+    ('worker', 'execute', 'function', 'sweep_signals'),
+    ('worker', 'execute', 'function', 'take_signal'),
+    ('worker', 'execute', 'function', 'claim_deliveries'),
+    ('worker', 'execute', 'function', 'note_delivery'),
+    ('worker', 'execute', 'function', 'call_lease'),
+    ('worker', 'execute', 'function', 'enter_call'),
+    ('worker', 'execute', 'function', 'guard_fields'),
+    ('worker', 'execute', 'function', 'keep_call'),
+    ('worker', 'execute', 'function', 'leave_call'),
+    ('worker', 'execute', 'function', 'note_outcome'),
+    ('worker', 'execute', 'function', 'pass_circuit_breaker'),
+    ('worker', 'execute', 'function', 'refused_by'),
+    ('worker', 'execute', 'function', 'reset_circuit_breaker'),
+    ('worker', 'execute', 'function', 'take_slot'),
+    ('worker', 'execute', 'function', 'take_turn'),
+    ('worker', 'execute', 'function', 'event_of'),
+    ('worker', 'execute', 'function', 'fire_trigger'),
+    ('worker', 'execute', 'function', 'note_asset_events'),
+    ('worker', 'insert, update', 'table', 'asset_cursors'),
+    ('worker', 'update (outcome, reason, decided_at)', 'table', 'trigger_outcomes'),
+    ('worker', 'update (allowed_tags)', 'table', 'store'),
+    ('worker', 'update (handed_over_at, refused_at, refused_reason, needs_queue)', 'table', 'run_requests'),
+    ('worker', 'update (concurrency_key, awaits_key, turn)', 'table', 'run_requests'),
+    ('worker', 'insert, update', 'table', 'bulkheads'),
+    ('worker', 'insert, update', 'table', 'circuit_breakers'),
+    ('worker', 'insert, update, delete', 'table', 'guarded_calls'),
+    ('worker', 'insert, update', 'table', 'rate_limiters'),
+    ('worker', 'insert, update, delete', 'table', 'live_workers'),
+    ('worker', 'insert, update, delete', 'table', 'live_runs'),
+    ('worker', 'insert, update', 'table', 'runs'),
+    ('worker', 'insert, update', 'table', 'waits'),
+    ('worker', 'insert, update, delete', 'table', 'signals'),
+    ('worker', 'insert, update', 'table', 'run_continuations'),
+    ('worker', 'insert, update', 'table', 'run_statistics'),
+    ('worker', 'insert, update', 'table', 'step_outputs'),
+    ('worker', 'insert, update', 'table', 'projection_cursors'),
+    ('worker', 'update', 'table', 'webhook_deliveries'),
+    ('worker', 'insert, delete', 'table', 'event_log'),
+    ('worker', 'insert, delete', 'table', 'applied_keys'),
+    ('worker', 'insert, update, delete', 'table', 'run_cursors'),
+    ('worker', 'insert, update, delete', 'table', 'subruns'),
+    ('worker', 'insert, update, delete', 'table', 'step_states'),
+    ('worker', 'insert, update, delete', 'table', 'step_tasks'),
+    ('worker', 'insert, update, delete', 'table', 'node_executions'),
+    ('worker', 'insert, update, delete', 'table', 'run_counter_snapshots'),
+    ('worker', 'insert, update, delete', 'table', 'pending_tokens'),
+    ('worker', 'insert, update, delete', 'table', 'loop_state'),
+    ('worker', 'insert, update, delete', 'table', 'worker_registry')
+$$;
+
+REVOKE ALL ON FUNCTION pgflow.create_flow(flow_slug text, max_attempts integer, base_delay integer, timeout integer, max_delay integer, jitter text, description text, tags jsonb, input_schema jsonb, output_schema jsonb, max_concurrent_runs integer, concurrency_key text, max_concurrent_runs_per_key integer, merge_output boolean, timeout_ms integer, on_event jsonb, max_recoveries integer) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION pgflow.recover_run(run_id uuid, number integer) FROM PUBLIC;
