@@ -1,5 +1,6 @@
 -- name: fetch_silent_runs
--- Runs under way in which nothing has happened for a while, and of which nobody has asked since.
+-- Runs under way in which nothing has happened for a while, and of which nobody has asked since;
+-- one that waits is none of them, unless it goes on in a Dagster run that has not begun.
 select
   run.dagster_run_id,
   run.flow_slug,
@@ -11,6 +12,11 @@ select
   ) as tasks
 from pgflow.runs as run
 join pgflow.run_cursors as run_cursor on run_cursor.dagster_run_id = run.dagster_run_id
+left join pgflow.run_continuations as going_on
+  on going_on.run_id = run.run_id
+  and going_on.ended_at is null
+  and going_on.dagster_run_id is not null
+  and run.status = 'waiting'
 cross join lateral (
   select greatest(
     run.created_at,
@@ -20,10 +26,11 @@ cross join lateral (
       where event.run_id = run.run_id
       order by event.sequence_num desc
       limit 1
-    )
+    ),
+    going_on.created_at
   ) as last_at
 ) as seen
-where run.status in ('queued', 'started')
+where (run.status in ('queued', 'started') or going_on.created_at is not null)
   and greatest(seen.last_at, run_cursor.checked_at)
     < clock_timestamp() - make_interval(secs => :quiet)
 order by greatest(seen.last_at, run_cursor.checked_at), run.dagster_run_id
