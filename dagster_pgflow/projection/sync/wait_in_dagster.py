@@ -22,16 +22,16 @@ def show_wait(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Sequence[
         steps: All steps of the run.
     """
     waiting = [step for step in steps if step.waiting_for is not None]
-    if has_engine_event(instance, run.run_id, WAITING_KEY):
+    if not waiting or has_engine_event(instance, run.run_id, WAITING_KEY):
         return
     shown = [
         dg.TableRecord({"step": step.step_path, "waits for": step.waiting_for or ""})
         for step in waiting
     ]
     several = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    what = f"{waiting[0].step_path}{several}" if waiting else "a step"
+    waits = f"{waiting[0].step_path}{several} {'wait' if several else 'waits'}"
     instance.report_engine_event(
-        f"The run is not over: {what} waits. It goes on in a further run when that has come.",
+        f"The run is not over: {waits}. It goes on in a further run when that has come.",
         run,
-        EngineEventData(metadata={WAITING_KEY: dg.MetadataValue.table(shown)} if shown else None),
+        EngineEventData(metadata={WAITING_KEY: dg.MetadataValue.table(shown)}),
     )
