@@ -16,6 +16,7 @@ from tests.postgres import Session, role_name
 __all__ = ["world"]
 
 HANDLERS = {"listed": lambda _: [1, 2], "same": lambda value: value}
+HOOK = {"url": "https://example.org/hook", "secret": "mine"}
 OPEN_TO_ALL = {"store", "migrations"}
 NOT_OF_A_TENANT = {
     "asset_cursors",
@@ -43,7 +44,7 @@ def flows_of(tenant: str) -> tuple[Flow, ...]:
     tags = {"tenant": tenant}
     inner = Flow(f"{tenant}_inner", tags=tags).step("s", handler="same")
     outer = (
-        Flow(f"{tenant}_outer", tags=tags)
+        Flow(f"{tenant}_outer", tags=tags, on_event=HOOK)
         .step("listed", handler="listed")
         .map("m", depends_on="listed", handler="same")
         .subflow("inner", inner, depends_on="m", input={"value": "$nodes.m"})

@@ -84,8 +84,10 @@ def test_a_worker_has_each_right_that_our_queries_need_and_no_other(sql: Session
         )
         for privilege in re.split(r", (?![^(]*\))", privileges)
     }
-    # What functions do that are no more than their caller: refuse_run, enter_call, leave_call.
+    # What functions do that are no more than their caller: refuse_run, enter_call, leave_call,
+    # note_delivery.
     needed |= {("update", "run_requests"), ("delete", "guarded_calls")}
+    needed |= {("update", "webhook_deliveries")}
     guards = ("circuit_breakers", "bulkheads", "rate_limiters", "guarded_calls")
     needed |= {(verb, table) for verb in ("insert", "update") for table in guards}
     # open_wait, claim_continuation and what they are made of.

@@ -115,6 +115,9 @@ def end_with_traces(sql: Session, run_id: str) -> None:
         values ('{run_id}', 'w', 'approval', 'f', 'w');
         insert into pgflow.run_continuations (run_id, number, kind)
         values ('{run_id}', 1, 'resume');
+        insert into pgflow.webhook_deliveries
+          (run_id, flow_slug, event, happened_at, url, secret_name, body, status)
+        values ('{run_id}', 'f', 'run.failed', now(), 'https://example.org', 's', '', 'delivered');
         insert into pgflow.step_outputs (dagster_run_id, step_key, output_name, value, size_bytes)
         values ('{run_id}', 'a', 'result', '1', 1);
         insert into pgflow.run_cursors (dagster_run_id, found_at) values ('{run_id}', now());
