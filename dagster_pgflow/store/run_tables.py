@@ -149,6 +149,10 @@ class RunTables:
             )
             if not advanced:
                 return False
+            if recovery is not None:
+                # First: then it is known that the run keeps its place.
+                run_id = str(state.run.run_id)
+                transaction.fetch_value("recover_run", run_id=run_id, number=recovery)
             number = _write_run(transaction, state.run)
             _write_parts(transaction, number, state)
             kept, last = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
@@ -156,9 +160,6 @@ class RunTables:
             if continuations_over:
                 listed = [str(dagster_run_id) for dagster_run_id in continuations_over]
                 transaction.execute("end_continuations", dagster_run_ids=listed)
-            if recovery is not None:
-                run_id = str(state.run.run_id)
-                transaction.fetch_value("recover_run", run_id=run_id, number=recovery)
             return True
 
         return self._database.run(write)

@@ -103,6 +103,28 @@ CREATE OR REPLACE FUNCTION pgflow.flow_definition(flow_slug text) RETURNS jsonb
   where flow.flow_slug = flow_definition.flow_slug
 $$;
 
+CREATE OR REPLACE FUNCTION pgflow.note_waiting_run() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  -- One that has lost its process goes on at once, and keeps its place.
+  if exists (
+    select
+    from pgflow.run_continuations as recovery
+    where recovery.run_id = new.run_id and recovery.kind = 'recover' and recovery.ended_at is null
+  ) then
+    return null;
+  end if;
+  update pgflow.run_requests as request
+  set ended_at = clock_timestamp()
+  where request.run_id = new.run_id and request.ended_at is null;
+  -- What it waits for may have come before it waited, and there may be room for another run.
+  perform pg_notify('pgflow_runs', new.run_id::text);
+  return null;
+end
+$$;
+
 CREATE OR REPLACE FUNCTION pgflow.problem_codes() RETURNS TABLE(constraint_name text, code text)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'

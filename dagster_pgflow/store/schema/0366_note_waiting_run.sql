@@ -4,6 +4,14 @@ security definer
 set search_path to pg_catalog, pg_temp
 as $$
 begin
+  -- One that has lost its process goes on at once, and keeps its place.
+  if exists (
+    select
+    from pgflow.run_continuations as recovery
+    where recovery.run_id = new.run_id and recovery.kind = 'recover' and recovery.ended_at is null
+  ) then
+    return null;
+  end if;
   update pgflow.run_requests as request
   set ended_at = clock_timestamp()
   where request.run_id = new.run_id and request.ended_at is null;
