@@ -309,6 +309,8 @@ def _report(transaction: Transaction, run_id: UUID) -> RunReport:
     waits_for = None
     if run.status == "queued" and run.dagster_run_id is None:
         waits_for = transaction.fetch_value("fetch_why_waiting", run_id=str(run.run_id))
+    elif run.status == "waiting":
+        waits_for = transaction.fetch_value("fetch_why_not_on", run_id=str(run.run_id))
     deliveries = transaction.fetch_all("fetch_deliveries_of_run", run_id=str(run.run_id))
     failed = transaction.fetch_all(
         "fetch_failed_attempts", run_id=str(run.run_id), limit=ATTEMPTS_SHOWN

@@ -265,6 +265,17 @@ from pgflow.runs as run
 where run.run_id = any (cast(:run_ids as uuid[]))
   and run.status in ('completed', 'failed', 'cancelled');
 
+-- name: fetch_why_not_on
+-- Why a run does not go on yet that has what it waited for, or has lost its process.
+select concat_ws(
+  '. ',
+  case kind when 'recover' then 'for another process, since its own was lost' else 'to go on' end,
+  problem
+)
+from pgflow.run_continuations
+where run_id = cast(:run_id as uuid) and ended_at is null
+  and (kind = 'recover' or problem is not null);
+
 -- name: fetch_why_waiting
 -- Why Dagster has no run of a request yet.
 select waits_for from pgflow.waiting_requests where run_id = cast(:run_id as uuid);

@@ -5,6 +5,7 @@ from typing import Any
 from dagster_pgflow.dagster_log.run_events import RunEvent
 from dagster_pgflow.model.steps import BranchStep
 from dagster_pgflow.names import FINISHED_OUTPUT
+from dagster_pgflow.projection.layout.layout import Scope
 from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.report import OpReport, StepCompleted, StepFailed, StepWaiting
 from dagster_pgflow.reports.task_report import TaskReport
@@ -108,3 +109,10 @@ def loop_data(decision: Decision) -> dict[str, Any]:
 
 def _warnings(decision: Decision) -> dict[str, Any]:
     return {"warnings": list(decision.warnings)} if decision.warnings else {}
+
+
+def subrun_data(scope: Scope) -> dict[str, Any]:
+    """Return what every event about a subrun says."""
+    slug = scope.step.slug
+    data = {"step_path": scope.step, "label": f"Subrun #{scope.run_index} of step {slug}"}
+    return data if scope.map_index is None else {**data, "map_index": scope.map_index}

@@ -48,4 +48,5 @@ class Recoveries:
         self._left -= 1
         self._has_lost_steps = False
         self._tasks.lose_all(run_event.error or NO_REASON)
-        self._lifecycle.interrupt_run(run_event.error)
+        data = {} if run_event.error is None else {"error": run_event.error}
+        self._lifecycle.pause_run("run.interrupted", data)

@@ -4,18 +4,19 @@ A task lies in a step, a step in a scope, and a scope (unless it is the run) in 
 the scope around it. So one beginning or end leads to others, and each is written once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from dagster_pgflow.model.event_types import EventType, RunEnd, StepEnding, TaskEnd
+from dagster_pgflow.model.event_types import EventType, RunEnd, RunEventType, StepEnding, TaskEnd
 from dagster_pgflow.model.lowered import LoopNode
 from dagster_pgflow.model.run_state import LogEvent, SkipReason
 from dagster_pgflow.projection.layout.layout import Layout, Scope, Task
 from dagster_pgflow.projection.translate.begun import Begun
 from dagster_pgflow.projection.translate.drafts import Cause, EventDrafts
 from dagster_pgflow.projection.translate.endings import RUN_ENDS, STEP_ENDS, SUBRUN_ENDS, TASK_ENDS
+from dagster_pgflow.projection.translate.event_data import subrun_data
 from dagster_pgflow.step_path import RUN, StepPath
 
 
@@ -82,21 +83,13 @@ class RunLifecycle:
         if waiting_step in self._layout.steps:
             self._begun.waiting.add(waiting_step)
 
-    def waiting_steps(self) -> Sequence[StepPath]:
+    def waiting_steps(self) -> list[StepPath]:
         """Return the steps that wait, in the order of their names."""
         return sorted(filter(self._begun.waits, self._begun.waiting))
 
-    def pause_run(self) -> None:
-        """Write that nothing is left to do until one of the steps goes on that wait."""
-        data = {"steps": list(self.waiting_steps())}
-        self._run_waits = self._drafts.write("run.waiting", data, parent=self._begun.scopes[RUN])
-
-    def interrupt_run(self, error: str | None) -> None:
-        """Write that a run has lost its process, and goes on in another one."""
-        data = {} if error is None else {"error": error}
-        self._run_waits = self._drafts.write(
-            "run.interrupted", data, parent=self._begun.scopes[RUN]
-        )
+    def pause_run(self, happened: RunEventType, data: Mapping[str, Any]) -> None:
+        """Write that nothing of the run is at work until it goes on."""
+        self._run_waits = self._drafts.write(happened, data, parent=self._begun.scopes[RUN])
 
     def resume_run(self, dagster_run_id: UUID) -> None:
         """Write that a run goes on that waited, or lost its process, and in which Dagster run."""
@@ -130,7 +123,7 @@ class RunLifecycle:
             return
         self._begun.scopes[path] = self._drafts.write(
             "subrun.started",
-            {**_identity(scope), **self._inputs.get(path, {})},
+            {**subrun_data(scope), **self._inputs.get(path, {})},
             parent=self._begun.cause_in(scope.step),
             correlation=scope.subrun_path,
         )
@@ -381,7 +374,7 @@ class RunLifecycle:
         scope = self._layout.scopes[path]
         self._drafts.write(
             SUBRUN_ENDS[ending],
-            {**_identity(scope), **data},
+            {**subrun_data(scope), **data},
             parent=self._begun.scopes.get(path) or self._begun.cause_in(scope.step),
             correlation=scope.subrun_path,
         )
@@ -400,10 +393,3 @@ class RunLifecycle:
         for path in [path for path in self._begun.waiting if path in self._said_to_wait]:
             if self._layout.is_inside(self._layout.steps[path].scope, scope):
                 self._end_step(path, "cancelled", {})
-
-
-def _identity(scope: Scope) -> dict[str, Any]:
-    """Return what every event about a subrun says."""
-    slug = scope.step.slug
-    data = {"step_path": scope.step, "label": f"Subrun #{scope.run_index} of step {slug}"}
-    return data if scope.map_index is None else {**data, "map_index": scope.map_index}

@@ -83,7 +83,7 @@ class Translator:
             case "run_started":
                 self._start_run(run_event)
             case "run_completed" if self._lifecycle.waiting_steps():
-                self._lifecycle.pause_run()
+                self._lifecycle.pause_run("run.waiting", {"steps": self._lifecycle.waiting_steps()})
             case "run_completed":
                 self._write_run_end("completed", run_event.error)
             case "run_failed" if self._recoveries.is_left_for(run_event):
