@@ -280,7 +280,17 @@ def led(draw: st.DrawFn, drawn: list[Step]) -> tuple[Step, ...]:
                 whole.append(step)
     while wrong := _wrong_loops(whole):
         whole = [_without_ways(step) if step.slug in wrong else step for step in whole]
-    return tuple(whole)
+    return tuple(_asks_for_what_is_there(whole))
+
+
+def _asks_for_what_is_there(steps: list[Step]) -> list[Step]:
+    """Return steps without conditions on fields that nothing before them has."""
+    flow = Flow("f").model_copy(update={"steps": tuple(steps)})
+    wrong = {problem.path for problem in validate(flow) if problem.code == "unknown-field"}
+    return [
+        step.model_copy(update={"run_if": None}) if f"steps.{step.slug}.run_if" in wrong else step
+        for step in steps
+    ]
 
 
 def _wrong_loops(steps: list[Step]) -> list[str]:
@@ -320,7 +330,7 @@ def flows(draw: st.DrawFn, texts: Texts = TEXTS, values: Values = JSON) -> Flow:
             concurrency_key=key,
             max_concurrent_runs_per_key=draw(st.none() if key is None else st.integers(1, 9)),
             on_event=draw(st.none() | WEBHOOKS),
-            max_recoveries=draw(st.none() | st.integers(0, 9)),
+            max_recoveries=draw(st.none() | st.sampled_from([0, 1, 9])),
         ),
         tags=draw(
             st.dictionaries(texts.filter(_can_be_a_tag), texts.filter(_is_short), max_size=2)
