@@ -19,6 +19,8 @@ from unnest(
 ) as found (dagster_run_id, changed_at, continues)
 left join pgflow.runs as run on run.run_id = found.continues
 group by 1
+-- Each is due from when it is written, and so looked at, in this order.
+order by 2
 on conflict on constraint run_cursors_pkey do update
 set found_at = excluded.found_at, is_final = false,
   due_at = least(run_cursor.due_at, excluded.due_at)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from dagster_pgflow import Flow, FlowBuilder
 from dagster_pgflow.names import continuation_id
@@ -64,7 +65,7 @@ def test_a_run_goes_on_with_an_answer_although_its_flow_was_edited(
     for sql, (run_id, _) in zip((deployment.sql, deployment.tagged_sql), begun, strict=True):
         run = finished(sql, run_id)
         assert (run["status"], run["output"]) == ("completed", {"pay": "yes"})
-        first, second = str(run["dagster_run_id"]), str(continuation_id(run["run_id"], 1))
+        first, second = str(run["dagster_run_id"]), str(continuation_id(UUID(run["run_id"]), 1))
         in_dagster = deployment.dagster.ask(RUN, id=second)["runOrError"]
         assert in_dagster["status"] == "SUCCESS"
         assert (in_dagster["parentRunId"], in_dagster["rootRunId"]) == (first, first)

@@ -87,9 +87,15 @@ class World:
         self.store = ProjectionStore(Catalog(database), OutputStore(database), self.tables)
 
     def define(self, *flows: Flow) -> None:
-        """Stores flows, those that others contain first."""
+        """Stores flows, those that others contain first.
+
+        Here nobody goes on with a run whose process is lost: unless the flow says how often, it
+        fails.
+        """
         for flow in flows:
-            self.builder.define_flow(flow)
+            said = flow.options.max_recoveries is not None
+            options = flow.options.model_copy(update={} if said else {"max_recoveries": 0})
+            self.builder.define_flow(flow.model_copy(update={"options": options}))
 
     def run(
         self,
