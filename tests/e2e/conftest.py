@@ -22,8 +22,8 @@ from tests.polling import poll
 from tests.postgres import Server, Session, as_role, role_name, sqlalchemy_url
 
 ROOT = Path(__file__).parents[2]
-RUN_S = 300
-CALL_S = 300
+RUN_S = 900
+CALL_S = 900
 STUCK_S = 5
 """When the sensor asks about a silent run. It ends none whose timeouts allow more silence."""
 APART = "a process for each step"
