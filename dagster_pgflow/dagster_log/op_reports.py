@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.json_values.sealed import seal, unseal
-from dagster_pgflow.names import REPORT_KEY
+from dagster_pgflow.names import REPORT_KEY, RESULT_OUTPUT
 from dagster_pgflow.reports import from_json, to_json
 from dagster_pgflow.reports.report import OpReport
 from dagster_pgflow.step_errors import ValueNotJson
@@ -43,3 +43,10 @@ def report_in(metadata: Mapping[str, Any], cleaned: Cleaned = unchanged) -> OpRe
     except ValueNotJson:
         return None
     return from_json(cleaned(data)) if isinstance(data, dict) else None
+
+
+def report_of_output(event: dg.DagsterEvent) -> OpReport | None:
+    """Return what an op reports with its output; `None` where an event is no such output."""
+    if not event.is_successful_output or event.step_output_data.output_name != RESULT_OUTPUT:
+        return None
+    return report_in(event.step_output_data.metadata)

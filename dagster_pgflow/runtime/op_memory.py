@@ -62,7 +62,9 @@ class OpMemory:
 
     def recall_runs(self) -> dict[str, Any]:
         """Return what was kept of them: in this run, or in one that it goes on with."""
-        return self.memory.recall(self.context.run_id, self.step_key) or self._kept_before()
+        first = self.tasks.attempt <= 1
+        own = {} if first else self.memory.recall(self.context.run_id, self.step_key)
+        return own or self._kept_before()
 
     def _kept_before(self) -> dict[str, Any]:
         counts = isinstance(self.step, MapStep) and self.step.bounds_failures

@@ -27,7 +27,7 @@ from dagster_pgflow.compat import (
     orchestration_context_event_generator,
     snapshot_from_execution_plan,
 )
-from dagster_pgflow.dagster_log.op_reports import report_in
+from dagster_pgflow.dagster_log.op_reports import report_of_output
 from dagster_pgflow.names import RESULT_OUTPUT, TAG_CHILD_RUN
 from dagster_pgflow.reports.report import StepHeld, StepWaiting
 from dagster_pgflow.step_path import StepPath
@@ -346,9 +346,7 @@ def execute(
 
 def _waiting_step_in(event: dg.DagsterEvent) -> StepPath | None:
     """Return the step that waits, where an op reports that it can do nothing before."""
-    if not event.is_successful_output or event.step_output_data.output_name != RESULT_OUTPUT:
-        return None
-    match report_in(event.step_output_data.metadata):
+    match report_of_output(event):
         case StepWaiting() as report:
             return report.step
         case StepHeld() as report:

@@ -15,7 +15,7 @@ select
   delivery.flow_slug,
   count(*) filter (where delivery.status = 'pending') as waiting,
   count(*) filter (where delivery.status = 'given_up') as given_up,
-  (array_agg(delivery.error_message order by delivery.due_at desc)
+  (array_agg(delivery.error_message order by delivery.due_at desc, delivery.delivery_id)
     filter (where delivery.error_message is not null))[1] as error_message
 from pgflow.webhook_deliveries as delivery
 where (delivery.status = 'pending' and delivery.attempts > 0 and delivery.error_message is not null)

@@ -1,6 +1,5 @@
 """Live workers on two hosts that share PostgreSQL."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,11 +89,11 @@ def test_a_host_that_dies_loses_no_request(deployed: Deployment) -> None:
     lost = at_work(deployed, asked)["other"]
     deployed.other.kill()
     (deployed.folder / "open").touch()
-    ended = {str(row["run_id"]): row for row in rows(deployed, asked)}
-    assert Counter(row["status"] for row in ended.values()) == {"completed": 4, "failed": 1}
-    assert ended[lost]["status"] == "failed"
-    assert [len(runs_in_dagster(deployed, run_id)) for run_id in asked] == [1] * 5
-    assert [len(deployed.calls(run_id)) for run_id in asked] == [1] * 5
+    assert {row["status"] for row in rows(deployed, asked)} == {"completed"}
+    # The one that the host had goes on with another.
+    times = [2 if run_id == lost else 1 for run_id in asked]
+    assert [len(runs_in_dagster(deployed, run_id)) for run_id in asked] == times
+    assert [len(deployed.calls(run_id)) for run_id in asked] == times
 
 
 def test_a_host_whose_network_is_cut_doubles_nothing_when_it_is_back(deployed: Deployment) -> None:
@@ -104,7 +103,7 @@ def test_a_host_whose_network_is_cut_doubles_nothing_when_it_is_back(deployed: D
     lost = at_work(deployed, asked)["other"]
     deployed.other.cut()
     (deployed.folder / "open").touch()
-    statuses = dict.fromkeys(asked, "completed") | {lost: "failed"}
+    statuses = dict.fromkeys(asked, "completed")
     assert {str(row["run_id"]): row["status"] for row in rows(deployed, asked)} == statuses
     deployed.other.mend()
     # It goes on with what is asked for now, and not with what others have taken for lost.
@@ -112,5 +111,6 @@ def test_a_host_whose_network_is_cut_doubles_nothing_when_it_is_back(deployed: D
     (deployed.folder / "open").touch()
     assert {row["status"] for row in rows(deployed, after)} == {"completed"}
     assert {str(row["run_id"]): row["status"] for row in rows(deployed, asked)} == statuses
-    assert [len(deployed.calls(run_id)) for run_id in asked] == [1] * 3
-    assert [len(runs_in_dagster(deployed, run_id)) for run_id in asked] == [1] * 3
+    times = [2 if run_id == lost else 1 for run_id in asked]
+    assert [len(deployed.calls(run_id)) for run_id in asked] == times
+    assert [len(runs_in_dagster(deployed, run_id)) for run_id in asked] == times

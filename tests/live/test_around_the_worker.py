@@ -139,7 +139,7 @@ def test_changed_code_is_imported_and_broken_code_leaves_the_old_serving(
     assert "ask" not in metrics.replace("asked for", "")
 
 
-def test_a_second_signal_interrupts_what_is_under_way(
+def test_a_second_signal_interrupts_what_is_under_way_and_another_worker_goes_on(
     worker: Worker, builder: FlowBuilder, database: Database, sql: Session, tmp_path: Path
 ) -> None:
     builder.define_flow(Flow("long").step("held", handler="hold"))
@@ -151,7 +151,8 @@ def test_a_second_signal_interrupts_what_is_under_way(
     worker.wait_until_said("Ending: 1 runs are under way")
     assert sql.value("select count(*) from pgflow.live_runs") == 1
     assert worker.end(signal.SIGINT) == 0
-    assert sql.value(f"select status from pgflow.runs where run_id = '{run_id}'") == "failed"
+    assert sql.value(f"select status from pgflow.runs where run_id = '{run_id}'") == "waiting"
+    assert sql("select kind, ended_at from pgflow.run_continuations") == [("recover", None)]
     assert sql.value("select count(*) from pgflow.live_runs") == 0
 
 

@@ -97,7 +97,7 @@ def test_a_run_whose_process_dies_when_it_goes_on_fails(
     tmp_path: Path,
 ) -> None:
     builder.define_flow(
-        Flow("deadly", max_attempts=1)
+        Flow("deadly", max_attempts=1, max_recoveries=0)
         .approval("ask", prompt="May it?")
         .step("note", depends_on="ask")
         .step("die", depends_on="note")

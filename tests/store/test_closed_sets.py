@@ -22,6 +22,7 @@ from dagster_pgflow.model.trigger import EndOfRun, TriggerEvent, Verdict
 from dagster_pgflow.reports.report import WaitKind
 from dagster_pgflow.runtime.waits import WaitStatus
 from dagster_pgflow.store.continuations import ContinuationKind
+from dagster_pgflow.store.deliveries import DeliveryStatus
 from tests.postgres import Session
 
 WORDS: dict[tuple[str, str], Any] = {
@@ -44,6 +45,7 @@ WORDS: dict[tuple[str, str], Any] = {
     ("waits", "kind_is_valid"): WaitKind,
     ("waits", "status_is_valid"): WaitStatus,
     ("run_continuations", "kind_is_valid"): ContinuationKind,
+    ("webhook_deliveries", "status_is_valid"): DeliveryStatus,
     ("loop_state", "status_is_valid"): LoopStatus,
     ("loop_state", "ended_by_is_valid"): LoopEnd,
     ("circuit_breakers", "circuit_breakers_state_check"): BreakerState,

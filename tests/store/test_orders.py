@@ -29,8 +29,15 @@ UNIQUE = {
     "step_path",
     "step_slug",
     "worker_id",
+    "wait_id",
+    "signal_id",
+    "delivery_id",
+    "event_id",
+    "event",
+    "asset_key",
 }
-"""What decides at last; the rows of the attempts of a task share a path and an index."""
+"""What decides at last; the rows of the attempts of a task share a path and an index. A run has one
+delivery for each event, and an asset one row for those that look at it."""
 
 
 def orders_of(sql: str) -> Iterator[list[str]]:

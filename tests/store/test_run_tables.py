@@ -20,7 +20,15 @@ INNER = Flow("inner").step("x")
 TOP = Flow("top").step("a").subflow("s", "inner", depends_on="a").subflow("t", "inner")
 STORY = SeenRun([TOP, INNER]).then("run_started").does("a", 1)
 GOES_ON = NextLook("1", is_over=False, is_final=False, pause=0)
-STATES = ("runs", "subruns", "step_states", "step_tasks", "node_executions", "event_log")
+STATES = {
+    "runs": "id",
+    "subruns": "subrun_id",
+    "step_states": "step_path",
+    "step_tasks": "step_path, task_index",
+    "node_executions": "step_path, task_index, attempt",
+    "event_log": "sequence_num",
+}
+"""The tables, and what the order of their rows is within a run."""
 
 
 @pytest.fixture
@@ -42,8 +50,8 @@ def save(tables: RunTables, seen: SeenRun, *, rewrite: bool = False) -> bool:
 def versions(sql: Session) -> dict[str, list[str]]:
     """Returns which transaction wrote each row, table by table."""
     return {
-        table: sql.column(f"select xmin::text from pgflow.{table} order by ctid")
-        for table in STATES
+        table: sql.column(f"select xmin::text from pgflow.{table} order by {order}")
+        for table, order in STATES.items()
     }
 
 

@@ -4,6 +4,43 @@ set local check_function_bodies to off;
 
 drop function pgflow.create_flow(text, integer, integer, integer, integer, text, text, jsonb, jsonb, jsonb, integer, text, integer, boolean, integer, jsonb);
 
+CREATE OR REPLACE FUNCTION pgflow.claim_deliveries(most integer) RETURNS SETOF pgflow.webhook_deliveries
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+  update pgflow.webhook_deliveries as known
+  set status = 'given_up', ended_at = clock_timestamp(), error_message = 'Whoever sent it ended before it was known what came of it.'
+  where known.status = 'pending' and known.due_at <= clock_timestamp() and known.attempts >= 15;
+  return query
+  with due as (
+    -- The flows take turns: no webhook keeps those of others waiting.
+    select
+      known.delivery_id,
+      known.due_at,
+      row_number() over (partition by known.flow_slug order by known.due_at, known.delivery_id) as turn
+    from pgflow.webhook_deliveries as known
+    where known.status = 'pending' and known.due_at <= clock_timestamp()
+  ),
+  chosen as (
+    select due.delivery_id from due order by due.turn, due.due_at, due.delivery_id limit most
+  ),
+  free as (
+    select delivery.delivery_id
+    from pgflow.webhook_deliveries as delivery
+    join chosen using (delivery_id)
+    where delivery.status = 'pending' and delivery.due_at <= clock_timestamp()
+    for update of delivery skip locked
+  )
+  -- Who dies while it sends leaves it to whoever looks a minute later.
+  update pgflow.webhook_deliveries as delivery
+  set attempts = delivery.attempts + 1, due_at = clock_timestamp() + interval '1 minute'
+  from free
+  where delivery.delivery_id = free.delivery_id
+  returning delivery.*;
+end
+$$;
+
 alter table pgflow.flows add column opt_max_recoveries integer DEFAULT 3 NOT NULL;
 
 alter table pgflow.flows add constraint opt_max_recoveries_is_nonnegative CHECK ((opt_max_recoveries >= 0));
@@ -339,6 +376,51 @@ $$;
 
 COMMENT ON FUNCTION pgflow.recover_run(run_id uuid, number integer) IS 'Has a run go on that has lost its process, in its Dagster run of this number, counted behind the first; false where that is seen to already';
 
+CREATE OR REPLACE FUNCTION pgflow.refuse_unanswerable(run_id uuid, step_path text, wait pgflow.waits) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+declare
+  place constant text := format('Step "%s" of run %s', left(step_path, 500), run_id);
+  run pgflow.runs;
+  others text;
+begin
+  select known.* into run from pgflow.runs as known where known.run_id = refuse_unanswerable.run_id;
+  if wait.wait_id is null and run.run_id is null then
+    raise exception 'There is no run %.', coalesce(run_id::text, 'without an id')
+      using errcode = 'no_data_found';
+  elsif wait.status = 'answered' and wait.kind <> 'sleep' then
+    raise exception '% was answered before, by % at % UTC, and the first answer counts.',
+      place, wait.answered_by, to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'the_first_answer_counts';
+  elsif wait.status = 'cancelled' or run.status in ('completed', 'failed', 'cancelled') then
+    raise exception '% takes no answer any more: the run is %.',
+      place, case when run.status in ('completed', 'failed') then run.status else 'cancelled' end
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'what_is_over_has_no_answer';
+  elsif wait.wait_id is null then
+    select string_agg(format('"%s"', open.step_path), ', ' order by open.opened_at, open.step_path) into others
+    from (
+      select one.step_path, one.opened_at
+      from pgflow.waits as one
+      where one.run_id = run.run_id and one.status = 'open' and one.kind <> 'sleep'
+      order by one.opened_at, one.step_path
+      limit 20
+    ) as open;
+    raise exception '% does not wait for an answer; %.',
+      place, coalesce('what does: ' || others, 'no step of this run does')
+      using errcode = 'no_data_found';
+  elsif wait.kind = 'sleep' then
+    raise exception '% sleeps until % UTC, and no answer wakes it.',
+      place, to_char(wait.due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'a_sleep_has_no_answer';
+  elsif wait.status = 'timed_out' or wait.due_at <= clock_timestamp() then
+    raise exception '% could be answered until % UTC, and that is over.',
+      place, to_char(wait.due_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+      using errcode = 'object_not_in_prerequisite_state', constraint = 'a_deadline_counts';
+  end if;
+end
+$$;
+
 CREATE OR REPLACE FUNCTION pgflow.replace_flow(definition jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -511,6 +593,21 @@ CREATE OR REPLACE FUNCTION pgflow.role_rights() RETURNS TABLE(role text, privile
     ('worker', 'insert, update, delete', 'table', 'pending_tokens'),
     ('worker', 'insert, update, delete', 'table', 'loop_state'),
     ('worker', 'insert, update, delete', 'table', 'worker_registry')
+$$;
+
+CREATE OR REPLACE FUNCTION pgflow.sweep_signals() RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  delete from pgflow.signals as expired
+  where expired.signal_id in (
+    select old.signal_id
+    from pgflow.signals as old
+    where old.expires_at <= statement_timestamp() and not old.is_unmatched
+    order by old.expires_at, old.signal_id
+    limit 100
+    for update skip locked
+  )
 $$;
 
 REVOKE ALL ON FUNCTION pgflow.create_flow(flow_slug text, max_attempts integer, base_delay integer, timeout integer, max_delay integer, jitter text, description text, tags jsonb, input_schema jsonb, output_schema jsonb, max_concurrent_runs integer, concurrency_key text, max_concurrent_runs_per_key integer, merge_output boolean, timeout_ms integer, on_event jsonb, max_recoveries integer) FROM PUBLIC;

@@ -7,7 +7,7 @@ as $$
     select old.signal_id
     from pgflow.signals as old
     where old.expires_at <= statement_timestamp() and not old.is_unmatched
-    order by old.expires_at
+    order by old.expires_at, old.signal_id
     limit 100
     for update skip locked
   )

@@ -17,7 +17,7 @@ begin
     where known.status = 'pending' and known.due_at <= clock_timestamp()
   ),
   chosen as (
-    select due.delivery_id from due order by due.turn, due.due_at limit most
+    select due.delivery_id from due order by due.turn, due.due_at, due.delivery_id limit most
   ),
   free as (
     select delivery.delivery_id

@@ -22,12 +22,12 @@ begin
       place, case when run.status in ('completed', 'failed') then run.status else 'cancelled' end
       using errcode = 'object_not_in_prerequisite_state', constraint = 'what_is_over_has_no_answer';
   elsif wait.wait_id is null then
-    select string_agg(format('"%s"', open.step_path), ', ' order by open.opened_at) into others
+    select string_agg(format('"%s"', open.step_path), ', ' order by open.opened_at, open.step_path) into others
     from (
       select one.step_path, one.opened_at
       from pgflow.waits as one
       where one.run_id = run.run_id and one.status = 'open' and one.kind <> 'sleep'
-      order by one.opened_at
+      order by one.opened_at, one.step_path
       limit 20
     ) as open;
     raise exception '% does not wait for an answer; %.',

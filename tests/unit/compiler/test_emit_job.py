@@ -32,7 +32,17 @@ def test_a_job_is_called_and_described_as_its_flow() -> None:
 def test_a_job_has_the_tags_of_its_flow_and_those_that_name_its_version() -> None:
     flow = Flow("f", tags={"team": "x"}).step("a")
     job = emitter([flow]).job("f", {TAG_FLOW: "f", "dagster-pgflow/version": "3"})
-    assert job.tags == {"pgflow/team": "x", TAG_FLOW: "f", "dagster-pgflow/version": "3"}
+    assert job.tags == {
+        "pgflow/team": "x",
+        TAG_FLOW: "f",
+        "dagster-pgflow/version": "3",
+        "dagster-pgflow/max_recoveries": "3",
+    }
+
+
+def test_the_job_of_a_flow_says_how_often_its_runs_go_on_by_themselves() -> None:
+    job = job_of(Flow("f", max_recoveries=0).step("a"))
+    assert job.tags["dagster-pgflow/max_recoveries"] == "0"
 
 
 def test_a_job_is_made_once() -> None:

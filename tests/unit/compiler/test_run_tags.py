@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dagster_pgflow import Flow
 from dagster_pgflow.compiler.run_tags import run_tags, withheld
+from dagster_pgflow.names import TAG_MAX_RECOVERIES
 from dagster_pgflow.validation.tags import LONGEST_VALUE, MOST_TAGS, tags_are_few_and_short
 from tests.unit.compiler.locations import emitter
 from tests.unit.validation.problems import places
@@ -25,7 +26,7 @@ ORDERS = [
 def test_no_tag_of_a_flow_gives_an_order_to_dagster(key: str) -> None:
     flow = Flow("f", tags={key: "9", "team": "x"}).step("a")
     job = emitter([flow]).job("f", {})
-    assert job.tags == {"pgflow/team": "x"}
+    assert job.tags == {"pgflow/team": "x", TAG_MAX_RECOVERIES: "3"}
     assert f"do not get the tags `{key}`" in str(job.description)
 
 

@@ -96,6 +96,8 @@ def _without_settings(flow: Flow, step: Step, warning: Problem, choice: int) -> 
     if "collects the errors" in warning.message:
         mended: dict[str, Any] = {"collect_errors": False} if choice else {"when_exhausted": "fail"}
         return changed(flow, step.slug, **mended)
+    if "its key has no effect" in warning.message:
+        return changed(flow, step.slug, key=None)
     if choice and "name a handler" in warning.message:
         return changed(flow, step.slug, handler="shop.price")
     return changed(flow, step.slug, options=StepOptions(), when_exhausted="fail")
