@@ -13,14 +13,15 @@ set position = excluded.position, updated_at = excluded.updated_at;
 -- Put new and changed runs on the list of those to look at; what goes on with one is a part of it.
 insert into pgflow.run_cursors as run_cursor (dagster_run_id, found_at)
 select
-  coalesce(run.dagster_run_id, found.continues, found.dagster_run_id), max(found.changed_at)
+  coalesce(run.dagster_run_id, found.continues, found.dagster_run_id) as dagster_run_id,
+  max(found.changed_at)
 from unnest(
   cast(:dagster_run_ids as uuid[]), cast(:changed_at as timestamptz[]), cast(:continues as uuid[])
 ) as found (dagster_run_id, changed_at, continues)
 left join pgflow.runs as run on run.run_id = found.continues
 group by 1
 -- Each is due from when it is written, and so looked at, in this order.
-order by 2
+order by max(found.changed_at), dagster_run_id
 on conflict on constraint run_cursors_pkey do update
 set found_at = excluded.found_at, is_final = false,
   due_at = least(run_cursor.due_at, excluded.due_at)

@@ -18,7 +18,7 @@ FILES = sorted((ROOT / "dagster_pgflow" / "store").glob("*.sql")) + sorted(
 )
 TIME = re.compile(r"\b(\w+_at|timestamp|first_seen|last_heartbeat)\b")
 BEGIN = re.compile(r"(?<!within group \()\border by\s")
-END = re.compile(r"limit\b|for update\b|loop\b|;|\$\$")
+END = re.compile(r"on conflict\b|limit\b|for update\b|loop\b|;|\$\$")
 UNIQUE = {
     "id",
     "run_id",
@@ -73,6 +73,7 @@ def test_the_check_sees_an_order_that_a_time_decides_alone() -> None:
         "select 1 from a order by greatest(a.seen_at, b.seen_at), name;",
         "select array_agg(a order by a.started_at) from a",
         "select 1 from a order by completed_at, step_path, task_index;",
+        "insert into a select 1 from b order by b.changed_at on conflict do nothing;",
     ]
     sound = [
         "select 1 from a order by a.created_at desc, a.id desc limit 10;",
