@@ -88,6 +88,7 @@ class PgflowResource(TaskMemory, RequestedInputs, CallGuards, Waits):
             seconds=asked.seconds,
             until=asked.until,
             reminders=asked.reminders,
+            dagster_run_id=asked.dagster_run_id,
         )
         return WaitState(**row)
 

@@ -1,10 +1,11 @@
 """What the op of a step does that waits: it asks whether it need not any more."""
 
+from dataclasses import replace
 from typing import Any
 
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.steps import SleepStep, WaitingStep
-from dagster_pgflow.names import PGFLOW_KEY
+from dagster_pgflow.names import PGFLOW_KEY, TAG_TOP_RUN, continuation_of
 from dagster_pgflow.runtime.data_map import kept, refuse_unkept
 from dagster_pgflow.runtime.holding import WaitsItself
 from dagster_pgflow.runtime.op_execution import Execution
@@ -45,12 +46,22 @@ def _output(execution: Execution, given: Any) -> Any:
     assert isinstance(step, WaitingStep | SleepStep)  # noqa: S101
     received = execution.received(given)
     refuse_unkept(step, received.input, path)
-    asked = Asking(execution.work.flow, step, path, given, received, execution.facts).asked()
+    asking = Asking(execution.work.flow, step, path, given, received, execution.facts)
+    asked = replace(asking.asked(), dagster_run_id=_first_run(execution))
     state = _state(execution, asked)
     if is_skipped_after(step, state):
         return Skipped("handler_failed", path)
     output = output_after(step, path, asked, state)
     return execution.mergeable(kept(step, received.input, output, path))
+
+
+def _first_run(execution: Execution) -> str | None:
+    """Return the Dagster run that the run is, or lies in; `None` where that goes on with one."""
+    context = execution.context
+    run = context.run
+    if execution.is_in_child_run:
+        run = context.instance.get_run_by_id(run.tags[TAG_TOP_RUN]) or run
+    return None if continuation_of(run.run_id, run.tags) else run.run_id
 
 
 def _state(execution: Execution, asked: WaitAsked) -> WaitState:

@@ -30,6 +30,8 @@ class WaitAsked:
         seconds: After how many seconds it goes on at the latest.
         until: The moment at which it goes on at the latest, in seconds since the epoch.
         reminders: After how many seconds somebody is to be reminded.
+        dagster_run_id: The Dagster run that asks, of one inside another the outermost, unless it
+            goes on with one: one that has only the tags of the run is another run.
     """
 
     run_id: str
@@ -45,6 +47,7 @@ class WaitAsked:
     seconds: int | None = None
     until: float | None = None
     reminders: tuple[int, ...] = ()
+    dagster_run_id: str | None = None
 
 
 @dataclass(frozen=True)

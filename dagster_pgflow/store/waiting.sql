@@ -21,7 +21,8 @@ from pgflow.open_wait(
   key => :key,
   seconds => cast(:seconds as double precision),
   until => cast(:until as double precision),
-  reminders => cast(:reminders as integer[])
+  reminders => cast(:reminders as integer[]),
+  dagster_run_id => cast(:dagster_run_id as uuid)
 ) as wait;
 
 -- name: answer_wait

@@ -25,6 +25,7 @@ class WaitRows:
         answer_schema: Mapping[str, Any] | None,
         answerers: Sequence[str],
         reminders: Sequence[int],
+        dagster_run_id: str | None = None,
         **asked: Any,
     ) -> RowMapping:
         """Have a step wait, unless it does already; return how that stands, times as seconds.
@@ -35,6 +36,7 @@ class WaitRows:
             answer_schema: JSON Schema of the answer.
             answerers: Who may answer.
             reminders: After how many seconds somebody is to be reminded.
+            dagster_run_id: The Dagster run that asks, unless it goes on with one.
             **asked: The other parameters of `pgflow.open_wait`.
 
         Raises:
@@ -46,6 +48,7 @@ class WaitRows:
             answer_schema=None if schema is None else write_own_json(schema, "A schema"),
             answerers=list(answerers),
             reminders=list(reminders),
+            dagster_run_id=dagster_run_id,
             **asked,
         )
         return row

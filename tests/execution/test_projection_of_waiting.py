@@ -312,3 +312,24 @@ def test_a_retry_takes_over_from_the_whole_run_that_waited(world: World) -> None
         "select step_path, status from pgflow.node_executions where run_id = %s", retry["run_id"]
     )
     assert attempts == [("z", "completed")]
+
+
+def test_a_run_launched_with_the_tags_of_one_that_was_answered_asks_for_itself(
+    world: World,
+) -> None:
+    world.define(Flow("f").approval("ask", prompt="?").step("then", "echo", depends_on="ask"))
+    first = world.requests.start("f")
+    handlers = {"echo": lambda given: given}
+    world.run("f", handlers, run_id=first)
+    world.project()
+    answer(world, "ask")
+    go_on(world, "f", handlers)
+    world.project()
+    assert world.one("runs")["status"] == "completed"
+
+    copy = world.run("f", handlers, run_id=first)
+    world.project()
+    row = world.one("runs", f"dagster_run_id = '{copy}'")
+    assert row["status"] == "waiting"
+    open_waits = "select run_id::text, step_path from pgflow.waits where status = 'open'"
+    assert world.sql(open_waits) == [(str(copy), "ask")]

@@ -12,14 +12,26 @@ create function pgflow.open_wait(
   key text default null,
   seconds double precision default null,
   until double precision default null,
-  reminders integer[] default '{}'
+  reminders integer[] default '{}',
+  dagster_run_id uuid default null
 ) returns pgflow.waits
 language plpgsql
 set search_path to pg_catalog, pg_temp
 as $$
 declare
+  -- Who launches a run again from its page gives it the tags of that one, and no answer: it is
+  -- another run.
+  own_run constant uuid := case
+    when exists (
+      select
+      from pgflow.runs as known
+      where known.run_id = open_wait.run_id and known.dagster_run_id <> open_wait.dagster_run_id
+    )
+      then open_wait.dagster_run_id
+    else open_wait.run_id
+  end;
   own_key constant text := case
-    when signal is not null then coalesce(key, run_id || '/' || step_path)
+    when signal is not null then coalesce(key, own_run || '/' || step_path)
   end;
   opened constant timestamptz := clock_timestamp();
   wait pgflow.waits;
@@ -33,7 +45,7 @@ begin
     signal, key, opened_at, due_at, reminders
   )
   values (
-    open_wait.run_id, open_wait.step_path, open_wait.kind, open_wait.flow_slug, open_wait.step_slug,
+    own_run, open_wait.step_path, open_wait.kind, open_wait.flow_slug, open_wait.step_slug,
     open_wait.tenant, open_wait.prompt, open_wait.answer_schema, open_wait.answerers,
     open_wait.signal, own_key, opened,
     -- In a year that everybody can read.
@@ -49,7 +61,7 @@ begin
   on conflict on constraint waits_run_id_step_path_key do nothing;
   select known.* into wait
   from pgflow.waits as known
-  where known.run_id = open_wait.run_id and known.step_path = open_wait.step_path
+  where known.run_id = own_run and known.step_path = open_wait.step_path
   for update;
 
   if wait.status = 'open' and exists (
@@ -78,6 +90,6 @@ $$;
 
 comment on function pgflow.open_wait(
   uuid, text, text, text, text, text, text, jsonb, text[], text, text, double precision,
-  double precision, integer[]
+  double precision, integer[], uuid
 ) is
   'Has a step wait, unless it does already, and says how that stands: whoever asks after the end has taken note of it';
