@@ -224,6 +224,7 @@ def test_many_signals_and_many_steps_at_once_pair_off(sql: Session, database: Da
                 run_id=runs[number // 2], step_path="w", step_slug="w", flow_slug="f",
                 kind="wait", tenant="", prompt="", answer_schema=None, answerers=[],
                 signal="paid", key="k", seconds=None, until=None, reminders=[],
+                dagster_run_id=None,
             )  # fmt: skip
 
     with ThreadPoolExecutor(6) as pool:
