@@ -55,6 +55,7 @@ EVENT_TYPES: Final = frozenset(
         dg.DagsterEventType.ENGINE_EVENT,
         dg.DagsterEventType.RUN_ENQUEUED,
         dg.DagsterEventType.RUN_STARTING,
+        dg.DagsterEventType.RUN_CANCELING,
     }
 )
 """The Dagster events that say how far a run is."""
@@ -192,6 +193,7 @@ class _LogReading:
         self._reports: dict[str, StepEnd | StepPause] = {}
         self._sent: dict[str, list[Sent]] = {}
         self._engine_says = ""
+        self._was_told_to_end = False
 
     def note_output(self, event: dg.DagsterEvent) -> None:
         """Keep what a step sends: only STEP_SUCCESS says that the value is stored, too."""
@@ -215,6 +217,8 @@ class _LogReading:
 
     def other_event(self, record: dg.EventLogRecord, event: dg.DagsterEvent) -> Iterator[RunEvent]:
         """Yield what Dagster says of a step or of the run."""
+        if event.event_type is dg.DagsterEventType.RUN_CANCELING:
+            self._was_told_to_end = True
         kind = _KINDS.get(event.event_type)
         if kind is None or (kind == "failed" and _is_interrupt(event)):
             return
@@ -240,7 +244,9 @@ class _LogReading:
                 return replace(bare, report=report, error=storable(error), process_lost=lost)
             case "run_failed":
                 error = storable(self._error_of_run(event))
-                return replace(bare, error=error, process_lost=is_run_lost(event))
+                # Somebody wanted it to end, or it took longer than Dagster lets it.
+                lost = is_run_lost(event) and not self._was_told_to_end
+                return replace(bare, error=error, process_lost=lost)
             case "run_started" | "run_completed" | "run_cancelled" | "skipped":
                 return bare
             case "reported" | "child_run" | "reused":
