@@ -145,9 +145,19 @@ def _done_again(sql: Session, told: list[dict[str, Any]]) -> Iterator[str]:
 
 def _differences_from_dagster(sql: Session, instance: dg.DagsterInstance) -> Iterator[str]:
     words = {"SUCCESS": "completed", "FAILURE": "failed", "CANCELED": "cancelled"}
-    for run_id, dagster_run_id, status in sql(
-        "select run_id, dagster_run_id, status from pgflow.runs where dagster_run_id is not null"
-    ):
+    # Of a run that went on, the newest Dagster run says how it ended.
+    for run_id, dagster_run_id, status in sql("""
+        select run.run_id, coalesce(newest.dagster_run_id, run.dagster_run_id), run.status
+        from pgflow.runs as run
+        left join lateral (
+          select continuation.dagster_run_id
+          from pgflow.run_continuations as continuation
+          where continuation.run_id = run.run_id and continuation.dagster_run_id is not null
+          order by continuation.number desc
+          limit 1
+        ) as newest on true
+        where run.dagster_run_id is not null
+    """):
         run = instance.get_run_by_id(str(dagster_run_id))
         word = None if run is None else words.get(run.status.value, run.status.value)
         if word != status:
