@@ -92,8 +92,10 @@ def waiting_step(node: PlacedNode, common: dict[str, Any], problems: Problems) -
             return WaitStep(**fields)
         case "sleep":
             return SleepStep(**fields)
-        case _:
+        case "approval" | "hitl":
             return ApprovalStep(**fields)
+        case _:
+            raise AssertionError(f"A node of type {kind} does not wait.")
 
 
 def _in_our_words(node: PlacedNode, problems: Problems, *, asks: bool) -> PlacedNode:
