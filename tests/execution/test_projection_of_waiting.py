@@ -5,13 +5,15 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.cli.waits import waits
+from dagster_pgflow.compat import InMemoryJob
 from dagster_pgflow.dagster_log.event_pages import records_of
+from dagster_pgflow.live.compat import execute_run_iterator
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.projection.sync.projector import rebuild
 from dagster_pgflow.store.run_status import RunStatusReader
 from tests.execution.interrupted import execute, going_on
 from tests.execution.projecting import World, assert_states_add_up, world
-from tests.execution.projecting_waits import answer, claimed, go_on
+from tests.execution.projecting_waits import answer, claimed, created, go_on
 
 __all__ = ["world"]
 
@@ -112,6 +114,25 @@ def test_a_run_that_waits_is_not_read_again_until_it_goes_on(world: World) -> No
     cursor = world.one("run_cursors")
     assert not cursor["is_final"], "the end of the Dagster run that goes on is looked at once more"
     world.settle()
+
+
+def test_a_run_that_was_read_while_what_goes_on_with_it_had_not_begun_is_read_again(
+    world: World,
+) -> None:
+    waiting(world)
+    answer(world, "ask")
+    continuation = claimed(world)
+    assert continuation is not None
+    job = world.job("f", HANDLERS)
+    run = created(world, continuation, job)
+    for _ in range(3):
+        world.sql("update pgflow.run_cursors set due_at = now(), found_at = now()")
+        world.project()
+        assert world.one("runs")["status"] == "waiting"
+    list(execute_run_iterator(InMemoryJob(job), run, world.instance))
+    world.settle()
+    assert world.one("runs")["status"] == "completed"
+    assert world.one("run_continuations")["ended_at"] is not None
 
 
 def test_several_steps_that_wait_go_on_one_by_one(world: World) -> None:

@@ -20,17 +20,22 @@ WAITING_S: Final = 3600.0
 found at once."""
 
 
-def next_look(cursor: RunCursor, seen: RunAsSeen, status: RunStatus, took: float) -> NextLook:
+def next_look(
+    cursor: RunCursor, run: RunInDagster, seen: RunAsSeen, status: RunStatus, took: float
+) -> NextLook:
     """Return what a look at a run leaves for the next one.
 
     Args:
         cursor: What was known before.
+        run: The run. One that waits as far as its log says is under way all the same while the
+            Dagster run that goes on with it has not begun.
         seen: What was read of the run.
         status: The status of the run as of that.
         took: How many seconds the look took.
     """
     reached = position_in(seen.position)
-    if status in ("queued", "started"):
+    is_to_go_on = status == "waiting" and run.ending is None
+    if status in ("queued", "started") or is_to_go_on:
         return NextLook(seen.position, is_over=False, is_final=False, pause=REST * took)
     before = None if cursor.position is None else position_in(cursor.position).newest
     is_settled = cursor.end_seen and (cursor.position is None or before == reached.newest)

@@ -246,7 +246,7 @@ class Projector:
         if waits_anew and went_on_further(run, self._own_events(cursor)):
             self._settle_lost_run(cursor)
             return True
-        following = next_look(cursor, seen, state.run.status, time.monotonic() - began)
+        following = next_look(cursor, run, seen, state.run.status, time.monotonic() - began)
         saved = self._tables.save(
             cursor,
             state,
@@ -258,7 +258,8 @@ class Projector:
         )
         if saved and following.is_final and not self._rewrite:
             show_route(self._instance, run.newest, events)
-        if saved and state.run.status == "waiting" and not (following.rests or self._rewrite):
+        has_begun_to_wait = state.run.status == "waiting" and following.is_over
+        if saved and has_begun_to_wait and not (following.rests or self._rewrite):
             show_wait(self._instance, run.newest, state.steps)
         return True
 
