@@ -24,6 +24,8 @@ from tests.postgres import Server, Session, as_role, role_name, sqlalchemy_url
 ROOT = Path(__file__).parents[2]
 RUN_S = 900
 CALL_S = 900
+TEST_S = 2400
+"""A test ends later than what it waits for, so that it says what did not come."""
 STUCK_S = 5
 """When the sensor asks about a silent run. It ends none whose timeouts allow more silence."""
 APART = "a process for each step"
@@ -86,6 +88,14 @@ class Deployment:
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the mark known with which a test says what it begins with."""
     config.addinivalue_line("markers", "begins(begin): what a test begins with, with the others")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives the tests of this folder the time that they may wait."""
+    here = Path(__file__).parent
+    for test in items:
+        if here in test.path.parents:
+            test.add_marker(pytest.mark.timeout(TEST_S))
 
 
 def begins_with(begin: Callable[[Deployment, Session], Any]) -> pytest.MarkDecorator:
