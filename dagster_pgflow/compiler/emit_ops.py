@@ -1,27 +1,23 @@
 """From the nodes of a plan to Dagster ops."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.compiler.described_ops import described_op
+from dagster_pgflow.compiler.kinds import kind_tags, kinds_of
 from dagster_pgflow.compiler.plan import Feed, FromFlowInput, OpNode
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoweredStep, whole_of
-from dagster_pgflow.model.options import retry_policy_of
 from dagster_pgflow.model.steps import (
     BranchStep,
     HandledStep,
-    HookedStep,
     LoopStep,
     MapStep,
-    SleepStep,
     SubflowStep,
-    WaitingStep,
 )
-from dagster_pgflow.model.steps.fields import listed
 from dagster_pgflow.names import (
     AGAIN_OUTPUT,
     DONE_OUTPUT,
@@ -38,22 +34,11 @@ from dagster_pgflow.names import (
     pool_name,
 )
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.hooks import unknown_hooks
 from dagster_pgflow.runtime.input_parts import Flows, kept_output
 from dagster_pgflow.runtime.op_bodies import body_of
 from dagster_pgflow.runtime.op_run_inside import ChildJob
 from dagster_pgflow.runtime.op_work import OpWork
 
-HELP = {
-    "fan_out": "Sends the elements of the list to map step `{slug}`.",
-    "collect": "Collects the outputs of map step `{slug}`.",
-    "items": "Sends the items of the list to subflow `{slug}`.",
-    "gather": "Puts together what subflow `{slug}` receives.",
-    "output": "Puts together what subflow `{slug}` returns.",
-    "begin": "Puts together what the iterations of loop `{slug}` receive from outside.",
-    "end": "Hands on what the last iteration of loop `{slug}` returned.",
-    "iterations": "Runs the iterations of loop `{slug}`, each as a run of its own.",
-}
 WAYS_OUT = {
     AGAIN_OUTPUT: "Leads to the next iteration of the loop.",
     DONE_OUTPUT: "Leads out of the loop.",
@@ -109,7 +94,7 @@ class OpEmitter:
             compute_fn=body_of(node.role, work),
             ins={name: self._input(feed) for name, feed in node.inputs.items()},
             outs=self._outs(node),
-            description=self._description(flow, node),
+            description=described_op(flow, node, self._handlers),
             tags=_tags(flow, node),
             pool=_pool(node),
             required_resource_keys=set(self._resource_keys),
@@ -157,56 +142,6 @@ class OpEmitter:
             description=WAYS_OUT[name],
         )
 
-    def _description(self, flow: Flow, node: OpNode) -> str:
-        if node.role != "step":
-            return HELP[node.role].format(slug=node.step.slug)
-        parts = [
-            node.step.description,
-            self._handler_line(flow, node.step),
-            *self._hook_lines(node.step),
-        ]
-        if isinstance(node.step, SubflowStep):
-            parts.append(f"Flow `{node.step.flow}` runs here as a run of its own.")
-            parts += [*node.step.described_data(), *_condition_lines(node.step)]
-            return "\n\n".join(part for part in parts if part)
-        if not isinstance(node.step, WaitingStep | SleepStep):
-            retry_policy = retry_policy_of(flow.options, node.step.options)
-            parts.append(
-                f"Up to {retry_policy.max_attempts} attempts, {retry_policy.base_delay} s base"
-                f" delay, {retry_policy.timeout:g} s timeout."
-            )
-        parts += [
-            *node.step.described_data(),
-            *_condition_lines(node.step),
-            *node.step.described_routes(),
-        ]
-        return "\n\n".join(part for part in parts if part)
-
-    def _handler_line(self, flow: Flow, step: LoweredStep) -> str:
-        if not isinstance(step, HandledStep) or not step.needs_handler:
-            return ""
-        slug = whole_of(flow).slug
-        found = self._handlers.find(slug, step.slug, step.handler)
-        if found is not None:
-            return f"Handler {found.name}. {_first_line(found.function.__doc__)}".strip()
-        wanted = step.handler or f"{slug}.{step.slug}` or `{step.slug}"
-        return (
-            f"**No handler.** This code location registers no handler `{wanted}`;"
-            " the step will fail until it does."
-        )
-
-    def _hook_lines(self, step: LoweredStep) -> Iterator[str]:
-        if not isinstance(step, HookedStep):
-            return
-        for field, names in step.hooks.items():
-            if names:
-                yield f"{field.capitalize()} it: {listed(names)}."
-        for field, name in unknown_hooks(step, self._handlers):
-            yield (
-                f"**No handler {field} it.** This code location registers no handler `{name}`;"
-                " the step will fail until it does."
-            )
-
 
 def op_definition_name(flow_slug: str, node_name: str, *, in_items: bool) -> str:
     """Return the name of an op; the same step is another op where its flow runs for items."""
@@ -219,29 +154,6 @@ def _what_is_sent(fed: MapStep | SubflowStep) -> str:
     if isinstance(fed, SubflowStep):
         return f"The items of subflow `{fed.slug}`, one by one."
     return f"The elements of map step `{fed.slug}`, batch by batch."
-
-
-def _first_line(docstring: str | None) -> str:
-    return (docstring or "").strip().partition("\n")[0]
-
-
-def _condition_lines(step: LoweredStep) -> list[str]:
-    lines = []
-    if step.if_ is not None:
-        lines.append(
-            f"Runs if its input contains `{json.dumps(step.if_)}`; otherwise: {step.when_unmet}."
-        )
-    if step.if_not is not None:
-        lines.append(
-            f"Runs unless its input contains `{json.dumps(step.if_not)}`, then: {step.when_unmet}."
-        )
-    if step.run_if is not None:
-        lines.append(f"Runs if `{step.run_if}`; otherwise: {step.when_unmet}.")
-    if step.run_unless is not None:
-        lines.append(f"Runs unless `{step.run_unless}`, then: {step.when_unmet}.")
-    if step.when_exhausted != "fail":
-        lines.append(f"When the last attempt fails: {step.when_exhausted}.")
-    return lines
 
 
 def _keeps_mapped_input(node: OpNode) -> bool:
@@ -271,11 +183,10 @@ def _pool(node: OpNode) -> str | None:
 
 
 def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:
-    kind = node.step.type if node.role == "step" else "helper"
     tags = {
         TAG_FLOW: whole_of(flow).slug,
         TAG_STEP: node.step.slug,
-        f"dagster/kind/{kind}": "",
+        **kind_tags(kinds_of(node.step, node.role)),
     }
     if node.is_terminal:
         tags[TAG_TERMINAL] = "true"

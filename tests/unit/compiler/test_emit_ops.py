@@ -28,7 +28,7 @@ def op_of(
 def test_an_op_tells_what_the_step_does_with_which_handler_and_how_patiently() -> None:
     flow = Flow("f", max_attempts=2).step("a", "price", description="Ask the shop.", timeout=9)
     assert op_of(flow, "a", handlers={"price": price}).description == (
-        "Ask the shop.\n\nHandler price. Work out the price.\n\n"
+        "Ask the shop.\n\nWork out the price. (handler price)\n\n"
         "Up to 2 attempts, 5 s base delay, 9 s timeout."
     )
 
@@ -46,18 +46,32 @@ def test_an_op_tells_its_conditions() -> None:
 def test_a_step_without_a_handler_still_shows_and_says_so() -> None:
     flow = Flow("order").step("a").step("b", "elsewhere")
     assert (op_of(flow, "a").description or "").startswith(
-        "**No handler.** This code location registers no handler `order.a` or `a`;"
+        "No handler: this code location registers no handler `order.a` or `a`;"
         " the step will fail until it does."
     )
     assert "registers no handler `elsewhere`" in (op_of(flow, "b").description or "")
 
 
-def test_tags_name_the_flow_and_the_step_and_kinds_their_kind() -> None:
+def test_what_is_known_of_a_handler_comes_before_its_name() -> None:
+    def silent(value: Any) -> Any:
+        return value
+
+    flow = Flow("f").step("a", "price").step("b", "silent")
+    handlers: Handlers = {"price": price, "silent": silent}
+    told = {name: op_of(flow, name, handlers=handlers).description or "" for name in "ab"}
+    assert told["a"].startswith("Work out the price. (handler price)")
+    assert told["b"].startswith("Handler silent.")
+
+
+def test_tags_name_the_flow_and_the_step_and_a_badge_shows_its_kind() -> None:
     flow = Flow("f").step("config", "price").map("m", "price", depends_on="config")
+    flow = flow.step("get", "pgflow.http", params={"url": "https://example.com"})
     assert op_of(flow, "config_").tags == {
-        TAG_FLOW: "f", TAG_STEP: "config", "dagster/kind/single": "",
+        TAG_FLOW: "f", TAG_STEP: "config",
+        "dagster/kind/single": "", "dagster/compute_kind": "single",
     }  # fmt: skip
-    assert op_of(flow, "m").tags["dagster/kind/map"] == ""
+    badges = [op_of(flow, node).tags["dagster/compute_kind"] for node in ("m", "m__collect", "get")]
+    assert badges == ["map", "helper", "http"]
 
 
 def test_a_step_that_nothing_depends_on_is_tagged_as_terminal() -> None:
