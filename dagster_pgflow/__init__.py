@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dagster_pgflow.store.requests import Requests
     from dagster_pgflow.store.run_outcomes import RunCancelled, RunFailed, RunTimedOut
     from dagster_pgflow.store.triggers import Triggers
+    from dagster_pgflow.translator import PgflowTranslator
     from dagster_pgflow.triggers.run_request import flow_run_request
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "PgflowError",
     "PgflowIOManager",
     "PgflowResource",
+    "PgflowTranslator",
     "Requests",
     "RetryAfter",
     "RunCancelled",
@@ -72,6 +74,7 @@ _HOMES = {
     "PgflowError": "errors",
     "PgflowIOManager": "io_manager",
     "PgflowResource": "resources",
+    "PgflowTranslator": "translator",
     "Requests": "store.requests",
     "RetryAfter": "step_errors",
     "RunCancelled": "store.run_outcomes",

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from dagster_pgflow.compiler.checked_translator import CheckedTranslator
 from dagster_pgflow.compiler.plan import OpNode
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoweredStep, whole_of
@@ -34,28 +35,34 @@ _HELP: Final = {
 }
 
 
-def described_op(flow: Flow, node: OpNode, handlers: HandlerRegistry) -> str:
+def described_op(
+    flow: Flow, node: OpNode, handlers: HandlerRegistry, translator: CheckedTranslator
+) -> str:
     """Return the description of an op, in markdown.
 
     Args:
         flow: The flow that the node belongs to.
         node: The node.
         handlers: The handlers of the code location.
+        translator: How steps show.
     """
     if node.role != "step":
         return _HELP[node.role].format(slug=node.step.slug)
-    return described_step(flow, node.step, handlers)
+    return described_step(flow, node.step, handlers, translator.step_description(flow, node.step))
 
 
-def described_step(flow: Flow, step: LoweredStep, handlers: HandlerRegistry) -> str:
+def described_step(
+    flow: Flow, step: LoweredStep, handlers: HandlerRegistry, description: str
+) -> str:
     """Return the description of a step's op, in markdown: what it does, by what, how patiently.
 
     Args:
         flow: The flow that the step belongs to.
         step: The step.
         handlers: The handlers of the code location.
+        description: What stands first.
     """
-    parts = [step.description, *_handler_lines(flow, step, handlers), *_hook_lines(step, handlers)]
+    parts = [description, *_handler_lines(flow, step, handlers), *_hook_lines(step, handlers)]
     if isinstance(step, SubflowStep):
         parts.append(f"Flow `{step.flow}` runs here as a run of its own.")
         parts += [*step.described_data(), *_condition_lines(step)]

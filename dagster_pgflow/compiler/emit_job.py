@@ -1,13 +1,16 @@
 """From flows to Dagster jobs, broken ones included."""
 
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from dagster_pgflow.compiler.broken_job import broken_graph, problem_of_crash, told
+from dagster_pgflow.compiler.checked_translator import CheckedTranslator
 from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.emit_ops import OpEmitter
 from dagster_pgflow.compiler.json_type import make_json_type
@@ -31,6 +34,7 @@ from dagster_pgflow.resumption.inside import left_of
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.input_parts import Flows
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
+from dagster_pgflow.translator import PgflowTranslator
 from dagster_pgflow.validation import schedules
 
 _log = logging.getLogger(__name__)
@@ -45,12 +49,14 @@ class JobSettings:
         executor: What runs the steps of a run.
         allowed_tags: The keys of tags that flows may give to their runs as they are.
         job_prefix: What the names of jobs begin with.
+        translator: How flows and their steps show.
     """
 
     resources: Mapping[str, Any]
     executor: dg.ExecutorDefinition
     allowed_tags: Sequence[str] = ()
     job_prefix: str = ""
+    translator: PgflowTranslator = field(default_factory=PgflowTranslator)
 
 
 class JobEmitter:
@@ -77,7 +83,15 @@ class JobEmitter:
         self._json_type = make_json_type()
         keys = frozenset(settings.resources)
         self._to_run = LoweredFlows(flows)
-        ops = OpEmitter(self._to_run, handlers, self._json_type, keys, self._child_job)
+        self._translator = CheckedTranslator(settings.translator)
+        ops = OpEmitter(
+            self._to_run,
+            handlers,
+            self._json_type,
+            keys,
+            translator=self._translator,
+            child_job=self._child_job,
+        )
         self._graphs = GraphEmitter(self._to_run, handlers, ops, self._json_type)
         self._tags_of = tags_of
         self._jobs: dict[str, dg.JobDefinition] = {}
@@ -149,9 +163,11 @@ class JobEmitter:
         return tuple(problem for problem in found if problem.code not in schedules.CODES)
 
     def _emit(self, flow: Flow, tags: Mapping[str, str]) -> dg.JobDefinition:
-        return self._graphs.job_graph(flow.slug).to_job(
+        graph = self._graphs.job_graph(flow.slug)
+        make = partial(
+            graph.to_job,
             name=job_name(flow.slug, self._settings.job_prefix),
-            description=_description(flow, withheld(flow.tags, self._settings.allowed_tags)),
+            description=self._description(flow),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: default_input(flow)}},
             tags={
@@ -161,9 +177,27 @@ class JobEmitter:
             },
             executor_def=self._settings.executor,
         )
+        owners = self._translator.owners(flow)
+        if not owners:
+            return make()
+        with warnings.catch_warnings():
+            # Dagster 1.13 calls the owners of jobs a beta, once for each job.
+            warnings.simplefilter("ignore", dg.BetaWarning)
+            return make(owners=owners)
 
     def _run_tags(self, flow: Flow) -> dict[str, str]:
-        return run_tags(flow.tags, self._settings.allowed_tags)
+        return run_tags(self._translator.flow_tags(flow), self._settings.allowed_tags)
+
+    def _description(self, flow: Flow) -> str:
+        parts = [self._translator.flow_description(flow)]
+        withheld_tags = withheld(self._translator.flow_tags(flow), self._settings.allowed_tags)
+        if withheld_tags:
+            parts.append(
+                f"Its runs do not get the tags {', '.join(f'`{key}`' for key in withheld_tags)}:"
+                " this code location allows no such tags."
+            )
+        parts.append(shown_example(flow))
+        return "\n\n".join(part for part in parts if part)
 
     def _broken(
         self, flow_slug: str, problems: tuple[Problem, ...], tags: Mapping[str, str]
@@ -177,15 +211,3 @@ class JobEmitter:
             tags=tags,
             executor_def=self._settings.executor,
         )
-
-
-def _description(flow: Flow, withheld_tags: Sequence[str]) -> str:
-    steps = "1 step" if len(flow.steps) == 1 else f"{len(flow.steps)} steps"
-    parts = [flow.description, f"Flow `{flow.slug}` with {steps}, stored in Postgres."]
-    if withheld_tags:
-        parts.append(
-            f"Its runs do not get the tags {', '.join(f'`{key}`' for key in withheld_tags)}: this"
-            " code location allows no such tags."
-        )
-    parts.append(shown_example(flow))
-    return "\n\n".join(part for part in parts if part)

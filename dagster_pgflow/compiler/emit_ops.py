@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.compiler.checked_translator import CheckedTranslator
 from dagster_pgflow.compiler.described_ops import described_op
 from dagster_pgflow.compiler.kinds import kind_tags, kinds_of
 from dagster_pgflow.compiler.plan import Feed, FromFlowInput, OpNode
@@ -53,6 +54,7 @@ class OpEmitter:
         handlers: The handlers of the code location.
         json_type: The type of inputs and outputs.
         resource_keys: The resources that handlers may use.
+        translator: How steps show.
         child_job: Returns the job of a flow, or of an iteration of a loop, that is a run of its
             own.
     """
@@ -63,8 +65,11 @@ class OpEmitter:
         handlers: HandlerRegistry,
         json_type: dg.DagsterType,
         resource_keys: frozenset[str],
+        *,
+        translator: CheckedTranslator,
         child_job: Callable[[str], ChildJob],
     ) -> None:
+        self._translator = translator
         self._flows = flows
         self._handlers = handlers
         self._json_type = json_type
@@ -94,8 +99,8 @@ class OpEmitter:
             compute_fn=body_of(node.role, work),
             ins={name: self._input(feed) for name, feed in node.inputs.items()},
             outs=self._outs(node),
-            description=described_op(flow, node, self._handlers),
-            tags=_tags(flow, node),
+            description=described_op(flow, node, self._handlers, self._translator),
+            tags=self._tags(flow, node),
             pool=_pool(node),
             required_resource_keys=set(self._resource_keys),
         )
@@ -142,6 +147,18 @@ class OpEmitter:
             description=WAYS_OUT[name],
         )
 
+    def _tags(self, flow: Flow, node: OpNode) -> Mapping[str, Any]:
+        tags = {
+            **kind_tags(kinds_of(flow, node, self._translator)),
+            TAG_FLOW: whole_of(flow).slug,
+            TAG_STEP: node.step.slug,
+        }
+        if node.is_terminal:
+            tags[TAG_TERMINAL] = "true"
+        if node.role != "step":
+            return tags | {TAG_HELPER: node.role}
+        return {**self._translator.step_tags(flow, node.step), **tags}
+
 
 def op_definition_name(flow_slug: str, node_name: str, *, in_items: bool) -> str:
     """Return the name of an op; the same step is another op where its flow runs for items."""
@@ -180,14 +197,3 @@ def _pool(node: OpNode) -> str | None:
     if node.role != "step" or not isinstance(node.step, HandledStep) or node.step.pool is None:
         return None
     return pool_name(node.step.pool)
-
-
-def _tags(flow: Flow, node: OpNode) -> Mapping[str, Any]:
-    tags = {
-        TAG_FLOW: whole_of(flow).slug,
-        TAG_STEP: node.step.slug,
-        **kind_tags(kinds_of(node.step, node.role)),
-    }
-    if node.is_terminal:
-        tags[TAG_TERMINAL] = "true"
-    return tags if node.role == "step" else tags | {TAG_HELPER: node.role}

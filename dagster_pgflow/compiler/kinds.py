@@ -3,32 +3,25 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from dagster_pgflow.model.lowered import LoweredStep
-from dagster_pgflow.model.steps import HandledStep
-from dagster_pgflow.names import NODE_TYPE_PREFIX
-from dagster_pgflow.runtime.roles import Role
+from dagster_pgflow.compiler.checked_translator import CheckedTranslator
+from dagster_pgflow.compiler.plan import OpNode
+from dagster_pgflow.model.flow import Flow
 
 HELPER: Final = "helper"
 _BADGE: Final = "dagster/compute_kind"
 """The tag of which the graph of a job draws the badge; it draws none of `dagster/kind/...`."""
 
 
-def step_kinds(step: LoweredStep) -> set[str]:
-    """Return the kinds of a step: the built-in node type that it runs, or else its type."""
-    handler = step.handler if isinstance(step, HandledStep) else None
-    if handler is not None and handler.startswith(NODE_TYPE_PREFIX) and step.type == "single":
-        return {handler.removeprefix(NODE_TYPE_PREFIX)}
-    return {step.type}
-
-
-def kinds_of(step: LoweredStep, role: Role) -> set[str]:
+def kinds_of(flow: Flow, node: OpNode, translator: CheckedTranslator) -> Collection[str]:
     """Return the kinds of an op.
 
     Args:
-        step: The step that it is, or helps.
-        role: What it does.
+        flow: The flow that the node belongs to.
+        node: The node.
+        translator: Which kinds steps are.
     """
-    return step_kinds(step) if role in ("step", "iterations") else {HELPER}
+    is_step = node.role in ("step", "iterations")
+    return translator.kinds(flow, node.step) if is_step else (HELPER,)
 
 
 def kind_tags(kinds: Collection[str]) -> Mapping[str, str]:

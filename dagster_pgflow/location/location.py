@@ -15,7 +15,7 @@ from dagster_pgflow.location.listing import listed_flows
 from dagster_pgflow.location.opened import opened_store
 from dagster_pgflow.location.pinned import ensure_pinned
 from dagster_pgflow.location.pinned_jobs import PinnedJob, PinnedJobs
-from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of
+from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of, translator_of
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import (
     IO_MANAGER_KEY,
@@ -317,6 +317,7 @@ class Location:
             executor=self.executor,
             allowed_tags=tuple(settings.get("allowed_tags", ())),
             job_prefix=self.job_prefix,
+            translator=translator_of(settings),
         )
 
     def _resource(self, _context: dg.InitResourceContext) -> PgflowResource:

@@ -10,6 +10,7 @@ from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.location.listing import JobChoice
 from dagster_pgflow.names import SLUG_RULE, is_valid_slug
 from dagster_pgflow.runtime.handlers import HandlerSource
+from dagster_pgflow.translator import PgflowTranslator
 
 
 class LocationSettings(TypedDict, total=False):
@@ -35,6 +36,7 @@ class LocationSettings(TypedDict, total=False):
             about images, commands, priorities and limits.
         job_prefix: What the names of jobs and schedules begin with. Without one a job is called as
             its flow; but `build_definitions` that is given no definitions says `flow_`.
+        translator: How flows show in Dagster: an object of a class below `PgflowTranslator`.
         database_url: The database; without it `PGFLOW_DATABASE_URL`, else the embedded server.
     """
 
@@ -47,6 +49,7 @@ class LocationSettings(TypedDict, total=False):
     spill_to: str | UPath
     allowed_tags: Sequence[str]
     job_prefix: str
+    translator: PgflowTranslator
     database_url: str
 
 
@@ -65,3 +68,18 @@ def prefix_of(settings: LocationSettings) -> str:
     if prefix and not is_valid_slug(prefix):
         raise ConfigurationError(f'job_prefix="{prefix}" cannot begin a name; {SLUG_RULE}.')
     return prefix
+
+
+def translator_of(settings: LocationSettings) -> PgflowTranslator:
+    """Return what says how flows show.
+
+    Raises:
+        ConfigurationError: It is no translator.
+    """
+    translator: object = settings.get("translator", PgflowTranslator())
+    if not isinstance(translator, PgflowTranslator):
+        raise ConfigurationError(
+            f"translator={translator!r} is none: give an object of a class that derives from"
+            " dagster_pgflow.PgflowTranslator, such as translator=MyTranslator()."
+        )
+    return translator
