@@ -9,7 +9,10 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
-STAMP := $(VENV)/installed-$(shell pwd | cksum | cut -d ' ' -f 1)
+HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
+STAMP := $(VENV)/installed-$(HERE)
+# The demo needs no tools; but where they are installed, what it needs is there, too.
+DEMO_STAMP := $(VENV)/demo-$(HERE)
 WORKERS ?= 3
 SEED ?= 1
 DURATION ?= 120
@@ -18,7 +21,7 @@ SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP)  ## embedded Postgres, example flows, Dagster with its web UI; Ctrl-C ends it all
+demo: $(or $(wildcard $(STAMP)),$(DEMO_STAMP))  ## embedded Postgres, example flows, Dagster with its web UI; Ctrl-C ends it all
 	@exec $(BIN)/dagster-pgflow demo
 
 check: lint  ## for every change: the checks, and the unit tests that need no database
@@ -62,7 +65,12 @@ release-record: $(STAMP)  ## keep runs of this version, which later ones have to
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
-$(STAMP): pyproject.toml
+$(STAMP): EXTRA := dev
+$(STAMP): WHAT := dagster-pgflow and its tools (a minute or two)
+$(DEMO_STAMP): EXTRA := demo
+$(DEMO_STAMP): WHAT := dagster-pgflow and the web UI of Dagster (a minute)
+
+$(STAMP) $(DEMO_STAMP): pyproject.toml
 	@set -e; \
 	suits='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
 	python=''; \
@@ -73,10 +81,10 @@ $(STAMP): pyproject.toml
 	    echo "make: no Python 3.11 or newer with venv and pip was found; install one (on Debian and Ubuntu: python3 and python3-venv) or name it: make PYTHON=/path/to/python3" >&2; \
 	    exit 1; \
 	fi; \
-	if ! ls $(VENV)/installed-* >/dev/null 2>&1 || ! [ -e $@ ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+	if ! { [ -e $(STAMP) ] || [ -e $(DEMO_STAMP) ]; } || ! $(BIN)/python -c '' 2>/dev/null; then \
 	    echo "Creating $(VENV) with $$($$python --version)"; \
 	    $$python -m venv --clear $(VENV); \
 	fi; \
-	echo "Installing dagster-pgflow and its tools (a minute or two)"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	echo "Installing $(WHAT)"; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
 	@touch $@

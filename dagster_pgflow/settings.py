@@ -11,6 +11,9 @@ It is read when it is asked for.
     server had better get a full one. When this is not given either, the folder is `postgres`
     in the place that the operating system reserves for a user's application data, such as
     `~/.local/share/dagster-pgflow`.
+`PGFLOW_PORT`
+    A port of 127.0.0.1 on which the embedded PostgreSQL listens besides its Unix socket, with a
+    password, for clients that know no sockets. Without it there is none.
 `PGFLOW_STUCK_AFTER`
     Seconds without activity after which Dagster is asked whether a run still lives (300); 0 means
     never.
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 DATABASE_URL_VARIABLE = "PGFLOW_DATABASE_URL"
 DATA_DIR_VARIABLE = "PGFLOW_DATA_DIR"
+PORT_VARIABLE = "PGFLOW_PORT"
 STUCK_AFTER_VARIABLE = "PGFLOW_STUCK_AFTER"
 LOST_AFTER_VARIABLE = "PGFLOW_LOST_AFTER"
 DATABASE_PATIENCE_VARIABLE = "PGFLOW_DATABASE_PATIENCE"
@@ -71,18 +75,35 @@ def data_dir() -> Path:
     return platformdirs.user_data_path("dagster-pgflow", appauthor=False) / "postgres"
 
 
+def embedded_port() -> int | None:
+    """Returns the port that the embedded PostgreSQL shall listen on, if it shall.
+
+    Raises:
+        ConfigurationError: The variable holds no number of a port.
+    """
+    text = os.environ.get(PORT_VARIABLE, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+        raise ConfigurationError(
+            f'{PORT_VARIABLE} is "{text}"; give the number of a port, such as 5433.'
+        )
+    return int(text)
+
+
 def embedded_postgres() -> "EmbeddedPostgres":
     """Returns the embedded PostgreSQL of this process, not yet started.
 
     Raises:
-        ConfigurationError: The operating system has no Unix sockets and file locks.
+        ConfigurationError: The operating system has no Unix sockets and file locks, or
+            `PGFLOW_PORT` is no port.
     """
     if sys.platform == "win32":
         raise ConfigurationError(
             f"The embedded PostgreSQL runs on Linux and macOS only; set {DATABASE_URL_VARIABLE} "
             f"to a server of yours."
         )
-    return _embedded_postgres(data_dir())
+    return _embedded_postgres(data_dir(), embedded_port())
 
 
 def database_url() -> str:
@@ -148,8 +169,8 @@ def _seconds(variable: str, default: float) -> float:
 
 
 @cache
-def _embedded_postgres(folder: Path) -> "EmbeddedPostgres":
+def _embedded_postgres(folder: Path, port: int | None) -> "EmbeddedPostgres":
     # One for a folder and process, because it holds the lock that says that we use the server.
     from dagster_pgflow.embedded import EmbeddedPostgres  # noqa: PLC0415  not on Windows
 
-    return EmbeddedPostgres(folder)
+    return EmbeddedPostgres(folder, port=port)

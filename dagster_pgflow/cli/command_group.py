@@ -35,6 +35,7 @@ COMMANDS = (
     "cancel",
     "retry",
     "sql",
+    "address",
     "doctor",
     "rebuild",
     "schema",

@@ -19,7 +19,14 @@ from dagster_pgflow.cli.flow_files import (
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import ConfigurationError, StoreError
 from dagster_pgflow.examples import FLOW_FILES
+from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.store.loading import FlowChange, load
+
+HANDLERS_NEEDED = """
+Steps of the examples call {names}.
+A code location that lacks some of these gets them by build_repository(handlers=[..., {module}]),
+and `dagster dev -m dagster_pgflow.examples.definitions` is one that has them all.
+`dagster-pgflow doctor --handlers MODULE` says which of them the handlers in MODULE leave out."""
 
 
 @command_with_examples(
@@ -61,6 +68,8 @@ def command(
     for found in loading.warnings:
         aside(warning_line(found))
     changes = list(loading.changes.values())
+    if wants_examples:
+        aside(_handlers_needed())
     if wants_json:
         print_json(changes)
         return
@@ -68,6 +77,15 @@ def command(
         click.echo(_sentence(change))
     if not changes:
         aside("No flow was changed.")
+
+
+def _handlers_needed() -> str:
+    """Return which handlers a code location needs to run the examples, and how it gets them."""
+    # Here, since the handlers need what no other file that is loaded does.
+    from dagster_pgflow.examples import handlers  # noqa: PLC0415
+
+    names = sorted(one.name for one in vars(handlers).values() if isinstance(one, Handler))
+    return HANDLERS_NEEDED.format(names=", ".join(names), module=handlers.__name__)
 
 
 def _sentence(change: FlowChange) -> str:

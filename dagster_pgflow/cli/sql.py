@@ -31,7 +31,7 @@ MOST_BYTES = 100_000_000
 def command(statement: str, *, wants_json: bool) -> None:
     """Ask the database of the flows.
 
-    The embedded PostgreSQL has no port, so this is the shortest way in. `-` reads the statement
+    This is the shortest way into the embedded PostgreSQL, for one. `-` reads the statement
     from standard input. Of several statements each answers; all of them are one transaction.
     """
     text = _standard_input() if statement == "-" else statement

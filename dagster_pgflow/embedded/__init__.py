@@ -17,10 +17,10 @@ burst of short commands does not start the server over and over. If the keeper i
 server goes on and the next `start` gives it a new keeper; if the server is killed, the next
 `start` recovers it, as PostgreSQL does.
 
-**Who can reach it.** There is no TCP port, so no question of a free one and no password to
-keep: PostgreSQL listens on one Unix socket inside the cluster folder, which only the account
-that owns it (and root) can enter. Where that path is too long for a socket, a folder of mode
-0700 in `/tmp` takes its place.
+**Who can reach it.** There is no TCP port unless a user asks for one (`network`), so no question
+of a free one and no password to keep: PostgreSQL listens on one Unix socket inside the cluster
+folder, which only the account that owns it (and root) can enter. Where that path is too long for a
+socket, a folder of mode 0700 in `/tmp` takes its place.
 
 **As root.** PostgreSQL refuses to run as root, so it then runs as the owner of the data folder.
 Where that is root, it runs under a user id that nothing else has (65533, or one of those below), so

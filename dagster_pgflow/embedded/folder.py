@@ -13,13 +13,24 @@ from dagster_pgflow.embedded.account import NOBODY, ServerAccount
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 CLUSTER = "cluster"
-SOCKET_NAME = ".s.PGSQL.5432"
+DEFAULT_PORT = 5432
+"""Of PostgreSQL. It names the socket, also where no port is open."""
 UNFINISHED_CLUSTER = "cluster.new-"
 
 _OWN_NAMES = frozenset({CLUSTER, "starting", "users", "keeper", "server.log", "server.log.old"})
+_HIGHEST_PORT = 65535
 # sun_path has 104 bytes on macOS and 108 on Linux, a final zero included.
 _SOCKET_PATH_BYTES = 103
 _LOG_BYTES_TO_KEEP = 8 * 1024 * 1024
+
+
+def socket_name(port: int | None) -> str:
+    """Returns what PostgreSQL calls its socket."""
+    return f".s.PGSQL.{DEFAULT_PORT if port is None else port}"
+
+
+SOCKET_NAME = socket_name(None)
+"""Under which every server can be found."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class DataFolder:
             EmbeddedPostgresError: Somebody else made the folder in /tmp.
         """
         # libpq reads a comma in a host as the end of it.
-        path = os.fsencode(self.cluster / SOCKET_NAME)
+        path = os.fsencode(self.cluster / socket_name(_HIGHEST_PORT))
         if len(path) <= _SOCKET_PATH_BYTES and b"," not in path:
             return self.cluster
         # The inode differs from that of an earlier folder of the same name, the id from `nobody`'s.

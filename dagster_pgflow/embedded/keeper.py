@@ -12,15 +12,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dagster_pgflow.embedded import binaries, cluster, locks, postmaster
-from dagster_pgflow.embedded.folder import DataFolder
+from dagster_pgflow.embedded import binaries, cluster, locks, network, postmaster
+from dagster_pgflow.embedded.folder import DEFAULT_PORT, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
 _LOOK_EVERY_SECONDS = 0.5
 _PSQL_SECONDS = 10
 
 _SETTINGS = {
-    "listen_addresses": "",
     "unix_socket_permissions": "0700",
     # A Dagster deployment opens connections from many processes at once.
     "max_connections": "200",
@@ -28,10 +27,11 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
+_NO_PORT = 0
 _FORGETFUL = {"fsync": "off", "full_page_writes": "off"}
 
 
-def spawn(folder: DataFolder, *, durable: bool, linger: float) -> None:
+def spawn(folder: DataFolder, *, durable: bool, linger: float, port: int | None) -> None:
     """Starts a keeper for a folder that has none; it goes on when this process ends.
 
     Raises:
@@ -39,8 +39,9 @@ def spawn(folder: DataFolder, *, durable: bool, linger: float) -> None:
     """
     package_root = str(Path(__file__).parents[2])
     search_path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    options = [str(int(durable)), str(linger), str(port or _NO_PORT)]
     result = subprocess.run(
-        [sys.executable, "-m", __name__, str(folder.path), str(int(durable)), str(linger)],
+        [sys.executable, "-m", __name__, str(folder.path), *options],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -61,12 +62,14 @@ class Keeper:
 
     Attributes:
         linger: Seconds that the server outlives its last user.
+        port: On which it listens besides the socket, if it shall.
     """
 
     folder: DataFolder
     programs: Path
     durable: bool
     linger: float
+    port: int | None
 
     def run(self) -> None:
         """Starts the server, or adopts one that lost its keeper, and returns when it is gone."""
@@ -83,17 +86,22 @@ class Keeper:
                     if not self._somebody_is_connected():
                         postmaster.end_server(self.folder)
                     last_used = time.monotonic()
+        network.remove_link(socket_folder)
         if socket_folder != self.folder.cluster and not any(socket_folder.iterdir()):
             socket_folder.rmdir()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         log = self.folder.open_log()
+        socket_folder = self.folder.socket_folder()
         settings = _SETTINGS | ({} if self.durable else _FORGETFUL)
-        quoted = str(self.folder.socket_folder()).replace('"', '""')
+        settings |= network.settings(self.folder, self.port)
+        quoted = str(socket_folder).replace('"', '""')
         settings["unix_socket_directories"] = f'"{quoted}"'
+        network.link_socket(socket_folder, self.port)
+        port = str(self.port or DEFAULT_PORT)
         options = [word for item in settings.items() for word in ("-c", "=".join(item))]
         server = subprocess.Popen(
-            [self.programs / "postgres", "-D", self.folder.cluster, "-p", "5432", *options],
+            [self.programs / "postgres", "-D", self.folder.cluster, "-p", port, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -127,7 +135,7 @@ class Keeper:
             "select count(*) from pg_stat_activity "
             "where backend_type = 'client backend' and pid <> pg_backend_pid()"
         )
-        address = ["-h", str(found.socket_folder), "-p", "5432", "-U", cluster.SUPERUSER]
+        address = ["-h", str(found.socket_folder), "-p", str(DEFAULT_PORT), "-U", cluster.SUPERUSER]
         try:
             answer = subprocess.run(
                 [self.programs / "psql", *address, "-d", "postgres", "-XAtc", query],
@@ -145,9 +153,10 @@ class Keeper:
 
 def main() -> None:
     """Takes the place of the keeper and lets the caller go on at once."""
-    path, durable, linger = sys.argv[1:]
+    path, durable, linger, port = sys.argv[1:]
     folder = DataFolder.open(Path(path))
-    keeper = Keeper(folder, cluster.programs_for(folder), durable == "1", float(linger))
+    programs = cluster.programs_for(folder)
+    keeper = Keeper(folder, programs, durable == "1", float(linger), int(port) or None)
     if locks.try_exclusive(folder.keeper) is None:
         return
     if os.fork() != 0:

@@ -18,6 +18,7 @@ _LOCK_FILE = "postmaster.pid"
 _FAST_STOP_SECONDS = 30
 _ORPHAN_SECONDS = 10
 _CONNECT_SECONDS = 5
+_SOCKET_LOCKS = ".s.PGSQL.*.lock"
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,13 @@ class Postmaster:
     """What `postmaster.pid` says; the process may be long gone.
 
     Attributes:
+        port: The one of 127.0.0.1 on which it listens, too; None where there is none.
         ready: The server said, when it last wrote the file, that it takes connections.
     """
 
     pid: int
     socket_folder: Path
+    port: int | None
     ready: bool
 
     @classmethod
@@ -37,7 +40,8 @@ class Postmaster:
         """Reads the lock file of a cluster; None when there is none, or only its beginning."""
         try:
             lines = (cluster / _LOCK_FILE).read_text().splitlines()
-            return cls(int(lines[0]), Path(lines[4]), lines[7].strip() == "ready")
+            port = int(lines[3]) if lines[5].strip() else None
+            return cls(int(lines[0]), Path(lines[4]), port, lines[7].strip() == "ready")
         except (FileNotFoundError, PermissionError, IndexError, ValueError):
             return None
 
@@ -88,7 +92,8 @@ def clear_remnants(folder: DataFolder) -> None:
     if postmaster is None or psutil.pid_exists(postmaster.pid):
         (folder.cluster / _LOCK_FILE).unlink(missing_ok=True)
         for place in {folder.cluster, postmaster.socket_folder if postmaster else folder.cluster}:
-            (place / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
+            for lock in place.glob(_SOCKET_LOCKS):
+                lock.unlink(missing_ok=True)
 
 
 def end_server(folder: DataFolder) -> None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from dagster_pgflow.embedded import cluster, keeper, locks, postmaster
+from dagster_pgflow.embedded import cluster, keeper, locks, network, postmaster
 from dagster_pgflow.embedded.folder import CLUSTER, DataFolder
 from dagster_pgflow.errors import EmbeddedPostgresError
 
@@ -26,7 +26,8 @@ class EmbeddedPostgres:
         data_dir: The data folder; made when it is missing, reused when it is there.
         durable: False trades safety in a crash of the machine for speed: for tests.
         linger: Seconds that the server outlives its last user, if that one did not call `stop`.
-            Both options are those of the process that starts the server; who joins gets them.
+        port: A port of 127.0.0.1 for clients that know no Unix sockets; see `network_address`.
+            All options are those of the process that starts the server; who joins gets them.
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class EmbeddedPostgres:
         *,
         durable: bool = True,
         linger: float = _DEFAULT_LINGER_SECONDS,
+        port: int | None = None,
     ) -> None:
         self.data_dir = Path(data_dir).expanduser().absolute()
         self._durable = durable
         self._linger = linger
+        self._port = port
         # A bare descriptor: a process that never calls `stop` uses the server until it ends.
         self._use: int | None = None
 
@@ -58,6 +61,7 @@ class EmbeddedPostgres:
                 folder = cluster.with_account_of_its_own(folder)
                 cluster.ensure_cluster(folder, durable=self._durable)
                 self._ensure_running(folder)
+                self._ensure_password(folder)
             except BaseException:
                 if self._use is None:
                     os.close(use)
@@ -96,14 +100,18 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: The server does not run.
         """
-        found = postmaster.serving(self.data_dir / CLUSTER)
-        if found is None:
-            raise EmbeddedPostgresError(
-                f"The embedded PostgreSQL in {self.data_dir} is not running; start it first."
-            )
+        found = self._serving()
         scheme = "postgresql" if driver is None else f"postgresql+{driver}"
         host = quote(str(found.socket_folder), safe="/")
         return f"{scheme}://{cluster.SUPERUSER}@/{quote(database, safe='')}?host={host}"
+
+    def network_address(self) -> network.NetworkAddress | None:
+        """Returns the port of the running server, with what opens it; None without a port.
+
+        Raises:
+            EmbeddedPostgresError: The server does not run.
+        """
+        return network.address_of(self.data_dir / CLUSTER, self._serving().port)
 
     def is_running(self) -> bool:
         """Return whether the server takes connections now, whoever started it."""
@@ -120,6 +128,19 @@ class EmbeddedPostgres:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+
+    def _serving(self) -> postmaster.Postmaster:
+        found = postmaster.serving(self.data_dir / CLUSTER)
+        if found is None:
+            raise EmbeddedPostgresError(
+                f"The embedded PostgreSQL in {self.data_dir} is not running; start it first."
+            )
+        return found
+
+    def _ensure_password(self, folder: DataFolder) -> None:
+        found = self._serving()
+        if found.port is not None:
+            network.ensure_password(folder, cluster.programs_for(folder), found.socket_folder)
 
     def _ensure_running(self, folder: DataFolder) -> None:
         """Waits until the server takes connections, giving it a keeper where it has none."""
@@ -138,8 +159,10 @@ class EmbeddedPostgres:
                 cluster.programs_for(folder)
                 if postmaster.serving(folder.cluster) is None:
                     postmaster.clear_remnants(folder)
+                    if self._port is not None:
+                        network.refuse_taken(self._port)
                 log_size = folder.log.stat().st_size if folder.log.exists() else 0
-                keeper.spawn(folder, durable=self._durable, linger=self._linger)
+                keeper.spawn(folder, durable=self._durable, linger=self._linger, port=self._port)
             if time.monotonic() > deadline:
                 raise EmbeddedPostgresError(
                     f"PostgreSQL in {folder.path} has not become ready in {_START_SECONDS} "

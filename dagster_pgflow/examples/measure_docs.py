@@ -10,7 +10,7 @@ from dagster_pgflow import NonRetryable, StepContext, handler
 from dagster_pgflow.examples import markdown
 from dagster_pgflow.examples.docs_report import DocsReport, Measured, write_report
 
-REPORT_NAME = "docs-report.md"
+REPORT_ENDING = "-report.md"
 SKIPPED_FOLDERS = frozenset({"node_modules", "site-packages", "__pycache__"})
 
 
@@ -73,20 +73,24 @@ def measure(found: Found) -> Measured:
 def report(measured: Measurements, ctx: StepContext) -> DocsReport:
     """Write the report, and return what it comes to."""
     wanted = Request.model_validate(ctx.flow_input)
-    summary = write_report(
-        Path(wanted.folder).expanduser().resolve(), measured.measure, _report_path(wanted)
-    )
+    folder, path = Path(wanted.folder).expanduser().resolve(), _report_path(wanted)
+    try:
+        summary = write_report(folder, measured.measure, path)
+    except OSError as error:
+        raise NonRetryable(
+            f"The report cannot be written to {path} ({error.strerror}); say in the input where it"
+            f' shall go: "report".'
+        ) from error
     ctx.log.info("The report is in %s.", summary.report)
     return summary
 
 
 def _report_path(wanted: Request) -> Path:
+    """Return where the report goes: beside the folder, so that measuring it leaves it as it is."""
     folder = Path(wanted.folder).expanduser().resolve()
-    return (
-        folder / REPORT_NAME
-        if wanted.report is None
-        else folder.joinpath(Path(wanted.report).expanduser()).resolve()
-    )
+    if wanted.report is None:
+        return folder.parent / f"{folder.name or 'docs'}{REPORT_ENDING}"
+    return folder.joinpath(Path(wanted.report).expanduser()).resolve()
 
 
 def _markdown_files(folder: Path) -> Iterator[Path]:

@@ -45,8 +45,12 @@ def make_server(tmp_path: Path, made_cluster: Path) -> Iterator[MakeServer]:
     """
     folders = set[Path]()
 
-    def make(data_dir: Path | None = None, *, linger: float = 30.0) -> EmbeddedPostgres:
-        server = EmbeddedPostgres(data_dir or tmp_path / "data", durable=False, linger=linger)
+    def make(
+        data_dir: Path | None = None, *, linger: float = 30.0, port: int | None = None
+    ) -> EmbeddedPostgres:
+        server = EmbeddedPostgres(
+            data_dir or tmp_path / "data", durable=False, linger=linger, port=port
+        )
         if data_dir is None and not server.data_dir.exists():
             server.data_dir.mkdir(mode=0o711)
             subprocess.run(["cp", "-a", made_cluster, server.data_dir / "cluster"], check=True)

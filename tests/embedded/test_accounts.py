@@ -170,7 +170,7 @@ def test_a_server_of_the_earlier_version_that_runs_is_joined_as_it_is(
 ) -> None:
     tmp_path.chmod(0o755)
     data = as_the_earlier_version_left_it(make_server, nobody)
-    keeper.spawn(DataFolder.open(data), durable=False, linger=30)
+    keeper.spawn(DataFolder.open(data), durable=False, linger=30, port=None)
     poll(lambda: make_server(data).is_running())
     with make_server(data) as server:
         assert query(server, "select one from kept") == [(1,)]

@@ -75,3 +75,12 @@ def test_a_system_without_unix_sockets_is_told_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setattr("sys.platform", "win32")
     with pytest.raises(ConfigurationError, match="Linux and macOS only; set PGFLOW_DATABASE_URL"):
         settings.database_url()
+
+
+@pytest.mark.parametrize("port", ["no", "0", "65536", "-1", "5433.0", "٥٤٣٣", "1" * 5000])
+def test_a_port_that_is_none_is_refused_with_an_example(
+    port: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGFLOW_PORT", port)
+    with pytest.raises(ConfigurationError, match="such as 5433"):
+        settings.embedded_postgres()

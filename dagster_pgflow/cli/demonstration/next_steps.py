@@ -14,7 +14,7 @@ Three things to try next:
 1. Look at it: {url}/locations/pgflow@pgflow/jobs/order
    A double click on "payment" opens the subflow; its runs are a click away.
 
-2. Measure documents of your own, from another terminal; the report goes into that folder:
+2. Measure documents of your own, from another terminal; the report goes beside that folder:
 {export}   {program} start measure_docs --input '{{"folder": "/path/to/docs"}}' --wait
 
 3. Make a flow in SQL and run it. Nothing is restarted; some seconds later it is a job too:

@@ -23,7 +23,10 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def test_the_examples_load_and_are_listed(cli: Cli) -> None:
-    assert cli("load", "--examples").exit_code == 0
+    loaded = cli("load", "--examples")
+    assert loaded.exit_code == 0
+    assert "order.confirm, order.decline, order.prepare, payment.charge" in loaded.stderr
+    assert "handlers=[..., dagster_pgflow.examples.handlers]" in loaded.stderr
     listed = json.loads(cli("list", "--json").stdout)
     assert [flow["slug"] for flow in listed] == ["ai_workflow", "measure_docs", "order", "payment"]
     assert "measure_docs" in cli("list").stdout

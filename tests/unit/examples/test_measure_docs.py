@@ -68,15 +68,25 @@ def test_the_result_names_totals_and_broken_links(folder: Path) -> None:
     assert result.broken_links == ["README.md:3 -> two.md"]
 
 
-def test_the_report_is_markdown_beside_the_files_and_is_not_measured_next_time(
-    folder: Path,
-) -> None:
+def test_the_report_is_markdown_beside_the_folder_which_stays_as_it_is(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
     first = run(folder)
-    assert first.report == str(folder / "docs-report.md")
+    assert sorted(folder.rglob("*")) == before
+    assert first.report == str(folder.parent / "docs-report.md")
     text = Path(first.report).read_text()
     assert "- `README.md`, line 3: `two.md`" in text
     assert "| deep/one.md | 452 | 2 min |" in text
     assert run(folder).totals == first.totals
+
+
+def test_a_report_inside_the_folder_is_not_measured_next_time(folder: Path) -> None:
+    assert run(folder, "numbers.md").report == str(folder / "numbers.md")
+    assert run(folder, "numbers.md").totals.files == 2
+
+
+def test_a_report_that_cannot_be_written_is_not_tried_again(folder: Path) -> None:
+    with pytest.raises(NonRetryable, match='say in the input where it shall go: "report"'):
+        run(folder, "README.md/report.md")
 
 
 def test_the_report_goes_where_the_user_says(folder: Path, tmp_path: Path) -> None:
