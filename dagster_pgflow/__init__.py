@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dagster_pgflow.dsl.workflow_cells import register_workflow_cell, workflow_to_cell
     from dagster_pgflow.dsl.workflow_json import read_workflow
     from dagster_pgflow.errors import PgflowError
+    from dagster_pgflow.in_process.flow import execute_flow, execute_flow_async
+    from dagster_pgflow.in_process.result import FlowResult
     from dagster_pgflow.io_manager import PgflowIOManager
     from dagster_pgflow.load_defs import build_definitions, build_repository
     from dagster_pgflow.model.flow import Flow
@@ -38,6 +40,7 @@ __all__ = [
     "Database",
     "Flow",
     "FlowBuilder",
+    "FlowResult",
     "Fragment",
     "NonRetryable",
     "PgflowError",
@@ -55,6 +58,8 @@ __all__ = [
     "build_definitions",
     "build_repository",
     "database_url",
+    "execute_flow",
+    "execute_flow_async",
     "flow_run_request",
     "handler",
     "read_manifest",
@@ -69,6 +74,7 @@ _HOMES = {
     "Database": "store.database",
     "Flow": "model.flow",
     "FlowBuilder": "store.flows",
+    "FlowResult": "in_process.result",
     "Fragment": "model.fragment",
     "NonRetryable": "step_errors",
     "PgflowError": "errors",
@@ -85,6 +91,8 @@ _HOMES = {
     "build_definitions": "load_defs",
     "build_repository": "load_defs",
     "database_url": "settings",
+    "execute_flow": "in_process.flow",
+    "execute_flow_async": "in_process.flow",
     "flow_run_request": "triggers.run_request",
     "handler": "runtime.handlers",
     "read_manifest": "dsl.manifest_text",

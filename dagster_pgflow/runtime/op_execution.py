@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -18,8 +18,7 @@ from dagster_pgflow.dagster_log.run_reports import reports_in
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.lowered import LoopBody, whole_of
 from dagster_pgflow.model.options import retry_policy_of
-from dagster_pgflow.model.steps import HandledStep, LoopStep, MapStep, SubflowStep
-from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.model.steps import LoopStep, MapStep, SubflowStep
 from dagster_pgflow.names import (
     FLOW_INPUT,
     PGFLOW_KEY,
@@ -32,11 +31,10 @@ from dagster_pgflow.names import (
 from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.report import FailedItem, OpReport
 from dagster_pgflow.runtime.assembly import Receiver, assemble
-from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.catching import Caught, Failing, caught
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
-from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.conductor import Conductor
 from dagster_pgflow.runtime.data_map import Received, refuse_unmerged
 from dagster_pgflow.runtime.decisions import Deciding
 from dagster_pgflow.runtime.failures import reason_of
@@ -49,21 +47,18 @@ from dagster_pgflow.runtime.frames import (
     outermost,
     refuse_bad_input,
 )
-from dagster_pgflow.runtime.guarded_steps import past_guards
-from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.hooks import refuse_unknown_hooks
 from dagster_pgflow.runtime.input_parts import InputPart, key_of
 from dagster_pgflow.runtime.iterations import Iteration
 from dagster_pgflow.runtime.memory import TaskMemory
-from dagster_pgflow.runtime.op_hooks import around_of, held_on_its_route, passed_on
+from dagster_pgflow.runtime.op_calls import call_handler, find_handler
+from dagster_pgflow.runtime.op_hooks import held_on_its_route, passed_on
 from dagster_pgflow.runtime.op_memory import OpMemory
 from dagster_pgflow.runtime.op_work import Inputs, OpWork, TooEarly
-from dagster_pgflow.runtime.own_names import deps_for_handler, named_for_handler
-from dagster_pgflow.runtime.params import params_given
 from dagster_pgflow.runtime.secrets import Secrets
 from dagster_pgflow.runtime.tasks import Tasks
 from dagster_pgflow.runtime.values import Skipped
-from dagster_pgflow.step_errors import NotMerged
+from dagster_pgflow.step_errors import NotMerged, StepError
 from dagster_pgflow.step_path import StepPath
 
 
@@ -286,11 +281,13 @@ class Execution:
             TooEarly: It comes too early; Dagster waits better than a process that sleeps.
         """
         if self.work.step.needs_handler:
-            self._find_handler()
+            if self.conductor is None or not self.conductor.does_work_of(self.path):
+                find_handler(self, 0)
             refuse_unknown_hooks(self.work.step, self.work.handlers, self.path)
         if self.tasks.attempt == 0:
-            start = not_before or time.time() + self.retry_policy.start_delay
-            raise TooEarly(max(start - time.time(), 0.0))
+            now = time.time()
+            start = not_before or now + self.retry_policy.start_delay
+            raise TooEarly(max(start - now, 0.0))
 
     def tell(self, message: str, report: OpReport, more: Mapping[str, Any] | None = None) -> None:
         """Write an event to the run's log that neither begins nor ends the step.
@@ -325,17 +322,19 @@ class Execution:
         path = ".".join(self.context.op_handle.path)
         return path if mapped is None else f"{path}[{mapped}]"
 
-    def _find_handler(self) -> Handler:
-        """Return the step's handler.
+    @cached_property
+    def conductor(self) -> Conductor | None:
+        """Who looks on, where somebody does."""
+        resource = getattr(self.context.resources, PGFLOW_KEY)
+        return resource if isinstance(resource, Conductor) else None
 
-        Raises:
-            UnknownHandler: This code location does not register it.
-        """
-        if self.work.handler is not None:
-            return self.work.handler
-        step = self.work.step
-        named = step.handler if isinstance(step, HandledStep) else None
-        raise self.work.handlers.unknown(self.flow_slug, step.slug, named, self.path)
+    def waited(self, seconds: float) -> float:
+        """Return how much of a delay Dagster is to wait for."""
+        return seconds if self.conductor is None else self.conductor.waited(seconds)
+
+    def task_path(self, index: int) -> StepPath:
+        """Return the place of a task: in a map step, the element's."""
+        return self.path.at(index if isinstance(self.work.step, MapStep) else None)
 
     def decide(self, decision: Decision) -> None:
         """Go on as a branch or a loop decided; say in the run's log what was wrong with that."""
@@ -354,44 +353,19 @@ class Execution:
 
     def _attempt(self, index: int, value: Any) -> Any:
         step = self.work.step
-        output = self._handled(index, value) if step.needs_handler else passed_on(self, value)
-        return output if isinstance(step, MapStep) else self.mergeable(output)
+        try:
+            output = self._handled(index, value) if step.needs_handler else passed_on(self, value)
+            return output if isinstance(step, MapStep) else self.mergeable(output)
+        except StepError as error:
+            if self.conductor is not None:
+                self.conductor.note_failure(self.task_path(index), error)
+            raise
 
     def _handled(self, index: int, value: Any) -> Any:
         secrets = Secrets(self.context.resources)
         return secrets.kept_out_of(
-            lambda: held_on_its_route(self, value, self._attempted(index, value, secrets))
+            lambda: held_on_its_route(self, value, call_handler(self, index, value, secrets))
         )
-
-    def _attempted(self, index: int, value: Any, secrets: Secrets) -> Any:
-        handler, step = self._find_handler(), self.work.step
-        path, is_map = str(self.path), isinstance(step, MapStep)
-        asks = handler.wants_context or self.work.hooks.wants_context
-        params = params_given(step, handler, value, lambda: self.flow_input, secrets, are_read=asks)
-        context = StepContext(
-            flow_input=self.flow_input if asks else None,
-            run_id=self.run_id,
-            flow_slug=self.flow_slug,
-            step_slug=step.slug,
-            step_path=path,
-            task_index=index,
-            task_path=str(self.path.at(index if is_map else None)),
-            attempt=self.tasks.attempt,
-            idempotency_key=f"{self.run_id}:{path}:{index}",
-            iteration=self.frame.iteration,
-            params=params,
-            log=self.context.log,
-            resources=self.context.resources,
-            depends_on=deps_for_handler(step),
-            deps=named_for_handler(step, value) if step.depends_on and not is_map else {},
-            timeout=self.retry_policy.timeout,
-            secrets=secrets.given,
-        )
-        given = self.input_of(value)
-        handed = given if merges_input(step) else named_for_handler(step, value)
-        around = around_of(self, index, given, handed)
-        call = partial(attempt, handler, handed, context, context.timeout, around)
-        return past_guards(whole_of(self.work.flow), step, context, call)
 
     def _trace(self, path: StepPath) -> list[dict[str, Any]]:
         """Tell what the steps of a subflow did."""

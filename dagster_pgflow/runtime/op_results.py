@@ -229,5 +229,5 @@ def _retry_after(execution: Execution, seconds: float) -> dg.RetryRequested:
     delays = 1 if execution.retry_policy.start_delay else 0
     return dg.RetryRequested(
         max_retries=max(execution.retry_policy.max_attempts, 1) - 1 + delays,
-        seconds_to_wait=seconds,
+        seconds_to_wait=execution.waited(seconds),
     )

@@ -24,17 +24,27 @@ class RunWithoutOutput(PgflowError):
 class RunFailed(RunWithoutOutput):
     """The run failed.
 
+    Args:
+        run_id: The run.
+        flow_slug: Its flow.
+        reason: The run's error.
+        is_stored: Whether a store has its rows.
+
     Attributes:
         reason: The run's error, in the words of what failed in it.
     """
 
-    def __init__(self, run_id: UUID, flow_slug: str, reason: str | None) -> None:
+    def __init__(
+        self, run_id: UUID, flow_slug: str, reason: str | None, *, is_stored: bool = True
+    ) -> None:
         self.reason = reason or "It says nothing of why."
-        found = f"`dagster-pgflow status {str(run_id)[:8]}` shows its steps."
+        found = (
+            f"; `dagster-pgflow status {str(run_id)[:8]}` shows its steps." if is_stored else "."
+        )
         super().__init__(
             run_id,
             flow_slug,
-            f'{self.reason}\nThat is how run {run_id} of flow "{flow_slug}" failed; {found}',
+            f'{self.reason}\nThat is how run {run_id} of flow "{flow_slug}" failed{found}',
         )
 
 

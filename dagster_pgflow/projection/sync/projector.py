@@ -7,7 +7,7 @@ sensors at once only cost time.
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
@@ -18,11 +18,9 @@ import dagster as dg
 from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
 from dagster_pgflow.dagster_log.run_events import OutputsOf, RunFacts
-from dagster_pgflow.dagster_log.step_keys import key_inside
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
-from dagster_pgflow.model.run_state import STORED_AT_KEY, LogEvent
-from dagster_pgflow.names import FINISHED_OUTPUT, RESULT_OUTPUT
+from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.projection.fold.fold import fold
 from dagster_pgflow.projection.layout.announcements import layout_seen
 from dagster_pgflow.projection.layout.growing_layout import layout_of
@@ -39,14 +37,13 @@ from dagster_pgflow.projection.sync.next_look import (
     next_recovery,
     went_on_further,
 )
+from dagster_pgflow.projection.sync.outputs_used import outputs_in
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
 from dagster_pgflow.projection.sync.route_in_dagster import show_route
 from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.projection.sync.wait_in_dagster import show_wait
-from dagster_pgflow.projection.translate.event_data import finished_in
 from dagster_pgflow.projection.translate.tokens import RUN_ENDS
 from dagster_pgflow.projection.translate.translation import cut_short, translate
-from dagster_pgflow.runtime.values import Batch
 
 RUNS_PER_PAGE: Final = 100
 LONG_S: Final = 60.0
@@ -286,23 +283,7 @@ class Projector:
         return replace(facts, created_at=requested_at or facts.created_at)
 
     def _outputs(self, events: Sequence[LogEvent], runs: Sequence[OutputsOf]) -> dict[str, Any]:
-        """Return the stored outputs that events refer to, by Dagster step key."""
-        wanted = {event.event_data.get("output_of") for event in events} - {None}
-        found: dict[str, Any] = {}
-        for run in runs if wanted else ():
-            prefix = "" if run.child_run is None else key_inside(run.child_run, "")
-            if not any(str(key).startswith(prefix) for key in wanted):
-                continue
-            for stored in self._store.outputs.of_run(run.run_id, RESULT_OUTPUT):
-                key = f"{prefix}{stored.key.step_key}"
-                if key in wanted and key not in found:
-                    here = stored.location is None
-                    found[key] = stored.value if here else {STORED_AT_KEY: stored.location}
-            for stored in self._store.outputs.of_run(run.run_id, FINISHED_OUTPUT):
-                key = finished_in(f"{prefix}{stored.key.step_key}")
-                if key in wanted and key not in found and stored.value:
-                    found[key] = _batch_of(stored.value).to_wire()
-        return found
+        return outputs_in(self._store.outputs, events, runs)
 
     def _settle_lost_run(self, cursor: RunCursor) -> None:
         """End a run that is gone from Dagster; one that had ended keeps its end."""
@@ -359,10 +340,3 @@ def _message_of(error: Exception) -> str:
     text = str(error) if isinstance(error, PgflowError) else f"{type(error).__name__}: {error}"
     shown = text if len(text) <= MESSAGE_LENGTH else f"{text[:MESSAGE_LENGTH]} …"
     return shown.replace("\x00", "\ufffd").encode(errors="backslashreplace").decode()
-
-
-def _batch_of(finished: Mapping[str, Any]) -> Batch:
-    """Return the outputs of a batch that failed, with null for the elements that have none."""
-    outputs = {int(index): one.get("output") for index, one in finished.items()}
-    start = min(outputs)
-    return Batch(start, tuple(outputs.get(index) for index in range(start, max(outputs) + 1)))

@@ -1,0 +1,86 @@
+"""Values, errors and functions that stand in the places of handlers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from dagster_pgflow.in_process.clock import Clock
+from dagster_pgflow.in_process.paths import best_match
+from dagster_pgflow.runtime.conductor import Conductor
+from dagster_pgflow.runtime.handlers import Handler
+from dagster_pgflow.step_errors import StepError
+from dagster_pgflow.step_path import StepPath
+
+StandIns = Mapping[str, Any]
+"""What stands in for handlers, by the places of their steps."""
+
+
+@dataclass
+class Conducting(Conductor):
+    """Conducts one run.
+
+    Attributes:
+        stand_ins: What stands in for handlers, by the places of their steps.
+        clock: The time of the run.
+        failures: What handlers raised last, by the places of their tasks.
+    """
+
+    stand_ins: StandIns = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+    failures: dict[StepPath, StepError] = field(default_factory=dict)
+
+    def does_work_of(self, path: StepPath) -> bool:
+        """Return whether it does the work of a step, or of some of its tasks."""
+        steps = (
+            place.rpartition("[")[0] if place.endswith("]") else place for place in self.stand_ins
+        )
+        return best_match(steps, path) is not None
+
+    def handler_of(
+        self, task: StepPath, attempt: int, name: str, found: Handler | None
+    ) -> Handler | None:
+        """Return what is called for an attempt of a task."""
+        place = best_match(self.stand_ins, task)
+        if place is None:
+            return found
+        stand_in = _of_attempt(self.stand_ins[place], attempt)
+        function = stand_in if _is_function(stand_in) else _giving(stand_in)
+        return Handler(function, name) if found is None else found.replaced_by(function)
+
+    def note_failure(self, task: StepPath, error: StepError) -> None:
+        """Take note of a failed attempt."""
+        self.failures[task] = error
+
+    def waited(self, seconds: float) -> float:
+        """Return how much of a delay is really waited for."""
+        return self.clock.waited(seconds)
+
+    def raised_by(self, path: str) -> BaseException | None:
+        """Return what the handler of a step raised last, if it raised anything."""
+        tasks = [task for task in self.failures if path in (task, task.step)]
+        return self.failures[tasks[-1]].__cause__ if tasks else None
+
+
+def _of_attempt(stand_in: Any, attempt: int) -> Any:
+    """Return what stands in for one attempt: a list with errors in it has something for each."""
+    if isinstance(stand_in, list) and any(_is_error(one) for one in stand_in):
+        return stand_in[min(attempt, len(stand_in)) - 1]
+    return stand_in
+
+
+def _is_error(stand_in: Any) -> bool:
+    is_type = isinstance(stand_in, type) and issubclass(stand_in, BaseException)
+    return is_type or isinstance(stand_in, BaseException)
+
+
+def _is_function(stand_in: Any) -> TypeGuard[Callable[..., Any]]:
+    return callable(stand_in) and not _is_error(stand_in)
+
+
+def _giving(stand_in: Any) -> Callable[[Any], Any]:
+    def give(_input: Any) -> Any:
+        if _is_error(stand_in):
+            raise stand_in
+        return stand_in
+
+    return give

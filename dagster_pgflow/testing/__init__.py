@@ -1,0 +1,31 @@
+"""For the tests of those who write flows: runs with mocks, without delays, and what to assert.
+
+from dagster_pgflow.testing import run_flow
+
+def test_a_card_that_is_declined_is_told():
+result = run_flow(order, {"total": 20}, mock={"charge": RuntimeError("declined")})
+result.assert_failed("declined").assert_ran("basket")
+"""
+
+from dagster_pgflow.in_process.result import (
+    StepResult,
+    SubrunResult,
+    TakenEdge,
+    TaskResult,
+    WaitResult,
+)
+from dagster_pgflow.in_process.waits import DEADLINE_PASSED, GivenAnswer
+from dagster_pgflow.testing.asserted import TestResult
+from dagster_pgflow.testing.run_flow import run_flow
+
+__all__ = [
+    "DEADLINE_PASSED",
+    "GivenAnswer",
+    "StepResult",
+    "SubrunResult",
+    "TakenEdge",
+    "TaskResult",
+    "TestResult",
+    "WaitResult",
+    "run_flow",
+]
