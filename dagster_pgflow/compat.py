@@ -28,6 +28,10 @@ from dagster._core.definitions.job_base import InMemoryJob
 # whole; who knows the job needs no other, and nothing of ours for a job that is not ours.
 from dagster._core.definitions.reconstruct import ReconstructableJob
 
+# How an exception is shown. Public code can only raise one, and Dagster shows it with each frame
+# that it came through; of this class it shows what it is told to.
+from dagster._core.errors import DagsterUserCodeProcessError
+
 # What an attempt did that another one follows. Of the events that public code can write, an
 # output ends the step, a log line has no metadata, and ExpectationResult is deprecated. And why a
 # run failed: of one that is ended from outside, public code can only say a sentence.
@@ -77,6 +81,9 @@ from dagster._serdes import deserialize_value, serialize_value
 # interrupted. A run inside a run forgets that when it ends.
 from dagster._utils.interrupts import check_captured_interrupt
 
+# What such an exception is shown as.
+from dagster_shared.error import SerializableErrorInfo
+
 
 def job_to_run() -> str | None:
     """Return the job for which Dagster loads this code location now; `None` where nobody says."""
@@ -96,6 +103,7 @@ __all__ = [
     "ConfigScalar",
     "ConfigScalarKind",
     "DagsterGrpcClient",
+    "DagsterUserCodeProcessError",
     "DefinitionsLoadContext",
     "DefinitionsLoadType",
     "DynamicCollectDependencyDefinition",
@@ -113,6 +121,7 @@ __all__ = [
     "PlanOrchestrationContextManager",
     "ResolvedFromDynamicStepHandle",
     "RunFailureReason",
+    "SerializableErrorInfo",
     "StepHandle",
     "StepOutputHandle",
     "UnresolvedStepHandle",

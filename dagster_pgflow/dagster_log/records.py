@@ -287,6 +287,9 @@ def _message_of(event: dg.DagsterEvent) -> str:
 def _is_interrupt(event: dg.DagsterEvent) -> bool:
     """Return whether a step was stopped from outside: it did not fail, its run has the rest."""
     failure = event.step_failure_data
+    if failure.user_failure_data is not None:
+        # A handler raised what Dagster raises to stop a step: the op itself went on to its end.
+        return False
     stopped = failure.error is not None and failure.error.cls_name in _INTERRUPTS
     return stopped or failure.error_source.value == "INTERRUPT"
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from dagster_pgflow.json_values.storable import storable
 from dagster_pgflow.runtime.context import StepContext
+from dagster_pgflow.runtime.exceptions_told import said
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.hooks import ALONE, Around
 from dagster_pgflow.runtime.values import to_json
@@ -25,10 +25,6 @@ from dagster_pgflow.step_errors import (
     StepError,
     ValueNotJson,
 )
-
-MOST_CHARACTERS = 20_000
-"""Of what an exception says; more would only fill the event log."""
-
 
 Rank = Literal["of", "before", "after"]
 """How a handler stands to the step that it is called for."""
@@ -102,7 +98,7 @@ class _Calls:
         try:
             returned = _call(handler, arguments)
         except BaseException as error:  # whatever it raises is news for its step alone
-            raise _as_step_error(error, f"{subject} raised {_said(error)}") from error
+            raise _as_step_error(error, f"{subject} raised {said(error)}") from error
         return _json_output(handler, returned, subject)
 
 
@@ -188,7 +184,7 @@ def _json_output(handler: Handler, returned: Any, subject: str) -> Any:
     except Exception as error:
         # The code of models runs here, and pydantic has errors of its own for what it cannot write.
         raise HandlerFailed(
-            f"{subject} returned a value that cannot be written as JSON: {_said(error)}"
+            f"{subject} returned a value that cannot be written as JSON: {said(error)}"
         ) from error
 
 
@@ -201,19 +197,6 @@ def _subject(handler: Handler, rank: Rank, context: StepContext) -> str:
         f'Handler "{handler.name}" {rank} step "{context.task_path}"'
         f' (flow "{context.flow_slug}", attempt {context.attempt})'
     )
-
-
-def _said(error: BaseException) -> str:
-    """Return what an exception says, in at most so many characters; some cannot even be shown."""
-    kind = type(error).__name__
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001  # any code may run here, and 10**5000 has no text
-        text = "(it has no text)"
-    if len(text) > MOST_CHARACTERS:
-        text = f"{text[:MOST_CHARACTERS]} …"
-    # Others are handed the sentence as a value, where a failure does not end the run.
-    return str(storable(f"{kind}: {text}" if text else f"{kind}."))
 
 
 def _first(error: ValidationError) -> str:

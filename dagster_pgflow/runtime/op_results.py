@@ -30,6 +30,7 @@ from dagster_pgflow.reports.report import (
 )
 from dagster_pgflow.runtime.catching import Caught
 from dagster_pgflow.runtime.failures import reason_of
+from dagster_pgflow.runtime.op_errors import OpFailure, OpRetry
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_routes import lost_iteration
 from dagster_pgflow.runtime.op_shown import links_of, shown_of, skip_sentence
@@ -85,12 +86,7 @@ def failed_result_of(
 
 def failure_of(execution: Execution, error: PgflowError) -> dg.Failure:
     """Return the failure of an op that fails its run."""
-    return dg.Failure(
-        description=str(error),
-        metadata=_failure_metadata(execution, error),
-        # The attempts were counted here; Dagster has no retries to add.
-        allow_retries=False,
-    )
+    return OpFailure(error, _failure_metadata(execution, error))
 
 
 def try_again(execution: Execution, again: TryAgain) -> dg.RetryRequested:
@@ -108,7 +104,7 @@ def try_again(execution: Execution, again: TryAgain) -> dg.RetryRequested:
             delay_seconds=again.seconds,
         ),
     )
-    return _retry_after(execution, again.seconds)
+    return _retry_after(execution, again.error, again.seconds)
 
 
 def try_later(execution: Execution, early: TooEarly) -> dg.RetryRequested:
@@ -117,7 +113,7 @@ def try_later(execution: Execution, early: TooEarly) -> dg.RetryRequested:
         f'Step "{execution.path}" waits. {early}',
         StepDelayed(worker=execution.worker, delay_seconds=early.seconds),
     )
-    return _retry_after(execution, early.seconds)
+    return _retry_after(execution, early, early.seconds)
 
 
 def _end(execution: Execution, role: Role, value: Any, fans_out: Mapping[str, FanOut]) -> StepEnd:
@@ -224,10 +220,8 @@ def _counts(batches: Sequence[Batch | Skipped]) -> FanOut:
     return FanOut(sum(sizes), len(sizes), max(sizes, default=0) or 1)
 
 
-def _retry_after(execution: Execution, seconds: float) -> dg.RetryRequested:
+def _retry_after(execution: Execution, why: Exception, seconds: float) -> dg.RetryRequested:
     """Return what makes Dagster run the op again; the number of attempts is counted here."""
     delays = 1 if execution.retry_policy.start_delay else 0
-    return dg.RetryRequested(
-        max_retries=max(execution.retry_policy.max_attempts, 1) - 1 + delays,
-        seconds_to_wait=execution.waited(seconds),
-    )
+    most = max(execution.retry_policy.max_attempts, 1) - 1 + delays
+    return OpRetry(why, most, execution.waited(seconds))

@@ -78,7 +78,7 @@ def test_max_attempts_counts_all_tries(max_attempts: int, tries: int) -> None:
     )
     assert not result.success
     assert len(flaky.tries[0]) == tries
-    assert f"attempt {tries}) raised ValueError." in result.error
+    assert f"attempt {tries}) raised ValueError (" in result.error
 
 
 def test_a_step_is_tried_three_times_when_nobody_says_otherwise() -> None:
@@ -131,14 +131,14 @@ def test_retry_after_gives_no_more_attempts() -> None:
     flaky = Flaky(failures=9, error=lambda: RetryAfter(0, "closed"))
     result = run(Flow("f", max_attempts=2).step("a"), handlers={"a": flaky})
     assert len(flaky.tries[0]) == 2
-    assert result.error.endswith("attempt 2) raised RetryAfter: closed")
+    assert "attempt 2) raised RetryAfter: closed (" in result.error
 
 
 def test_what_must_not_be_tried_again_is_not() -> None:
     flaky = Flaky(failures=9, error=lambda: NonRetryable("no such card"))
     result = run(Flow("f").step("a"), handlers={"a": flaky})
     assert len(flaky.tries[0]) == 1
-    assert result.error.endswith('step "a" (flow "f", attempt 1) raised NonRetryable: no such card')
+    assert 'step "a" (flow "f", attempt 1) raised NonRetryable: no such card (' in result.error
 
 
 def test_a_timeout_is_a_failed_attempt() -> None:

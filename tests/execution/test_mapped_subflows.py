@@ -121,7 +121,7 @@ def test_a_failed_item_is_routed_with_the_trace_of_that_item() -> None:
     result = run(flow, others=[CHILD], handlers=HANDLERS)
     assert result.success
     told = result.outputs["repair"]["each"]
-    assert told["error"].endswith("raised ValueError: no thirteen")
+    assert "raised ValueError: no thirteen (" in told["error"]
     assert [(entry["step"], entry["status"]) for entry in told["child_trace"]] == [
         ("[1].double", "failed")
     ]
@@ -317,7 +317,7 @@ def test_the_failure_of_an_item_is_one_of_the_flow_around_that_goes_on() -> None
     )
     others = [middle, CHILD]
     result = run(flow, [1, 13], others=others, handlers=HANDLERS)
-    assert result.outputs["mend"]["pay"]["error"].endswith("no thirteen")
+    assert "no thirteen (" in result.outputs["mend"]["pay"]["error"]
     assert result.skips["after"] == "not_taken"
     assert "pay.sum" not in result.outputs
     # Nothing changes where the list is what the flow ends with.

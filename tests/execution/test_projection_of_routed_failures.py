@@ -51,7 +51,7 @@ def test_the_rows_tell_what_failed_and_that_the_run_went_on(world: World) -> Non
     assert subrun["input"] == {"prepare": {"id": 7}}
     error = world.by_path("error_message")
     assert subrun["error_message"] == error["pay"] == error["pay.charge"]
-    assert error["pay"].endswith("no money")
+    assert "no money (" in error["pay"]
     assert world.by_path("remaining_deps") == {
         **dict.fromkeys(world.by_path("status"), 0),
         "pay.receipt": 1,
@@ -267,7 +267,7 @@ def test_a_skipped_step_that_is_a_subflow_skips_it_on_either_path(world: World) 
     assert (reasons["deliver"], reasons["after"]) == ("not_taken", "not_taken")
     assert reasons["deliver.note"] == "dependency_skipped"
     mended = world.one("subruns", "parent_step_slug = 'mend'")
-    assert mended["input"]["why"].endswith("no money")
+    assert "no money (" in mended["input"]["why"]
     assert_log_is_sound(world, dagster_run_id)
 
 

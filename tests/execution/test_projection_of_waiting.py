@@ -173,7 +173,7 @@ def test_a_run_that_fails_after_it_has_waited_has_failed(world: World) -> None:
     world.project()
     run = world.one("runs")
     assert run["status"] == "failed"
-    assert run["error_message"].endswith("ValueError: boom")
+    assert "ValueError: boom (" in run["error_message"]
     assert world.one("run_continuations")["ended_at"] is not None
     assert_states_add_up(world)
 

@@ -64,10 +64,10 @@ def test_on_failure_the_run_goes_on_with_the_error_and_the_trace() -> None:
         'Handler "check" of step "pay.check" (flow "payment", attempt 1) raised NonRetryable:'
         " no such card"
     )
-    assert told["error"] == error
+    assert told["error"].startswith(error)
     [entry] = told["child_trace"]
     assert entry.pop("duration_ms") >= 0
-    assert entry == {"step": "check", "status": "failed", "error": error}
+    assert entry == {"step": "check", "status": "failed", "error": told["error"]}
     assert result.outputs["cancel"]["prepare"] == {"card": "bad"}
     assert list(result.outputs["close"]) == ["cancel"]
     assert result.skips["ship"] == "not_taken"
@@ -82,7 +82,7 @@ def test_the_trace_tells_what_was_done_before_the_failure_in_order() -> None:
         ("charge", "failed"),
     ]
     assert trace[0]["output"] == "checked"
-    assert trace[1]["error"].endswith("raised ValueError: the bank is closed")
+    assert "raised ValueError: the bank is closed (" in trace[1]["error"]
 
 
 def test_attempts_are_made_before_the_failure_is_routed() -> None:
@@ -159,7 +159,7 @@ def test_one_failing_element_of_a_map_inside_fails_the_subflow(batch_size: int) 
     result = run(flow, [1, 2, 3], others=[lists], handlers={"m": odd})
     assert result.success
     told = result.outputs["repair"]["s"]
-    assert told["error"].endswith("raised ValueError: two")
+    assert "raised ValueError: two (" in told["error"]
     assert [(entry["step"], entry["status"]) for entry in told["child_trace"]] == [("m", "failed")]
 
 
@@ -228,7 +228,7 @@ def test_the_failure_step_may_be_a_subflow() -> None:
     )
     result = run(flow, {}, others=[PAYMENT, repair], handlers=HANDLERS)
     assert result.success
-    assert result.outputs["mend.note"]["why"].endswith("no such card")
+    assert "no such card (" in result.outputs["mend.note"]["why"]
     ok = run(
         Flow("f")
         .subflow("s", PAYMENT, input={"prepare": {}}, on_failure="mend")
@@ -349,7 +349,7 @@ def test_a_cascade_inside_does_not_hide_a_failure(deps: list[str]) -> None:
     )
     flow = Flow("f").subflow("s", child, on_failure="mend").step("mend", "echo", depends_on="s")
     result = run(flow, {}, others=[child], handlers={"breaks": breaks})
-    assert result.outputs["mend"]["s"]["error"].endswith("the bank is closed")
+    assert "the bank is closed (" in result.outputs["mend"]["s"]["error"]
 
 
 def test_a_skipped_batch_of_a_pipelined_map_does_not_hide_the_failure_of_the_map_before() -> None:
@@ -370,4 +370,4 @@ def test_a_skipped_batch_of_a_pipelined_map_does_not_hide_the_failure_of_the_map
 
     handlers = {"not_one": refusing(1), "not_two": refusing(2)}
     result = run(flow, [1, 2], others=[child], handlers=handlers)
-    assert result.outputs["mend"]["s"]["error"].endswith("no 2")
+    assert "no 2 (" in result.outputs["mend"]["s"]["error"]

@@ -1,0 +1,161 @@
+"""What is told of an exception that code of users raised: what it says, where, and why.
+
+An exception may be anything: its text may raise or fill a disk, it may be a group, it may come from
+C and have no frames, and those before it may be hidden on purpose. What is told is bounded.
+"""
+
+import asyncio
+import site
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from types import CodeType, TracebackType
+from typing import Final
+
+from dagster_pgflow.json_values.storable import storable
+
+MOST_CHARACTERS: Final = 20_000
+"""Of what an exception says; more would only fill the event log."""
+
+_MOST_BEFORE: Final = 5
+"""How many exceptions are told that led to one, and how many of a group."""
+
+_MOST_FRAMES: Final = 40
+_LONGEST_PLACE: Final = 200
+_OWN: Final = str(Path(__file__).parent)
+_CALLERS: Final = (_OWN, str(Path(asyncio.__file__).parent))
+"""Where the frames lie that only lead to a handler: this folder, and what runs coroutines."""
+
+
+@dataclass(frozen=True)
+class ToldException:
+    """An exception as people are told of it.
+
+    Attributes:
+        kind: The name of its class.
+        message: What Python says of it, in one line or more.
+        stack: Its frames, the innermost last, as Python prints them; those that led to the handler
+            are left out.
+        cause: What it was raised from, if it was.
+        context: What was being handled as it was raised, unless that is hidden.
+    """
+
+    kind: str
+    message: str
+    stack: tuple[str, ...] = ()
+    cause: "ToldException | None" = None
+    context: "ToldException | None" = None
+
+
+def said(error: BaseException) -> str:
+    """Return what an exception says, and where it was raised, in one sentence."""
+    kind, text, place = type(error).__name__, _text_of(error), place_of(error)
+    where = f" ({place})" if place else ""
+    # Others are handed the sentence as a value, where a failure does not end the run.
+    return str(storable(f"{kind}: {text}{where}" if text else f"{kind}{where}."))
+
+
+def told_of(error: BaseException, most_before: int = _MOST_BEFORE) -> ToldException:
+    """Return what is told of an exception and of those that led to it.
+
+    Args:
+        error: The exception.
+        most_before: How many of those before it are told at most.
+    """
+    before = error.__cause__
+    context = None if error.__suppress_context__ else error.__context__
+    return ToldException(
+        kind=type(error).__name__,
+        message="".join(f"{storable(line)}\n" for line in _message_lines(error)),
+        stack=tuple(_stack_of(error)),
+        cause=_before(before, error, most_before),
+        context=_before(context, error, most_before) if before is None else None,
+    )
+
+
+def place_of(error: BaseException) -> str | None:
+    """Return file, line and function of the users' code at which an exception came up.
+
+    That is the innermost frame outside of libraries, or else the one that the handler is.
+
+    Returns:
+        Such as `shop/cards.py:41 in charge`; `None` where no frame is the users'.
+    """
+    frames = [(code, line) for code, line in _frames_of(error) if code.co_filename]
+    own = [frame for frame in frames if not _is_of_library(frame[0].co_filename)] or frames[:1]
+    if not own:
+        return None
+    code, line = own[-1]
+    return f"{_file_of(code)}:{line} in {code.co_name}"[:_LONGEST_PLACE]
+
+
+def _before(before: BaseException | None, error: BaseException, most: int) -> ToldException | None:
+    if before is None or before is error or most == 0:
+        return None
+    return told_of(before, most - 1)
+
+
+def _message_lines(error: BaseException) -> Iterator[str]:
+    text = _text_of(error)
+    kind = type(error).__name__
+    yield f"{kind}: {text}" if text else kind
+    if isinstance(error, BaseExceptionGroup):
+        for number, inner in enumerate(error.exceptions[:_MOST_BEFORE], 1):
+            yield f"  {number}. {said(inner)}"
+        if len(error.exceptions) > _MOST_BEFORE:
+            yield f"  and {len(error.exceptions) - _MOST_BEFORE} more"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001  # any code may run here, and 10**5000 has no text
+        return "(it has no text)"
+    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+
+
+def _stack_of(error: BaseException) -> list[str]:
+    try:
+        lines = traceback.extract_tb(_begin_of(error.__traceback__)).format()
+    except Exception:  # noqa: BLE001  # a source file may be anything by now
+        return []
+    if len(lines) > _MOST_FRAMES:
+        half = _MOST_FRAMES // 2
+        lines = [*lines[:half], f"  … {len(lines) - 2 * half} more …\n", *lines[-half:]]
+    return [str(storable(line[:MOST_CHARACTERS])) for line in lines]
+
+
+def _begin_of(found: TracebackType | None) -> TracebackType | None:
+    """Return the frames from the first one on that does not only lead to a handler."""
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(_CALLERS):
+        found = found.tb_next
+    return found
+
+
+def _frames_of(error: BaseException) -> Iterator[tuple[CodeType, int]]:
+    found = _begin_of(error.__traceback__)
+    while found is not None:
+        yield found.tb_frame.f_code, found.tb_lineno
+        found = found.tb_next
+
+
+def _is_of_library(file: str) -> bool:
+    return file.startswith((*_libraries(), "<frozen"))
+
+
+def _libraries() -> tuple[str, ...]:
+    named = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return tuple({*named, *site.getsitepackages()} - {None, "", sys.prefix})
+
+
+def _file_of(code: CodeType) -> str:
+    """Return the file of some code as an import finds it, so that it is the same on all hosts."""
+    whole = code.co_filename
+    roots = (root for root in sys.path if root and whole.startswith(f"{root.rstrip('/')}/"))
+    longest = max(roots, key=len, default=None)
+    if longest is None:
+        return PurePath(whole).name
+    return whole[len(longest.rstrip("/")) + 1 :]
