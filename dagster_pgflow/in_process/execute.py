@@ -1,7 +1,10 @@
 """Executes one run in this process, in a Dagster instance, and reads what became of it."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -100,14 +103,29 @@ def execute_job(job: dg.JobDefinition, wanted: WantedRun, instance: dg.DagsterIn
         instance: The Dagster instance.
     """
     run_id = uuid4()
-    job.execute_in_process(
-        run_config=wanted.run_config,
-        instance=instance,
-        run_id=str(run_id),
-        tags=dict(wanted.tags),
-        raise_on_error=False,
-    )
+
+    def execute() -> None:
+        job.execute_in_process(
+            run_config=wanted.run_config,
+            instance=instance,
+            run_id=str(run_id),
+            tags=dict(wanted.tags),
+            raise_on_error=False,
+        )
+
+    _off_the_loop(execute)
     return run_id
+
+
+def _off_the_loop(work: Callable[[], None]) -> None:
+    """Do work where no event loop runs: a notebook has one, and Dagster 1.13 wants its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        work()
+        return
+    with ThreadPoolExecutor(1, "pgflow-run") as threads:
+        threads.submit(copy_context().run, work).result()
 
 
 @contextmanager

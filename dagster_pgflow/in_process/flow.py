@@ -22,6 +22,7 @@ from dagster_pgflow.in_process.stored import (
     stored_flows,
 )
 from dagster_pgflow.in_process.waits import Answers
+from dagster_pgflow.json_values.text import write_json
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.steps import HandledStep, SleepStep, SubflowStep, WaitingStep
@@ -69,6 +70,7 @@ def execute_flow(
         InvalidFlow: The flow cannot run; with all that is wrong.
         UnknownFlow: There is no stored flow of this slug.
         ConfigurationError: An argument makes no sense.
+        ValueNotJson: The input is not JSON.
         StoreError: The database cannot be used.
 
     Example:
@@ -142,6 +144,8 @@ def run_in_process(
         tags: Tags of the Dagster run.
     """
     slug, given = _given_flows(flow, flows)
+    if input is not UNASKED:
+        write_json(input, f'The input of flow "{slug}"')
     registry, keyed = registry_of(handlers), dict(resources or {})
     store = Database(database) if isinstance(database, str) else database
     pinned = None

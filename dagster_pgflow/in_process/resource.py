@@ -35,12 +35,12 @@ class InProcessResource(
 
     def requested_input(self, run_id: str) -> Any:
         """Refuse: an input is never too large for a run in process."""
-        self._refuse(f"the input of request {run_id}")
+        self._refuse(f"for the input of request {run_id}")
 
     @property
     def database(self) -> Database:
         """Refuse: there is none."""
-        self._refuse("the database")
+        self._refuse("for its database")
 
     def answer(self, *_: Any, **__: Any) -> NoReturn:
         """Refuse: who waits in other runs is not known here."""
@@ -52,8 +52,8 @@ class InProcessResource(
 
     def _refuse(self, what: str) -> NoReturn:
         raise ConfigurationError(
-            f'A handler asks the resource "pgflow" for {what}, and this run has no database;'
-            " give execute_flow a database."
+            f'A handler asks the resource "pgflow" {what}, and this run has no database; give it'
+            " one with database=."
         )
 
 

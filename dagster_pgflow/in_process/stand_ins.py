@@ -28,6 +28,7 @@ class Conducting(Conductor):
     stand_ins: StandIns = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     failures: dict[StepPath, StepError] = field(default_factory=dict)
+    _made: dict[tuple[str, int, str], Handler] = field(default_factory=dict)
 
     def does_work_of(self, path: StepPath) -> bool:
         """Return whether it does the work of a step, or of some of its tasks."""
@@ -43,9 +44,13 @@ class Conducting(Conductor):
         place = best_match(self.stand_ins, task)
         if place is None:
             return found
-        stand_in = _of_attempt(self.stand_ins[place], attempt)
-        function = stand_in if _is_function(stand_in) else _giving(stand_in)
-        return Handler(function, name) if found is None else found.replaced_by(function)
+        tried, stand_in = _of_attempt(self.stand_ins[place], attempt)
+        made = self._made.get((place, tried, name))
+        if made is None:
+            function = stand_in if _is_function(stand_in) else _giving(stand_in)
+            made = Handler(function, name) if found is None else found.replaced_by(function)
+            self._made[place, tried, name] = made
+        return made
 
     def note_failure(self, task: StepPath, error: StepError) -> None:
         """Take note of a failed attempt."""
@@ -61,11 +66,15 @@ class Conducting(Conductor):
         return self.failures[tasks[-1]].__cause__ if tasks else None
 
 
-def _of_attempt(stand_in: Any, attempt: int) -> Any:
-    """Return what stands in for one attempt: a list with errors in it has something for each."""
+def _of_attempt(stand_in: Any, attempt: int) -> tuple[int, Any]:
+    """Return what stands in for an attempt, and which of several that is.
+
+    A list with errors in it has something for each; for those that follow, the last.
+    """
     if isinstance(stand_in, list) and any(_is_error(one) for one in stand_in):
-        return stand_in[min(attempt, len(stand_in)) - 1]
-    return stand_in
+        number = min(attempt, len(stand_in)) - 1
+        return number, stand_in[number]
+    return 0, stand_in
 
 
 def _is_error(stand_in: Any) -> bool:

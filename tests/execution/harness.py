@@ -16,6 +16,7 @@ import dagster as dg
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.dagster_log.op_reports import report_in
 from dagster_pgflow.errors import ListNotWhole
+from dagster_pgflow.in_process.outputs import InMemoryIOManager, OutputsInMemory
 from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import (
@@ -30,7 +31,6 @@ from dagster_pgflow.reports.report import StepEnd
 from dagster_pgflow.reports.task_report import TaskReport
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.mapping import join
-from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.values import Batch, Skipped, from_wire
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -45,43 +45,6 @@ BUILT_IN: Handlers = {
     "echo": lambda value: value,
     "give": lambda _value, ctx: ctx.params["value"],
 }
-
-
-class JsonIOManager(dg.IOManager):
-    """Keeps outputs as the database would: as JSON."""
-
-    def __init__(self) -> None:
-        self.texts: dict[tuple[str, str, str], str] = {}
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        self.texts[_key_of(context)] = json.dumps(obj, allow_nan=False)
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        assert context.upstream_output is not None
-        return json.loads(self.texts[_key_of(context.upstream_output)])
-
-
-class MemoryOfThisProcess(TaskMemory):
-    """Keeps finished elements as the database would: as JSON."""
-
-    def __init__(self, outputs: JsonIOManager) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-        self._outputs = outputs
-
-    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
-        self.kept[run_id, step_key] = json.dumps(finished)
-
-    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
-        recalled: dict[str, Any] = json.loads(self.kept.get((run_id, step_key), "{}"))
-        return recalled
-
-    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
-        ended = (step_key, RESULT_OUTPUT, "") in self._outputs.texts
-        return None if ended else self.recall(run_id, step_key)
-
-
-def _key_of(context: dg.OutputContext) -> tuple[str, str, str]:
-    return context.step_key, context.name, context.mapping_key or ""
 
 
 @dataclass(frozen=True)
@@ -131,8 +94,8 @@ def job_of(
 ) -> dg.JobDefinition:
     """Return the Dagster job of a flow."""
     flows = {known.slug: known for known in (*others, flow)}
-    outputs = JsonIOManager()
-    own = {PGFLOW_KEY: MemoryOfThisProcess(outputs), IO_MANAGER_KEY: outputs}
+    outputs = OutputsInMemory()
+    own = {PGFLOW_KEY: outputs, IO_MANAGER_KEY: InMemoryIOManager(outputs)}
     settings = JobSettings({**own, **(resources or {})}, dg.in_process_executor)
     registry = HandlerRegistry.collect([{**BUILT_IN, **(handlers or {})}])
     return JobEmitter(flows, registry, settings).job(flow.slug, {TAG_FLOW: flow.slug})
@@ -158,14 +121,20 @@ def run(
             read.
         tags: Tags of the run.
     """
-    stored = JsonIOManager()
-    job = job_of(flow, others, handlers, {IO_MANAGER_KEY: stored, **(resources or {})})
+    outputs = OutputsInMemory()
+    kept = {PGFLOW_KEY: outputs, IO_MANAGER_KEY: InMemoryIOManager(outputs)}
+    job = job_of(flow, others, handlers, {**kept, **(resources or {})})
     finished = job.execute_in_process(
         run_config={"inputs": {FLOW_INPUT: seal(input)}},
         raise_on_error=False,
         tags=dict(tags or {}),
     )
-    return result_of(finished.success, finished.all_events, stored.texts)
+    texts = {
+        (key.step_key, key.output_name, key.mapping_key): text
+        for key, text in outputs.texts.items()
+        if key.dagster_run_id == finished.run_id
+    }
+    return result_of(finished.success, finished.all_events, texts)
 
 
 def result_of(

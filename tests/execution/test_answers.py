@@ -5,10 +5,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from dagster_pgflow.in_process.outputs import OutputsInMemory
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import REPORT_KEY
 from dagster_pgflow.runtime.values import Skipped, Waiting
-from tests.execution.harness import JsonIOManager, MemoryOfThisProcess
 from tests.execution.small_flows import HANDLERS
 from tests.execution.waiting_runs import WaitingRun
 
@@ -156,9 +156,7 @@ def test_what_cannot_be_asked_fails_the_step(flow: Flow, sentence: str) -> None:
 
 
 def test_a_step_says_who_could_keep_its_wait_where_nobody_does() -> None:
-    run = WaitingRun(
-        Flow("f").approval("ask", prompt="?"), resource=MemoryOfThisProcess(JsonIOManager())
-    )
+    run = WaitingRun(Flow("f").approval("ask", prompt="?"), resource=OutputsInMemory())
     assert run.start() is FAILURE
     assert run.error == (
         'Step "ask" waits, and the resource "pgflow" of this code location does not keep what'

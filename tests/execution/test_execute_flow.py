@@ -9,6 +9,7 @@ import pytest
 
 from dagster_pgflow import Database, Flow, RunFailed, execute_flow, execute_flow_async
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow
+from dagster_pgflow.step_errors import ValueNotJson
 from tests.execution.projecting import World, world
 
 __all__ = ["world"]
@@ -66,7 +67,7 @@ def test_a_flow_runs_without_a_database_and_its_result_has_the_words_of_the_rows
 def test_the_rows_of_a_run_in_process_are_those_of_a_run_in_a_store(
     world: World, database: Database
 ) -> None:
-    asked = {"input": {"lines": [1, 5]}, "handlers": HANDLERS}
+    asked: Any = {"input": {"lines": [1, 5]}, "handlers": HANDLERS}
     alone = execute_flow(CHECKOUT, flows=[PAYMENT], **asked)
     stored = execute_flow(CHECKOUT, flows=[PAYMENT], database=database, **asked)
     by_slug = execute_flow("checkout", database=world.database, instance=world.instance, **asked)
@@ -123,6 +124,25 @@ def test_a_document_runs_in_an_event_loop_beside_others() -> None:
         return [result.output for result in await asyncio.gather(*runs)]
 
     assert asyncio.run(both()) == [{"hello": "Hello, a!"}, {"hello": "Hello, b!"}]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_notebook_whose_event_loop_runs_may_call_the_plain_form() -> None:
+    async def cell() -> Any:
+        return execute_flow(Flow("f").step("a"), 1, handlers={"a": lambda n: n + 1}).output
+
+    assert asyncio.run(cell()) == {"a": 2}
+
+
+def test_an_input_that_is_no_json_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ValueNotJson, match='The input of flow "f"'):
+        execute_flow(Flow("f").step("a"), {"at": object()})
+
+
+def test_a_handler_that_asks_for_the_store_is_told_that_there_is_none() -> None:
+    flow = Flow("f").step("send", max_attempts=1)
+    with pytest.raises(RunFailed, match='asks the resource "pgflow" to send a signal'):
+        execute_flow(flow, handlers={"send": lambda _, ctx: ctx.resources.pgflow.signal("go")})
 
 
 def test_a_run_without_a_database_leaves_no_file(

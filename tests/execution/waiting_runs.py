@@ -24,6 +24,7 @@ from dagster_pgflow.compat import (
 )
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.dagster_log.op_reports import report_in
+from dagster_pgflow.in_process.outputs import InMemoryIOManager, KeptKey, OutputsInMemory
 from dagster_pgflow.json_values.sealed import seal
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import (
@@ -39,50 +40,17 @@ from dagster_pgflow.names import (
 from dagster_pgflow.reports.report import OpReport, StepHeld, StepWaiting
 from dagster_pgflow.resumption.inside import left_of
 from dagster_pgflow.runtime.handlers import HandlerRegistry
-from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.values import from_wire
 from tests.execution.harness import BUILT_IN, Handlers
 from tests.waits_in_memory import WaitsInMemory
 
-Key = tuple[str, str, str, str]
 
-
-class OutputsOfRuns(dg.IOManager):
-    """Keeps the outputs of each run, as JSON."""
+class StoreInMemory(WaitsInMemory, OutputsInMemory):
+    """Keeps waits, outputs and what ops remember in this process."""
 
     def __init__(self) -> None:
-        self.texts: dict[Key, str] = {}
-
-    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
-        self.texts[_key_of(context)] = json.dumps(obj, allow_nan=False)
-
-    def load_input(self, context: dg.InputContext) -> Any:
-        assert context.upstream_output is not None
-        return json.loads(self.texts[_key_of(context.upstream_output)])
-
-
-def _key_of(context: dg.OutputContext) -> Key:
-    return context.run_id, context.step_key, context.name, context.mapping_key or ""
-
-
-class StoreInMemory(WaitsInMemory, TaskMemory):
-    """Keeps waits and what ops remember in this process."""
-
-    def __init__(self, outputs: OutputsOfRuns) -> None:
-        super().__init__()
-        self._outputs = outputs
-        self._kept: dict[tuple[str, str], str] = {}
-
-    def remember(self, run_id: str, step_key: str, finished: dict[str, Any]) -> None:
-        self._kept[run_id, step_key] = json.dumps(finished)
-
-    def recall(self, run_id: str, step_key: str) -> dict[str, Any]:
-        recalled: dict[str, Any] = json.loads(self._kept.get((run_id, step_key), "{}"))
-        return recalled
-
-    def recall_unfinished(self, run_id: str, step_key: str) -> dict[str, Any] | None:
-        ended = (run_id, step_key, RESULT_OUTPUT, "") in self._outputs.texts
-        return None if ended else self.recall(run_id, step_key)
+        WaitsInMemory.__init__(self)
+        OutputsInMemory.__init__(self)
 
 
 class WaitingRun:
@@ -108,9 +76,9 @@ class WaitingRun:
         resource: Any = None,
     ) -> None:
         self.instance = dg.DagsterInstance.ephemeral()
-        self._outputs = OutputsOfRuns()
-        self.waits = StoreInMemory(self._outputs)
-        resources = {PGFLOW_KEY: resource or self.waits, IO_MANAGER_KEY: self._outputs}
+        self.waits = StoreInMemory()
+        io_manager = InMemoryIOManager(self.waits)
+        resources = {PGFLOW_KEY: resource or self.waits, IO_MANAGER_KEY: io_manager}
         registry = HandlerRegistry.collect([{**BUILT_IN, **(handlers or {})}])
         flows = {known.slug: known for known in (*others, flow)}
         emitter = JobEmitter(flows, registry, JobSettings(resources, dg.in_process_executor))
@@ -161,7 +129,7 @@ class WaitingRun:
     def output(self, step_key: str) -> Any:
         """Return what an op sent last."""
         for run in reversed(self.runs):
-            text = self._outputs.texts.get((run.run_id, step_key, RESULT_OUTPUT, ""))
+            text = self.waits.texts.get(KeptKey(run.run_id, step_key))
             if text is not None:
                 return from_wire(json.loads(text))
         raise KeyError(step_key)
