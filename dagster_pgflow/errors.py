@@ -152,10 +152,17 @@ class InvalidReference(PgflowError):
 class UnknownFlow(PgflowError):
     """No stored flow has this slug."""
 
-    def __init__(self, flow_slug: str) -> None:
+    def __init__(self, flow_slug: str, hint: str = "") -> None:
+        """Say that there is no such flow.
+
+        Args:
+            flow_slug: The slug.
+            hint: Which one may be meant, as `names.may_be_meant` says it.
+        """
         self.flow_slug = flow_slug
         super().__init__(
-            f'There is no flow "{flow_slug}"; `dagster-pgflow list` shows the flows that exist.'
+            f'There is no flow "{flow_slug}"{hint}; `dagster-pgflow list` shows the flows that'
+            " exist."
         )
 
 

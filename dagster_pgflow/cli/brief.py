@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, print_json
 from dagster_pgflow.cli.named_flow import is_file, named_flow, stored_flow
 from dagster_pgflow.cli.opened_store import opened_store
@@ -30,7 +31,7 @@ MOST_CHARACTERS = 2_000
     "brief order charge",
     "brief order.yaml charge --json",
 )
-@click.argument("flow")
+@slug_argument("flow")
 @click.argument("step")
 @as_json
 def command(flow: str, step: str, *, wants_json: bool) -> None:

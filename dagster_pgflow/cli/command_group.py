@@ -1,6 +1,8 @@
 """The group of all commands, and the one place where errors become sentences and exit codes."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, Self
@@ -9,6 +11,7 @@ import click
 
 from dagster_pgflow.cli.command import CONTEXT_SETTINGS
 from dagster_pgflow.errors import PgflowError, in_short_words
+from dagster_pgflow.names import may_be_meant
 from dagster_pgflow.version import __version__
 
 COMMANDS = (
@@ -16,6 +19,7 @@ COMMANDS = (
     "migrate",
     "load",
     "validate",
+    "handlers",
     "list",
     "show",
     "triggers",
@@ -90,29 +94,69 @@ class CommandGroup(click.Group):
         ).command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one may be meant."""
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing and not name.startswith("-"):
+            ctx.fail(
+                f'There is no command "{name}"{may_be_meant(name, COMMANDS)};'
+                " `dagster-pgflow --help` lists them."
+            )
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error becomes one sentence and exit code 1."""
+        """Run a command; an error becomes one sentence, or JSON, and an exit code."""
         wants_traceback = ctx.params.pop("traceback", False)
+        wants_json = _asks_for_json(ctx.args)
         if sys.stdout is None:
             raise click.ClickException("Standard output is closed.")
         if isinstance(sys.stdout, TextIOWrapper):
             # A name of a file may hold bytes that are no text, and a terminal know few letters.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
-        except PgflowError as error:
-            raise click.ClickException(in_short_words(str(error))) from error
+            with _in_words(wants_traceback=wants_traceback):
+                return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = in_short_words(error.message)  # type: ignore[misc]
-            raise
-        except (click.Abort, click.exceptions.Exit):
-            raise
-        except Exception as error:
-            if wants_traceback or isinstance(error, BrokenPipeError):
+            if not wants_json:
                 raise
-            if isinstance(error, OSError):
-                raise click.ClickException(f"The operating system refused: {error}.") from error
-            raise click.ClickException(
-                f"Unexpected error, {type(error).__name__}: {error};"
-                " `dagster-pgflow --traceback ...` shows where it was raised."
-            ) from error
+            raise _in_json(error) from error
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def _in_json(error: click.ClickException) -> click.ClickException:
+    from dagster_pgflow.cli.error_in_json import ErrorInJson  # noqa: PLC0415  few need it
+
+    return ErrorInJson(error)
+
+
+@contextmanager
+def _in_words(*, wants_traceback: bool) -> Iterator[None]:
+    """Say whatever goes wrong in one sentence.
+
+    Raises:
+        ClickException: It went wrong.
+    """
+    try:
+        yield
+    except PgflowError as error:
+        raise click.ClickException(in_short_words(str(error))) from error
+    except click.ClickException as error:
+        error.message = in_short_words(error.message)  # type: ignore[misc]
+        raise
+    except (click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        if wants_traceback or isinstance(error, BrokenPipeError):
+            raise
+        if isinstance(error, OSError):
+            raise click.ClickException(f"The operating system refused: {error}.") from error
+        raise click.ClickException(
+            f"Unexpected error, {type(error).__name__}: {error};"
+            " `dagster-pgflow --traceback ...` shows where it was raised."
+        ) from error

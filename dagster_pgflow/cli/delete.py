@@ -3,6 +3,7 @@
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import StoreRefused, UnknownFlow
@@ -15,7 +16,7 @@ from dagster_pgflow.store.flows import FlowBuilder
     "delete order --yes",
     "delete order --force --with-runs",
 )
-@click.argument("slug")
+@slug_argument("slug")
 @click.option(
     "--force",
     is_flag=True,

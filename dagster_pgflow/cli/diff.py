@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, print_json
 from dagster_pgflow.cli.named_flow import flows_of_file, is_file, one_of, stored_flow
 from dagster_pgflow.cli.opened_store import opened_store
@@ -26,8 +27,8 @@ class CannotCompare(click.ClickException):
     "diff order@3 order@5",
     "diff order@3 order --json",
 )
-@click.argument("before")
-@click.argument("after")
+@slug_argument("before")
+@slug_argument("after")
 @as_json
 def command(before: str, after: str, *, wants_json: bool) -> None:
     """Show the differences between two definitions of a flow.

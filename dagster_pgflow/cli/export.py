@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import aside
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.flow_text import TextFormat, document_text, flow_text
@@ -48,7 +49,7 @@ def _loadable(_context: click.Context, _option: click.Parameter, path: Path | No
     "export order --workflow -o order.json",
     "export order --manifest -o order.edn",
 )
-@click.argument("slug")
+@slug_argument("slug")
 @click.option(
     "--format",
     "text_format",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import IO, Any, Literal
 
 import click
 
@@ -112,13 +113,44 @@ def tried(
         return load(database, sources, keep=False, strict=strict, more_problems=more_problems)
 
 
+class ProblemsInFiles(click.ClickException):
+    """What files say is not sound, and nothing was changed.
+
+    Attributes:
+        problems: All of them.
+    """
+
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{counted(len(problems), 'problem')}; nothing was changed.")
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print every problem, and how many there are."""
+        for found in self.problems:
+            aside(f"{found.source}: {found.problem}")
+        super().show(file)
+
+
 def refuse(problems: Sequence[FileProblem]) -> None:
-    """Print every problem, and end with exit code 1, when there are any."""
-    if not problems:
-        return
-    for found in problems:
-        aside(f"{found.source}: {found.problem}")
-    raise click.ClickException(f"{counted(len(problems), 'problem')}; nothing was changed.")
+    """End with exit code 1, and with every problem, when there are any.
+
+    Raises:
+        ProblemsInFiles: There are some.
+    """
+    if problems:
+        raise ProblemsInFiles(problems)
+
+
+def problem_document(severity: Literal["problem", "warning"], found: FileProblem) -> dict[str, str]:
+    """Return a problem, or a warning, as JSON has it."""
+    problem = found.problem
+    return {
+        "severity": severity,
+        "file": found.source,
+        "code": problem.code,
+        "path": problem.path,
+        "message": problem.message,
+    }
 
 
 def warning_line(found: FileProblem) -> str:

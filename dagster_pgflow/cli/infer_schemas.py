@@ -7,6 +7,7 @@ import click
 import yaml
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.named_flow import stored_flow
 from dagster_pgflow.cli.opened_store import opened_store
@@ -24,7 +25,7 @@ MOST_RUNS = 1_000
     "infer-schemas order",
     "infer-schemas order --runs 200 --json",
 )
-@click.argument("flow")
+@slug_argument("flow")
 @click.option(
     "--runs",
     type=click.IntRange(1, MOST_RUNS),

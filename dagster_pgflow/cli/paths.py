@@ -5,6 +5,7 @@ from itertools import islice
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.named_flow import named_flow
 from dagster_pgflow.model.ways import (
@@ -25,7 +26,7 @@ MOST = 100
     "paths order@3 --limit 10",
     "paths order.yaml --json",
 )
-@click.argument("flow")
+@slug_argument("flow")
 @click.option(
     "--limit", type=click.IntRange(1), default=MOST, show_default=True, help="How many at most."
 )

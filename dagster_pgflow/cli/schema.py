@@ -4,10 +4,10 @@ import click
 
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import print_json
+from dagster_pgflow.dsl.flow_schema import flow_schema
 from dagster_pgflow.dsl.manifest.document_shape import manifest_schema
 from dagster_pgflow.dsl.workflow.schema import workflow_schema
-from dagster_pgflow.dsl.workflow.shape import DIALECT
-from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.described import described_schema
 from dagster_pgflow.node_types.known import NODE_TYPES
 
 
@@ -35,8 +35,8 @@ def command(*, workflow: bool, manifest: bool, node_types: bool) -> None:
     if manifest:
         print_json(manifest_schema())
     elif node_types:
-        print_json({name: config.model_json_schema() for name, config in NODE_TYPES.items()})
+        print_json({name: described_schema(config) for name, config in NODE_TYPES.items()})
     elif workflow:
         print_json(workflow_schema())
     else:
-        print_json({"$schema": DIALECT, **Flow.model_json_schema(by_alias=True)})
+        print_json(flow_schema())

@@ -6,6 +6,7 @@ import click
 from rich.table import Table
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, console, new_table, print_json, short
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.triggers import table_of
@@ -23,7 +24,7 @@ from dagster_pgflow.store.triggers import Triggers
     "show order --version 3",
     "show order --json > order.json",
 )
-@click.argument("slug")
+@slug_argument("slug")
 @click.option("--version", type=click.IntRange(1), help="A version, instead of the newest one.")
 @as_json
 def command(slug: str, version: int | None, *, wants_json: bool) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 import click
 
 from dagster_pgflow.cli.command import Seconds, command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, aside, print_json
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.cli.run_end import exit_unless_completed, print_end, wait_for_end
@@ -20,7 +21,7 @@ from dagster_pgflow.store.run_status import RunStatusReader
     """start measure_docs --input '{"folder": "docs"}' --wait""",
     "start order --input @order.json --wait --json",
 )
-@click.argument("slug")
+@slug_argument("slug")
 @click.option(
     "--input",
     "-i",

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dagster_pgflow.cli.attempts import attempt_line
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import flow_slugs
 from dagster_pgflow.cli.console import (
     as_json,
     clock,
@@ -52,7 +53,13 @@ WAIT_SHOWN = 60
     show_default=True,
     help="How many of the latest runs.",
 )
-@click.option("--flow", "flow_slug", metavar="SLUG", help="Only runs of this flow.")
+@click.option(
+    "--flow",
+    "flow_slug",
+    metavar="SLUG",
+    shell_complete=flow_slugs,
+    help="Only runs of this flow.",
+)
 @click.option("--status", type=click.Choice(get_args(RunStatus)), help="Only runs of this status.")
 @as_json
 def command(

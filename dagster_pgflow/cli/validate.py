@@ -1,10 +1,7 @@
 """`dagster-pgflow validate`: report every problem of files, and change nothing."""
 
-import sys
-from collections.abc import Sequence
-from importlib import import_module
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import click
 
@@ -12,14 +9,17 @@ from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import as_json, print_json
 from dagster_pgflow.cli.flow_files import (
     counted,
+    problem_document,
     read_sources,
     strict_option,
     tried,
     warning_line,
 )
+from dagster_pgflow.cli.handler_modules import handlers_of
+from dagster_pgflow.compiler.registered import problems_of_handlers
 from dagster_pgflow.compiler.soundness import problems_of_params
-from dagster_pgflow.errors import ConfigurationError
-from dagster_pgflow.runtime.handlers import HandlerRegistry
+from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.store.loading import FileProblem, MoreProblems, no_more_problems
 
 
@@ -36,7 +36,7 @@ from dagster_pgflow.store.loading import FileProblem, MoreProblems, no_more_prob
     "modules",
     metavar="MODULE",
     multiple=True,
-    help="Check params against the handlers in this module, too.",
+    help="A module with handlers: each step must have one, and params that it takes.",
 )
 @strict_option
 @as_json
@@ -49,19 +49,20 @@ def command(
     when a file is SQL, which is run and undone, when a flow contains one that is in no file, or
     when a cell of a manifest leads on as one that runs a flow, and no file has it.
 
-    Params of steps are checked where their handler says what it takes: --handlers names modules of
-    your code location, and packages that are installed bring theirs. Which resources there are that
+    --handlers names modules of your code location; packages that are installed bring theirs. With
+    it, a step whose handler none of them has is a problem, and params are checked where a handler
+    says what it takes. Which resources there are that
     steps require, only a code location knows, when it loads.
 
     A warning is about what is allowed and most likely not meant. Exit code 1 means that there are
     problems.
     """
     sources, problems = read_sources(files)
-    loading = tried(sources, strict=strict, more_problems=_problems_of_params(modules))
+    loading = tried(sources, strict=strict, more_problems=_problems_of_handlers(modules))
     problems += loading.problems
     if wants_json:
-        documents = [_document("problem", found) for found in problems]
-        print_json(documents + [_document("warning", found) for found in loading.warnings])
+        documents = [problem_document("problem", found) for found in problems]
+        print_json(documents + [problem_document("warning", found) for found in loading.warnings])
     else:
         for found in problems:
             click.echo(f"{found.source}: {found.problem}")
@@ -72,37 +73,17 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _problems_of_params(modules: Sequence[str]) -> MoreProblems:
-    """Return what looks at params as a code location with these handlers would."""
+def _problems_of_handlers(modules: Sequence[str]) -> MoreProblems:
+    """Return what looks at handlers and params as a code location with these handlers would."""
     if not modules:
         return no_more_problems
-    handlers = HandlerRegistry.collect(map(_module, modules))
-    return lambda flow: problems_of_params(flow, handlers)
+    handlers = handlers_of(modules)
 
+    def problems_of(flow: Flow) -> Iterator[Problem]:
+        yield from problems_of_handlers(flow, handlers)
+        yield from problems_of_params(flow, handlers)
 
-def _module(name: str) -> ModuleType:
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        # As Python itself does for `python -m`.
-        sys.path.insert(0, folder)
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ConfigurationError(f'The module "{name}" cannot be imported: {error}.') from error
-    except Exception as error:
-        reason = f"it raised {type(error).__name__}: {error}".rstrip(": ")
-        raise ConfigurationError(f'The module "{name}" cannot be imported: {reason}.') from error
-
-
-def _document(severity: str, found: FileProblem) -> dict[str, str]:
-    problem = found.problem
-    return {
-        "severity": severity,
-        "file": found.source,
-        "code": problem.code,
-        "path": problem.path,
-        "message": problem.message,
-    }
+    return problems_of
 
 
 def _verdict(

@@ -6,6 +6,7 @@ from itertools import pairwise
 import click
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import slug_argument
 from dagster_pgflow.cli.console import as_json, aside, clock, console, new_table, print_json
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.model.differences import Difference, differences
@@ -15,7 +16,7 @@ MOST_NAMED = 4
 
 
 @command_with_examples("versions", "versions order", "versions order --limit 5 --json")
-@click.argument("slug")
+@slug_argument("slug")
 @click.option(
     "--limit",
     "-n",

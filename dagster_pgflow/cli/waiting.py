@@ -4,6 +4,7 @@ import click
 from rich.console import Console
 
 from dagster_pgflow.cli.command import command_with_examples
+from dagster_pgflow.cli.completion import flow_slugs
 from dagster_pgflow.cli.console import as_json, aside, clock, console, new_table, print_json
 from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.model.answer_in_words import answer_in_words
@@ -19,7 +20,13 @@ LONGEST_PROMPT = 200
     "waiting --flow expense",
     "waiting --json | jq '.[].prompt'",
 )
-@click.option("--flow", "flow_slug", metavar="SLUG", help="Only runs of this flow.")
+@click.option(
+    "--flow",
+    "flow_slug",
+    metavar="SLUG",
+    shell_complete=flow_slugs,
+    help="Only runs of this flow.",
+)
 @click.option(
     "--limit",
     "-n",

@@ -1,11 +1,12 @@
 """What a flow is."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.model.arguments import Call
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Flag
 from dagster_pgflow.model.fluent import FluentSteps
 from dagster_pgflow.model.options import FlowOptions
@@ -30,6 +31,13 @@ class Schedule(BaseModel):
     # JSON has no infinity; whoever writes the JSON says so, instead of reading null in its place.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
+    examples: ClassVar[Examples] = {
+        "slug": "nightly",
+        "cron": "0 6 * * *",
+        "timezone": "Europe/Berlin",
+        "input": {"day": "today"},
+    }
+
     slug: str
     cron: str
     timezone: str = "UTC"
@@ -46,11 +54,41 @@ class Flow(FluentSteps):
     It returns `{final step: output}`; with `merge_output` the objects that its final steps
     returned, laid over each other in the order of the steps.
 
+    Attributes:
+        slug: The flow's name: letters, digits and `_`.
+        description: What it is for, in a sentence.
+        input_schema: JSON Schema of what a run may start with.
+        output_schema: JSON Schema of what a run returns.
+        merge_output: Whether a run returns the objects of its final steps as one object.
+        options: How often its steps are tried, how many of its runs there are at once, and who is
+            told of them.
+        tags: What Dagster shows beside its job and its runs, and finds them by.
+        steps: What is done. The order says nothing about when; `depends_on` does.
+        schedules: When it is started.
+
     Example:
         >>> flow = Flow("order").step("fetch").map("price", depends_on="fetch")
         >>> [step.slug for step in flow.steps]
         ['fetch', 'price']
     """
+
+    examples: ClassVar[Examples] = {
+        "slug": "order",
+        "description": "From the cart to the receipt.",
+        "input_schema": {
+            "type": "object",
+            "properties": {"order_id": {"type": "string"}},
+            "required": ["order_id"],
+        },
+        "output_schema": {"type": "object"},
+        "options": {"max_attempts": 5, "timeout": 30},
+        "tags": {"team": "sales"},
+        "steps": [
+            {"slug": "fetch", "type": "single"},
+            {"slug": "charge", "type": "single", "depends_on": ["fetch"]},
+        ],
+        "schedules": [{"slug": "nightly", "cron": "0 6 * * *"}],
+    }
 
     input_schema: JsonSchema | None = None
     output_schema: JsonSchema | None = None

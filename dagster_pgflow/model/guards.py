@@ -5,10 +5,11 @@ are counted together; without one it is the step.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Whole
 
 GuardName = Literal["circuit_breaker", "bulkhead", "rate_limiter"]
@@ -43,6 +44,8 @@ class Guard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    examples: ClassVar[Examples] = {"key": "payments"}
+
     key: str | None = None
 
     @classmethod
@@ -65,6 +68,14 @@ class CircuitBreaker(Guard):
         half_open_calls: How many these are; what comes of them decides whether it closes.
     """
 
+    examples: ClassVar[Examples] = {
+        "failure_rate": 30,
+        "window": 50,
+        "min_calls": 5,
+        "open_seconds": 120,
+        "half_open_calls": 1,
+    }
+
     failure_rate: Whole = _from_to(1, 100, 50)
     window: Whole = _from_to(1, 1_000, 100)
     min_calls: Whole = _from_to(1, 1_000, 10)
@@ -80,6 +91,8 @@ class Bulkhead(Guard):
         max_wait_seconds: How long a call waits for its turn before its attempt fails.
     """
 
+    examples: ClassVar[Examples] = {"max_concurrent": 10, "max_wait_seconds": 10}
+
     max_concurrent: Whole = _from_to(1, MOST, 25)
     max_wait_seconds: Whole = _from_to(0, LONGEST_WAIT_S, 5)
 
@@ -92,6 +105,8 @@ class RateLimiter(Guard):
         per_ms: How long a period is.
         max_wait_seconds: How long a call waits for its turn before its attempt fails.
     """
+
+    examples: ClassVar[Examples] = {"calls": 5, "per_ms": 1000, "max_wait_seconds": 10}
 
     calls: Whole = _from_to(1, MOST, 50)
     per_ms: Whole = _from_to(1, MOST, 500)

@@ -1,10 +1,11 @@
 """How a step is tried, how many runs a flow has at once, and who is told of them."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeVar
+from typing import ClassVar, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.webhook import Webhook
 
 DEFAULT_MAX_ATTEMPTS = 3
@@ -38,6 +39,14 @@ class TryOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    examples: ClassVar[Examples] = {
+        "max_attempts": 5,
+        "base_delay": 10,
+        "timeout": 300,
+        "timeout_ms": 1500,
+        "max_delay": 600,
+    }
+
     max_attempts: int | None = None
     base_delay: int | None = None
     timeout: int | None = None
@@ -64,6 +73,14 @@ class FlowOptions(TryOptions):
         max_recoveries: How often a run goes on by itself whose process was lost (default 3).
     """
 
+    examples: ClassVar[Examples] = {
+        "max_concurrent_runs": 4,
+        "concurrency_key": "input.customer",
+        "max_concurrent_runs_per_key": 1,
+        "on_event": {"url": "https://example.org/runs", "secret": "RUNS_SECRET"},
+        "max_recoveries": 1,
+    }
+
     max_concurrent_runs: int | None = None
     concurrency_key: str | None = None
     max_concurrent_runs_per_key: int | None = None
@@ -77,6 +94,8 @@ class StepOptions(TryOptions):
     Attributes:
         start_delay: Seconds before the first try (default 0).
     """
+
+    examples: ClassVar[Examples] = {"start_delay": 60}
 
     start_delay: int | None = None
 

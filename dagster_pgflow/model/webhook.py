@@ -1,10 +1,11 @@
 """Where the ends of a flow's runs are told, for those who have no connection to the database."""
 
 import re
-from typing import Final, Literal, get_args
+from typing import ClassVar, Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Flag
 
 WebhookEvent = Literal["run.completed", "run.failed", "run.cancelled", "run.waiting"]
@@ -30,6 +31,12 @@ class Webhook(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    examples: ClassVar[Examples] = {
+        "url": "https://example.org/runs",
+        "secret": "RUNS_SECRET",
+        "events": ["run.failed"],
+    }
 
     url: str
     secret: str

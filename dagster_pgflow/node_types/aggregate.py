@@ -43,6 +43,8 @@ class Measure(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    examples: ClassVar[Mapping[str, Any]] = {"of": "price"}
+
     op: Operation
     of: str | None = None
 
@@ -58,9 +60,12 @@ class AggregateConfig(ListConfig):
 
     literal: ClassVar[frozenset[str]] = frozenset({"group_by", "measures"})
 
-    group_by: str | dict[str, str] | None = Field(
-        default=None, description="A path in an element, or CEL over item; or an object of several."
-    )
+    examples: ClassVar[Mapping[str, Any]] = {
+        "group_by": "customer.country",
+        "measures": {"total": {"op": "sum", "of": "price"}},
+    }
+
+    group_by: str | dict[str, str] | None = None
     measures: dict[str, Measure] = Field(min_length=1)
 
     @field_validator("group_by", mode="before")

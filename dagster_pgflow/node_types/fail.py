@@ -1,5 +1,8 @@
 """What a step of type `pgflow.fail` says."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from pydantic import Field
 
 from dagster_pgflow.node_types.config import NodeConfig
@@ -14,14 +17,11 @@ class FailConfig(NodeConfig):
         tells_keys: Whether the keys of what the step receives are told too.
     """
 
-    message: str = Field(
-        min_length=1, description="Why the step fails; values may be put in, as in other texts."
-    )
-    because: tuple[str, ...] = Field(
-        default=(),
-        description="Paths in what the step receives, such as `error.message`; the first value"
-        " that is there is told behind the message.",
-    )
-    tells_keys: bool = Field(
-        default=False, description="Whether the keys of what the step receives are told too."
-    )
+    examples: ClassVar[Mapping[str, Any]] = {
+        "message": "There is no order ${$input.order_id}.",
+        "because": ["error.message"],
+    }
+
+    message: str = Field(min_length=1)
+    because: tuple[str, ...] = ()
+    tells_keys: bool = False

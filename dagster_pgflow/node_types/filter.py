@@ -1,9 +1,7 @@
 """What a step of type `pgflow.filter` says."""
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
-
-from pydantic import Field
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from dagster_pgflow.errors import InvalidExpression
 from dagster_pgflow.expressions.cel import ELEMENT_ROOTS, expression
@@ -24,7 +22,9 @@ class FilterConfig(ListConfig):
 
     literal: ClassVar[frozenset[str]] = frozenset({"condition", "on_error"})
 
-    condition: str = Field(description="A condition in CEL over item and index.")
+    examples: ClassVar[Mapping[str, Any]] = {"condition": "item.total > 100"}
+
+    condition: str
     on_error: OnError = "fail"
 
     def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:

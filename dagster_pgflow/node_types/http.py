@@ -51,6 +51,18 @@ class HttpConfig(NodeConfig):
     literal: ClassVar[frozenset[str]] = frozenset({"allow_hosts", "allow_private"})
     addresses: ClassVar[frozenset[str]] = frozenset({"url"})
 
+    examples: ClassVar[Mapping[str, Any]] = {
+        "url": "https://example.org/orders/${$input.order_id}",
+        "headers": {"Authorization": "Bearer ${secret:SHOP_TOKEN}"},
+        "query": {"limit": 100},
+        "body": {"amount": "$nodes.price.total"},
+        "expected_status": ["2xx", 404],
+        "timeout": 10,
+        "max_response_bytes": 1000000,
+        "allow_hosts": ["*.example.org"],
+        "method": "POST",
+    }
+
     url: str
     method: Annotated[Method, BeforeValidator(_upper)] = "GET"
     headers: dict[str, str] = Field(default_factory=dict)

@@ -1,9 +1,7 @@
 """The list that a step works on: named by its config, or what the step receives."""
 
-from collections.abc import Iterator
-from typing import Any
-
-from pydantic import Field
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from dagster_pgflow.node_types.config import ConfiguredStep, NodeConfig, ParamProblem
 
@@ -17,7 +15,9 @@ class ListConfig(NodeConfig):
             element in a map step.
     """
 
-    items: Any = Field(default=None, description="The list; without it what the step receives.")
+    examples: ClassVar[Mapping[str, Any]] = {"items": "$nodes.fetch.body.orders"}
+
+    items: Any = None
 
     def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
         """Yield what is wrong besides what the types of the fields say."""

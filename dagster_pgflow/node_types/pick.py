@@ -1,7 +1,7 @@
 """What a step of type `pgflow.pick` says."""
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -18,11 +18,9 @@ class PickConfig(NodeConfig):
             first one that leads to a value counts. Without any, all that it receives is handed on.
     """
 
-    of: tuple[Path, ...] = Field(
-        default=(),
-        description="Paths in what the step receives, such as `cart.lines`; the first that leads"
-        " to a value is handed on. Without it, all of it is.",
-    )
+    examples: ClassVar[Mapping[str, Any]] = {"of": ["cart.lines"]}
+
+    of: tuple[Path, ...] = ()
 
     def problems(self, site: ConfiguredStep) -> Iterator[ParamProblem]:
         """Yield which paths have no key between two dots."""

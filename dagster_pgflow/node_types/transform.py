@@ -1,9 +1,9 @@
 """What a step of type `pgflow.transform` says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from dagster_pgflow.node_types.config import (
     ConfiguredStep,
@@ -26,13 +26,10 @@ class TransformConfig(NodeConfig):
 
     literal: ClassVar[frozenset[str]] = frozenset({"expression"})
 
-    expression: str | dict[str, str] | None = Field(
-        default=None,
-        description="CEL, or an object of expressions in CEL, one for each field of the output.",
-    )
-    transformation: Transformation | None = Field(
-        default=None, description="What is done to the texts that the expressions give."
-    )
+    examples: ClassVar[Mapping[str, Any]] = {"expression": {"total": "nodes.price.net * 1.19"}}
+
+    expression: str | dict[str, str] | None = None
+    transformation: Transformation | None = None
 
     @field_validator("expression", mode="before")
     @classmethod

@@ -166,15 +166,15 @@ class HandlerRegistry:
         for candidate in handlers:
             if candidate.name.startswith(NODE_TYPE_PREFIX) and candidate.name not in NODE_TYPES:
                 raise ConfigurationError(
-                    f'Handler "{candidate.name}", {_place(candidate)}, has a name that is kept for'
-                    f' built-in node types; let it not begin with "{NODE_TYPE_PREFIX}", or name one'
-                    f" whose place it takes: {', '.join(NODE_TYPES)}."
+                    f'Handler "{candidate.name}", {place_of(candidate)}, has a name that is kept'
+                    f' for built-in node types; let it not begin with "{NODE_TYPE_PREFIX}", or name'
+                    f" one whose place it takes: {', '.join(NODE_TYPES)}."
                 )
             known = found.setdefault(candidate.name, candidate)
             if known.function is not candidate.function:
                 raise ConfigurationError(
-                    f'Two handlers are called "{candidate.name}": {_place(known)} and'
-                    f" {_place(candidate)}; rename one."
+                    f'Two handlers are called "{candidate.name}": {place_of(known)} and'
+                    f" {place_of(candidate)}; rename one."
                 )
         return found
 
@@ -186,8 +186,13 @@ class HandlerRegistry:
         """
         if named is not None and named.startswith(NODE_TYPE_PREFIX):
             return self.handlers.get(named) or _node_types().get(named)
-        names = _names(flow_slug, step_slug, named)
+        names = names_of(flow_slug, step_slug, named)
         return next((self.handlers[name] for name in names if name in self.handlers), None)
+
+    @staticmethod
+    def node_types() -> Mapping[str, Handler]:
+        """The built-in node types by name."""
+        return _node_types()
 
     def unknown(
         self, flow_slug: str, step_slug: str, named: str | None, path: StepPath
@@ -200,7 +205,7 @@ class HandlerRegistry:
             named: The handler that it names.
             path: Where it stands in the run.
         """
-        names = " or ".join(f'"{name}"' for name in _names(flow_slug, step_slug, named))
+        names = " or ".join(f'"{name}"' for name in names_of(flow_slug, step_slug, named))
         return UnknownHandler(
             f'Step "{path}" has no handler: this code location registers none called'
             f" {names}; add a function decorated with @handler under that name."
@@ -212,7 +217,7 @@ def _node_types() -> Mapping[str, Handler]:
     return {name: Handler(does, name, NODE_TYPES[name]) for name, does in FUNCTIONS.items()}
 
 
-def _names(flow_slug: str, step_slug: str, named: str | None) -> list[str]:
+def names_of(flow_slug: str, step_slug: str, named: str | None) -> list[str]:
     """Return the names under which a step's handler is looked for."""
     names = [named] if named else [f"{flow_slug}.{step_slug}", step_slug]
     return [name for name in names if named or not name.startswith(NODE_TYPE_PREFIX)]
@@ -276,6 +281,7 @@ def _type_hints(function: Callable[..., Any], name: str, wanted: Iterable[str]) 
         ) from None
 
 
-def _place(found: Handler) -> str:
+def place_of(found: Handler) -> str:
+    """Return where the function of a handler is: its module and name."""
     function = inspect.unwrap(found.function)
     return f"{function.__module__}.{getattr(function, '__qualname__', repr(function))}"

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from dagster_pgflow.errors import MOST_PROBLEMS, InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.validation.shape import Place, meant_field
+from dagster_pgflow.validation.short_forms import written_out
+from dagster_pgflow.validation.unknown_types import problems_behind_types
 from dagster_pgflow.validation.validate import parse_flow, validate
 
 SLUG = "flow"
@@ -28,12 +30,13 @@ def flow_of_document(document: Any) -> Flow:
         InvalidFlow: The document has not the shape of a flow. What the rules say about the parts
             that can be read is among the problems.
     """
+    given = written_out(document)
     try:
-        return parse_flow(document)
+        return parse_flow(given)
     except InvalidFlow as invalid:
         if len(invalid.problems) > MOST_PROBLEMS:
             raise
-        found = (*invalid.problems, *_problems_of_the_rest(document))
+        found = (*invalid.problems, *problems_behind_types(given), *_problems_of_the_rest(given))
         raise InvalidFlow(invalid.flow_slug, found) from None
 
 

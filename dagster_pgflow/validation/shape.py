@@ -51,7 +51,7 @@ Place = tuple[str | int, ...]
 def problems_of_shape(error: ValidationError) -> list[Problem]:
     """Return what pydantic says about a flow's document, in our words."""
     found = error.errors(include_url=False)
-    problems = [_problem(details) for details in found[:MOST_PROBLEMS]]
+    problems = [problem_of_shape(details) for details in found[:MOST_PROBLEMS]]
     return [*problems, more_problems()] if len(found) > MOST_PROBLEMS else problems
 
 
@@ -98,14 +98,13 @@ def field_names(model: type[BaseModel] | None) -> list[str]:
     return [field.alias or name for name, field in fields.items()]
 
 
-def _problem(details: Any) -> Problem:
+def problem_of_shape(details: Any) -> Problem:
+    """Return one thing that pydantic says about a flow's document, in our words."""
     place: Place = details["loc"]
     path = _path_of(place)
     match details["type"]:
         case "union_tag_invalid" | "union_tag_not_found":
-            given = details["ctx"].get("tag")
-            stated = f'"{given}" is not a type of step' if given else "The step has no type"
-            return Problem("unknown-step-type", path, f"{stated}; use one of: {', '.join(KINDS)}.")
+            return Problem("unknown-step-type", path, _about_type(details["ctx"].get("tag")))
         case "extra_forbidden":
             message = f"There is no such field here; {_advice(place)}."
             return Problem("unknown-field", path, message)
@@ -118,6 +117,18 @@ def _problem(details: Any) -> Problem:
         case _:
             wanted = details["msg"]
     return Problem("wrong-value", path, f"{wanted}; got {reprlib.repr(details['input'])}.")
+
+
+def _about_type(given: str | None) -> str:
+    stated = f'"{given}" is not a type of step' if given else "The step has no type"
+    meant = None if given is None else meant_type(given)
+    hint = "" if meant is None else f'"{meant}" may be meant; '
+    return f"{stated}; {hint}use one of: {', '.join(KINDS)}."
+
+
+def meant_type(given: Any) -> str | None:
+    """Return the type of step that a word stands for which is none, if the letters tell."""
+    return next(iter(get_close_matches(str(given).lower(), KINDS, 1)), None)
 
 
 def _advice(place: Place) -> str:

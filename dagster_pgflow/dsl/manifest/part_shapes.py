@@ -190,7 +190,7 @@ FRAGMENT_USE: Final = Record(
         "fragment": Field(
             ReadLater(FRAGMENT.schema()),
             "The fragment itself, in place of a file.",
-            {"entry": "check"},
+            {"entry": "check", "exits": ["success"], "cells": {"check": "auth/check"}},
         ),
         "as": Field(CELL_NAME, "What its entry is called here.", "start"),
         "exits": Field(

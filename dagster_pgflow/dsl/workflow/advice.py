@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from dagster_pgflow.dsl.workflow.shape import Loop, Metadata, Retry, Workflow
+from dagster_pgflow.dsl.workflow.config_shape import Loop, Retry
+from dagster_pgflow.dsl.workflow.shape import Metadata, Workflow
 from dagster_pgflow.model.flow import Schedule
 from dagster_pgflow.model.guards import GUARDS
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
+from dagster_pgflow.dsl.workflow.config_shape import DEFAULT_BACKOFF_MS, Retry
 from dagster_pgflow.dsl.workflow.parts import Problems
-from dagster_pgflow.dsl.workflow.shape import DEFAULT_BACKOFF_MS, Metadata, Node, Retry
+from dagster_pgflow.dsl.workflow.shape import Metadata, Node
 from dagster_pgflow.model.options import (
     MS,
     FlowOptions,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from dagster_pgflow.dsl.workflow.config_shape import Branch, BranchRule, ConditionalConfig, Loop
 from dagster_pgflow.dsl.workflow.parts import (
     PlacedEdge,
     PlacedNode,
@@ -13,7 +14,6 @@ from dagster_pgflow.dsl.workflow.parts import (
     shown,
     unknown_node,
 )
-from dagster_pgflow.dsl.workflow.shape import Branch, BranchRule, ConditionalConfig, Loop
 from dagster_pgflow.dsl.workflow.work import OWN_CONFIG
 from dagster_pgflow.model.steps.fields import JsonSchema
 

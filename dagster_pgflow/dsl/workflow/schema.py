@@ -1,23 +1,20 @@
 """The JSON Schema of workflow documents, for editors and for those that write documents."""
 
-import inspect
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from dagster_pgflow.dsl.workflow.settings_shape import NodeSettings
-from dagster_pgflow.dsl.workflow.shape import (
-    DIALECT,
+from dagster_pgflow.dsl.workflow.config_shape import (
     ConditionalConfig,
     JoinConfig,
     Loop,
     MapConfig,
     SubflowConfig,
-    Workflow,
 )
-from dagster_pgflow.dsl.workflow.waiting_shape import HITL, WAITING, WaitingConfig
+from dagster_pgflow.dsl.workflow.shape import DIALECT, Workflow
+from dagster_pgflow.dsl.workflow.waiting_shape import HITL, WAITING
+from dagster_pgflow.model.described import described_schema
 
 CONFIGS: Final[Mapping[str, type[BaseModel]]] = {
     "conditional": ConditionalConfig,
@@ -33,51 +30,39 @@ WITHOUT_PARAMS: Final = ("subflow", *WAITING)
 APART: Final = ("loop",)
 """The types whose config may stand in a field of the same name instead."""
 
-_ATTRIBUTE: Final = re.compile(r"^    (\w+): (.+(?:\n {6,}.+)*)", re.MULTILINE)
-
 
 def workflow_schema() -> dict[str, Any]:
     """Return the JSON Schema of a workflow document."""
-    schema = Workflow.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    schema = described_schema(Workflow)
     definitions = schema["$defs"]
-    conditions = [_config_of(kind, definitions) for kind in CONFIGS]
-    definitions["Node"]["allOf"] = conditions
-    for one in (schema, *definitions.values()):
-        _describe(one, one.get("description", ""))
-    _describe(definitions["Node"], inspect.getdoc(NodeSettings) or "", keeps_text=True)
+    definitions["Node"]["allOf"] = [_config_of(kind, definitions) for kind in CONFIGS]
     return {"$schema": DIALECT, **schema}
 
 
 def _config_of(kind: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return what the config of one type of node must be; params may stand beside it."""
-    config = CONFIGS[kind].model_json_schema(ref_template="#/$defs/{model}")
+    config = described_schema(CONFIGS[kind])
     definitions |= config.pop("$defs", {})
-    _describe(config, config.get("description", ""))
-    for one in CONFIGS[kind].__mro__:
-        if issubclass(one, WaitingConfig):
-            _describe(config, inspect.getdoc(one) or "", keeps_text=True)
+    needed = config.get("required", ())
     wanted: dict[str, Any] = {"type": "object", "properties": config["properties"]}
     if kind in WITHOUT_PARAMS:
         wanted["additionalProperties"] = False
-    then: dict[str, Any] = {"properties": {"config": {"anyOf": [wanted, {"type": "null"}]}}}
-    if "required" in config:
-        whole = {**wanted, "required": config["required"]}
+    about = {
+        "description": config["description"],
+        "examples": [_example(config["properties"], needed)],
+    }
+    then: dict[str, Any] = {
+        "properties": {"config": {"anyOf": [wanted, {"type": "null"}], **about}}
+    }
+    if needed:
+        whole = {**wanted, "required": needed, **about}
         then = {"required": ["config"], "properties": {"config": whole}}
     if kind in APART:
         then = {"anyOf": [{"required": [kind]}, then]}
     return {"if": {"properties": {"type": {"const": kind}}}, "then": then}
 
 
-def _describe(definition: dict[str, Any], text: str, *, keeps_text: bool = False) -> None:
-    """Say of each property what the text says of the attribute of that name."""
-    about, _, attributes = text.partition("\n\nAttributes:\n")
-    if about and not keeps_text:
-        definition["description"] = about
-    properties = definition.get("properties", {})
-    for name, sentence in _ATTRIBUTE.findall(attributes):
-        written = next((one for one in properties if one.strip("$") == name.rstrip("_")), None)
-        if written is not None:
-            properties[written] = {
-                **properties[written],
-                "description": " ".join(sentence.split()),
-            }
+def _example(properties: Mapping[str, Any], needed: Collection[str]) -> dict[str, Any]:
+    """Return a config with all that it must have, or with the first thing that it may."""
+    names = needed or [*properties][:1]
+    return {name: properties[name]["examples"][0] for name in names}

@@ -1,13 +1,14 @@
 """What nodes say in the words of flow documents: the fields of steps that are called the same."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dagster_pgflow.model.described import Examples, examples_of
 from dagster_pgflow.model.exact import Flag
 from dagster_pgflow.model.guards import AnyBulkhead, AnyCircuitBreaker, AnyRateLimiter
 from dagster_pgflow.model.steps.fields import JsonSchema, WhenExhausted, WhenUnmet
-from dagster_pgflow.model.steps.hooked import CheckSchemas
+from dagster_pgflow.model.steps.hooked import CheckSchemas, HookedStep
 
 
 class NodeSettings(BaseModel):
@@ -39,6 +40,8 @@ class NodeSettings(BaseModel):
 
     # Only the alias is a word of documents: "if", not "if_".
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    examples: ClassVar[Examples] = examples_of(HookedStep)
 
     if_: dict[str, Any] | None = Field(default=None, alias="if")
     if_not: dict[str, Any] | None = None

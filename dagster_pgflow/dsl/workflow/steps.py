@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, assert_never
 
+from dagster_pgflow.dsl.workflow.config_shape import JoinConfig, MapConfig, SubflowConfig
 from dagster_pgflow.dsl.workflow.parts import PlacedNode, Problems, read
 from dagster_pgflow.dsl.workflow.retrying import WRITTEN, options_said
 from dagster_pgflow.dsl.workflow.routes import Routes, WrittenBranch, WrittenLoop
 from dagster_pgflow.dsl.workflow.settings_shape import SETTINGS, written_name
-from dagster_pgflow.dsl.workflow.shape import JoinConfig, MapConfig, SubflowConfig
 from dagster_pgflow.dsl.workflow.waiting import waiting_step
 from dagster_pgflow.dsl.workflow.waiting_shape import WAITING
 from dagster_pgflow.dsl.workflow.work import OWN_CONFIG, WORKING, work_of

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from dagster_pgflow.dsl.workflow.config_shape import Condition
 from dagster_pgflow.dsl.workflow.parts import Parts, PlacedEdge, PlacedNode, Problems, read
-from dagster_pgflow.dsl.workflow.shape import Condition, Edge, Node
+from dagster_pgflow.dsl.workflow.shape import Edge, Node
 from dagster_pgflow.dsl.workflow.waiting_shape import HITL, WAITING
 from dagster_pgflow.model.options import MS
 from dagster_pgflow.model.steps import ApprovalStep, SingleStep, SleepStep, Step, WaitStep

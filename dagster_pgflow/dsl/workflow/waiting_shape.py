@@ -1,12 +1,13 @@
 """What the config of nodes says that wait: for a person, for a signal, for a time."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from dagster_pgflow.model.described import Examples, examples_of
 from dagster_pgflow.model.exact import Whole
 from dagster_pgflow.model.steps.fields import JsonSchema
-from dagster_pgflow.model.steps.waiting import OnDeadline
+from dagster_pgflow.model.steps.waiting import OnDeadline, WaitingStep
 
 
 def _listed(given: Any) -> Any:
@@ -30,6 +31,8 @@ class WaitingConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    examples: ClassVar[Examples] = examples_of(WaitingStep)
+
     deadline: Whole | None = None
     on_deadline: OnDeadline = "fail"
     default_answer: Any = None
@@ -46,6 +49,11 @@ class ApprovalConfig(WaitingConfig):
         answerers: Who may answer: names or roles; anybody when there are none.
     """
 
+    examples: ClassVar[Examples] = {
+        "prompt": "May ${$input.who} spend this?",
+        "answerers": ["boss"],
+    }
+
     prompt: str
     answerers: Names = []
 
@@ -56,6 +64,8 @@ class WaitConfig(WaitingConfig):
     Attributes:
         signal: The name of the signal.
     """
+
+    examples: ClassVar[Examples] = {"signal": "payment_arrived"}
 
     signal: str
 
@@ -69,6 +79,8 @@ class SleepConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    examples: ClassVar[Examples] = {"seconds": 3600, "until": "input.delivery_date"}
 
     seconds: Whole | None = None
     until: str | None = None

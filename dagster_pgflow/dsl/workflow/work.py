@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dagster_pgflow.dsl.workflow.other_words import in_our_words
-from dagster_pgflow.dsl.workflow.parts import PlacedNode, Problems, shown
-from dagster_pgflow.dsl.workflow.shape import (
+from dagster_pgflow.dsl.workflow.config_shape import (
     ConditionalConfig,
     JoinConfig,
     Loop,
     MapConfig,
     SubflowConfig,
 )
+from dagster_pgflow.dsl.workflow.other_words import in_our_words
+from dagster_pgflow.dsl.workflow.parts import PlacedNode, Problems, shown
 from dagster_pgflow.dsl.workflow.waiting_shape import WAITING
 
 HANDLERS: Final[Mapping[str, str]] = {

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.references import with_steps_renamed
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.fields import Argument, Host, in_a_tuple
 from dagster_pgflow.model.steps.waiting import WaitingFields, WaitingStep, problems_of_name
 
@@ -32,6 +33,11 @@ class ApprovalStep(WaitingStep):
     """
 
     builder: ClassVar[str] = "approval"
+
+    examples: ClassVar[Examples] = {
+        "prompt": "May ${$input.who} spend this?",
+        "answerers": ["boss"],
+    }
 
     type: Literal["approval"] = "approval"
     prompt: str

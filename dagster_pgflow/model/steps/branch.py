@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.data_map import DataMapFields, KeepingStep
 from dagster_pgflow.model.steps.fields import (
     SLUGS,
@@ -33,6 +34,13 @@ class Rule(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    examples: ClassVar[Examples] = {
+        "when": "input.total > 100",
+        "then": ["review"],
+        "label": "large",
+        "output_schema": {"type": "object"},
+    }
 
     when: str
     then: tuple[str, ...]
@@ -78,6 +86,11 @@ class BranchStep(KeepingStep, HookedStep):
     """
 
     builder: ClassVar[str] = "branch"
+
+    examples: ClassVar[Examples] = {
+        "rules": [{"when": "input.total > 100", "then": ["review"]}],
+        "default_path": ["charge"],
+    }
 
     type: Literal["branch"] = "branch"
     rules: Annotated[

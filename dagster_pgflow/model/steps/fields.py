@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.references import with_steps_renamed
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.options import Jitter, StepOptions
 from dagster_pgflow.names import route_output
 
@@ -101,8 +102,12 @@ class StepBase(BaseModel):
     """What every kind of step has.
 
     Attributes:
+        type: What kind of step it is, which says what it does and which fields it has.
         slug: The step's name, unique in its flow.
+        description: What it is for, in a sentence.
         depends_on: The slugs of the steps whose outputs this one receives.
+        options: How often it is tried, and how long an attempt may take; what is not said is taken
+            from the flow.
         if_: A JSON pattern that the step's input must contain (PostgreSQL's `@>`).
         if_not: A JSON pattern that the step's input must not contain.
         run_if: A condition in CEL that must hold.
@@ -131,6 +136,18 @@ class StepBase(BaseModel):
 
     timeout_means: ClassVar[str] = "its last attempt takes too long"
     """When the run goes on with the step that `on_timeout` names."""
+
+    examples: ClassVar[Examples] = {
+        "slug": "charge",
+        "description": "Takes the money.",
+        "depends_on": ["fetch"],
+        "options": {"max_attempts": 5},
+        "if_": {"paid": False},
+        "if_not": {"test": True},
+        "run_if": "input.total > 100",
+        "run_unless": "nodes.fetch.is_empty",
+        "on_failure": "refund",
+    }
 
     slug: str
     description: str = ""
@@ -267,6 +284,15 @@ class HandledStep(StepBase):
 
     not_arguments = StepBase.not_arguments | {"input_schema", "output_schema"}
     """The schemas come with the handler."""
+
+    examples: ClassVar[Examples] = {
+        "handler": "shop.charge",
+        "params": {"currency": "EUR", "amount": "$nodes.fetch.total"},
+        "input_schema": {"type": "object"},
+        "output_schema": {"type": "object", "properties": {"receipt": {"type": "string"}}},
+        "pool": "payments",
+        "on_timeout": "ask_again",
+    }
 
     handler: Annotated[
         str | None, Argument("the name of a handler, or a function with @handler before it")

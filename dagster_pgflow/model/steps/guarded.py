@@ -1,8 +1,9 @@
 """What steps with a handler say of the guards before its calls."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypedDict
+from typing import Annotated, ClassVar, Final, TypedDict
 
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.guards import (
     GUARDS,
     AnyBulkhead,
@@ -39,6 +40,12 @@ class GuardedStep(HandledStep):
         bulkhead: Lets so many calls be under way at once.
         rate_limiter: Lets so many calls begin in each period.
     """
+
+    examples: ClassVar[Examples] = {
+        "circuit_breaker": {"failure_rate": 50, "key": "payments"},
+        "bulkhead": {"max_concurrent": 10},
+        "rate_limiter": {"calls": 5, "per_ms": 1000},
+    }
 
     circuit_breaker: Annotated[AnyCircuitBreaker, A_GUARD] = None
     bulkhead: Annotated[AnyBulkhead, A_GUARD] = None

@@ -1,8 +1,9 @@
 """What steps with a handler say of what happens around its calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, TypedDict
+from typing import Annotated, Any, ClassVar, Final, Literal, TypedDict
 
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Flag
 from dagster_pgflow.model.steps.fields import Argument, in_a_tuple
 from dagster_pgflow.model.steps.guarded import GuardedFields, GuardedStep
@@ -47,6 +48,12 @@ class HookedStep(GuardedStep):
             schema, or its output the output schema.
         coerce: Whether a number without a fraction is made an integer where a schema wants one.
     """
+
+    examples: ClassVar[Examples] = {
+        "before": ["shop.tidy"],
+        "after": ["shop.log"],
+        "requires": ["database"],
+    }
 
     before: Annotated[tuple[str, ...], HANDLERS] = ()
     after: Annotated[tuple[str, ...], HANDLERS] = ()

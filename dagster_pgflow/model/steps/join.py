@@ -7,6 +7,7 @@ from pydantic import Strict, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.data_map import MergingFields, MergingStep
 from dagster_pgflow.model.steps.fields import SLUGS, Argument, CommonFields, Host, listed
 
@@ -42,6 +43,8 @@ class JoinStep(MergingStep):
     """
 
     builder: ClassVar[str] = "join"
+
+    examples: ClassVar[Examples] = {"wait": "any", "members": ["fetch", "price"]}
 
     type: Literal["join"] = "join"
     wait: Annotated[

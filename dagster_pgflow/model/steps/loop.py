@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.data_map import DataMapFields, KeepingStep
 from dagster_pgflow.model.steps.fields import SLUGS, Host
 from dagster_pgflow.model.steps.hooked import HookedFields, HookedStep
@@ -40,6 +41,14 @@ class LoopStep(KeepingStep, HookedStep):
     """
 
     builder: ClassVar[str] = "loop"
+
+    examples: ClassVar[Examples] = {
+        "back_to": "draft",
+        "condition": "output.score < 8",
+        "max_iterations": 5,
+        "break_path": ["publish"],
+        "timeout_path": ["give_up"],
+    }
 
     type: Literal["loop"] = "loop"
     back_to: str

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Final, Literal
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Flag
 from dagster_pgflow.model.steps.hooked import HookedFields, HookedStep
 
@@ -35,6 +36,12 @@ class MapStep(HookedStep):
     """
 
     builder: ClassVar[str] = "map"
+
+    examples: ClassVar[Examples] = {
+        "batch_size": 100,
+        "max_failures": 5,
+        "max_failures_percent": 10,
+    }
 
     type: Literal["map"] = "map"
     batch_size: int | None = None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Whole
 from dagster_pgflow.model.steps.data_map import DataMapFields, KeepingStep
 from dagster_pgflow.model.steps.fields import CommonFields, Host
@@ -26,6 +27,8 @@ class SleepStep(KeepingStep):
     """
 
     builder: ClassVar[str] = "sleep"
+
+    examples: ClassVar[Examples] = {"seconds": 3600, "until": "input.delivery_date"}
 
     type: Literal["sleep"] = "sleep"
     seconds: Whole | None = None

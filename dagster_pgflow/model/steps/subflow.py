@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.expressions.references import with_steps_renamed
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.data_map import DataMapFields, KeepingStep
 from dagster_pgflow.model.steps.fields import Argument, CommonFields, Host
 
@@ -39,6 +40,13 @@ class SubflowStep(KeepingStep):
     """
 
     builder: ClassVar[str] = "subflow"
+
+    examples: ClassVar[Examples] = {
+        "flow": "payment",
+        "input": {"amount": "$nodes.fetch.total"},
+        "output": "$nodes.settle.receipt",
+        "over": "fetch",
+    }
 
     type: Literal["subflow"] = "subflow"
     flow: Annotated[str, Argument("a Flow, or the slug of one")]

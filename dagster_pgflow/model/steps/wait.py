@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.waiting import WaitingFields, WaitingStep, problems_of_name
 
 
@@ -21,6 +22,8 @@ class WaitStep(WaitingStep):
     """
 
     builder: ClassVar[str] = "wait"
+
+    examples: ClassVar[Examples] = {"signal": "payment_arrived"}
 
     type: Literal["wait"] = "wait"
     signal: str

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BeforeValidator
 
 from dagster_pgflow.errors import Problem
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Whole
 from dagster_pgflow.model.schema import json_schema_of
 from dagster_pgflow.model.steps.data_map import DataMapFields, KeepingStep
@@ -69,6 +70,15 @@ class WaitingStep(KeepingStep):
     """
 
     timeout_means: ClassVar[str] = "its deadline passes"
+
+    examples: ClassVar[Examples] = {
+        "deadline": 86400,
+        "default_answer": {"approved": False},
+        "on_timeout": "escalate",
+        "key": "input.order_id",
+        "answer_schema": {"type": "boolean"},
+        "reminders": [3600],
+    }
 
     deadline: Whole | None = None
     on_deadline: OnDeadline = "fail"

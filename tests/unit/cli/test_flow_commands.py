@@ -263,3 +263,62 @@ def test_a_module_that_cannot_be_imported_is_told(offline_cli: Cli, tmp_path: Pa
     told = offline_cli("validate", "--handlers", "no.such", write(tmp_path, "a.json", FLOW))
     assert told.exit_code == 1
     assert 'The module "no.such" cannot be imported: No module named' in told.stderr
+
+
+def test_load_prints_every_problem_as_json_and_stores_nothing(cli: Cli, tmp_path: Path) -> None:
+    steps = '[{"slug": "a", "depends_on": "b"}, {"slug": "c", "type": "mpa"}]'
+    file = write(tmp_path, "a.json", f'{{"slug": "f", "steps": {steps}}}')
+    result = cli("load", "--json", file)
+    error = json.loads(result.stdout)["error"]
+    assert (result.exit_code, error["code"]) == (1, "invalid-flow")
+    assert error["message"] == "2 problems; nothing was changed."
+    assert [(one["file"], one["path"], one["code"]) for one in error["problems"]] == [
+        (file, "steps.1", "unknown-step-type"),
+        (file, "steps.a.depends_on", "unknown-dependency"),
+    ]
+    assert json.loads(cli("list", "--json").stdout) == []
+
+
+def test_a_slug_that_is_mistyped_is_told_with_the_one_that_is_meant(
+    cli: Cli, tmp_path: Path
+) -> None:
+    cli("load", write(tmp_path, "a.json", '{"slug": "order", "steps": [{"slug": "s"}]}'))
+    for command in (
+        *(["show", "ordr"], ["start", "ordr"], ["versions", "ordr"], ["delete", "ordr", "--yes"]),
+        *(["status", "--flow", "ordr"], ["waiting", "--flow", "ordr"], ["export", "ordr"]),
+        *(["paths", "ordr"], ["diff", "ordr", "order"], ["brief", "ordr", "s"]),
+    ):
+        told = cli(*command).stderr
+        assert told.startswith('Error: There is no flow "ordr" ("order" may be meant);'), told
+
+
+def test_handlers_are_listed_with_what_they_take_and_return(offline_cli: Cli) -> None:
+    module = "dagster_pgflow.examples.handlers"
+    listed = {
+        one["name"]: one for one in json.loads(offline_cli("handlers", module, "--json").stdout)
+    }
+    assert listed["order.confirm"]["description"] == "Tell the customer."
+    assert listed["order.confirm"]["input_schema"]["required"] == ["payment"]
+    assert listed["order.confirm"]["kind"] == "handler"
+    http = listed["pgflow.http"]
+    assert http["kind"] == "node type"
+    assert http["params_schema"]["properties"]["method"]["description"] == "The method."
+    lines = offline_cli("handlers", module).stdout
+    assert "order.confirm\n  Tell the customer.\n  takes: object with payment\n" in lines
+
+
+def test_validate_tells_of_handlers_that_nobody_registers(offline_cli: Cli, tmp_path: Path) -> None:
+    steps = (
+        '[{"slug": "prepare"}, {"slug": "a", "handler": "order.confrim", "before": "nobody"},'
+        ' {"slug": "b", "handler": "pgflow.pick"},'
+        ' {"slug": "c", "type": "branch", "depends_on": "b", "rules": [["true", "d"]]},'
+        ' {"slug": "d", "handler": "order.confirm", "depends_on": "c"}]'
+    )
+    file = write(tmp_path, "a.json", f'{{"slug": "order", "steps": {steps}}}')
+    assert offline_cli("validate", file).exit_code == 0
+    told = offline_cli("validate", "--json", "--handlers", "dagster_pgflow.examples.handlers", file)
+    assert [(one["code"], one["path"]) for one in json.loads(told.stdout)] == [
+        ("unknown-handler", "steps.a.handler"),
+        ("unknown-handler", "steps.a.before"),
+    ]
+    assert '("order.confirm" may be meant)' in json.loads(told.stdout)[0]["message"]

@@ -67,7 +67,7 @@ def test_problems_of_shape_and_broken_rules_are_told_in_one_go() -> None:
             "steps": [
                 {"type": "single", "slug": "a", "deps": ["ghost"]},
                 {"type": "single", "slug": "b", "depends_on": ["b"], "options": {"timeout": 0}},
-                {"type": "single", "slug": "c", "depends_on": "b", "run_if": "nonsense("},
+                {"type": "single", "slug": "c", "depends_on": 5, "run_if": "nonsense("},
             ],
             "schedules": [{"slug": "n", "cron": "never"}, {"slug": "lacks"}],
         }
@@ -171,3 +171,27 @@ def test_no_wrong_name_causes_a_traceback(place: tuple[Any, ...], name: str) -> 
             holder[name] = holder.pop(key)
 
     reads_or_refuses(broken(place, rename))
+
+
+def test_a_type_that_there_is_not_hides_no_other_mistake_of_its_step() -> None:
+    mistakes = {"depend_on": [], "batch_size": "many", "flow": "x"}
+    found = problems_of({"slug": "f", "steps": [{"slug": "s", "type": "mpa", **mistakes}]})
+    assert '"map" may be meant' in found.pop("steps.0")
+    assert found == {
+        "steps.0.depend_on": 'There is no such field here; "depends_on" may be meant.',
+        "steps.0.batch_size": "Input should be a valid integer, unable to parse string as an"
+        " integer; got 'many'.",
+    }
+
+
+@pytest.mark.parametrize("kind", [None, 5, [], {}, "", "wibble"])
+def test_whatever_stands_for_a_type_is_one_problem_of_its_step(kind: Any) -> None:
+    step = {"slug": "s", "type": kind, "prompt": "?", "wait": "any"}
+    assert list(problems_of({"slug": "f", "steps": [step]})) == ["steps.0"]
+
+
+def test_a_step_without_a_type_is_single_and_told_of_which_type_its_fields_are() -> None:
+    found = problems_of({"slug": "f", "steps": [{"slug": "s", "over": "x"}]})
+    assert found == {
+        "steps.0.over": "There is no such field here; only a step of type subflow has it."
+    }
