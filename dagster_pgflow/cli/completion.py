@@ -1,11 +1,14 @@
 """What a shell completes: the slugs of stored flows, as far as a database answers at once."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+Named = TypeVar("Named", bound=Callable[..., Any])
 
 PATIENCE_S: Final = 1.5
 """Who presses Tab waits no longer."""
@@ -56,6 +59,6 @@ def _stored() -> list[tuple[str, str]]:
         database.close()
 
 
-def slug_argument(name: str, **settings: Any) -> Any:
+def slug_argument(name: str) -> Callable[[Named], Named]:
     """Return the argument of a command that names a stored flow, which a shell completes."""
-    return click.argument(name, shell_complete=flow_slugs, **settings)
+    return click.argument(name, shell_complete=flow_slugs)

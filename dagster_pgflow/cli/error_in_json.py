@@ -21,7 +21,7 @@ class ErrorInJson(click.ClickException):
 
     def __init__(self, error: click.ClickException) -> None:
         super().__init__(error.format_message())
-        self.exit_code = error.exit_code
+        self.exit_code = error.exit_code  # type: ignore[misc]
         self._document = {
             "code": _code_of(error),
             "message": in_short_words(error.format_message()),

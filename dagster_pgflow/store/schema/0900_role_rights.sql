@@ -31,6 +31,7 @@ as $$
     ('answerer', 'execute', 'function', 'signal'),
     ('author', 'execute', 'function', 'create_flow'),
     ('author', 'execute', 'function', 'add_step'),
+    ('author', 'execute', 'function', 'set_step'),
     ('author', 'execute', 'function', 'define_step'),
     ('author', 'execute', 'function', 'replace_flow'),
     ('author', 'execute', 'function', 'publish_flow'),

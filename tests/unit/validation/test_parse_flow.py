@@ -107,8 +107,8 @@ def test_every_place_is_named_at_once() -> None:
         (
             {"slug": "a", "steps": [{"type": "loops", "slug": "l"}]},
             (
-                '"loops" is not a type of step; use one of: single, map, subflow, branch, join,'
-                " loop, approval, wait, sleep."
+                '"loops" is not a type of step; "loop" may be meant; use one of: single, map,'
+                " subflow, branch, join, loop, approval, wait, sleep."
             ),
         ),
         (
