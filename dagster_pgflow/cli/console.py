@@ -10,12 +10,18 @@ from uuid import UUID
 
 import click
 from rich import box
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 WIDTH_OF_FILES = 160
 """Columns where the output is no terminal, whose width would count."""
+
+LONGEST_WORD = 20
+"""Characters: what is longer, such as an address, may be broken in a table."""
+
+BETWEEN_COLUMNS = 3
 
 STYLES = {
     "queued": "yellow",
@@ -68,14 +74,49 @@ def _plain(value: Any) -> Any:
             return str(value)
 
 
+class FittingTable(Table):
+    """A table that lists its rows one below the other where words would have to be broken."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or the list."""
+        if self._narrowest() <= options.max_width:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Text(str(self.title))
+        for first, *more in zip(*(column.cells for column in self.columns), strict=True):
+            yield _as_text(first)
+            for column, cell in zip(self.columns[1:], more, strict=True):
+                if str(cell):
+                    yield Text(f"  {column.header}: ").append_text(_as_text(cell))
+
+    def _narrowest(self) -> int:
+        """Return how wide it is when each column is as wide as its longest word."""
+        longest = (
+            max(cell_len(word) for cell in (column.header, *column.cells) for word in _words(cell))
+            for column in self.columns
+        )
+        between = BETWEEN_COLUMNS * len(self.columns)
+        return between + sum(min(length, LONGEST_WORD) for length in longest)
+
+
+def _words(cell: Any) -> list[str]:
+    """Return the words of a cell, at least one."""
+    return str(cell).split() or [""]
+
+
+def _as_text(cell: Any) -> Text:
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
 def new_table(*columns: str, numbers: Sequence[str] = (), title: str | None = None) -> Table:
-    """Return an empty table.
+    """Return an empty table; what is too narrow for it gets its rows as a list.
 
     Args:
         numbers: Those that are aligned to the right.
         title: What stands above it.
     """
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = FittingTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     return table

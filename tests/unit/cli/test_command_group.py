@@ -1,14 +1,18 @@
 """What holds for every command: help, errors, exit codes."""
 
 import json
+from io import StringIO
 from pathlib import Path
 from threading import Event
 
 import pytest
 from click.shell_completion import ShellComplete
+from rich.console import Console
+from rich.table import Table
 
 from dagster_pgflow.cli import completion, main
 from dagster_pgflow.cli.command_group import COMMANDS
+from dagster_pgflow.cli.console import new_table, styled
 from tests.unit.cli.conftest import Cli
 
 
@@ -138,3 +142,33 @@ def test_who_completes_does_not_wait_for_a_database_that_hangs(
     monkeypatch.setattr(completion, "PATIENCE_S", 0.01)
     assert completed("show", "") == []
     assert asked.wait(60)
+
+
+def lines_of(table: Table, width: int) -> list[str]:
+    """Returns the lines in which a terminal of some width shows a table."""
+    out = Console(file=StringIO(), width=width, soft_wrap=True, markup=False)
+    out.print(table)
+    assert isinstance(out.file, StringIO)
+    return [line.rstrip() for line in out.file.getvalue().splitlines() if line.strip()]
+
+
+def test_a_table_that_does_not_fit_lists_its_rows_and_breaks_no_word() -> None:
+    table = new_table("Step", "Type", "Depends on", "Runs", "Attempts", "Timeout")
+    table.add_row("payment", styled("failed"), "prepare", "shop.charge", "", "60 s")
+    table.add_row("confirm", "single", "", "", "", "")
+    assert lines_of(table, 100)[2].split() == [
+        *("payment", "failed", "prepare", "shop.charge", "60", "s")
+    ]
+    assert lines_of(table, 50) == [
+        "payment",
+        *("  Type: failed", "  Depends on: prepare", "  Runs: shop.charge", "  Timeout: 60 s"),
+        "confirm",
+        "  Type: single",
+    ]
+    assert lines_of(new_table("Run", "Flow"), 4) == []
+
+
+def test_one_long_word_alone_makes_no_list_of_a_table() -> None:
+    table = new_table("Flow", "Description")
+    table.add_row("order", "x" * 300)
+    assert lines_of(table, 60)[0].split() == ["Flow", "Description"]
