@@ -31,6 +31,8 @@ _LONGEST: Final = 128
 
 # What the tags begin with that we give to jobs, runs and ops, and no flow may.
 OWN_TAGS: Final = "dagster-pgflow/"
+# The same for what people need not see, of which Dagster's web UI shows nothing.
+HIDDEN_TAGS: Final = ".dagster/pgflow_"
 # What the tags of flows begin with, where they are tags of Dagster's.
 USER_TAGS: Final = "pgflow/"
 # What the names of Dagster's pools begin with that steps may name.
@@ -41,31 +43,33 @@ TAG_STEP: Final = "dagster-pgflow/step"
 TAG_HELPER: Final = "dagster-pgflow/helper"
 TAG_TERMINAL: Final = "dagster-pgflow/terminal"
 TAG_VERSION: Final = "dagster-pgflow/version"
-TAG_WATERMARK: Final = "dagster-pgflow/watermark"
+TAG_WATERMARK: Final = f"{HIDDEN_TAGS}watermark"
 TAG_RUN_ID: Final = "dagster-pgflow/run_id"
-TAG_STORE: Final = "dagster-pgflow/store"
+TAG_STORE: Final = f"{HIDDEN_TAGS}store"
 TAG_SCHEDULE: Final = "dagster-pgflow/schedule"
 # On a run that a trigger started: its name.
 TAG_TRIGGER: Final = "dagster-pgflow/trigger"
 # On a run that a subflow step started. Dagster's own parent_run_id and root_run_id would say that
 # it is a re-execution.
-TAG_PARENT_RUN: Final = "dagster-pgflow/parent_run_id"
+TAG_PARENT_RUN: Final = f"{HIDDEN_TAGS}parent_run_id"
 TAG_TOP_RUN: Final = "dagster-pgflow/top_run_id"
-TAG_PARENT_STEP: Final = "dagster-pgflow/parent_step"
+TAG_PARENT_STEP: Final = f"{HIDDEN_TAGS}parent_step"
 TAG_LABEL: Final = "dagster-pgflow/label"
 # On a run that is one iteration of a loop: the loop.
-TAG_LOOP: Final = "dagster-pgflow/loop"
+TAG_LOOP: Final = f"{HIDDEN_TAGS}loop"
 # Its own id: a run that somebody starts from the page of this one has its tags, but not its id.
-TAG_CHILD_RUN: Final = "dagster-pgflow/child_run_id"
+TAG_CHILD_RUN: Final = f"{HIDDEN_TAGS}child_run_id"
 
 # On a Dagster run that goes on with a run which waited: its number, from 1. A run that somebody
 # starts from its page has its tags, but not the id that follows from them.
-TAG_CONTINUATION: Final = "dagster-pgflow/continuation"
+TAG_CONTINUATION: Final = f"{HIDDEN_TAGS}continuation"
+# On a Dagster run in which a step waited: which one, until the run goes on.
+TAG_WAITING: Final = "dagster-pgflow/waiting"
 # How often a run of the job goes on by itself whose process was lost; without it, never.
-TAG_MAX_RECOVERIES: Final = "dagster-pgflow/max_recoveries"
+TAG_MAX_RECOVERIES: Final = f"{HIDDEN_TAGS}max_recoveries"
 
 # Its own id, on a run that goes the ordinary way although a live worker may still come upon it.
-TAG_ORDINARY: Final = "dagster-pgflow/ordinary_run_id"
+TAG_ORDINARY: Final = f"{HIDDEN_TAGS}ordinary_run_id"
 
 # Under which the processes of a run find the watermark that it is pinned to.
 LOAD_DATA_KEY: Final = "dagster-pgflow/catalog"
@@ -308,6 +312,24 @@ def _joined(flow_slug: str, node_name: str) -> str:
     return f"{plain}__{len(flow_slug)}" if ambiguous else plain
 
 
+def own_tag(tags: Mapping[str, str], key: str) -> str | None:
+    """Return what a tag of ours says, which older code wrote where people saw it.
+
+    >>> own_tag({"dagster-pgflow/store": "a"}, TAG_STORE), own_tag({}, TAG_STORE)
+    ('a', None)
+    """
+    return tags.get(key, tags.get(older_key(key)))
+
+
+def older_key(key: str) -> str:
+    """Return the key that a tag of ours had in older code.
+
+    >>> older_key(TAG_STORE), older_key(TAG_FLOW)
+    ('dagster-pgflow/store', 'dagster-pgflow/flow')
+    """
+    return key.replace(HIDDEN_TAGS, OWN_TAGS, 1)
+
+
 def child_run_path(run_id: str, tags: Mapping[str, str]) -> str | None:
     """Return the path of the subflow step, and item, that a run executes; `None` if it does none.
 
@@ -315,7 +337,7 @@ def child_run_path(run_id: str, tags: Mapping[str, str]) -> str | None:
         run_id: The Dagster run.
         tags: Its tags.
     """
-    return tags.get(TAG_PARENT_STEP) if tags.get(TAG_CHILD_RUN) == run_id else None
+    return own_tag(tags, TAG_PARENT_STEP) if own_tag(tags, TAG_CHILD_RUN) == run_id else None
 
 
 def continuation_id(run_id: UUID, number: int) -> UUID:
@@ -339,7 +361,7 @@ def continuation_of(dagster_run_id: str, tags: Mapping[str, str]) -> tuple[UUID,
         dagster_run_id: The Dagster run.
         tags: Its tags.
     """
-    number = tags.get(TAG_CONTINUATION, "")
+    number = own_tag(tags, TAG_CONTINUATION) or ""
     if not _CONTINUATION.fullmatch(number):
         return None
     try:

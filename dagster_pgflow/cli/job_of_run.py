@@ -16,7 +16,7 @@ from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.launching.flow_runs import plan_of
 from dagster_pgflow.launching.origins import pinned_load_data
-from dagster_pgflow.names import TAG_WATERMARK
+from dagster_pgflow.names import TAG_WATERMARK, own_tag
 
 _ADVICE = (
     'The code location has no job "%s": it lists only some flows, or has not loaded this one yet.'
@@ -82,7 +82,7 @@ def job_of_run(
     location = workspace.get_code_location(of_location.code_location_origin.location_name)
     if location.get_repository(of_location.repository_name).has_job(run.job_name):
         found = _listed(instance, workspace, location, of_location.repository_name, run)
-        return None if int(found.tags[TAG_WATERMARK]) < watermark else found
+        return None if int(own_tag(found.tags, TAG_WATERMARK) or "") < watermark else found
     return _from_code(instance, run, watermark)
 
 

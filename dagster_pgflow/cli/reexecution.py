@@ -17,7 +17,7 @@ from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
 from dagster_pgflow.errors import ConfigurationError, StoreRefused
 from dagster_pgflow.launching.compat import PARENT_RUN_ID_TAG
-from dagster_pgflow.names import TAG_WATERMARK
+from dagster_pgflow.names import TAG_WATERMARK, own_tag
 from dagster_pgflow.resumption.completed import CompletedSteps, completed_in
 from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.resume_plan import resume_plan
@@ -59,7 +59,7 @@ def failed_run(instance: dg.DagsterInstance, dagster_run_id: UUID) -> dg.Dagster
 
 def watermark_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     """Return what pins the definitions that a run executed."""
-    return int(pinned_tags(instance, run)[TAG_WATERMARK])
+    return int(own_tag(pinned_tags(instance, run), TAG_WATERMARK) or "")
 
 
 def submit_again(instance: dg.DagsterInstance, run: dg.DagsterRun, watermark: int) -> UUID:

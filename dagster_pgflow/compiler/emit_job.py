@@ -13,6 +13,7 @@ from dagster_pgflow.compiler.broken_job import broken_graph, problem_of_crash, t
 from dagster_pgflow.compiler.checked_translator import CheckedTranslator
 from dagster_pgflow.compiler.emit_graph import GraphEmitter
 from dagster_pgflow.compiler.emit_ops import OpEmitter
+from dagster_pgflow.compiler.job_metadata import job_metadata
 from dagster_pgflow.compiler.json_type import make_json_type
 from dagster_pgflow.compiler.launchpad import default_input, shown_example
 from dagster_pgflow.compiler.run_tags import run_tags, withheld
@@ -168,6 +169,7 @@ class JobEmitter:
             graph.to_job,
             name=job_name(flow.slug, self._settings.job_prefix),
             description=self._description(flow),
+            metadata=job_metadata(flow, tags, self._settings.job_prefix),
             resource_defs=dict(self._settings.resources),
             config={"inputs": {FLOW_INPUT: default_input(flow)}},
             tags={

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dagster_pgflow.names import OWN_TAGS, USER_TAGS
+from dagster_pgflow.names import HIDDEN_TAGS, OWN_TAGS, USER_TAGS
 from dagster_pgflow.validation.tags import LONGEST_KEY, LONGEST_VALUE, MOST_TAGS
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,63}")
@@ -49,7 +49,7 @@ def withheld(tags: Mapping[str, str], allowed: Sequence[str] = ()) -> list[str]:
 
 def _name(key: str, allowed: Sequence[str]) -> str | None:
     """Return what a tag is called in Dagster, or nothing where it must not be there."""
-    if key.startswith(OWN_TAGS) or _KEY.fullmatch(key) is None:
+    if key.startswith((OWN_TAGS, HIDDEN_TAGS)) or _KEY.fullmatch(key) is None:
         return None
     if key.startswith(USER_TAGS) or is_allowed(key, allowed):
         return key

@@ -9,7 +9,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.model.run_cursor import FoundRun
-from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path, continuation_of
+from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path, continuation_of, older_key
 
 
 @dataclass(frozen=True)
@@ -46,24 +46,43 @@ def changed_runs(
         limit: How many runs to return at most.
         log: Where it is said which runs cannot be read.
     """
-    wanted = dg.RunsFilter(tags={TAG_STORE: str(store_id)}, updated_after=since)
+    pages = [
+        _page(instance, dg.RunsFilter(tags={key: str(store_id)}, updated_after=since), limit, log)
+        for key in (TAG_STORE, older_key(TAG_STORE))
+    ]
+    # Behind the end of a page that is not the last one, others may be missing.
+    ends = [records[-1].update_timestamp for records, is_last in pages if not is_last]
+    records = sorted(
+        (one for records, _ in pages for one in records if not ends or _moment(one) <= min(ends)),
+        key=_moment,
+    )
+    return ChangedRuns(
+        found=[found_run(record) for record in records if not _is_inside_another(record)],
+        newest=_moment(records[-1]) if records else None,
+        is_last=not ends,
+    )
+
+
+def _page(
+    instance: dg.DagsterInstance, wanted: dg.RunsFilter, limit: int, log: logging.Logger
+) -> tuple[Sequence[dg.RunRecord], bool]:
+    """Return the runs that changed first, and whether there are no others."""
     try:
         records = instance.get_run_records(
             wanted, limit=limit, order_by="update_timestamp", ascending=True
         )
-        is_last = len(records) < limit
+        return records, len(records) < limit
     except Exception as error:
         run_ids = instance.get_run_ids(wanted)
         readable = [record for run_id in run_ids if (record := _read(instance, run_id, log))]
         if not readable:
             raise
         log.debug("Read the runs one by one.", exc_info=error)
-        records, is_last = sorted(readable, key=lambda record: record.update_timestamp), True
-    return ChangedRuns(
-        found=[found_run(record) for record in records if not _is_inside_another(record)],
-        newest=records[-1].update_timestamp if records else None,
-        is_last=is_last,
-    )
+        return sorted(readable, key=_moment), True
+
+
+def _moment(record: dg.RunRecord) -> datetime:
+    return record.update_timestamp
 
 
 def _read(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> dg.RunRecord | None:

@@ -57,12 +57,17 @@ class RunInDagster:
     @property
     def newest(self) -> dg.DagsterRun:
         """The newest of its Dagster runs."""
-        return [self.record, *self.continuations][-1].dagster_run
+        return self.dagster_runs[-1]
+
+    @property
+    def dagster_runs(self) -> Sequence[dg.DagsterRun]:
+        """All its Dagster runs, in their order."""
+        return [one.dagster_run for one in (self.record, *self.continuations)]
 
     @property
     def dagster_run_ids(self) -> Sequence[UUID]:
         """The ids of all its Dagster runs, in their order."""
-        return [self.run_id, *(UUID(one.dagster_run.run_id) for one in self.continuations)]
+        return [UUID(run.run_id) for run in self.dagster_runs]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The records of one run in Dagster's event log: whoever reads a log gets them here."""
 
-from collections.abc import Callable, Collection
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final
 
 import dagster as dg
 
@@ -53,6 +53,14 @@ def has_records_since(
 
 def has_engine_event(instance: dg.DagsterInstance, run_id: str, key: str) -> bool:
     """Return whether a log has an engine event with metadata under a key."""
+    return engine_metadata(instance, run_id, key) is not None
+
+
+def engine_metadata(
+    instance: dg.DagsterInstance, run_id: str, key: str
+) -> Mapping[str, Any] | None:
+    """Return the metadata of the last engine event in a log that has some under a key."""
     records, _ = records_of(instance, run_id, [dg.DagsterEventType.ENGINE_EVENT])
-    events = (record.event_log_entry.dagster_event for record in records)
-    return any(event is not None and key in event.engine_event_data.metadata for event in events)
+    events = (record.event_log_entry.dagster_event for record in reversed(records))
+    found = (event.engine_event_data.metadata for event in events if event is not None)
+    return next((metadata for metadata in found if key in metadata), None)

@@ -32,6 +32,7 @@ from dagster_pgflow.names import (
     TAG_FLOW,
     TAG_MAX_RECOVERIES,
     TAG_WATERMARK,
+    own_tag,
 )
 from dagster_pgflow.reports.report import ChildRunStarted, StepEnd, StepFailed, StepPause
 from dagster_pgflow.step_errors import ValueNotJson
@@ -94,7 +95,7 @@ def facts_of(
     run = record.dagster_run
     dagster_run_id = UUID(run.run_id)
     requested = None if run.parent_run_id else requested_run_id(run)
-    watermark = pinned.get(TAG_WATERMARK, "")
+    watermark = own_tag(pinned, TAG_WATERMARK) or ""
     if TAG_FLOW not in pinned or not watermark.isdecimal():
         raise UnreadableRun(
             f"Dagster run {run.run_id} has no usable tags {TAG_FLOW} and {TAG_WATERMARK}."
@@ -110,7 +111,7 @@ def facts_of(
         input=_input_in(run.run_config),
         created_at=created_at,
         input_of=_request_in(run.run_config),
-        max_recoveries=_count_in(pinned.get(TAG_MAX_RECOVERIES, "")),
+        max_recoveries=_count_in(own_tag(pinned, TAG_MAX_RECOVERIES) or ""),
     )
 
 

@@ -21,7 +21,7 @@ from dagster_pgflow.live.deployment_limits import DeploymentLimits
 from dagster_pgflow.live.messages import Began, Bury, Claiming, Ended, Leave, Trouble, Wake
 from dagster_pgflow.live.serving import Serving
 from dagster_pgflow.live.watch import Alarm, RunWatch
-from dagster_pgflow.names import TAG_FLOW, TAG_ORDINARY, TAG_RUN_ID, TAG_WATERMARK
+from dagster_pgflow.names import TAG_FLOW, TAG_ORDINARY, TAG_RUN_ID, TAG_WATERMARK, own_tag
 from dagster_pgflow.resumption.claimed import ClaimedRuns, NotYet
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.claims import ClaimedRequest, Claims
@@ -206,7 +206,7 @@ class Child:
             return
         self._serving.store.tables.announce(found_run(record))
         pinned = pinned_tags(instance, run)
-        self._execute(run, pinned[TAG_FLOW], int(pinned[TAG_WATERMARK]), 0.0)
+        self._execute(run, pinned[TAG_FLOW], int(own_tag(pinned, TAG_WATERMARK) or ""), 0.0)
 
     def _execute(self, run: dg.DagsterRun, slug: str, watermark: int, waited_s: float) -> None:
         begun = time.monotonic()
@@ -280,4 +280,4 @@ class Child:
 
 def _is_for_us(run: dg.DagsterRun) -> bool:
     """Return whether nobody has begun a run, and nobody else is to."""
-    return run.status in NOT_BEGUN and run.tags.get(TAG_ORDINARY) != run.run_id
+    return run.status in NOT_BEGUN and own_tag(run.tags, TAG_ORDINARY) != run.run_id

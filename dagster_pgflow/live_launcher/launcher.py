@@ -24,7 +24,7 @@ from dagster_pgflow.launching.wrapping_launcher import WrappingLauncher
 from dagster_pgflow.live_launcher.handover import BUSY_WAIT_S, hand_over
 from dagster_pgflow.live_launcher.reasons import is_of_a_flow, reason_against
 from dagster_pgflow.live_launcher.store_of_flows import StoreOfFlows
-from dagster_pgflow.names import TAG_STORE, TAG_TOP_RUN, child_run_path
+from dagster_pgflow.names import TAG_STORE, TAG_TOP_RUN, child_run_path, own_tag
 from dagster_pgflow.store.live_runs import SILENT_FOR_S
 
 _log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class LiveRunLauncher(WrappingLauncher):
             return False
         location = origin.repository_origin.code_location_origin.location_name
         try:
-            if str(self._store.store_id()) != run.tags[TAG_STORE]:
+            if str(self._store.store_id()) != own_tag(run.tags, TAG_STORE):
                 return False
             room = self._store.live_runs(lambda live_runs: live_runs.room(location))
             if room is None:

@@ -12,6 +12,7 @@ from dagster_pgflow.names import (
     TAG_LOOP,
     TAG_STORE,
     TAG_WATERMARK,
+    own_tag,
 )
 
 LAUNCH_ORDERS: Final = (
@@ -27,7 +28,7 @@ LAUNCH_ORDERS: Final = (
 
 def is_of_a_flow(run: dg.DagsterRun) -> bool:
     """Return whether a run carries the tags of a flow's job."""
-    return {TAG_FLOW, TAG_STORE, TAG_WATERMARK} <= run.tags.keys()
+    return all(own_tag(run.tags, tag) for tag in (TAG_FLOW, TAG_STORE, TAG_WATERMARK))
 
 
 def reason_against(
@@ -42,7 +43,7 @@ def reason_against(
     """
     reasons = {
         "its job is not that of a flow": not _is_flow(pinned),
-        "it is one iteration of a loop, and no flow": TAG_LOOP in pinned,
+        "it is one iteration of a loop, and no flow": own_tag(pinned, TAG_LOOP) is not None,
         "it executes a selection of ops": run.op_selection or run.resolved_op_selection,
         "it is for assets": run.asset_selection or run.asset_check_selection,
         "it is part of a backfill": BACKFILL_ID_TAG in run.tags,
@@ -53,7 +54,8 @@ def reason_against(
 
 
 def _is_flow(pinned: Mapping[str, str]) -> bool:
-    return {TAG_FLOW, TAG_STORE} <= pinned.keys() and pinned.get(TAG_WATERMARK, "").isdecimal()
+    is_ours = own_tag(pinned, TAG_FLOW) and own_tag(pinned, TAG_STORE)
+    return bool(is_ours) and (own_tag(pinned, TAG_WATERMARK) or "").isdecimal()
 
 
 def _order_in(tags: Mapping[str, str], ordinary_tags: Sequence[str]) -> str | None:

@@ -21,6 +21,7 @@ from dagster_pgflow.names import (
     TAG_RUN_ID,
     TAG_WATERMARK,
     is_broken_graph,
+    own_tag,
 )
 from dagster_pgflow.resumption.ending import end_at_once
 from dagster_pgflow.resumption.inside import left_of
@@ -75,7 +76,7 @@ def pinned_to(instance: dg.DagsterInstance, run: dg.DagsterRun) -> PinnedTo:
             " has waited; cancel it, and start a new one."
         )
     tags = pinned_tags(instance, run)
-    watermark = tags.get(TAG_WATERMARK, "")
+    watermark = own_tag(tags, TAG_WATERMARK) or ""
     if TAG_FLOW not in tags or not watermark.isdecimal():
         raise ResumptionRefused(
             f"The job of run {run.run_id} is that of no flow, so it cannot go on; cancel it."

@@ -9,6 +9,9 @@ from dagster_pgflow.launching.compat import (
     ROOT_RUN_ID_TAG,
     TAGS_TO_MAYBE_OMIT_ON_RETRY,
 )
+from dagster_pgflow.names import HIDDEN_TAGS, TAG_WAITING
+
+_OF_THAT_RUN_ALONE = {*TAGS_TO_MAYBE_OMIT_ON_RETRY, TAG_WAITING}
 
 
 def first_of(run: dg.DagsterRun) -> str:
@@ -28,7 +31,8 @@ def tags_of_next(before: dg.DagsterRun) -> dict[str, str]:
     kept = {
         key: value
         for key, value in before.tags.items()
-        if key not in TAGS_TO_MAYBE_OMIT_ON_RETRY and not key.startswith(HIDDEN_TAG_PREFIX)
+        if key.startswith(HIDDEN_TAGS)
+        or not (key in _OF_THAT_RUN_ALONE or key.startswith(HIDDEN_TAG_PREFIX))
     }
     return {
         **kept,

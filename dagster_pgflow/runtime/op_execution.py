@@ -27,6 +27,7 @@ from dagster_pgflow.names import (
     TAG_RUN_ID,
     child_run_path,
     continuation_of,
+    own_tag,
 )
 from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.report import FailedItem, OpReport
@@ -80,7 +81,7 @@ class Execution:
         tags = context.run.tags
         begun_at = child_run_path(context.run_id, tags)
         self.is_in_child_run = begun_at is not None
-        name = ".".join(tags[tag] for tag in (TAG_FLOW, TAG_LOOP) if tag in tags)
+        name = ".".join(filter(None, (own_tag(tags, tag) for tag in (TAG_FLOW, TAG_LOOP))))
         begin = StepPath(begun_at or "")
         first = outermost(work.flows[name], begin, work.flows)
         self.frame: Frame = frame_at(first, around, work.flows, context.get_mapping_key())

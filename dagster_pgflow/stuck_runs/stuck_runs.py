@@ -20,7 +20,7 @@ from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.last_sign import last_sign
 from dagster_pgflow.dagster_log.statuses import UNDER_WAY
 from dagster_pgflow.model.silent_run import SilentRun
-from dagster_pgflow.names import TAG_FLOW, TAG_TOP_RUN, TAG_WATERMARK, child_run_path
+from dagster_pgflow.names import TAG_FLOW, TAG_TOP_RUN, TAG_WATERMARK, child_run_path, own_tag
 from dagster_pgflow.projection.sync.store import Definitions
 from dagster_pgflow.settings import StuckThresholds
 from dagster_pgflow.stuck_runs.run_workers import LiveRunList, WorkerHealth, worker_health
@@ -172,7 +172,9 @@ class StuckRuns:
         return (last_sign(self._instance, [run.run_id]) or since) > since
 
     def _longest_silence(self, run: dg.DagsterRun, tasks: int) -> float:
-        tree = self._definitions.tree(run.tags[TAG_FLOW], int(run.tags[TAG_WATERMARK]))
+        tree = self._definitions.tree(
+            run.tags[TAG_FLOW], int(own_tag(run.tags, TAG_WATERMARK) or "")
+        )
         return longest_silence((pinned.flow for pinned in tree.values()), tasks)
 
     def _end(

@@ -59,9 +59,9 @@ def test_runs_inside_runs_need_no_place_in_a_queue_that_has_one(
     tops = [row["dagster_run_id"] for row in rows]
     for top in tops:
         inside = runs_tagged(dagster, "dagster-pgflow/top_run_id", top)
-        assert [run["tags"]["dagster-pgflow/parent_step"] for run in inside] == [
-            "down",
-            "down.down",
+        assert [run["tags"]["dagster-pgflow/label"] for run in inside] == [
+            "Step down",
+            "Step down.down",
         ]
         assert {run["status"] for run in inside} == {"SUCCESS"}
         assert {run["tags"]["pgflow/one_at_a_time"] for run in inside} == {"yes"}

@@ -101,7 +101,7 @@ def interrupted(instance: dg.DagsterInstance, interruption: Interruption) -> Ite
 def top_run_of(instance: dg.DagsterInstance) -> dg.DagsterRun:
     """Return the newest run that is not inside another one."""
     return next(
-        run for run in instance.get_runs() if "dagster-pgflow/parent_run_id" not in run.tags
+        run for run in instance.get_runs() if ".dagster/pgflow_parent_run_id" not in run.tags
     )
 
 

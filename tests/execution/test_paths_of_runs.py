@@ -62,9 +62,13 @@ def test_a_run_tells_which_way_it_took(world: World) -> None:
     assert sorted(path_by_sql(world, heavy)) == sorted(HEAVY)
 
 
-def test_dagster_shows_the_path_of_a_run_once(world: World) -> None:
+def test_dagster_shows_the_path_of_a_run_once_as_soon_as_it_is_over(
+    world: World,
+) -> None:
     world.define(FLOW)
     run_id = world.run("parcel", HANDLERS, {"grams": 20})
+    world.project()
+    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
     world.settle()
     assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
     before = world.snapshot()

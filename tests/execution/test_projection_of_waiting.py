@@ -9,6 +9,7 @@ from dagster_pgflow.compat import InMemoryJob
 from dagster_pgflow.dagster_log.event_pages import records_of
 from dagster_pgflow.live.compat import execute_run_iterator
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.names import TAG_WAITING
 from dagster_pgflow.projection.sync.projector import rebuild
 from dagster_pgflow.store.run_status import RunStatusReader
 from tests.execution.interrupted import execute, going_on
@@ -59,14 +60,24 @@ def test_a_run_in_which_nothing_else_is_left_to_do_waits(world: World) -> None:
     assert_states_add_up(world)
 
 
+def shown_to_wait(world: World, dagster_run_id: str) -> str | None:
+    """Return what the list of runs says of a Dagster run in which a step waits."""
+    run = world.instance.get_run_by_id(dagster_run_id)
+    assert run is not None
+    return run.tags.get(TAG_WAITING)
+
+
 def test_it_goes_on_as_the_same_run(world: World) -> None:
     first = waiting(world)
     begun = world.one("runs")
+    assert shown_to_wait(world, first.run_id) == "ask"
     before = world.sql.column("select event_id from pgflow.event_log order by sequence_num")
     answer(world, "ask", {"yes": True})
     run = go_on(world, "f", HANDLERS)
     assert run.parent_run_id == first.run_id
     world.project()
+    assert shown_to_wait(world, first.run_id) == "no more"
+    assert shown_to_wait(world, run.run_id) is None
     ended = world.one("runs")
     assert ended["status"] == "completed"
     for column in ("id", "run_id", "dagster_run_id", "started_at", "created_at", "retry_of"):

@@ -308,7 +308,7 @@ def test_dagsters_own_monitoring_is_given_the_time_to_bring_a_run_back(
 def test_a_run_that_makes_trouble_holds_up_no_other(world: World, pid_file: Path) -> None:
     define(world)
     bad, good = (made(world, dg.DagsterRunStatus.STARTED) for _ in range(2))
-    world.instance.add_run_tags(bad.run_id, {"dagster-pgflow/watermark": "soon"})
+    world.instance.add_run_tags(bad.run_id, {".dagster/pgflow_watermark": "soon"})
     pid_file.write_text(str(2**22 + 1))
     settled = ask(world)
     assert settled.verdicts == {UUID(good.run_id): "dead"}

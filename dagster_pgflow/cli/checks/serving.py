@@ -8,7 +8,7 @@ from uuid import UUID
 import dagster as dg
 
 from dagster_pgflow.cli.checks.check import Check, warning
-from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE
+from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, older_key
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.run_status import RunStatusReader
@@ -76,9 +76,12 @@ def _unknown(instance: dg.DagsterInstance, served: LatestRuns) -> list[UUID]:
 
 def _sensors_at_work(instance: dg.DagsterInstance, served: LatestRuns) -> list[str]:
     """Return the sensors that began runs of the store and ticked a moment ago."""
-    ours = dg.RunsFilter(tags={TAG_STORE: str(served.store_id)})
+    filters = [
+        dg.RunsFilter(tags={key: str(served.store_id)}) for key in (TAG_STORE, older_key(TAG_STORE))
+    ]
     began = {
         (run.tags[TAG_LOCATION], run.tags[TAG_SENSOR])
+        for ours in filters
         for run in instance.get_runs(ours, limit=RUNS_LOOKED_AT)
         if {TAG_LOCATION, TAG_SENSOR, TAG_RUN_ID} <= run.tags.keys()
     }

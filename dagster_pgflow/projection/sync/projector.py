@@ -20,7 +20,7 @@ from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
 from dagster_pgflow.dagster_log.run_events import OutputsOf, RunFacts
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
-from dagster_pgflow.model.run_state import LogEvent
+from dagster_pgflow.model.run_state import LogEvent, RunState
 from dagster_pgflow.projection.fold.fold import fold
 from dagster_pgflow.projection.layout.announcements import layout_seen
 from dagster_pgflow.projection.layout.growing_layout import layout_of
@@ -41,7 +41,7 @@ from dagster_pgflow.projection.sync.outputs_used import outputs_in
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
 from dagster_pgflow.projection.sync.route_in_dagster import show_route
 from dagster_pgflow.projection.sync.store import ProjectionStore
-from dagster_pgflow.projection.sync.wait_in_dagster import show_wait
+from dagster_pgflow.projection.sync.wait_in_dagster import show_going_on, show_wait
 from dagster_pgflow.projection.translate.tokens import RUN_ENDS
 from dagster_pgflow.projection.translate.translation import cut_short, translate
 
@@ -253,12 +253,21 @@ class Projector:
             recovery=next_recovery(run, events),
             rewrite=self._writes_anew(cursor),
         )
-        if saved and following.is_final and not self._rewrite:
-            show_route(self._instance, run.newest, events)
-        has_begun_to_wait = state.run.status == "waiting" and following.is_over
-        if saved and has_begun_to_wait and not (following.rests or self._rewrite):
-            show_wait(self._instance, run.newest, state.steps)
+        if saved and not self._rewrite:
+            self._show(run, state, events, following)
         return True
+
+    def _show(
+        self, run: RunInDagster, state: RunState, events: Sequence[LogEvent], following: NextLook
+    ) -> None:
+        """Say in Dagster what it cannot know of a run: which route it took, and that it waits."""
+        waits = state.run.status == "waiting"
+        if not waits:
+            show_going_on(self._instance, run.dagster_runs)
+        if following.is_over and not waits:
+            show_route(self._instance, run.newest, events)
+        if following.is_over and waits and not following.rests:
+            show_wait(self._instance, run.newest, state.steps)
 
     def _writes_anew(self, cursor: RunCursor) -> bool:
         """Return whether to write what seems to be as it was.

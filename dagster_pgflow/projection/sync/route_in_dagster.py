@@ -10,12 +10,13 @@ from typing import Final
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
-from dagster_pgflow.dagster_log.event_pages import has_engine_event
+from dagster_pgflow.dagster_log.event_pages import engine_metadata
 from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.names import PATH_KEY
 
 EDGES_SHOWN: Final = 200
 SENTENCE_LENGTH: Final = 400
+_COUNT: Final = "edges"
 
 Edge = tuple[str, str, str, str]
 """Where from, where to, how the step ended that it begins at, and the label of the route."""
@@ -26,13 +27,17 @@ def show_route(
 ) -> None:
     """Write the path of a run that is over into its log in Dagster, unless it stands there.
 
+    That is done as soon as the end is seen. Should the last look at the run find out more, which
+    processes that died wrote late, the path is written once more.
+
     Args:
         instance: The Dagster instance.
         run: The run.
         events: All its events.
     """
     edges = edges_of(events)
-    if not edges or has_engine_event(instance, run.run_id, PATH_KEY):
+    known = engine_metadata(instance, run.run_id, PATH_KEY)
+    if not edges or (known is not None and known[_COUNT].value == len(edges)):
         return
     shown = [
         dg.TableRecord({"from": start, "to": end, "after": after, "label": label})
@@ -42,7 +47,7 @@ def show_route(
         _sentence(edges),
         run,
         EngineEventData(
-            metadata={PATH_KEY: dg.MetadataValue.table(shown), "edges": len(edges)},
+            metadata={PATH_KEY: dg.MetadataValue.table(shown), _COUNT: len(edges)},
         ),
     )
 

@@ -1,16 +1,36 @@
-"""Says in Dagster that a run waits whose Dagster run has ended well: one event in its log.
+"""Says in Dagster that a run waits whose Dagster run has ended well: a tag, and an event.
 
 Dagster calls such a run a success, and so it is: what is left is for a further one.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.dagster_log.event_pages import has_engine_event
 from dagster_pgflow.model.run_state import StepRow
-from dagster_pgflow.names import WAITING_KEY
+from dagster_pgflow.names import TAG_WAITING, WAITING_KEY
+
+NO_MORE: Final = "no more"
+"""What the tag says of a Dagster run whose run has gone on: Dagster takes no tag away."""
+
+_LONGEST: Final = 60
+
+
+def show_going_on(instance: dg.DagsterInstance, runs: Sequence[dg.DagsterRun]) -> None:
+    """Say of Dagster runs that nothing waits any more, where they say that something does.
+
+    One that somebody launched from the page of a run that waits has its tag as well.
+
+    Args:
+        instance: The Dagster instance.
+        runs: The Dagster runs of a run that does not wait.
+    """
+    for run in runs:
+        if run.tags.get(TAG_WAITING, NO_MORE) != NO_MORE:
+            instance.add_run_tags(run.run_id, {TAG_WAITING: NO_MORE})
 
 
 def show_wait(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Sequence[StepRow]) -> None:
@@ -28,6 +48,7 @@ def show_wait(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Sequence[
         dg.TableRecord({"step": step.step_path, "waits for": step.waiting_for or ""})
         for step in waiting
     ]
+    instance.add_run_tags(run.run_id, {TAG_WAITING: _shown_in_list(waiting)})
     several = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
     waits = f"{waiting[0].step_path}{several} {'wait' if several else 'waits'}"
     instance.report_engine_event(
@@ -35,3 +56,10 @@ def show_wait(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Sequence[
         run,
         EngineEventData(metadata={WAITING_KEY: dg.MetadataValue.table(shown)}),
     )
+
+
+def _shown_in_list(waiting: Sequence[StepRow]) -> str:
+    """Return which steps wait, as short as the list of runs has room for."""
+    first = waiting[0].step_path
+    named = first if len(first) <= _LONGEST else f"{first[: _LONGEST - 2]} …"
+    return f"{named} and {len(waiting) - 1} more" if len(waiting) > 1 else named

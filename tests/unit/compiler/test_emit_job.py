@@ -36,13 +36,13 @@ def test_a_job_has_the_tags_of_its_flow_and_those_that_name_its_version() -> Non
         "pgflow/team": "x",
         TAG_FLOW: "f",
         "dagster-pgflow/version": "3",
-        "dagster-pgflow/max_recoveries": "3",
+        ".dagster/pgflow_max_recoveries": "3",
     }
 
 
 def test_the_job_of_a_flow_says_how_often_its_runs_go_on_by_themselves() -> None:
     job = job_of(Flow("f", max_recoveries=0).step("a"))
-    assert job.tags["dagster-pgflow/max_recoveries"] == "0"
+    assert job.tags[".dagster/pgflow_max_recoveries"] == "0"
 
 
 def test_a_job_is_made_once() -> None:

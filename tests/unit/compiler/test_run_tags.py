@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dagster_pgflow import Flow
 from dagster_pgflow.compiler.run_tags import run_tags, withheld
-from dagster_pgflow.names import TAG_MAX_RECOVERIES
+from dagster_pgflow.names import TAG_MAX_RECOVERIES, TAG_STORE
 from dagster_pgflow.validation.tags import LONGEST_VALUE, MOST_TAGS, tags_are_few_and_short
 from tests.unit.compiler.locations import emitter
 from tests.unit.validation.problems import places
@@ -48,6 +48,7 @@ def test_a_code_location_lets_tags_out_by_key_or_pattern() -> None:
 
 def test_tags_of_ours_are_never_let_out() -> None:
     assert run_tags({"dagster-pgflow/store": "x"}, ["*", "dagster-pgflow/store"]) == {}
+    assert run_tags({TAG_STORE: "x"}, ["*", TAG_STORE]) == {}
     forged = Flow("f", tags={"dagster-pgflow/store": "x"}).step("a")
     assert places(tags_are_few_and_short, forged) == [("tag-of-ours", "tags.dagster-pgflow/store")]
     assert emitter([forged]).job("f", {}).tags == {}

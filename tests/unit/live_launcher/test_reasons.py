@@ -9,8 +9,8 @@ from dagster_pgflow.live_launcher.reasons import is_of_a_flow, reason_against
 
 PINNED = {
     "dagster-pgflow/flow": "order",
-    "dagster-pgflow/store": "a store",
-    "dagster-pgflow/watermark": "7",
+    ".dagster/pgflow_store": "a store",
+    ".dagster/pgflow_watermark": "7",
 }
 
 
@@ -62,8 +62,11 @@ def test_what_stands_against_a_run_is_said(run: dg.DagsterRun, reason: str) -> N
     ("pinned", "reason"),
     [
         ({}, "its job is not that of a flow"),
-        ({**PINNED, "dagster-pgflow/watermark": "²"}, "its job is not that of a flow"),
-        ({**PINNED, "dagster-pgflow/loop": "refine"}, "it is one iteration of a loop, and no flow"),
+        ({**PINNED, ".dagster/pgflow_watermark": "²"}, "its job is not that of a flow"),
+        (
+            {**PINNED, ".dagster/pgflow_loop": "refine"},
+            "it is one iteration of a loop, and no flow",
+        ),
     ],
 )
 def test_the_job_decides_and_not_what_people_typed(pinned: dict[str, str], reason: str) -> None:
