@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 from dagster_pgflow.version import __version__
 
 if TYPE_CHECKING:
+    from dagster_pgflow.components.pgflow_component import PgflowComponent
     from dagster_pgflow.dsl.manifest_text import read_manifest
     from dagster_pgflow.dsl.workflow.writing import write_workflow
     from dagster_pgflow.dsl.workflow_cells import register_workflow_cell, workflow_to_cell
     from dagster_pgflow.dsl.workflow_json import read_workflow
     from dagster_pgflow.errors import PgflowError
+    from dagster_pgflow.flow_resource import PgflowResource
     from dagster_pgflow.in_process.flow import execute_flow, execute_flow_async
     from dagster_pgflow.in_process.result import FlowResult
     from dagster_pgflow.io_manager import PgflowIOManager
     from dagster_pgflow.load_defs import build_definitions, build_repository
     from dagster_pgflow.model.flow import Flow
     from dagster_pgflow.model.fragment import Fragment
-    from dagster_pgflow.resources import PgflowResource
     from dagster_pgflow.runtime.context import StepContext
     from dagster_pgflow.runtime.handlers import handler
     from dagster_pgflow.settings import database_url
@@ -43,6 +44,7 @@ __all__ = [
     "FlowResult",
     "Fragment",
     "NonRetryable",
+    "PgflowComponent",
     "PgflowError",
     "PgflowIOManager",
     "PgflowResource",
@@ -77,9 +79,10 @@ _HOMES = {
     "FlowResult": "in_process.result",
     "Fragment": "model.fragment",
     "NonRetryable": "step_errors",
+    "PgflowComponent": "components.pgflow_component",
     "PgflowError": "errors",
     "PgflowIOManager": "io_manager",
-    "PgflowResource": "resources",
+    "PgflowResource": "flow_resource",
     "PgflowTranslator": "translator",
     "Requests": "store.requests",
     "RetryAfter": "step_errors",

@@ -1,6 +1,6 @@
 """What a module of a code location calls: the flows of a store as definitions of Dagster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 import dagster as dg
@@ -8,7 +8,7 @@ import dagster as dg
 from dagster_pgflow.compat import DefinitionsLoadContext, job_to_run
 from dagster_pgflow.compiler.broken_job import missing_job
 from dagster_pgflow.location.asked_again import RepositoryAskedAgain, asked_again
-from dagster_pgflow.location.location import Location
+from dagster_pgflow.location.location import NO_FLOWS, Location
 from dagster_pgflow.location.noted import is_noting, note
 from dagster_pgflow.location.pinned import pinned_watermark
 from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of
@@ -21,7 +21,13 @@ UNSEEN_PREFIX = "flow_"
 """What jobs are called with where nobody sees which other jobs there are."""
 
 
-def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefinition:
+def build_repository(
+    *,
+    assets: Sequence[dg.AssetsDefinition | dg.AssetSpec] = (),
+    sensors: Sequence[dg.SensorDefinition] = (),
+    schedules: Sequence[dg.ScheduleDefinition] = (),
+    **settings: Unpack[LocationSettings],
+) -> dg.RepositoryDefinition:
     """Return a code location in which each stored flow is a job.
 
     A run executes the definitions that its code location was loaded with, in every process; a
@@ -31,13 +37,24 @@ def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefin
     sensor `<name>_catalog`, and loads them by itself once it can. A run then fails with the reason.
 
     Args:
+        assets: Assets of your own, or the specs of those that other code locations make.
+        sensors: Sensors of your own, with the jobs that they start. They may start flows, by the
+            names of their jobs. As assets do they get what is in `resources`.
+        schedules: Schedules of your own, likewise.
         **settings: See `LocationSettings`.
 
     Raises:
-        ConfigurationError: The handlers or the settings contradict each other.
+        ConfigurationError: The handlers or the settings contradict each other, or a sensor is
+            called as one of ours.
         StoreError: The database cannot be used, in a process that serves a run; the message says
             what to do.
     """
+    if assets or sensors or schedules:
+        resources = settings.get("resources", {})
+        mine = dg.Definitions(
+            assets=assets, sensors=sensors, schedules=schedules, resources=resources
+        )
+        return _with_others(mine, settings)
     watermark, prefix = pinned_watermark(), prefix_of(settings)
     location = (
         note(settings)
@@ -57,6 +74,22 @@ def build_repository(**settings: Unpack[LocationSettings]) -> dg.RepositoryDefin
 
     pinned = flows.replace_repository_load_data({LOAD_DATA_KEY: str(location.watermark)}, None)
     return RepositoryAskedAgain(pinned, location.watermark, lambda: build_repository(**settings))
+
+
+def _with_others(mine: dg.Definitions, settings: LocationSettings) -> dg.RepositoryDefinition:
+    """Return a repository that has definitions which are none of flows, too."""
+    watermark = pinned_watermark()
+    together = _definitions(mine, settings, watermark)
+    repository = dg.create_repository_using_definitions_args(
+        name_of(settings),
+        assets=together.assets,
+        schedules=together.schedules,
+        sensors=together.sensors,
+        jobs=together.jobs,
+        resources=together.resources,
+    )
+    pinned = NO_FLOWS if watermark is None else watermark
+    return RepositoryAskedAgain(repository, pinned, lambda: _with_others(mine, settings))
 
 
 def build_definitions(

@@ -20,8 +20,8 @@ from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.waits_of_steps import WaitRows
 
 
-class PgflowResource(TaskMemory, RequestedInputs, CallGuards, Waits):
-    """The resource `pgflow`.
+class StoreOfSteps(TaskMemory, RequestedInputs, CallGuards, Waits):
+    """The resource `pgflow` of each job of a flow.
 
     Handlers reach it as `ctx.resources.pgflow`.
 

@@ -10,7 +10,7 @@ from dagster_pgflow.in_process.outputs import OutputsInMemory
 from dagster_pgflow.in_process.paths import best_match
 from dagster_pgflow.in_process.stand_ins import Conducting, StandIns
 from dagster_pgflow.in_process.waits import Answers, GivenAnswer, WaitsInMemory
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.requested import RequestedInputs
 from dagster_pgflow.runtime.waits import WaitAsked, WaitState
 from dagster_pgflow.store.database import Database
@@ -57,7 +57,7 @@ class InProcessResource(
         )
 
 
-class ConductedResource(PgflowResource, Conducting):
+class ConductedResource(StoreOfSteps, Conducting):
     """The resource `pgflow` with a store, for a run that somebody looks on at.
 
     Args:
@@ -70,7 +70,7 @@ class ConductedResource(PgflowResource, Conducting):
     def __init__(
         self, database: Database, answers: Answers, stand_ins: StandIns, clock: Clock
     ) -> None:
-        PgflowResource.__init__(self, database)
+        StoreOfSteps.__init__(self, database)
         Conducting.__init__(self, stand_ins, clock)
         self._given = answers
 

@@ -12,7 +12,6 @@ from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow, StoreError, UnknownFlow
 from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
 from dagster_pgflow.location.listing import listed_flows
-from dagster_pgflow.location.opened import opened_store
 from dagster_pgflow.location.pinned import ensure_pinned
 from dagster_pgflow.location.pinned_jobs import PinnedJob, PinnedJobs
 from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of, translator_of
@@ -25,13 +24,14 @@ from dagster_pgflow.names import (
 )
 from dagster_pgflow.projection.sync.sensor import build_projection_sensor
 from dagster_pgflow.projection.sync.store import ProjectionStore
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.settings import database_patience
 from dagster_pgflow.store.asset_events import AssetEvents
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.deliveries import Deliveries
 from dagster_pgflow.store.live_runs import LiveRuns
+from dagster_pgflow.store.opened import opened_store
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.pinned_flows import PinnedFlows
 from dagster_pgflow.store.requests import Requests
@@ -320,7 +320,7 @@ class Location:
             translator=translator_of(settings),
         )
 
-    def _resource(self, _context: dg.InitResourceContext) -> PgflowResource:
+    def _resource(self, _context: dg.InitResourceContext) -> StoreOfSteps:
         """Return the resource of a run, or of a step in a process of its own."""
         ensure_pinned(self.watermark)
-        return PgflowResource(self._database_of_runs)
+        return StoreOfSteps(self._database_of_runs)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from dagster_pgflow.model.guards import GUARDS, GuardName
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.guarded import guarded
 from dagster_pgflow.runtime.guards import GuardedCall
 from dagster_pgflow.store.database import Database
@@ -31,7 +31,7 @@ def bench_resilience(server: Server) -> None:
     for names in PAST:
         with server.database() as url:
             database = Database(url, pool_size=THREADS)
-            resource = PgflowResource(database)
+            resource = StoreOfSteps(database)
             _call(resource, names)
             times = [_timed(resource, names) for _ in range(CALLS)]
             begun_at = time.perf_counter()
@@ -54,13 +54,13 @@ def bench_resilience(server: Server) -> None:
     )
 
 
-def _timed(resource: PgflowResource, names: Sequence[GuardName]) -> float:
+def _timed(resource: StoreOfSteps, names: Sequence[GuardName]) -> float:
     begun_at = time.perf_counter()
     _call(resource, names)
     return time.perf_counter() - begun_at
 
 
-def _call(resource: PgflowResource, names: Sequence[GuardName]) -> None:
+def _call(resource: StoreOfSteps, names: Sequence[GuardName]) -> None:
     guards: dict[str, Any] = {}
     for name in names:
         numbers = GUARDS[name]().model_dump() | {"key": "k"}

@@ -19,7 +19,7 @@ from dagster_pgflow.compat import ExecutionPlanSnapshot, InMemoryJob, KnownExecu
 from dagster_pgflow.dagster_log.earlier_runs import earlier_runs
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.io_manager import PgflowIOManager
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.resumption.completed import completed_in
 from dagster_pgflow.resumption.dagster_plan import known_state, planned_steps
 from dagster_pgflow.resumption.ending import end_at_once
@@ -63,7 +63,7 @@ def interrupted(instance: dg.DagsterInstance, interruption: Interruption) -> Ite
     """End what runs in this process as an interruption says."""
     storage = instance.event_log_storage
     store_event, put = storage.store_event, PgflowIOManager.handle_output
-    remember = PgflowResource.remember
+    remember = StoreOfSteps.remember
 
     def store(event: Any) -> Any:
         if interruption.end == "failed":
@@ -85,7 +85,7 @@ def interrupted(instance: dg.DagsterInstance, interruption: Interruption) -> Ite
             raise Killed
         put(manager, context, obj)
 
-    def remember_unless_dead(memory: PgflowResource, *args: Any) -> None:
+    def remember_unless_dead(memory: StoreOfSteps, *args: Any) -> None:
         if interruption.end == "killed" and interruption.has_come:
             raise Killed
         remember(memory, *args)
@@ -93,7 +93,7 @@ def interrupted(instance: dg.DagsterInstance, interruption: Interruption) -> Ite
     with (
         patch.object(storage, "store_event", store),
         patch.object(PgflowIOManager, "handle_output", handle_output),
-        patch.object(PgflowResource, "remember", remember_unless_dead),
+        patch.object(StoreOfSteps, "remember", remember_unless_dead),
     ):
         yield
 

@@ -19,7 +19,7 @@ from hypothesis import given, seed, settings
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -91,7 +91,7 @@ def execute(world: World, notes: Notes, flow_input: Any) -> UUID:
     catalog = Catalog(world.database)
     flows = PinnedFlows(catalog, catalog.watermark())
     resources = {
-        PGFLOW_KEY: PgflowResource(world.database),
+        PGFLOW_KEY: StoreOfSteps(world.database),
         IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(world.database))),
     }
     handlers = HandlerRegistry.collect([notes.handlers()])

@@ -12,7 +12,7 @@ import pytest
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import PGFLOW_KEY
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.step_errors import NonRetryable
 from dagster_pgflow.store import call_guards
 from dagster_pgflow.store.database import Database
@@ -47,7 +47,7 @@ def execute(database: Database, service: Service) -> Callable[..., Result]:
     """Runs a flow whose handler `service` is that service."""
 
     def executed(flow: Flow, input: Any = None, **others: Any) -> Result:
-        resources = {PGFLOW_KEY: PgflowResource(database)}
+        resources = {PGFLOW_KEY: StoreOfSteps(database)}
         handlers = {"service": service, **others.pop("handlers", {})}
         return run(flow, input, handlers=handlers, resources=resources, **others)
 

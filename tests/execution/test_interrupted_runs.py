@@ -21,7 +21,7 @@ from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import InvalidFlow
 from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
 from dagster_pgflow.names import IO_MANAGER_KEY, PGFLOW_KEY
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -132,7 +132,7 @@ def job_of(world: World, notes: Notes) -> dg.JobDefinition:
     catalog = Catalog(world.database)
     flows = PinnedFlows(catalog, catalog.watermark())
     resources = {
-        PGFLOW_KEY: PgflowResource(world.database),
+        PGFLOW_KEY: StoreOfSteps(world.database),
         IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(world.database))),
     }
     handlers = HandlerRegistry.collect([notes.handlers()])

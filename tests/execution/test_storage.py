@@ -13,7 +13,7 @@ from dagster_pgflow.io_manager import DEFAULT_SPILL_BYTES, PgflowIOManager, in_e
 from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import FLOW_INPUT, IO_MANAGER_KEY, PGFLOW_KEY
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore
@@ -36,7 +36,7 @@ def run_in(
 ) -> Any:
     """Runs a flow with the resource and the IO manager that code locations have."""
     resources = {
-        PGFLOW_KEY: PgflowResource(database),
+        PGFLOW_KEY: StoreOfSteps(database),
         IO_MANAGER_KEY: in_each_run(PgflowIOManager(OutputStore(database), **spill)),
     }
     return run(flow, input, handlers=handlers, resources=resources)

@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from dagster_pgflow.errors import StoreRefused
-from dagster_pgflow.resources import PgflowResource
+from dagster_pgflow.resources import StoreOfSteps
 from dagster_pgflow.runtime.waits import WaitAsked
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.step_path import StepPath
@@ -276,7 +276,7 @@ def test_in_a_transaction_that_sees_the_past_the_first_answer_counts_too(
 
 
 def test_a_step_asks_through_the_resource(database: Database, sql: Session) -> None:
-    resource, run_id = PgflowResource(database), uuid4()
+    resource, run_id = StoreOfSteps(database), uuid4()
     asked = WaitAsked(
         run_id=str(run_id),
         path=StepPath("order[3].approve"),

@@ -1,0 +1,1 @@
+"""The component with which a project of `dg` has flows."""
