@@ -139,8 +139,9 @@ def _definitions(
     DefinitionsLoadContext.get().add_to_pending_reconstruction_metadata(
         LOAD_DATA_KEY, str(location.watermark)
     )
-    if location.serves_a_run:
+    if wanted is not None:
         return _together(mine, dg.Definitions(jobs=location.jobs(wanted)))
+    # Where nobody says which job, somebody wants to see them all, as `dg list defs` does.
     flows = dg.Definitions(
         jobs=location.jobs(),
         schedules=list(location.schedules().values()),
