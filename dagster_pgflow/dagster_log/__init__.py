@@ -24,7 +24,8 @@ in the order in which Dagster wrote them, each once, however many pages they tak
 gives the last reports of a run by op, `earlier_runs` the chain that a retried run stands in,
 `changed_runs` which runs are new, `last_sign` when a run was last heard of, and `statuses` what
 Dagster's statuses come to. `op_reports` knows where among the metadata of an event a report stands;
-what a report says is the business of `dagster_pgflow.reports`.
+what a report says is the business of `dagster_pgflow.reports`. `unshown_skips` finds the ops that
+only reported that their step does not run, and that Dagster counts as successes.
 
 **What holds.**
 
@@ -34,6 +35,8 @@ what a report says is the business of `dagster_pgflow.reports`.
   output before the value is stored.
 - A process that is given up may go on to write. How the run ended is what Dagster's own record of
   the run says, and what came late stands before the end.
+- What is written into the log only to be looked at, such as the event that has an op look skipped,
+  is handed on to nobody.
 - Step keys stay as they were written, since stored outputs have them too. Where they were spelt
   otherwise by an earlier version, `step_keys.spelt_today` translates, and nothing else does.
 - What cannot be made sense of costs its own run only: `UnreadableRun`, or whatever Dagster raised.

@@ -29,6 +29,7 @@ from dagster_pgflow.dagster_log.run_events import (
     reused_events,
 )
 from dagster_pgflow.dagster_log.statuses import UNFINISHED, ending_of, phase_of
+from dagster_pgflow.dagster_log.unshown_skips import UnshownSkip, unshown_skips
 from dagster_pgflow.names import TAG_TOP_RUN, child_run_path
 
 RECORDS_PER_PAGE: Final = 1000
@@ -82,6 +83,7 @@ class RunAsSeen:
             re-executes.
         lacks_runs: Whether a run inside it, or one that it goes on with, is not there any more.
         continuations_over: The ids of the Dagster runs that went on with it and have ended.
+        skips: The ops of it, and of the runs inside it, that do not look skipped yet and should.
     """
 
     facts: RunFacts
@@ -90,6 +92,7 @@ class RunAsSeen:
     outputs_of: Sequence[OutputsOf]
     lacks_runs: bool = False
     continuations_over: Sequence[UUID] = ()
+    skips: Sequence[UnshownSkip] = ()
 
 
 @dataclass(frozen=True)
@@ -101,12 +104,27 @@ class _Whole:
         outputs_of: Those inside it.
         positions: Where the reading ended of those inside it that are not over.
         lacks_runs: Whether one that belongs to it is not there any more.
+        skips: The ops that do not look skipped yet and should.
     """
 
     run_events: Sequence[RunEvent]
     outputs_of: list[OutputsOf] = field(default_factory=list)
     positions: dict[str, str] = field(default_factory=dict)
     lacks_runs: bool = False
+    skips: list[UnshownSkip] = field(default_factory=list)
+
+    def of(self, run_id: UUID, skips: Sequence[UnshownSkip]) -> "_Whole":
+        """Return the same with what is known of the run itself.
+
+        Args:
+            run_id: The run.
+            skips: Its ops that do not look skipped yet and should.
+        """
+        return replace(
+            self,
+            outputs_of=[OutputsOf(run_id), *self.outputs_of],
+            skips=[*skips, *self.skips],
+        )
 
 
 class DagsterRuns:
@@ -194,7 +212,7 @@ class DagsterRuns:
         whole = self._whole(own, inside)
         before = self._taken_over(record, own)
         reached = Position(position, whole.positions)
-        parts = [before, replace(whole, outputs_of=[OutputsOf(run.run_id), *whole.outputs_of])]
+        parts = [before, whole.of(run.run_id, unshown_skips(own, events))]
         over: list[UUID] = []
         for continuation in run.continuations:
             part, reached = self._continued(continuation, inside, when_long)
@@ -211,6 +229,7 @@ class DagsterRuns:
             [used for part in reversed(parts) for used in part.outputs_of],
             any(part.lacks_runs for part in parts),
             over,
+            [skip for part in parts for skip in part.skips],
         )
 
     def _continued(
@@ -221,7 +240,7 @@ class DagsterRuns:
         events, position = self._records_of(run_id, EVENT_TYPES, when_long)
         own = list(as_continued(run_events_of(record, events), UUID(run_id)))
         whole = self._whole(own, inside)
-        part = replace(whole, outputs_of=[OutputsOf(UUID(run_id)), *whole.outputs_of])
+        part = whole.of(UUID(run_id), unshown_skips(own, events))
         return part, Position(position, whole.positions, run_id)
 
     def _whole(self, own: Sequence[RunEvent], read: set[UUID]) -> _Whole:
@@ -238,6 +257,7 @@ class DagsterRuns:
         inside: dict[int, Sequence[RunEvent]] = {}
         outputs_of: list[OutputsOf] = []
         positions: dict[str, str] = {}
+        skips: list[UnshownSkip] = []
         lacks_runs = len(records) < len({child.run_id for child in children.values()})
         for place, child in children.items():
             record = records.get(child.run_id)
@@ -252,6 +272,7 @@ class DagsterRuns:
             if child.is_reused:
                 part = reused_events(part, frozenset())
             inside[place] = part
+            skips += [*unshown_skips(own_of_child, events), *whole.skips]
             lacks_runs = lacks_runs or whole.lacks_runs or before.lacks_runs
             outputs_of += [OutputsOf(child.run_id, child.path), *whole.outputs_of]
             outputs_of += [
@@ -259,7 +280,8 @@ class DagsterRuns:
             ]
             if ending_of(record.dagster_run.status) is None:
                 positions |= {str(child.run_id): position, **whole.positions}
-        return _Whole(interleaved(own, children, inside), outputs_of, positions, lacks_runs)
+        seen = interleaved(own, children, inside)
+        return _Whole(seen, outputs_of, positions, lacks_runs, skips)
 
     def _pinned_tags(self, run: dg.DagsterRun) -> Mapping[str, str]:
         """Return the tags of the job that the run executes.

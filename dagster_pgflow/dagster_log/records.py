@@ -193,6 +193,7 @@ class _LogReading:
         self._cleaned = cleaned
         self._reports: dict[str, StepEnd | StepPause] = {}
         self._sent: dict[str, list[Sent]] = {}
+        self._succeeded: set[str] = set()
         self._engine_says = ""
         self._was_told_to_end = False
 
@@ -223,6 +224,9 @@ class _LogReading:
         kind = _KINDS.get(event.event_type)
         if kind is None or (kind == "failed" and _is_interrupt(event)):
             return
+        if kind == "skipped" and event.step_key in self._succeeded:
+            # Only shows what the op had reported before.
+            return
         at = moment(record.event_log_entry.timestamp)
         yield self._with_details(RunEvent(record.storage_id, at, kind, event.step_key or ""), event)
 
@@ -231,8 +235,10 @@ class _LogReading:
             case "started":
                 # What was sent before a step began anew does not count.
                 self._sent.pop(bare.step_key, None)
+                self._succeeded.discard(bare.step_key)
                 return replace(bare, pid=event.pid)
             case "succeeded":
+                self._succeeded.add(bare.step_key)
                 sent = tuple(dict.fromkeys(self._sent.pop(bare.step_key, ())))
                 return replace(bare, report=self._reports.pop(bare.step_key, None), sent=sent)
             case "retrying":

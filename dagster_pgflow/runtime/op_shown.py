@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.reports.told import cancel_told, skip_told
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.values import Batch, Skipped
 
@@ -33,13 +34,6 @@ def links_of(execution: Execution) -> dict[str, Any]:
 
 def skip_sentence(execution: Execution, skip: Skipped) -> str:
     """Return why a step does not run."""
-    path = execution.path
     if skip.error is not None:
-        return f'Step "{path}" does not run: "{skip.step}" failed.'
-    words = {
-        "condition_unmet": "a condition does not hold",
-        "not_taken": "it lies on a path that this run does not take",
-        "handler_failed": "the last attempt failed",
-        "dependency_skipped": "a step that it depends on was skipped",
-    }
-    return f'Step "{path}" is skipped: {words[skip.reason]}.'
+        return cancel_told(execution.path, skip.step)
+    return skip_told(execution.path, skip.reason, skip.step)

@@ -62,30 +62,78 @@ def test_a_run_tells_which_way_it_took(world: World) -> None:
     assert sorted(path_by_sql(world, heavy)) == sorted(HEAVY)
 
 
+def sentences_in_dagster(world: World, run_id: UUID) -> list[str]:
+    return [
+        entry.dagster_event.message or ""
+        for entry in world.instance.all_logs(str(run_id))
+        if entry.dagster_event is not None
+        and entry.dagster_event.event_type == dg.DagsterEventType.ENGINE_EVENT
+        and PATH_KEY in entry.dagster_event.engine_event_data.metadata
+    ]
+
+
 def test_dagster_shows_the_path_of_a_run_once_as_soon_as_it_is_over(
     world: World,
 ) -> None:
     world.define(FLOW)
     run_id = world.run("parcel", HANDLERS, {"grams": 20})
     world.project()
-    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
+    assert len(paths_in_dagster(world, run_id)) == 1
     world.settle()
-    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
+    shown = [edge for edge in path_by_sql(world, run_id) if "van" not in edge]
+    assert paths_in_dagster(world, run_id) == [shown]
     before = world.snapshot()
     world.look_again()
     world.look_again()
-    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)]
+    assert paths_in_dagster(world, run_id) == [shown]
     assert world.snapshot() == before
+
+
+def test_the_path_in_dagster_tells_apart_what_was_skipped(world: World) -> None:
+    world.define(FLOW)
+    light = world.run("parcel", HANDLERS, {"grams": 20})
+    heavy = world.run("parcel", HANDLERS, {"grams": 2000})
+    world.settle()
+    assert sentences_in_dagster(world, light) == [
+        "The path of this run: begin → weigh, weigh → letter, letter → note, note → end."
+        " Skipped: van, sign."
+    ]
+    # The run goes on behind `letter`, which is skipped.
+    [sentence] = sentences_in_dagster(world, heavy)
+    assert "weigh → letter, " in sentence
+    assert "letter → note" in sentence
+    assert sentence.endswith(" Skipped: letter.")
+
+
+def test_a_run_of_which_everything_is_skipped_took_no_path(world: World) -> None:
+    inner = Flow("inner").step("deep", "send", run_if="1 == 2")
+    world.define(inner, Flow("idle").subflow("around", "inner", run_if="1 == 2"))
+    run_id = world.run("idle", HANDLERS, {})
+    world.settle()
+    assert paths_in_dagster(world, run_id) == [[]]
+    assert sentences_in_dagster(world, run_id) == ["Skipped: around."]
+
+
+def test_a_subflow_is_on_the_path_although_all_of_its_steps_are_skipped(world: World) -> None:
+    inner = Flow("inner").step("deep", "send", run_if="1 == 2")
+    world.define(inner, Flow("around").subflow("sub", "inner"))
+    run_id = world.run("around", HANDLERS, {})
+    world.settle()
+    assert sentences_in_dagster(world, run_id) == [
+        "The path of this run: begin → sub, sub → end. Skipped: sub.deep."
+    ]
 
 
 def test_what_dagster_shows_of_a_long_path_is_bounded(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(route_in_dagster, "EDGES_SHOWN", 4)
+    monkeypatch.setattr(route_in_dagster, "EDGES_SHOWN", 3)
     world.define(FLOW)
     run_id = world.run("parcel", HANDLERS, {"grams": 20})
     world.settle()
-    assert paths_in_dagster(world, run_id) == [path_by_sql(world, run_id)[:4]]
+    assert paths_in_dagster(world, run_id) == [
+        [("begin", "weigh"), ("weigh", "letter"), ("letter", "note"), ("note", "end")][:3]
+    ]
 
 
 def test_what_is_asked_of_a_run_is_answered_by_its_tokens(world: World) -> None:

@@ -7,8 +7,9 @@ has to lose nothing, and one run that breaks must not keep the others waiting.
 **What goes in.** A Dagster instance, and a `ProjectionStore`: the definitions, the stored outputs
 and the run tables. The store is given to it as protocols (`store`), so no SQL is known here.
 
-**What comes out.** Rows, events and a cursor for each run, in one transaction; and one event in
-Dagster's log that shows which route a run took (`route_in_dagster`).
+**What comes out.** Rows, events and a cursor for each run, in one transaction; and events in
+Dagster's log: one for each op whose step did not run (`skips_in_dagster`), one that shows which
+route a run took (`route_in_dagster`), one that says what it waits for (`wait_in_dagster`).
 
 `discovery` puts runs that are new or have changed on a list. `projector` takes from it what is due,
 reads the run whole, has it translated and folded, and writes it. `own_log` stands in for a run that

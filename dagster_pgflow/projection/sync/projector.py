@@ -40,6 +40,7 @@ from dagster_pgflow.projection.sync.next_look import (
 from dagster_pgflow.projection.sync.outputs_used import outputs_in
 from dagster_pgflow.projection.sync.own_log import Pins, layout_in, outputs_used
 from dagster_pgflow.projection.sync.route_in_dagster import show_route
+from dagster_pgflow.projection.sync.skips_in_dagster import show_skips
 from dagster_pgflow.projection.sync.store import ProjectionStore
 from dagster_pgflow.projection.sync.wait_in_dagster import show_going_on, show_wait
 from dagster_pgflow.projection.translate.tokens import RUN_ENDS
@@ -254,6 +255,7 @@ class Projector:
             rewrite=self._writes_anew(cursor),
         )
         if saved and not self._rewrite:
+            show_skips(self._instance, seen.skips)
             self._show(run, state, events, following)
         return True
 

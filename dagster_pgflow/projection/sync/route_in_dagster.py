@@ -1,10 +1,13 @@
 """Shows in Dagster which route a run took: one event in the run's log, which the web UI has.
 
+A step that was skipped lies on the route only where the run went on behind it. What else was
+skipped is named apart: a token that came to its end there has taken nobody anywhere.
+
 An event is added once and stays; a tag of the run would be handed on to its re-executions, which
 may take another route.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import dagster as dg
@@ -13,7 +16,9 @@ from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.dagster_log.event_pages import engine_metadata
 from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.names import PATH_KEY
+from dagster_pgflow.step_path import StepPath
 
+END: Final = "end"
 EDGES_SHOWN: Final = 200
 SENTENCE_LENGTH: Final = 400
 _COUNT: Final = "edges"
@@ -36,15 +41,16 @@ def show_route(
         events: All its events.
     """
     edges = edges_of(events)
+    skipped = _skipped_in(events)
     known = engine_metadata(instance, run.run_id, PATH_KEY)
-    if not edges or (known is not None and known[_COUNT].value == len(edges)):
+    if not (edges or skipped) or (known is not None and known[_COUNT].value == len(edges)):
         return
     shown = [
         dg.TableRecord({"from": start, "to": end, "after": after, "label": label})
         for start, end, after, label in edges[:EDGES_SHOWN]
     ]
     instance.report_engine_event(
-        _sentence(edges),
+        " ".join(_sentences(edges, _outermost(skipped))),
         run,
         EngineEventData(
             metadata={PATH_KEY: dg.MetadataValue.table(shown), _COUNT: len(edges)},
@@ -53,20 +59,59 @@ def show_route(
 
 
 def edges_of(events: Sequence[LogEvent]) -> list[Edge]:
-    """Return the edges that a run took, in their order."""
+    """Return the edges that a run took, in their order, without those that led nowhere.
+
+    An edge to a step that was skipped leads nowhere unless the run went on behind that, and so does
+    the one from there to the end of the run, or of what the step lies in.
+    """
+    taken = list(_edges_in(events))
+    nowhere = set(_skipped_in(events))
+    # An edge begins behind those that lead to it.
+    for start, end, *_ in reversed(taken):
+        leads_on = end != END and StepPath(start).below(end) is None
+        if leads_on and end not in nowhere:
+            nowhere.discard(start)
+    return [edge for edge in taken if nowhere.isdisjoint(edge[:2])]
+
+
+def _edges_in(events: Sequence[LogEvent]) -> Iterator[Edge]:
     emitted = [event.event_data for event in events if event.event_type == "token.emitted"]
+    for data in emitted:
+        if data.get("status") != "cancelled":
+            yield (
+                data["from_node"] or "begin",
+                data["to_node"] or END,
+                data.get("status", ""),
+                data.get("label", ""),
+            )
+
+
+def _skipped_in(events: Sequence[LogEvent]) -> list[StepPath]:
     return [
-        (
-            data["from_node"] or "begin",
-            data["to_node"] or "end",
-            data.get("status", ""),
-            data.get("label", ""),
-        )
-        for data in emitted
-        if data.get("status") != "cancelled"
+        StepPath(event.correlation_id or "")
+        for event in events
+        if event.event_type == "step.skipped"
     ]
 
 
-def _sentence(edges: Sequence[Edge]) -> str:
-    text = f"The path of this run: {', '.join(f'{start} → {end}' for start, end, *_ in edges)}."
+def _outermost(skipped: Sequence[StepPath]) -> list[StepPath]:
+    """Return skipped steps without those that lie in others."""
+    among = {path.step for path in skipped}
+    return [
+        path
+        for path in skipped
+        if among.isdisjoint(around.step for around in path.from_outside() if around != path)
+    ]
+
+
+def _sentences(edges: Sequence[Edge], skipped: Sequence[str]) -> Iterator[str]:
+    """Yield what to say of a run: where it went, and what it left out."""
+    if edges:
+        path = ", ".join(f"{start} → {end}" for start, end, *_ in edges)
+        yield _shortened(f"The path of this run: {path}.")
+    if skipped:
+        yield _shortened(f"Skipped: {', '.join(skipped)}.")
+
+
+def _shortened(text: str) -> str:
     return text if len(text) <= SENTENCE_LENGTH else f"{text[: SENTENCE_LENGTH - 2]} …"
