@@ -22,6 +22,7 @@ END: Final = "end"
 EDGES_SHOWN: Final = 200
 SENTENCE_LENGTH: Final = 400
 _COUNT: Final = "edges"
+_COLUMNS: Final = ("from", "to", "after", "label")
 
 Edge = tuple[str, str, str, str]
 """Where from, where to, how the step ended that it begins at, and the label of the route."""
@@ -45,15 +46,14 @@ def show_route(
     known = engine_metadata(instance, run.run_id, PATH_KEY)
     if not (edges or skipped) or (known is not None and known[_COUNT].value == len(edges)):
         return
-    shown = [
-        dg.TableRecord({"from": start, "to": end, "after": after, "label": label})
-        for start, end, after, label in edges[:EDGES_SHOWN]
-    ]
+    shown = [dg.TableRecord(dict(zip(_COLUMNS, edge, strict=True))) for edge in edges[:EDGES_SHOWN]]
+    # Without a record Dagster does not know the columns.
+    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
     instance.report_engine_event(
         " ".join(_sentences(edges, _outermost(skipped))),
         run,
         EngineEventData(
-            metadata={PATH_KEY: dg.MetadataValue.table(shown), _COUNT: len(edges)},
+            metadata={PATH_KEY: dg.MetadataValue.table(shown, schema), _COUNT: len(edges)},
         ),
     )
 
