@@ -88,6 +88,9 @@ def _is_function(stand_in: Any) -> TypeGuard[Callable[..., Any]]:
 
 def _giving(stand_in: Any) -> Callable[[Any], Any]:
     def give(_input: Any) -> Any:
+        if isinstance(stand_in, BaseException):
+            # One that was raised before has the frames of that; they would add up.
+            raise stand_in.with_traceback(None)
         if _is_error(stand_in):
             raise stand_in
         return stand_in

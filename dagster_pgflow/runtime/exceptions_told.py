@@ -26,8 +26,10 @@ _MOST_BEFORE: Final = 5
 _MOST_FRAMES: Final = 40
 _LONGEST_PLACE: Final = 200
 _OWN: Final = str(Path(__file__).parent)
-_CALLERS: Final = (_OWN, str(Path(asyncio.__file__).parent))
-"""Where the frames lie that only lead to a handler: this folder, and what runs coroutines."""
+_MOCKS: Final = str(Path(__file__).parents[1] / "in_process" / "stand_ins.py")
+_CALLERS: Final = (_OWN, _MOCKS, str(Path(asyncio.__file__).parent))
+"""Where the frames lie that only lead to a handler, or that raise in the place of one: this folder,
+what stands in for handlers, and what runs coroutines."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def test_a_mock_that_raises_fails_the_step_as_a_handler_would() -> None:
     result = run_flow(flow, mock={"a": error, "b": 1})
     result.assert_failed("KeyError", step="a").assert_attempts("a", 2)
     assert result.exception is error
+    assert str(result.error).endswith("raised KeyError: 'x'"), "a mock stands nowhere in a file"
 
     skipped = run_flow(flow, mock={"a": 1, "b": error})
     skipped.assert_completed().assert_skipped("b", "handler_failed", by="b")
