@@ -91,7 +91,7 @@ def execute_in_memory(wanted: WantedRun, instance: dg.DagsterInstance) -> FlowRe
     run_id = execute_job(job, wanted, instance)
     tree = {slug: UnstoredFlow(flow) for slug, flow in wanted.flows.items()}
     run = read_run(instance, run_id, tree, resource)
-    return result_of(run, resource.raised_by, _waits(resource))
+    return result_of(run, resource, _waits(resource))
 
 
 def execute_job(job: dg.JobDefinition, wanted: WantedRun, instance: dg.DagsterInstance) -> UUID:

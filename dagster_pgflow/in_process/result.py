@@ -7,6 +7,7 @@ from uuid import UUID
 
 from dagster_pgflow.model.run_state import SkipReason, StepStatus, TaskStatus
 from dagster_pgflow.reports.report import WaitKind
+from dagster_pgflow.runtime.asked_condition import AskedCondition
 from dagster_pgflow.runtime.waits import WaitStatus
 
 ResultStatus = Literal["completed", "failed", "cancelled", "waiting"]
@@ -165,6 +166,7 @@ class FlowResult:
         subruns: Its subruns, in the order of their numbers.
         route: The ways that it took from step to step, in their order.
         waits: What its steps waited for.
+        conditions: What its conditions said, and of which values, in the order of the asking.
         warnings: What its author should look at, though nothing fails for it.
     """
 
@@ -180,4 +182,5 @@ class FlowResult:
     subruns: tuple[SubrunResult, ...] = ()
     route: tuple[TakenEdge, ...] = ()
     waits: tuple[WaitResult, ...] = ()
+    conditions: tuple[AskedCondition, ...] = ()
     warnings: tuple[str, ...] = ()

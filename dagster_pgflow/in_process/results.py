@@ -15,6 +15,7 @@ from dagster_pgflow.in_process.result import (
     TaskResult,
     WaitResult,
 )
+from dagster_pgflow.in_process.stand_ins import Conducting
 from dagster_pgflow.model.run_state import Json, LogEvent, RunRow, StepRow
 from dagster_pgflow.projection.sync.route_in_dagster import edges_of
 
@@ -22,15 +23,15 @@ RaisedBy = Callable[[str], BaseException | None]
 """Returns what the handler of a step raised last, by the place of the step."""
 
 
-def result_of(run: RunRead, raised_by: RaisedBy, waits: Sequence[WaitResult]) -> FlowResult:
+def result_of(run: RunRead, looked_on: Conducting, waits: Sequence[WaitResult]) -> FlowResult:
     """Return what became of a run.
 
     Args:
         run: What is known of it.
-        raised_by: Knows what handlers raised.
+        looked_on: Knows what handlers raised, and what conditions said.
         waits: What its steps waited for.
     """
-    row, tasks = run.state.run, _tasks(run)
+    row, tasks, raised_by = run.state.run, _tasks(run), looked_on.raised_by
     steps = {str(step.step_path): _step(step, run, tasks, raised_by) for step in run.state.steps}
     return FlowResult(
         run_id=row.run_id,
@@ -48,6 +49,7 @@ def result_of(run: RunRead, raised_by: RaisedBy, waits: Sequence[WaitResult]) ->
             for start, end, after, label in edges_of(run.events)
         ),
         waits=tuple(waits),
+        conditions=tuple(looked_on.conditions.values()),
         warnings=tuple(_warnings(run.events)),
     )
 

@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 
 from dagster_pgflow.in_process.clock import Clock
 from dagster_pgflow.in_process.paths import best_match
+from dagster_pgflow.runtime.asked_condition import AskedCondition
 from dagster_pgflow.runtime.conductor import Conductor
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.step_errors import StepError
@@ -23,11 +24,13 @@ class Conducting(Conductor):
         stand_ins: What stands in for handlers, by the places of their steps.
         clock: The time of the run.
         failures: What handlers raised last, by the places of their tasks.
+        conditions: What conditions said last, by their steps and texts.
     """
 
     stand_ins: StandIns = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
     failures: dict[StepPath, StepError] = field(default_factory=dict)
+    conditions: dict[tuple[str, str], AskedCondition] = field(default_factory=dict)
     _made: dict[tuple[str, int, str], Handler] = field(default_factory=dict)
 
     def does_work_of(self, path: StepPath) -> bool:
@@ -55,6 +58,10 @@ class Conducting(Conductor):
     def note_failure(self, task: StepPath, error: StepError) -> None:
         """Take note of a failed attempt."""
         self.failures[task] = error
+
+    def note_condition(self, asked: AskedCondition) -> None:
+        """Take note of a condition that was asked: of each attempt, the last one counts."""
+        self.conditions[asked.path, asked.text] = asked
 
     def waited(self, seconds: float) -> float:
         """Return how much of a delay is really waited for."""

@@ -81,7 +81,7 @@ def execute_stored(
     pins = pins_of(store)
     Projector(instance, store, pins).look_at([run_id])
     tree, _ = pins(wanted.flow_slug, pinned.watermark)
-    return result_of(read_run(instance, run_id, tree, outputs), resource.raised_by, ())
+    return result_of(read_run(instance, run_id, tree, outputs), resource, ())
 
 
 def refuse_waiting_without_instance(flows: Iterable[Flow]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from dagster_pgflow.expressions.cel import expression, value_expression
 from dagster_pgflow.model.steps import HandledStep
 from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.runtime.asked_condition import AskedCondition, values_asked
 from dagster_pgflow.runtime.data_map import Received
 from dagster_pgflow.step_errors import ExpressionFailed
 
@@ -23,6 +24,7 @@ class Facts:
         warn: Takes a sentence about a condition that has no answer, for the run's log.
         iteration: Which iteration of the innermost loop around it is, from 1; 0 outside of loops.
         max_iterations: How many iterations that loop has at most; 0 outside of loops.
+        note: Is told of each condition and its answer, where somebody looks on.
     """
 
     run_id: str
@@ -30,6 +32,7 @@ class Facts:
     warn: Callable[[str], None]
     iteration: int = 0
     max_iterations: int = 0
+    note: Callable[[AskedCondition], None] | None = None
 
 
 def unmet_expression(
@@ -124,10 +127,15 @@ def answer_of(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool,
     """Return what an expression says, and why it says nothing if so."""
     asked = expression(text)
     own = {"flow_input": facts.flow_input()} if "flow_input" in asked.roots else {}
+    given = {**values, **own}
     try:
-        return asked.holds({**values, **own}), ""
+        holds, reason = asked.holds(given), ""
     except ExpressionFailed as error:
-        return False, str(error)
+        holds, reason = False, str(error)
+    if facts.note is not None:
+        path = values["ctx"]["step_path"]
+        facts.note(AskedCondition(path, text, holds, values_asked(text, given), reason))
+    return holds, reason
 
 
 def unmet_condition(step: StepBase, step_input: Any) -> str | None:
@@ -142,6 +150,24 @@ def unmet_condition(step: StepBase, step_input: Any) -> str | None:
     if step.if_not is not None and contains(step_input, step.if_not):
         return f"its input contains {json.dumps(step.if_not)}"
     return None
+
+
+def note_containment(step: StepBase, step_input: Any, facts: Facts, path: str) -> None:
+    """Tell whoever looks on what `if` and `if_not` of a step say.
+
+    Args:
+        step: The step.
+        step_input: Its input.
+        facts: Has who looks on.
+        path: The step's place in the run.
+    """
+    if facts.note is None:
+        return
+    for name, pattern in (("if", step.if_), ("if_not", step.if_not)):
+        if pattern is not None:
+            holds = contains(step_input, pattern)
+            text = f"{name} {json.dumps(pattern)}"
+            facts.note(AskedCondition(path, text, holds, {"input": step_input}))
 
 
 def contains(value: Any, pattern: Any) -> bool:

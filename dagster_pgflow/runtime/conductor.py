@@ -5,6 +5,7 @@ A code location has none: there, handlers are what is registered, and delays are
 
 from abc import ABC, abstractmethod
 
+from dagster_pgflow.runtime.asked_condition import AskedCondition
 from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.step_errors import StepError
 from dagster_pgflow.step_path import StepPath
@@ -38,6 +39,10 @@ class Conductor(ABC):
             task: The step's place; in a map step, the element's.
             error: The failure.
         """
+
+    @abstractmethod
+    def note_condition(self, asked: AskedCondition) -> None:
+        """Take note of a condition that was asked, and of what it said."""
 
     @abstractmethod
     def waited(self, seconds: float) -> float:

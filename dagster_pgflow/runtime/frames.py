@@ -19,7 +19,12 @@ from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import dagster_name, iteration_of
 from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
-from dagster_pgflow.runtime.conditions import Facts, unmet_condition, unmet_expression
+from dagster_pgflow.runtime.conditions import (
+    Facts,
+    note_containment,
+    unmet_condition,
+    unmet_expression,
+)
 from dagster_pgflow.runtime.data_map import (
     Received,
     kept_by_subflow,
@@ -374,6 +379,8 @@ def check(frame: Frame, step: StepBase, given: Any, facts: Facts | None = None) 
         return Skipped("dependency_skipped", path, cascade=True)
     found = frame.received(step, given)
     unmet = unmet_condition(step, found.input)
+    if facts is not None:
+        note_containment(step, found.input, facts, path)
     if unmet is None and facts is not None:
         slug = whole_of(frame.flow).slug
         unmet = unmet_expression(step, found, facts, slug, path)

@@ -147,6 +147,7 @@ class Execution:
             self.unanswered.append,
             self.frame.iteration,
             flow.deciding.max_iterations if isinstance(flow, LoopBody) else 0,
+            None if self.conductor is None else self.conductor.note_condition,
         )
 
     def gathered(self) -> Any:
