@@ -16,6 +16,7 @@ from dagster_pgflow.version import __version__
 
 COMMANDS = (
     "demo",
+    "init",
     "migrate",
     "load",
     "validate",
@@ -27,6 +28,7 @@ COMMANDS = (
     "diff",
     "paths",
     "brief",
+    "test",
     "infer-schemas",
     "export",
     "delete",

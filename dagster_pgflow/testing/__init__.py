@@ -16,10 +16,13 @@ from dagster_pgflow.in_process.result import (
 )
 from dagster_pgflow.in_process.waits import DEADLINE_PASSED, GivenAnswer
 from dagster_pgflow.testing.asserted import TestResult
+from dagster_pgflow.testing.flow_files import read_flows
 from dagster_pgflow.testing.run_flow import run_flow
+from dagster_pgflow.testing.runner import FlowRunner
 
 __all__ = [
     "DEADLINE_PASSED",
+    "FlowRunner",
     "GivenAnswer",
     "StepResult",
     "SubrunResult",
@@ -27,5 +30,6 @@ __all__ = [
     "TaskResult",
     "TestResult",
     "WaitResult",
+    "read_flows",
     "run_flow",
 ]

@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn, Self
 
 from dagster_pgflow.in_process.result import FlowResult, StepResult
 from dagster_pgflow.model.run_state import SkipReason
+from dagster_pgflow.runtime.asked_condition import AskedCondition
 
 _SHOWN: Final = 300
 
@@ -137,7 +138,9 @@ class TestResult(FlowResult):
         """Return what became of the run and of each step, for people."""
         why = f": {self.error}" if self.error else ""
         lines = [f'Flow "{self.flow_slug}" is {self.status}{why}']
-        lines += [f"  {_line(step)}" for step in self.steps.values()]
+        for step in self.steps.values():
+            lines.append(f"  {_line(step)}")
+            lines += [f"    {_said(one)}" for one in self.conditions if one.path == step.path]
         route = ", ".join(str(edge) for edge in self.route)
         return "\n".join([*lines, f"  route: {route}", *(f"  {one}" for one in self.warnings)])
 
@@ -156,6 +159,15 @@ def _line(step: StepResult) -> str:
         told.append(f"waits for {step.waiting_for}")
     if step.status == "completed":
         told.append(_shown(step.output))
+    return ", ".join(told)
+
+
+def _said(asked: AskedCondition) -> str:
+    """Return what a condition said, with the values that it looked at."""
+    values = ", ".join(f"{path} = {_shown(value)}" for path, value in asked.values.items())
+    told = [f"`{asked.text}` is {str(asked.holds).lower()}"]
+    told += [f"with {values}"] if values else []
+    told += [f"since it has no answer: {asked.reason}"] if asked.reason else []
     return ", ".join(told)
 
 

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from importlib import import_module
+from inspect import signature
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ class Reader:
                 known = {*self.names}
                 exec(compile(block.text, block.place, "exec"), self.names)  # noqa: S102  our own
                 for name in self.names.keys() - known:
-                    if name.startswith("test_"):
+                    # What asks for fixtures, pytest has to call.
+                    if name.startswith("test_") and not signature(self.names[name]).parameters:
                         self.names[name]()
             assert shown is None or printed.getvalue() == f"{shown.text}\n", block.place
             return

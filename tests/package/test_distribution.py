@@ -29,7 +29,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(built)
 
 
-@pytest.mark.parametrize("ending", [".py", ".sql", ".json", ".yaml", ".md", "py.typed"])
+@pytest.mark.parametrize(
+    "ending", [".py", ".sql", ".json", ".yaml", ".md", ".template", "py.typed"]
+)
 def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile, ending: str) -> None:
     here = {
         str(path.relative_to(ROOT))
@@ -61,6 +63,7 @@ def test_the_wheel_carries_its_licence_and_its_commands(wheel: zipfile.ZipFile) 
     assert metadata["Version"] == __version__
     assert "dagster-pgflow = dagster_pgflow.cli:main" in entry_points
     assert "[dagster_dg_cli.registry_modules]" in entry_points
+    assert "pgflow = dagster_pgflow.pytest_plugin" in entry_points
 
 
 def test_the_newest_release_of_the_changelog_is_this_version(wheel: zipfile.ZipFile) -> None:
