@@ -12,6 +12,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.dsl.reading.files import text_of_standard_input
 from dagster_pgflow.dsl.reading.unreadable import Unreadable
 from dagster_pgflow.errors import StoreRefused
+from dagster_pgflow.store.composites import Composite
 from dagster_pgflow.store.database import StatementResult, Transaction
 from dagster_pgflow.store.sql_text import Statement, refusal, split_statements
 
@@ -86,6 +87,9 @@ def _cell(value: Any) -> str:
     match value:
         case None:
             return ""
+        case Composite():
+            fields = ((name, _cell(field)) for name, field in value.items())
+            return "\n".join(f"{name}: {field}" for name, field in fields if field)
         case dict() | list():
             text = json.dumps(value, ensure_ascii=False, default=str)
         case _:

@@ -5,7 +5,7 @@ everything that libpq knows works: socket folders, `sslmode`, several hosts, ser
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, CursorResult, RowMapping, TextClause, text
 
 from dagster_pgflow.errors import PgflowError, StoreError, StoreRefused
 from dagster_pgflow.store.address import parse_address
+from dagster_pgflow.store.composites import fields_query, types_of, with_fields
 from dagster_pgflow.store.connections import Connections
 from dagster_pgflow.store.failures import sql_of_others
 from dagster_pgflow.store.queries import named_queries
@@ -32,7 +33,7 @@ class StatementResult:
 
     Attributes:
         columns: The names of its columns; none for a statement that returns no rows.
-        rows: Its rows.
+        rows: Its rows; a value of a composite type is a `Composite`.
         count: How many rows it returned or changed.
     """
 
@@ -99,8 +100,21 @@ class Transaction:
             result = self._run_as_it_is(sql)
         if not result.returns_rows:
             return StatementResult((), (), max(result.rowcount, 0))
-        rows = tuple(tuple(row) for row in result.all())
-        return StatementResult(tuple(result.keys()), rows, len(rows))
+        types = types_of(result.cursor)
+        columns, rows = tuple(result.keys()), tuple(tuple(row) for row in result.all())
+        return StatementResult(columns, self._with_composites(rows, types), len(rows))
+
+    def _with_composites(
+        self, rows: tuple[tuple[Any, ...], ...], types: tuple[int, ...]
+    ) -> tuple[tuple[Any, ...], ...]:
+        asking = fields_query(types)
+        if asking is None:
+            return rows
+        fields: dict[int, dict[str, int]] = {}
+        for found in self._execute(*asking).mappings():
+            fields.setdefault(found["type"], {})[found["name"]] = found["field_type"]
+        with closing(self._connection.connection.cursor()) as cursor:
+            return with_fields(rows, types, fields, cursor)
 
     def _run_as_it_is(self, sql: str) -> CursorResult[Any]:
         # Without this option the driver would read the percent signs of format() as parameters.

@@ -48,6 +48,21 @@ select
 from pgflow.flow_versions as flow_version
 where flow_version.flow_slug = :flow_slug;
 
+-- name: fetch_composite_fields
+-- The fields of composite types, in their order; a domain has the type that it is made of.
+select
+  type.oid::bigint as type,
+  field.attname as name,
+  coalesce(nullif(field_type.typbasetype, 0), field_type.oid)::bigint as field_type
+from pg_catalog.pg_type as type
+join pg_catalog.pg_attribute as field on field.attrelid = type.typrelid
+join pg_catalog.pg_type as field_type on field_type.oid = field.atttypid
+where type.oid = any (cast(cast(:types as text[]) as oid[]))
+  and type.typtype = 'c'
+  and field.attnum > 0
+  and not field.attisdropped
+order by type.oid, field.attnum;
+
 -- name: fetch_flow_summaries
 -- Every flow with its version and size.
 select

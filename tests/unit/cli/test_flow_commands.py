@@ -322,3 +322,22 @@ def test_validate_tells_of_handlers_that_nobody_registers(offline_cli: Cli, tmp_
         ("unknown-handler", "steps.a.before"),
     ]
     assert '("order.confirm" may be meant)' in json.loads(told.stdout)[0]["message"]
+
+
+def test_a_row_that_a_function_returns_is_shown_field_by_field(cli: Cli) -> None:
+    hostile = """a, "b" (c) \\ ' é"""
+    quoted = hostile.replace("'", "''")
+    shown = cli("sql", f"select pgflow.create_flow('f', 7, description => '{quoted}')").stdout
+    assert "flow_slug: f" in shown
+    assert "opt_max_attempts: 7" in shown
+    assert "opt_concurrency_key" not in shown
+    step = (
+        """select pgflow.add_step('f', 's', params => '{"n": [null]}'), row(1, 2) as plain,"""
+        " null::pgflow.steps as nothing"
+    )
+    [found] = json.loads(cli("sql", step, "--json").stdout)
+    assert (found["add_step"]["step_slug"], found["add_step"]["step_index"]) == ("s", 0)
+    assert found["add_step"]["params"] == {"n": [None]}
+    assert (found["nothing"], found["plain"]) == (None, "(1,2)")
+    [found] = json.loads(cli("sql", "select flow from pgflow.flows as flow", "--json").stdout)
+    assert found["flow"]["description"] == hostile
