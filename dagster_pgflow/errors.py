@@ -47,12 +47,17 @@ Only `runtime/op_bodies.py` turns them into Dagster failures, only `cli/` into e
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final, Literal
 
 MOST_PROBLEMS: Final = 1_000
 """Of the problems of a definition: who has more mends these first."""
+
+LONGEST_COMPARED: Final = 200
+MOST_COMPARED: Final = 10_000
+"""Of longer names, and among more of them, it takes too long to find the one that may be meant."""
 
 _SHOWN_LENGTH: Final = 200
 _LONG_WORD: Final = re.compile(rf"(\S{{{_SHOWN_LENGTH // 2}}})\S{{{_SHOWN_LENGTH // 2},}}")
@@ -94,6 +99,18 @@ def in_short_words(sentence: str) -> str:
     118
     """
     return _LONG_WORD.sub(r"\1…", sentence)
+
+
+def may_be_meant(given: str, names: Collection[str]) -> str:
+    """Return what a sentence says about a name that there is not: a near one, or nothing.
+
+    >>> may_be_meant("ordr", ["order", "payment"]), may_be_meant("x", ["order"])
+    (' ("order" may be meant)', '')
+    """
+    if len(given) > LONGEST_COMPARED or len(names) > MOST_COMPARED:
+        return ""
+    near = get_close_matches(given, names, 1)
+    return f' ("{near[0]}" may be meant)' if near else ""
 
 
 def more_problems() -> Problem:
@@ -157,7 +174,7 @@ class UnknownFlow(PgflowError):
 
         Args:
             flow_slug: The slug.
-            hint: Which one may be meant, as `names.may_be_meant` says it.
+            hint: Which one may be meant, as `may_be_meant` says it.
         """
         self.flow_slug = flow_slug
         super().__init__(

@@ -13,8 +13,7 @@ mangled one, which keeps the mapping one to one. The true slug is always in a ta
 import keyword
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -22,10 +21,6 @@ SLUG_RULE: Final = (
     "a slug is 1 to 128 letters, digits or underscores, does not start with a digit "
     'and is not the reserved word "run"'
 )
-LONGEST_COMPARED: Final = 200
-MOST_COMPARED: Final = 10_000
-"""Of longer names, and among more of them, it takes too long to find the one that may be meant."""
-
 _SLUG: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,127}")
 _LONGEST: Final = 128
 
@@ -399,15 +394,3 @@ def route_output(slug: str, label: str | None = None) -> str:
 def fan_out_output(map_slug: str) -> str:
     """Return the name of the dynamic output that feeds a map step."""
     return f"for_{map_slug}"
-
-
-def may_be_meant(given: str, names: Collection[str]) -> str:
-    """Return what a sentence says about a name that there is not: a near one, or nothing.
-
-    >>> may_be_meant("ordr", ["order", "payment"]), may_be_meant("x", ["order"])
-    (' ("order" may be meant)', '')
-    """
-    if len(given) > LONGEST_COMPARED or len(names) > MOST_COMPARED:
-        return ""
-    near = get_close_matches(given, names, 1)
-    return f' ("{near[0]}" may be meant)' if near else ""

@@ -10,8 +10,7 @@ from typing import Any, Self
 import click
 
 from dagster_pgflow.cli.command import CONTEXT_SETTINGS
-from dagster_pgflow.errors import PgflowError, in_short_words
-from dagster_pgflow.names import may_be_meant
+from dagster_pgflow.errors import PgflowError, in_short_words, may_be_meant
 from dagster_pgflow.version import __version__
 
 COMMANDS = (

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dagster_pgflow.errors import StoreError, UnknownFlow
-from dagster_pgflow.names import may_be_meant
+from dagster_pgflow.errors import StoreError, UnknownFlow, may_be_meant
 from dagster_pgflow.settings import database_url
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from dagster_pgflow.errors import Problem
+from dagster_pgflow.errors import Problem, may_be_meant
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.steps import HandledStep, Step
-from dagster_pgflow.names import may_be_meant
 from dagster_pgflow.runtime.handlers import HandlerRegistry, names_of
 from dagster_pgflow.runtime.hooks import unknown_hooks
 from dagster_pgflow.validation.node_types import is_node_type
