@@ -123,6 +123,21 @@ def hooks(draw: st.DrawFn, document: Document) -> None:
     )
 
 
+def assets(draw: st.DrawFn, document: Document) -> None:
+    step = drawn_step(draw, document, "single", "map", "branch", "loop")
+    keys = st.sampled_from([
+        "raw/orders", "", "/", "a//b", "a/", "${$input.a/b}/c", "${x}", "$input", "$$a", "$x",
+        "${$item.n}", "é" * 500, "x" * 501, "$nodes.nobody", "\x7f", "a\tb", "a/${secret:key}",
+    ])  # fmt: skip
+    partitions = st.sampled_from(["", "${$item}", "$item", "a...b", "a/b", "\n", "$input.day"])
+    optional = {
+        "produces": st.lists(keys, max_size=2) | st.just(["k"] * 101),
+        "consumes": st.lists(keys, max_size=2),
+        "partition": partitions,
+    }
+    step.update(draw(st.fixed_dictionaries({}, optional=optional)))
+
+
 def pool(draw: st.DrawFn, document: Document) -> None:
     drawn_step(draw, document)["pool"] = draw(st.sampled_from([*BAD_SLUGS, "mail"]))
 
@@ -246,6 +261,7 @@ CHANGES: tuple[Change, ...] = (
     webhook,
     choice,
     hooks,
+    assets,
     pool,
     guard,
     shape_of_guard,

@@ -227,9 +227,19 @@ def _hooked(draw: st.DrawFn, handled: Mapping[str, Any]) -> dict[str, Any]:
         "before": draw(hooks),
         "after": draw(hooks),
         "requires": draw(st.sampled_from([(), ("db",), ("db", "s3")])),
+        **_assets(draw),
         "check_schemas": "off" if has_schemas else draw(st.sampled_from(["off", "warn", "strict"])),
         "coerce": not has_schemas and draw(st.booleans()),
     }
+
+
+def _assets(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw what a step says of assets, as a map step may say it too."""
+    keys = st.lists(
+        st.sampled_from(["raw/orders", "é/${$input.n}", "$input.key", "$$x"]), max_size=2
+    )
+    partition = draw(st.sampled_from([None, "${$input.day} ", "p"]))
+    return {"consumes": tuple(draw(keys)), "partition": partition}
 
 
 def _can_be_joined(earlier: list[Step], step: MapStep) -> bool:

@@ -15,7 +15,7 @@ from dagster_pgflow.cli.opened_store import opened_store
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
-from dagster_pgflow.model.steps import BranchStep, Step
+from dagster_pgflow.model.steps import AssetStep, BranchStep, Step
 from dagster_pgflow.model.steps.data_map import keeps_input, merges_input
 from dagster_pgflow.model.steps.fields import HandledStep
 from dagster_pgflow.model.ways import passed_behind
@@ -24,6 +24,16 @@ from dagster_pgflow.store.samples import Sample, received, samples_of
 
 RUNS_LOOKED_AT = 20
 MOST_CHARACTERS = 2_000
+SHOWN_FIELDS = (
+    "requires",
+    "consumes",
+    "produces",
+    "partition",
+    "params",
+    "flow_input_schema",
+    "input_schema",
+    "output_schema",
+)
 
 
 @command_with_examples(
@@ -96,6 +106,7 @@ def _fields(step: HandledStep) -> dict[str, Any]:
     given = {
         "params": step.params or None,
         "requires": list(getattr(step, "requires", ())) or None,
+        **(step.asset_templates if isinstance(step, AssetStep) else {}),
         "input_schema": step.input_schema,
         "output_schema": step.output_schema,
     }
@@ -145,7 +156,7 @@ def _lines(brief: Mapping[str, Any]) -> Iterator[str]:
     yield f"Handler: {brief['handler']}"
     yield f"Receives: {brief['receives']}"
     yield f"Returns: {brief['returns']}"
-    for name in ("requires", "params", "flow_input_schema", "input_schema", "output_schema"):
+    for name in SHOWN_FIELDS:
         if name in brief:
             yield f"{name.replace('_', ' ').capitalize()}: {_shown(brief[name])}"
     for neighbour in brief["before"]:

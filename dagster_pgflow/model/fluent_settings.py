@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dagster_pgflow.model.steps.assets import AssetFields
 from dagster_pgflow.model.steps.data_map import DataMapFields, MergingFields
 from dagster_pgflow.model.steps.fields import CommonFields
 from dagster_pgflow.model.steps.guarded import GuardFields
@@ -22,9 +23,9 @@ class DataMapSettings(StepSettings, DataMapFields, total=False):
     """The keyword arguments besides that steps take which can hand it on, too."""
 
 
-class MapSettings(StepSettings, GuardFields, HookFields, total=False):
+class MapSettings(StepSettings, GuardFields, AssetFields, HookFields, total=False):
     """The keyword arguments besides that map steps take."""
 
 
-class WorkSettings(DataMapSettings, GuardFields, HookFields, total=False):
+class WorkSettings(DataMapSettings, GuardFields, AssetFields, HookFields, total=False):
     """The keyword arguments besides that other steps with a handler take."""

@@ -11,7 +11,7 @@ from dagster_pgflow.expressions.paths import FieldPath, paths_in
 from dagster_pgflow.expressions.references import texts_in, well_formed_references_in
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
-from dagster_pgflow.model.steps import HandledStep, MapStep, Step
+from dagster_pgflow.model.steps import AssetStep, HandledStep, MapStep, Step
 from dagster_pgflow.model.steps.data_map import merges_input
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import NAMES_KEY
@@ -32,7 +32,7 @@ CODE = "unknown-field"
 
 
 def fields_can_be_there(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
-    """Check what each step asks for in CEL, and the references in its params."""
+    """Check what each step asks for in CEL, and the references in its params and keys of assets."""
     steps, outputs, loops = by_slug(flow), Outputs(known or {}), loops_by_start(flow)
     flow_input = type_of_input(flow.input_schema)
     for step in flow.steps:
@@ -83,7 +83,8 @@ def _of_params(
         for name, value in step.params.items()
         if name not in expressions and name != NAMES_KEY
     }
-    for place, found in well_formed_references_in(template, f"steps.{step.slug}.params"):
+    templates = {"params": template} | (step.asset_templates if isinstance(step, AssetStep) else {})
+    for place, found in well_formed_references_in(templates, f"steps.{step.slug}"):
         problem = followed(found, sources)
         if isinstance(problem, FieldProblem) and problem.is_certain:
             yield Problem(CODE, place, f"{found} leads nowhere: {problem.reason}.")

@@ -1,6 +1,6 @@
 """The references of a step lead to steps that have an output there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, assert_never
 
 from dagster_pgflow.errors import InvalidReference, Problem
@@ -18,8 +18,8 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import leaves
 from dagster_pgflow.model.steps import (
     ApprovalStep,
+    AssetStep,
     BranchStep,
-    HandledStep,
     JoinStep,
     LoopStep,
     MapStep,
@@ -37,7 +37,7 @@ from dagster_pgflow.validation.types.outputs import references_of
 
 
 def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
-    """Check params, and what subflow steps receive and return.
+    """Check params, keys of assets, and what subflow steps receive and return.
 
     The final steps of a flow are known only where the flow is.
     """
@@ -52,6 +52,7 @@ def references_lead_to_steps(flow: Flow, known: KnownFlows) -> Iterator[Problem]
                 yield from _of_output(step, inner)
             case SingleStep() | MapStep() | BranchStep() | LoopStep():
                 yield from _of_params(step, slugs, loops.get(step.slug, ()))
+                yield from _of_assets(step, slugs, loops.get(step.slug, ()))
             case ApprovalStep():
                 yield from _of_prompt(step, slugs, loops.get(step.slug, ()))
             case JoinStep() | WaitStep() | SleepStep():
@@ -66,7 +67,10 @@ def _malformed(step: SubflowStep) -> Iterator[Problem]:
             reference(step.list_reference)
         except InvalidReference as invalid:
             yield Problem("invalid-reference", f"steps.{step.slug}.over", str(invalid))
-    templates: dict[str, Any] = {"input": step.input, "output": step.output}
+    yield from _malformed_in(step, {"input": step.input, "output": step.output})
+
+
+def _malformed_in(step: StepBase, templates: Mapping[str, Any]) -> Iterator[Problem]:
     for field, template in templates.items():
         for place, text in texts_in(template, f"steps.{step.slug}.{field}"):
             try:
@@ -88,10 +92,22 @@ def _of_input(step: SubflowStep, slugs: set[str], loops: Sequence[str]) -> Itera
                 yield _no_dependency(step, place, found, slugs, loops)
 
 
-def _of_params(step: HandledStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
+def _of_params(step: AssetStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
     literal = {NAMES_KEY, *literal_fields(step.handler)}
     template = {name: value for name, value in step.params.items() if name not in literal}
-    for place, found in well_formed_references_in(template, f"steps.{step.slug}.params"):
+    yield from _of_template(step, "params", template, slugs, loops)
+
+
+def _of_assets(step: AssetStep, slugs: set[str], loops: Sequence[str]) -> Iterator[Problem]:
+    yield from _malformed_in(step, step.asset_templates)
+    for field, template in step.asset_templates.items():
+        yield from _of_template(step, field, template, slugs, loops)
+
+
+def _of_template(
+    step: AssetStep, field: str, template: Any, slugs: set[str], loops: Sequence[str]
+) -> Iterator[Problem]:
+    for place, found in well_formed_references_in(template, f"steps.{step.slug}.{field}"):
         if isinstance(step, MapStep) and found.root == NODES:
             yield Problem(
                 "reference-to-no-dependency",
@@ -104,7 +120,8 @@ def _of_params(step: HandledStep, slugs: set[str], loops: Sequence[str]) -> Iter
             yield Problem(
                 "reference-to-no-item",
                 place,
-                f"{found} has no item to refer to here; only the params of a map step have one.",
+                f"{found} has no item to refer to here; only the {field} of a map step can have"
+                " one.",
             )
         elif found.step is not None and found.step not in step.depends_on:
             yield _no_dependency(step, place, found, slugs, loops)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from dagster_pgflow.errors import InvalidFlow, Problem
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.assets import assets_have_keys
 from dagster_pgflow.validation.concurrency import concurrency_keys_are_values
 from dagster_pgflow.validation.cycles import dependencies_form_no_cycle
 from dagster_pgflow.validation.defaults import default_answers_fit, defaults_fit_and_end
@@ -56,6 +57,7 @@ RULES: tuple[Rule, ...] = (
     fields_can_be_there,
     handlers_have_names,
     hooks_are_handlers,
+    assets_have_keys,
     node_types_are_known_and_configured,
     failures_lead_to_a_step,
     subflows_run_over_lists,

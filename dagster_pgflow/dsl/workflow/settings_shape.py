@@ -33,6 +33,9 @@ class NodeSettings(BaseModel):
         before: The handlers that its input passes through first.
         after: The handlers that its output passes through.
         requires: The resources that its handlers use.
+        produces: The keys of the assets that are materialized when it completes.
+        consumes: The keys of the assets that it works from.
+        partition: Which partition of what it produces that is.
         circuit_breaker: Refuses its calls for a while once too many of the last ones failed.
         bulkhead: How many of its calls are under way at once.
         rate_limiter: How many of its calls begin in each period.
@@ -61,6 +64,9 @@ class NodeSettings(BaseModel):
     before: list[str] | None = None
     after: list[str] | None = None
     requires: list[str] | None = None
+    produces: list[str] | None = None
+    consumes: list[str] | None = None
+    partition: str | None = None
     circuit_breaker: AnyCircuitBreaker = None
     bulkhead: AnyBulkhead = None
     rate_limiter: AnyRateLimiter = None

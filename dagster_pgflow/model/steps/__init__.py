@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field
 
 from dagster_pgflow.model.steps.approval import ApprovalFields, ApprovalStep
+from dagster_pgflow.model.steps.assets import AssetStep
 from dagster_pgflow.model.steps.branch import BranchFields, BranchStep
 from dagster_pgflow.model.steps.fields import Argument, HandledStep
 from dagster_pgflow.model.steps.guarded import GuardedStep
@@ -101,6 +102,7 @@ __all__ = [
     "ARGUMENTS",
     "KINDS",
     "ApprovalStep",
+    "AssetStep",
     "BranchStep",
     "GuardedStep",
     "HandledStep",

@@ -5,8 +5,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal, TypedDict
 
 from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.exact import Flag
+from dagster_pgflow.model.steps.assets import AssetStep, AssetStepFields
 from dagster_pgflow.model.steps.fields import Argument, in_a_tuple
-from dagster_pgflow.model.steps.guarded import GuardedFields, GuardedStep
 
 CheckSchemas = Literal["off", "warn", "strict"]
 
@@ -33,11 +33,11 @@ class HookFields(TypedDict, total=False):
     coerce: bool
 
 
-class HookedFields(GuardedFields, HookFields, total=False):
+class HookedFields(AssetStepFields, HookFields, total=False):
     """What a step with a handler may say, its hooks included."""
 
 
-class HookedStep(GuardedStep):
+class HookedStep(AssetStep):
     """A step whose handler is called between others, with values that fit its schemas.
 
     Attributes:

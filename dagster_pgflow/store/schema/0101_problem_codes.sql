@@ -91,6 +91,9 @@ as $$
     ('hooks_are_no_node_types', 'hook-is-a-node-type'),
     ('hooks_go_with_a_handler', 'hook-without-handler'),
     ('resources_have_names', 'invalid-resource'),
+    ('assets_have_keys', 'invalid-asset-key'),
+    ('partition_can_be_one', 'invalid-partition'),
+    ('each_element_has_an_asset_of_its_own', 'asset-of-all-elements'),
 
     ('deps_pkey', 'duplicate-dependency'),
     ('deps_check', 'self-dependency'),

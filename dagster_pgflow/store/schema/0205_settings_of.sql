@@ -17,7 +17,10 @@ as $$
       "requires": {"is": "a list of texts", "default": []},
       "check_schemas": {"is": "text", "default": "off"},
       "coerce": {"is": "true or false", "default": false},
-      "on_timeout": {"is": "text"}
+      "on_timeout": {"is": "text"},
+      "produces": {"is": "a list of texts", "default": []},
+      "consumes": {"is": "a list of texts", "default": []},
+      "partition": {"is": "text"}
     }'
     when step_type in ('approval', 'wait') then '{
       "deadline": {"is": "a whole number"},

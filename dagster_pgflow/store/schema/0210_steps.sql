@@ -95,6 +95,10 @@ create table pgflow.steps (
     or step_type not in ('branch', 'loop')
     or not settings ?| array['before', 'after']
   ),
+  constraint assets_have_keys check (
+    pgflow.are_asset_keys(settings -> 'produces') and pgflow.are_asset_keys(settings -> 'consumes')
+  ),
+  constraint partition_can_be_one check (pgflow.can_be_partition(settings ->> 'partition')),
   constraint resources_have_names check (not settings -> 'requires' ? ''),
   constraint check_schemas_is_valid
     check (settings ->> 'check_schemas' in ('off', 'warn', 'strict')),

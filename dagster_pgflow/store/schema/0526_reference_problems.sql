@@ -18,12 +18,17 @@ as $body$
     ) as found
     where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
     union all
+    select field.name, found
+    from (values ('produces'), ('consumes'), ('partition')) as field (name)
+    cross join lateral pgflow.references_in(step.settings -> field.name) as found
+    union all
     select 'prompt', found from pgflow.references_in(step.settings -> 'prompt') as found
     where found ~ '^\$(nodes(?=[.[])|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'
   ),
-  read (field, reference, root, dep) as (
+  read (field, is_filled_in, reference, root, dep) as (
     select
       written.field,
+      written.field in ('params', 'prompt', 'produces', 'consumes', 'partition'),
       written.reference,
       (regexp_match(written.reference, '^\$(nodes|input|item)(?:\.[^].{}$\s[]+|\[\d+\])*$'))[1],
       (regexp_match(written.reference, '^\$nodes(?:\.|\[)([^].{}$\s[]+)'))[1]
@@ -33,9 +38,9 @@ as $body$
     case
       when read.root is null or (read.root = 'nodes' and read.dep is null)
         then 'references_are_well_formed'
-      when read.field in ('params', 'prompt') and read.root = 'item'
+      when read.is_filled_in and read.root = 'item'
         then 'only_map_steps_have_elements'
-      when read.field in ('params', 'prompt') then 'params_refer_to_dependencies'
+      when read.is_filled_in then 'params_refer_to_dependencies'
       when read.root = 'item' then 'only_steps_over_a_list_have_items'
       when read.field = 'subflow_output' then 'output_refers_to_final_steps'
       else 'input_refers_to_dependencies'
@@ -49,13 +54,13 @@ as $body$
         'has `%s` in its prompt, where there is no item; a flow that runs for each item of a list receives it: refer to $input',
         read.reference
       )
-      when read.field = 'params' and read.root = 'item' then format(
-        'has `%s` in its params, where there is no item; only those of a map step can refer to it',
-        read.reference
+      when read.is_filled_in and read.root = 'item' then format(
+        'has `%s` in its %s, where there is no item; only those of a map step can refer to it',
+        read.reference, read.field
       )
-      when read.field = 'params' and step.step_type = 'map' then format(
-        'has `%s` in its params, but receives one element at a time; refer to $item or $input',
-        read.reference
+      when read.is_filled_in and step.step_type = 'map' then format(
+        'has `%s` in its %s, but receives one element at a time; refer to $item or $input',
+        read.reference, read.field
       )
       when read.root = 'item' then format(
         'has `%s` in its %s, where there is no item; only subflow_input of a step that runs over a list can refer to it',
@@ -74,16 +79,16 @@ as $body$
   where read.root is null
     or (read.root = 'nodes' and read.dep is null)
     or (
-      read.root = 'item' and read.field in ('params', 'prompt') and step.step_type <> 'map'
+      read.root = 'item' and read.is_filled_in and step.step_type <> 'map'
     )
     or (
-      read.root = 'item' and read.field not in ('params', 'prompt')
+      read.root = 'item' and not read.is_filled_in
       and (read.field <> 'subflow_input' or not step.settings ? 'over')
     )
     or (read.field = 'subflow_output' and read.root <> 'nodes')
     or (
       read.field <> 'subflow_output' and read.root = 'nodes'
-      and (read.dep <> all (deps_slugs) or (read.field = 'params' and step.step_type = 'map'))
+      and (read.dep <> all (deps_slugs) or (read.is_filled_in and step.step_type = 'map'))
     )
 $body$;
 

@@ -57,6 +57,7 @@ begin
   );
   perform pgflow.refuse_bad_pool(step);
   perform pgflow.refuse_bad_hooks(step);
+  perform pgflow.refuse_bad_assets(step);
   perform pgflow.refuse_bad_pipeline(step, deps);
   perform pgflow.refuse_bad_mapping(step, deps);
   perform pgflow.refuse_bad_failure_step(step, deps);

@@ -64,7 +64,10 @@ create function pgflow.add_step(
   key text default null,
   answer_schema jsonb default null,
   reminders integer[] default '{}',
-  timeout_ms integer default null
+  timeout_ms integer default null,
+  produces text[] default '{}',
+  consumes text[] default '{}',
+  partition text default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -96,6 +99,9 @@ begin
       'before', nullif(to_jsonb(add_step.before), '[]'),
       'after', nullif(to_jsonb(add_step.after), '[]'),
       'requires', nullif(to_jsonb(add_step.requires), '[]'),
+      'produces', nullif(to_jsonb(add_step.produces), '[]'),
+      'consumes', nullif(to_jsonb(add_step.consumes), '[]'),
+      'partition', add_step.partition,
       'check_schemas', nullif(add_step.check_schemas, 'off'),
       'coerce', nullif(add_step.coerce, false),
       'initial_tasks', add_step.initial_tasks,

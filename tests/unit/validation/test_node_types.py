@@ -263,7 +263,7 @@ def test_params_may_refer_to_dependencies_and_look_like_it(params: dict[str, Any
         ("${$nodes.b.x}", False, "reference-to-no-dependency", 'add "b" to its depends_on.'),
         ("$nodes.ghost", False, "reference-to-no-dependency", "steps that it depends on, and to"),
         ("$nodes.a", True, "reference-to-no-dependency", "refer to $item or $input"),
-        ("$item.x", False, "reference-to-no-item", "only the params of a map step have one."),
+        ("$item.x", False, "reference-to-no-item", "only the params of a map step can have one."),
     ],
 )
 def test_params_that_refer_to_what_is_not_there_are_refused(
