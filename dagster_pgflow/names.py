@@ -78,6 +78,8 @@ REQUESTED_INPUT_KEY: Final = "dagster-pgflow/input"
 # What an op reports, in the metadata of its events; the word is that of the first version.
 REPORT_KEY: Final = "dagster-pgflow/outcome"
 PATH_KEY: Final = "dagster-pgflow/path"
+ASSET_FACTS: Final = "pgflow/"
+"""What the names begin with of the metadata that each materialization of ours has."""
 SKIPPED_KEY: Final = "dagster-pgflow/skipped"
 WAITING_KEY: Final = "dagster-pgflow/waiting"
 BATCH_KEY: Final = "dagster-pgflow/batch"

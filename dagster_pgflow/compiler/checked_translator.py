@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import dagster as dg
+
 from dagster_pgflow.errors import InvalidFlow, Problem
+from dagster_pgflow.expressions.asset_keys import KEY_RULE, is_key
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug
 from dagster_pgflow.model.lowered import LoopNode, LoweredStep, whole_of
@@ -64,11 +67,26 @@ class CheckedTranslator:
                 raise asked.refused(f'the owner "{owner}", neither an email address nor "team:..."')
         return found
 
-    def _asked(self, method: str, flow: Flow, step: Step | None = None) -> "_Answer":
+    def group_name(self, flow: Flow) -> str | None:
+        """Return the group of the assets that a flow produces."""
+        asked = self._asked("get_group_name", whole_of(flow))
+        return None if asked.value is None else _text(asked)
+
+    def asset_key(self, flow: Flow, step: LoweredStep, key: str) -> dg.AssetKey:
+        """Return the key in Dagster of an asset that a step names."""
+        asked = self._asked("get_asset_key", *_written(flow, step), key)
+        made = asked.value
+        if not isinstance(made, dg.AssetKey):
+            raise asked.refused(f"{type(made).__name__}, and no dagster.AssetKey,")
+        if not is_key("/".join(part.replace("/", "_") for part in made.path)):
+            raise asked.refused(f"{made.path!r:.100}, which can be no key: {KEY_RULE},")
+        return made
+
+    def _asked(self, method: str, flow: Flow, step: Step | None = None, *more: str) -> "_Answer":
         ask: Callable[..., Any] = getattr(self.translator, method)
         answer = _Answer(f"{type(self.translator).__name__}.{method}", flow.slug, step)
         try:
-            value = ask(flow) if step is None else ask(flow, step)
+            value = ask(flow) if step is None else ask(flow, step, *more)
         except Exception as error:
             told = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             raise answer.problem(f"failed with {told}") from error

@@ -93,6 +93,7 @@ class OpEmitter:
             self._handlers,
             in_items,
             child_job=self._child_job,
+            asset_key=self._translator.asset_key,
         )
         return dg.OpDefinition(
             name=op_definition_name(whole_of(flow).slug, node.name, in_items=in_items),

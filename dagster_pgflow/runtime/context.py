@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dagster_pgflow.model.options import DEFAULT_TIMEOUT
+from dagster_pgflow.runtime.asset_keys import TaskAssets
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class StepContext:
             none in a map step.
         timeout: Seconds that this try may take.
         secrets: The secrets among the params, which belong in no log.
+        assets: Which assets the task materializes; `materialize` adds to them.
     """
 
     flow_input: Any
@@ -53,3 +55,25 @@ class StepContext:
     deps: Mapping[str, Any] = field(default_factory=dict, repr=False)
     timeout: float = DEFAULT_TIMEOUT
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    assets: TaskAssets = field(default_factory=TaskAssets, repr=False)
+
+    def materialize(
+        self,
+        key: str,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        partition: str | None = None,
+    ) -> None:
+        """Say that an asset is materialized when the step completes.
+
+        Of a key that the step `produces` it says more; another one is materialized besides.
+
+        Args:
+            key: The key, as definitions write it: `raw/orders`.
+            metadata: What is said of it: JSON, or values of `dagster.MetadataValue`, by name.
+            partition: Which partition of the asset it is; without it, what the step says.
+
+        Raises:
+            NonRetryable: The key or the partition can be none.
+        """
+        self.assets.say(key, metadata, partition)

@@ -40,6 +40,7 @@ from dagster_pgflow.runtime.input_parts import InputPart
 from dagster_pgflow.runtime.mapping import join, mapping_key
 from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_arrivals import refuse_gaps
+from dagster_pgflow.runtime.op_assets import told_assets
 from dagster_pgflow.runtime.op_child_runs import run_child, run_child_of_item, run_children
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_held import held_results_of
@@ -250,6 +251,7 @@ def body_of(role: Role, work: OpWork) -> Body:
         elements = _elements(sent)
         announce(context, execution.step_key, elements)
         yield from elements
+        yield from told_assets(execution, role, value)
 
     return body
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_pgflow.model.lowered import whole_of
 from dagster_pgflow.model.steps import HandledStep, MapStep
 from dagster_pgflow.model.steps.data_map import merges_input
+from dagster_pgflow.runtime.asset_keys import TaskAssets
 from dagster_pgflow.runtime.attempt import attempt
 from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.runtime.guarded_steps import past_guards
@@ -41,7 +42,9 @@ def find_handler(execution: "Execution", index: int) -> Handler:
     return found
 
 
-def call_handler(execution: "Execution", index: int, value: Any, secrets: Secrets) -> Any:
+def call_handler(
+    execution: "Execution", index: int, value: Any, secrets: Secrets, assets: TaskAssets
+) -> Any:
     """Call the handler of a task once; return its output.
 
     Args:
@@ -49,6 +52,7 @@ def call_handler(execution: "Execution", index: int, value: Any, secrets: Secret
         index: The index of the task.
         value: What it receives, with the dependencies under the names that the flow has.
         secrets: Where secrets are found.
+        assets: The assets of the task, of which the handler may say more.
 
     Raises:
         StepError: The attempt failed.
@@ -58,7 +62,7 @@ def call_handler(execution: "Execution", index: int, value: Any, secrets: Secret
     params = params_given(
         step, handler, value, lambda: execution.flow_input, secrets, are_read=asks
     )
-    context = _context(execution, index, value, params, secrets, asks=asks)
+    context = _context(execution, index, value, params, secrets=secrets, assets=assets, asks=asks)
     given = execution.input_of(value)
     handed = given if merges_input(step) else named_for_handler(step, value)
     around = around_of(execution, index, given, handed)
@@ -67,7 +71,14 @@ def call_handler(execution: "Execution", index: int, value: Any, secrets: Secret
 
 
 def _context(
-    execution: "Execution", index: int, value: Any, params: Any, secrets: Secrets, *, asks: bool
+    execution: "Execution",
+    index: int,
+    value: Any,
+    params: Any,
+    *,
+    secrets: Secrets,
+    assets: TaskAssets,
+    asks: bool,
 ) -> StepContext:
     """Return what the handler may ask; what is dear, only if it or one around it does ask."""
     step, path, context = execution.work.step, str(execution.path), execution.context
@@ -90,4 +101,5 @@ def _context(
         deps=named_for_handler(step, value) if has_deps else {},
         timeout=execution.retry_policy.timeout,
         secrets=secrets.given,
+        assets=assets,
     )

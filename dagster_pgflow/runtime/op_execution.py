@@ -32,6 +32,7 @@ from dagster_pgflow.names import (
 from dagster_pgflow.reports.decision import Decision
 from dagster_pgflow.reports.report import FailedItem, OpReport
 from dagster_pgflow.runtime.assembly import Receiver, assemble
+from dagster_pgflow.runtime.asset_keys import TaskAssets, assets_of_task
 from dagster_pgflow.runtime.catching import Caught, Failing, caught
 from dagster_pgflow.runtime.child_trace import trace_of
 from dagster_pgflow.runtime.conditions import Facts
@@ -52,6 +53,7 @@ from dagster_pgflow.runtime.hooks import refuse_unknown_hooks
 from dagster_pgflow.runtime.input_parts import InputPart, key_of
 from dagster_pgflow.runtime.iterations import Iteration
 from dagster_pgflow.runtime.memory import TaskMemory
+from dagster_pgflow.runtime.op_assets import note_assets, refuse_unkeyed
 from dagster_pgflow.runtime.op_calls import call_handler, find_handler
 from dagster_pgflow.runtime.op_hooks import held_on_its_route, passed_on
 from dagster_pgflow.runtime.op_memory import OpMemory
@@ -354,19 +356,28 @@ class Execution:
         return Deciding(self.flow_slug, self.path, self.received(given), output, self.facts)
 
     def _attempt(self, index: int, value: Any) -> Any:
-        step = self.work.step
+        step, secrets = self.work.step, Secrets(self.context.resources)
         try:
-            output = self._handled(index, value) if step.needs_handler else passed_on(self, value)
-            return output if isinstance(step, MapStep) else self.mergeable(output)
+            assets = assets_of_task(step, value, lambda: self.flow_input)
+            refuse_unkeyed(self, assets)
+            if step.needs_handler:
+                output = self._handled(index, value, secrets, assets)
+            else:
+                output = passed_on(self, value)
+            if not isinstance(step, MapStep):
+                output = self.mergeable(output)
+            note_assets(self, index, assets, output, secrets.given)
         except StepError as error:
             if self.conductor is not None:
                 self.conductor.note_failure(self.task_path(index), error)
             raise
+        return output
 
-    def _handled(self, index: int, value: Any) -> Any:
-        secrets = Secrets(self.context.resources)
+    def _handled(self, index: int, value: Any, secrets: Secrets, assets: TaskAssets) -> Any:
         return secrets.kept_out_of(
-            lambda: held_on_its_route(self, value, call_handler(self, index, value, secrets))
+            lambda: held_on_its_route(
+                self, value, call_handler(self, index, value, secrets, assets)
+            )
         )
 
     def _trace(self, path: StepPath) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import dagster as dg
+
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoweredStep, whole_of
 from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
@@ -14,6 +16,9 @@ from dagster_pgflow.runtime.input_parts import Flows, InputPart, input_names
 from dagster_pgflow.runtime.op_run_inside import ChildJob
 
 Inputs = Mapping[str, Any]
+
+AssetKeyOf = Callable[[Flow, LoweredStep, str], dg.AssetKey]
+"""Returns the key in Dagster of an asset that a step of a flow names."""
 
 
 class TooEarly(Exception):
@@ -42,6 +47,8 @@ class OpWork:
         in_items: Whether the flow, or one around it, runs once for each item of a list.
         child_job: Returns the job of a flow, or of an iteration of a loop, that is a run of its
             own.
+        asset_key: Returns the key in Dagster of an asset that a step of a flow names, or raises
+            `InvalidFlow`.
     """
 
     flow: Flow
@@ -52,6 +59,7 @@ class OpWork:
     handlers: HandlerRegistry
     in_items: bool = False
     child_job: Callable[[str], ChildJob] = field(kw_only=True)
+    asset_key: AssetKeyOf = field(kw_only=True)
 
     @cached_property
     def input_names(self) -> dict[InputPart, str]:

@@ -48,6 +48,7 @@ class Tasks:
         reports: What became of each task so far, by index.
         errors: What went wrong, by index: in this attempt, or before it and for good.
         whole_list: How many elements its step has, where this execution is for all of them.
+        assets: What is to be told of assets once the step has completed, by index.
     """
 
     step: StepBase
@@ -57,6 +58,7 @@ class Tasks:
     reports: dict[int, TaskReport] = field(default_factory=dict)
     errors: dict[int, StepError] = field(default_factory=dict)
     whole_list: int | None = None
+    assets: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def collects_errors(self) -> bool:
@@ -145,6 +147,8 @@ class Tasks:
         }
         for index, output in outputs.items():
             told[str(index)]["output"] = output
+            if index in self.assets:
+                told[str(index)]["assets"] = list(self.assets[index])
         return told
 
     def reuse(self, finished: Mapping[str, Any]) -> dict[int, Any]:
@@ -158,6 +162,7 @@ class Tasks:
                 outputs[int(key)] = told["output"]
                 report = task_from_json(told["report"])
                 self.reports[int(key)] = replace(report, is_reused=True)
+                self._recall_assets(int(key), told)
         return outputs
 
     def resume(self, finished: Mapping[str, Any]) -> dict[int, Any]:
@@ -168,9 +173,24 @@ class Tasks:
             self.reports[index] = report
             if report.error is None:
                 outputs[index] = told["output"]
+                self._recall_assets(index, told)
             else:
                 self.errors[index] = NonRetryable(report.error)
         return outputs
+
+    def notes_of_assets(self) -> list[str]:
+        """Return what is to be told of the assets of the completed tasks, by index."""
+        return [
+            note
+            for report in self.reported
+            if report.status == "completed"
+            for note in self.assets.get(report.index, ())
+        ]
+
+    def _recall_assets(self, index: int, told: Mapping[str, Any]) -> None:
+        # What an earlier version kept says nothing of assets.
+        if "assets" in told:
+            self.assets[index] = tuple(told["assets"])
 
     def _delay(self, error: StepError) -> float:
         if isinstance(error, RetryAfter):

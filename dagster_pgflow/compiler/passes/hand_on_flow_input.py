@@ -1,8 +1,8 @@
 """Ops that may ask for the flow input get it too, wherever they stand.
 
 They ask for it when their handler takes the step context, when they answer a condition in CEL
-that names it, or when they put together an input, or what a person is asked, that does. A map
-step's condition is answered by the op that fans out, a subflow's by its helper.
+that names it, or when they put together an input, the key of an asset, or what a person is asked,
+that does. A map step's condition is answered by the op that fans out, a subflow's by its helper.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from dagster_pgflow.compiler.plan import FromFlowInput, Node, OpNode, PassContex
 from dagster_pgflow.expressions.cel import expression, value_expression
 from dagster_pgflow.expressions.references import INPUT, well_formed_references_in
 from dagster_pgflow.model.lowered import LoweredStep, whole_of
-from dagster_pgflow.model.steps import ApprovalStep, HandledStep, MapStep, SubflowStep
+from dagster_pgflow.model.steps import ApprovalStep, AssetStep, HandledStep, MapStep, SubflowStep
 from dagster_pgflow.names import BATCH_INPUT, FLOW_INPUT
 from dagster_pgflow.runtime.hooks import hooks_of
 from dagster_pgflow.runtime.input_parts import asks_for_iteration, mentions_flow_input
@@ -28,6 +28,7 @@ def _with_flow_input(plan: Plan, node: Node, context: PassContext) -> Node:
         return node
     asks = (
         _handler_asks(plan, node, context)
+        or _assets_ask(node)
         or any(map(_condition_asks, _answers_for(node, context)))
         or _mapping_asks(node)
         or _loop_asks(plan, node, context)
@@ -45,6 +46,14 @@ def _handler_asks(plan: Plan, node: OpNode, context: PassContext) -> bool:
     return (handler is not None and handler.wants_context) or hooks_of(
         step, context.handlers
     ).wants_context
+
+
+def _assets_ask(node: OpNode) -> bool:
+    """Return whether a key of an asset is made of the flow input."""
+    step = node.step
+    if node.role != "step" or not isinstance(step, AssetStep):
+        return False
+    return any(found.root == INPUT for _, found in well_formed_references_in(step.asset_templates))
 
 
 def _answers_for(node: OpNode, context: PassContext) -> Iterable[LoweredStep]:
