@@ -3,7 +3,11 @@
 Tried with Dagster 1.13.
 """
 
+from collections.abc import Mapping, Sequence
 from inspect import currentframe
+from typing import Any
+
+import dagster as dg
 
 # A number in run config that stays what it is. Of the public types, Float makes floats of integers,
 # and Int refuses 1.0, which JSON Schema takes for an integer.
@@ -27,6 +31,10 @@ from dagster._core.definitions.job_base import InMemoryJob
 # For which job a process that serves a run loads its code location. Public code loads definitions
 # whole; who knows the job needs no other, and nothing of ours for a job that is not ours.
 from dagster._core.definitions.reconstruct import ReconstructableJob
+
+# How a repository keeps its definitions. The public form in which jobs are made when they are
+# asked for, a dict, has no place for assets.
+from dagster._core.definitions.repository_definition.repository_data import CachingRepositoryData
 
 # How an exception is shown. Public code can only raise one, and Dagster shows it with each frame
 # that it came through; of this class it shows what it is told to.
@@ -96,6 +104,21 @@ def job_to_run() -> str | None:
     return None
 
 
+def repository_data(
+    definitions: Mapping[str, Mapping[str, Any]], specs: Sequence[dg.AssetSpec] = ()
+) -> dg.RepositoryData:
+    """Return what a repository has: definitions that are made when they are asked for, and assets.
+
+    Args:
+        definitions: What makes each job, schedule and sensor, by kind and name.
+        specs: The assets.
+    """
+    data = CachingRepositoryData.from_dict({kind: {**made} for kind, made in definitions.items()})
+    assets = {spec.key: dg.AssetsDefinition(specs=[spec]) for spec in specs}
+    vars(data).update(_assets_defs_by_key=assets)
+    return data
+
+
 __all__ = [
     "GRPC_INFO_TAG",
     "CanCancelExecutionRequest",
@@ -131,6 +154,7 @@ __all__ = [
     "job_execution_iterator",
     "job_to_run",
     "orchestration_context_event_generator",
+    "repository_data",
     "serialize_value",
     "snapshot_from_execution_plan",
 ]

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 import dagster as dg
 
-from dagster_pgflow.compat import DefinitionsLoadContext, job_to_run
+from dagster_pgflow.compat import DefinitionsLoadContext, job_to_run, repository_data
 from dagster_pgflow.compiler.broken_job import missing_job
 from dagster_pgflow.location.asked_again import RepositoryAskedAgain, asked_again
 from dagster_pgflow.location.location import NO_FLOWS, Location
@@ -63,14 +63,17 @@ def build_repository(
     )
 
     @dg.repository(name=location.name, description="Flows stored in Postgres.")
-    def flows() -> dict[str, dict[str, Any]]:
+    def flows() -> Any:
         jobs = {
             location.job_name(slug): _later(location.job, slug) for slug in sorted(location.listed)
         }
         jobs |= {name: _later(location.own_jobs.__getitem__, name) for name in location.own_jobs}
         if location.serves_a_run:
-            return {"jobs": jobs}
-        return {"jobs": jobs, "schedules": location.schedules(), "sensors": location.sensors()}
+            return repository_data({"jobs": jobs})
+        return repository_data(
+            {"jobs": jobs, "schedules": location.schedules(), "sensors": location.sensors()},
+            location.asset_specs(),
+        )
 
     pinned = flows.replace_repository_load_data({LOAD_DATA_KEY: str(location.watermark)}, None)
     return RepositoryAskedAgain(pinned, location.watermark, lambda: build_repository(**settings))
@@ -103,7 +106,7 @@ def build_definitions(
     Two jobs of a code location cannot have one name. A flow that is called as a job among `mine`
     has none, and its requests are refused with a sentence that says so. Where `mine` is not given,
     such as for `Definitions.merge`, that cannot be seen: then the jobs and schedules of flows have
-    the prefix `flow_`.
+    the prefix `flow_`, and the assets of flows are no definitions unless `asset_specs` says so.
 
     Args:
         mine: The definitions that share the code location.
@@ -127,7 +130,7 @@ def _definitions(
     mine: dg.Definitions | None, settings: LocationSettings, watermark: int | None
 ) -> dg.Definitions:
     if mine is None:
-        settings = {"job_prefix": UNSEEN_PREFIX, **settings}
+        settings = {"job_prefix": UNSEEN_PREFIX, "asset_specs": False, **settings}
     taken, prefix = taken_by(mine), prefix_of(settings)
     if is_noting():
         note(settings, taken)
@@ -146,6 +149,7 @@ def _definitions(
         jobs=location.jobs(),
         schedules=list(location.schedules().values()),
         sensors=[make() for make in location.sensors().values()],
+        assets=location.asset_specs(),
     )
     return _together(mine, flows)
 

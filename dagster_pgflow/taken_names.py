@@ -1,7 +1,7 @@
 """The names that other definitions of a code location have, so that no flow takes one of them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import dagster as dg
@@ -19,11 +19,14 @@ class TakenNames:
         instigators: Those of schedules and sensors, which share them.
         named: Those of jobs that schedules and sensors start without having them: Dagster refuses a
             location that has no such job.
+        assets: Those of assets, each with those that it is made from; `None` where that shows only
+            when Dagster loads them.
     """
 
     jobs: frozenset[str] = frozenset()
     instigators: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
+    assets: Mapping[dg.AssetKey, frozenset[dg.AssetKey]] | None = field(default_factory=dict)
 
     @property
     def absent(self) -> list[str]:
@@ -52,7 +55,24 @@ def taken_by(definitions: dg.Definitions | None) -> TakenNames:
         _names([*(definitions.jobs or ()), *brought]),
         _names(instigators),
         frozenset(job for job in started if isinstance(job, str)),
+        _assets(definitions.assets or ()),
     )
+
+
+def _assets(defined: Iterable[Any]) -> dict[dg.AssetKey, frozenset[dg.AssetKey]] | None:
+    """Return the assets that are defined, each with those that it is made from."""
+    found: dict[dg.AssetKey, frozenset[dg.AssetKey]] = {}
+    for one in defined:
+        match one:
+            case dg.AssetsDefinition():
+                found |= {key: frozenset(deps) for key, deps in one.asset_deps.items()}
+            case dg.AssetSpec():
+                found[one.key] = frozenset(dep.asset_key for dep in one.deps)
+            case dg.SourceAsset():
+                found[one.key] = frozenset()
+            case _:
+                return None
+    return found
 
 
 def _names(named: Iterable[Any]) -> frozenset[str]:

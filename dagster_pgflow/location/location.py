@@ -7,7 +7,9 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.compiler.asset_specs import asset_specs
 from dagster_pgflow.compiler.broken_job import missing_job
+from dagster_pgflow.compiler.checked_translator import CheckedTranslator
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow, StoreError, UnknownFlow
 from dagster_pgflow.io_manager import PgflowIOManager, in_each_run
@@ -174,6 +176,15 @@ class Location:
         return [
             self.job(slug) for slug in sorted(self.listed) if only in (None, self.job_name(slug))
         ]
+
+    def asset_specs(self) -> list[dg.AssetSpec]:
+        """Return the assets that the flows produce which are jobs, as far as they can be seen."""
+        others = self._taken.assets
+        if others is None or not self._settings.get("asset_specs", True):
+            return []
+        flows = self.flows.readable(sorted(self.listed)).values()
+        translator = CheckedTranslator(self._settings_of_jobs.translator)
+        return asset_specs(flows, translator, others)
 
     def job_name(self, slug: str) -> str:
         """Return the name of a flow's job."""

@@ -36,6 +36,9 @@ class LocationSettings(TypedDict, total=False):
             about images, commands, priorities and limits.
         job_prefix: What the names of jobs and schedules begin with. Without one a job is called as
             its flow; but `build_definitions` that is given no definitions says `flow_`.
+        asset_specs: Whether the assets that flows produce are definitions of the code location, and
+            so stand in lineage. They are, unless other definitions share it that cannot be seen:
+            those that `build_definitions` is not given.
         translator: How flows show in Dagster: an object of a class below `PgflowTranslator`.
         database_url: The database; without it `PGFLOW_DATABASE_URL`, else the embedded server.
     """
@@ -49,6 +52,7 @@ class LocationSettings(TypedDict, total=False):
     spill_to: str | UPath
     allowed_tags: Sequence[str]
     job_prefix: str
+    asset_specs: bool
     translator: PgflowTranslator
     database_url: str
 
