@@ -56,6 +56,11 @@ class PgflowComponent(dg.Component, dg.Resolvable, dg.Model):
         description="What the names of the flows' jobs and schedules begin with, so that they are"
         " none of yours.",
     )
+    asset_specs: bool = Field(
+        default=False,
+        description="Whether the assets that flows produce stand in lineage. The project does not"
+        " load if one of its own has the key of such an asset.",
+    )
     executor: str = Field(
         default="in_process",
         description='What runs the steps of a run: "in_process", "multiprocess", or an executor'
@@ -109,6 +114,7 @@ class PgflowComponent(dg.Component, dg.Resolvable, dg.Model):
             "handlers": [named_module(name, package, "handlers") for name in self.handlers],
             "executor": self._executor(package),
             "job_prefix": self.job_prefix,
+            "asset_specs": self.asset_specs,
             "allowed_tags": self.allowed_tags,
             "resources": {
                 key: named_object(name, package, f"resources.{key}")
