@@ -149,17 +149,18 @@ class RunTables:
             )
             if not advanced:
                 return False
+            if continuations_over:
+                # One is under way at a time, so before there may be a next one.
+                listed = [str(dagster_run_id) for dagster_run_id in continuations_over]
+                transaction.execute("end_continuations", dagster_run_ids=listed)
             if recovery is not None:
-                # First: then it is known that the run keeps its place.
+                # First of what is written: then it is known that the run keeps its place.
                 run_id = str(state.run.run_id)
                 transaction.fetch_value("recover_run", run_id=run_id, number=recovery)
             number = _write_run(transaction, state.run)
             _write_parts(transaction, number, state)
             kept, last = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
             write_execution(transaction, str(state.run.run_id), state.execution, kept, last)
-            if continuations_over:
-                listed = [str(dagster_run_id) for dagster_run_id in continuations_over]
-                transaction.execute("end_continuations", dagster_run_ids=listed)
             return True
 
         return self._database.run(write)
