@@ -31,7 +31,7 @@ from dagster_pgflow.names import (
     iteration_job_name,
     job_name,
 )
-from dagster_pgflow.resumption.inside import left_of
+from dagster_pgflow.resumption.inside import left_of_child
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.input_parts import Flows
 from dagster_pgflow.runtime.op_run_inside import ChildJob, child_job_of
@@ -143,7 +143,7 @@ class JobEmitter:
                 if loop_slug
                 else self.job(flow_slug, tags)
             )
-            self._child_jobs[name] = child_job_of(job, left_of)
+            self._child_jobs[name] = child_job_of(job, left_of_child)
         return self._child_jobs[name]
 
     def _iteration_job(

@@ -25,3 +25,20 @@ def left_of(
     runs = earlier_runs(instance, run)
     attempts = attempts_lost_in(runs[-same_run:]) if same_run else {}
     return resume_plan(completed_in(runs), planned, attempts)
+
+
+def left_of_child(instance: dg.DagsterInstance, run: dg.DagsterRun, planned: Planned) -> ResumePlan:
+    """Return what is left to do of a run inside a step of another one.
+
+    It and those that it goes on with are parts of one run.
+
+    Args:
+        instance: The Dagster instance.
+        run: The run; it is over.
+        planned: Plans its job.
+
+    Raises:
+        ResumptionRefused: A run that it goes on with was deleted.
+    """
+    runs = earlier_runs(instance, run)
+    return resume_plan(completed_in(runs), planned, attempts_lost_in(runs))

@@ -16,9 +16,9 @@ from dagster_pgflow.runtime.assembly import output_of_subflow
 from dagster_pgflow.runtime.frames import mapped_input, shaped_output
 from dagster_pgflow.runtime.holding import Held, arrived
 from dagster_pgflow.runtime.input_parts import InputPart, final_ops
+from dagster_pgflow.runtime.kept_outputs import Kept
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_memory import HELD
-from dagster_pgflow.runtime.op_run_inside import Kept
 from dagster_pgflow.runtime.op_runs_inside import RunHeld, digest, run_inside, tell_again
 from dagster_pgflow.runtime.values import Skipped, from_wire
 from dagster_pgflow.step_errors import ChildRunFailed

@@ -10,10 +10,10 @@ from typing import Any
 from dagster_pgflow.model.lowered import LoopNode
 from dagster_pgflow.names import AGAIN_OUTPUT, DONE_OUTPUT, dagster_name
 from dagster_pgflow.runtime.iterations import IterationEnd
+from dagster_pgflow.runtime.kept_outputs import Kept
 from dagster_pgflow.runtime.memory import KEEP_EVERY_S
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.op_routes import first_iteration
-from dagster_pgflow.runtime.op_run_inside import Kept
 from dagster_pgflow.runtime.op_runs_inside import RunHeld, digest, run_inside, tell_again
 from dagster_pgflow.runtime.values import Skipped
 

@@ -7,7 +7,7 @@ waits for a place that it occupies itself.
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, Protocol
@@ -28,8 +28,9 @@ from dagster_pgflow.compat import (
     snapshot_from_execution_plan,
 )
 from dagster_pgflow.dagster_log.op_reports import report_of_output
-from dagster_pgflow.names import RESULT_OUTPUT, TAG_CHILD_RUN
+from dagster_pgflow.names import TAG_CHILD_RUN
 from dagster_pgflow.reports.report import StepHeld, StepWaiting
+from dagster_pgflow.runtime.kept_outputs import Kept
 from dagster_pgflow.step_path import StepPath
 
 _STOPPED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
@@ -66,40 +67,6 @@ class RunInside:
     error: str | None
     was_interrupted: bool
     waiting_step: StepPath | None = None
-
-
-class Kept(dict[Any, Any]):
-    """Some outputs of some ops of a run; all others are let go.
-
-    Args:
-        nodes: The ops, by the path of their nodes.
-        outputs: The names of the outputs.
-    """
-
-    def __init__(self, nodes: Collection[str], outputs: Collection[str] = (RESULT_OUTPUT,)) -> None:
-        super().__init__()
-        self._nodes = frozenset(nodes)
-        self._outputs = frozenset(outputs)
-        self._before: list[list[Any]] = []
-
-    def __setitem__(self, handle: Any, value: Any) -> None:
-        if handle.output_name in self._outputs and handle.step_key in self._nodes:
-            super().__setitem__(handle, value)
-
-    def take_over(self, sent: Iterable[Sequence[Any]]) -> None:
-        """Add what runs before have sent: lists of node, output and value."""
-        self._before = [list(one) for one in sent]
-
-    def sent(self) -> list[list[Any]]:
-        """Return what the run has sent, and those before it, as it can be taken over."""
-        own = [[handle.step_key, handle.output_name, value] for handle, value in self.items()]
-        # What an op sent that ran again does not count, on whatever outputs.
-        renewed = {node for node, _, _ in own}
-        return [one for one in self._before if one[0] not in renewed] + own
-
-    def of(self, node: str, output: str = RESULT_OUTPUT) -> list[Any]:
-        """Return an output of one op; nothing where it took another route."""
-        return [value for key, name, value in self.sent() if (key, name) == (node, output)]
 
 
 class Left(Protocol):
@@ -221,12 +188,30 @@ def new_run(
     return _created(instance, job, parent, config, tags, plan=plan), plan
 
 
+def left_of(instance: dg.DagsterInstance, child: ChildJob, before: dg.DagsterRun) -> Left:
+    """Return what is left to do of a run of a job that runs inside steps of others.
+
+    Args:
+        instance: The Dagster instance.
+        child: The job.
+        before: The run; it is over.
+    """
+
+    def planned(state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
+        plan = _plan_of(instance, child.job, before.run_config, state=state)
+        return snapshot_from_execution_plan(plan, child.job.get_job_snapshot_id())
+
+    return child.left_of(instance, before, planned)
+
+
 def run_going_on(
     instance: dg.DagsterInstance,
     child: ChildJob,
     parent: dg.DagsterRun,
     before: dg.DagsterRun,
     tags: Mapping[str, str],
+    *,
+    left: Left,
 ) -> tuple[dg.DagsterRun, Any]:
     """Create a run that does what one before left to do; return its plan too.
 
@@ -236,14 +221,9 @@ def run_going_on(
         parent: The run around it.
         before: The run before; it is over.
         tags: The tags of the run, besides those of the job.
+        left: What is left to do.
     """
     config = before.run_config
-
-    def planned(state: KnownExecutionState | None) -> ExecutionPlanSnapshot:
-        plan = _plan_of(instance, child.job, config, state=state)
-        return snapshot_from_execution_plan(plan, child.job.get_job_snapshot_id())
-
-    left = child.left_of(instance, before, planned)
     plan = _plan_of(instance, child.job, config, list(left.step_keys), left.state)
     run = _created(instance, child.job, parent, config, tags, plan=plan, before=before)
     return run, plan

@@ -24,8 +24,17 @@ from dagster_pgflow.names import (
 from dagster_pgflow.reports.report import ChildRunStarted
 from dagster_pgflow.runtime.holding import Held
 from dagster_pgflow.runtime.inputs import as_run_config
+from dagster_pgflow.runtime.kept_outputs import Kept
 from dagster_pgflow.runtime.op_execution import Execution
-from dagster_pgflow.runtime.op_run_inside import Kept, RunInside, execute, new_run, run_going_on
+from dagster_pgflow.runtime.op_run_inside import (
+    ChildJob,
+    RunInside,
+    execute,
+    left_of,
+    new_run,
+    run_going_on,
+)
+from dagster_pgflow.runtime.op_runs_before import run_under_way, sent_before
 from dagster_pgflow.runtime.values import Waiting
 from dagster_pgflow.step_errors import ChildRunFailed
 
@@ -84,22 +93,38 @@ def run_inside(
         RunHeld: A step in it waits.
         ResumptionRefused: It is to go on, and was deleted.
     """
-    context, received = execution.context, digest(arrives)
-    child = execution.work.child_job(name)
-    held = _run_before(execution, before, received)
-    if before is None or held is None:
-        run, plan = new_run(
-            context.instance,
-            child.job,
-            context.run,
-            _config(execution, name, arrives),
-            _tags(execution),
-        )
+    instance, child = execution.context.instance, execution.work.child_job(name)
+    received, config = digest(arrives), _config(execution, name, arrives)
+    lost = run_under_way(execution, config["inputs"])
+    earlier = lost or _run_before(execution, before, received)
+    if earlier is None:
+        made = new_run(instance, child.job, execution.context.run, config, _tags(execution))
     else:
-        kept.take_over(before["outputs"])
-        run, plan = run_going_on(context.instance, child, context.run, held, _tags(execution))
-    _link(execution, run, name, shown)
-    inside = execute(context.instance, child.inside, run, plan, kept)
+        left = left_of(instance, child, earlier)
+        if before is None or lost is not None:
+            kept.take_over(sent_before(execution, left, kept))
+        else:
+            kept.take_over(before["outputs"])
+        if not left.step_keys:
+            execution.child_runs.append(earlier.run_id)
+            tell_again(execution, earlier.run_id)
+            return
+        tags = _tags(execution)
+        made = run_going_on(instance, child, execution.context.run, earlier, tags, left=left)
+    _link(execution, made[0], name, shown)
+    _execute(execution, child, made, kept, received)
+
+
+def _execute(
+    execution: Execution,
+    child: ChildJob,
+    made: tuple[dg.DagsterRun, Any],
+    kept: Kept,
+    received: str,
+) -> None:
+    """Execute a run inside, which was made with its plan."""
+    run, plan = made
+    inside = execute(execution.context.instance, child.inside, run, plan, kept)
     if inside.was_interrupted:
         raise dg.DagsterExecutionInterruptedError
     if inside.status is not dg.DagsterRunStatus.SUCCESS:
