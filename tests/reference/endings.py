@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from tests.reference.attempts import Wait, longest
 
@@ -10,6 +10,9 @@ Ending = Literal["completed", "failed", "skipped", "cancelled", "waiting", "star
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
 WHY = 'step "why"'
 """Stands for the sentence that says why a task failed, which the rules do not give."""
+
+SOME_TIME: Final = "some time"
+"""Stands for the moment of an answer, which the rules do not give either."""
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ def interpret(
     handlers: Handlers,
     flow_input: Any,
     answers: Answers | None = None,
+    *,
+    before: Mapping[str, StepEnd] | None = None,
 ) -> ExpectedRun:
     """Run a flow.
 
@@ -117,8 +119,12 @@ def interpret(
         handlers: What each handler does.
         flow_input: The input of the run.
         answers: How the waiting of steps ended; without an answer the run waits.
+        before: How steps stood, by path, when the run began to wait before the last of these
+            answers: a join that had enough without them is not done again.
     """
-    interpreter = _Interpreter(flows=flows, worker=Worker(handlers), answers=answers or {})
+    interpreter = _Interpreter(
+        flows=flows, worker=Worker(handlers), answers=answers or {}, earlier=before or {}
+    )
     end = interpreter.run(Scope(flow, flow_input, ""))
     if end.status == "failed":
         interpreter.cancel_open()
@@ -137,6 +143,7 @@ def interpret(
 class _Interpreter(Records):
     worker: Worker
     answers: Answers
+    earlier: Mapping[str, StepEnd]
 
     def run(self, scope: Scope) -> StepEnd:
         """Run a flow; it ends as a step that runs it does."""
@@ -198,6 +205,9 @@ class _Interpreter(Records):
         raise AssertionError("A loop has a last iteration.")
 
     def _end_of(self, scope: Scope, step: Step, deps: Mapping[str, StepEnd]) -> StepEnd:
+        earlier = self.earlier.get(scope.path_of(step), HELD)
+        if isinstance(step, JoinStep) and not earlier.is_open:
+            return earlier
         if any(dep.ends_all_behind for dep in deps.values()):
             return self._cancelled(scope, step, deps)
         come = not_held(scope.flow, step, deps)

@@ -6,11 +6,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from dagster_pgflow.model.steps import Step, SubflowStep
-from tests.reference.endings import WHY, Failure, StepEnd
+from tests.reference.endings import SOME_TIME, WHY, Failure, StepEnd
 
 MOST_BYTES = 4096
 SENTENCE = re.compile(r'(step|flow) \\*"', re.IGNORECASE)
 """What all sentences have that say why something failed, quoted in others too."""
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def told_of(step: Step, failure: Failure, child: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,11 @@ def trace_of(
     for other in sorted(steps):
         end = steps[other]
         of_item = any(other.startswith(f"{item}.") for item in failed_items)
-        if end.status == "cancelled" or not (of_item or other.startswith(f"{path}.")):
+        if (
+            end.status == "cancelled"
+            or end.is_open
+            or not (of_item or other.startswith(f"{path}."))
+        ):
             continue
         if other in containers and not fails_by_itself(other, steps):
             continue
@@ -124,7 +130,7 @@ def calm(value: Any) -> Any:
         return {"error": calm(value["error"]), "child_trace": calm(untimed)}
     match value:
         case str():
-            return WHY if SENTENCE.search(value) else value
+            return WHY if SENTENCE.search(value) else MOMENT.sub(SOME_TIME, value)
         case list():
             return [calm(item) for item in value]
         case dict():

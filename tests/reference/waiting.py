@@ -13,13 +13,10 @@ from dagster_pgflow.model.steps import (
     WaitingStep,
     WaitStep,
 )
-from tests.reference.endings import StepEnd, Task
+from tests.reference.endings import SOME_TIME, StepEnd, Task
 from tests.reference.merging import NotAnObject, kept, mergeable
 from tests.reference.routing import members_of, too_few
 from tests.reference.working import exhausted
-
-SOME_TIME: Final = "some time"
-"""Stands for the moment of an answer, which the rules do not give."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from dagster_pgflow.model.flow import Flow
+from tests.reference.endings import SOME_TIME
 from tests.reference.expected_run import ExpectedRun
 from tests.reference.interpreter import interpret
-from tests.reference.waiting import LATE, SOME_TIME, Answer, Answers
+from tests.reference.waiting import LATE, Answer, Answers
 
 HANDLERS = {"h": lambda call: call.value, "boom": lambda _: 1 / 0}
 
