@@ -16,6 +16,8 @@ DEMO_STAMP := $(VENV)/demo-$(HERE)
 WORKERS ?= 3
 SEED ?= 1
 DURATION ?= 120
+WAITS ?= 0
+LIVE ?= 0
 SOURCES := dagster_pgflow tests $(wildcard definitions.py)
 
 help:  ## list the targets
@@ -41,7 +43,7 @@ format: $(STAMP)  ## let ruff format and repair what it can
 	@$(BIN)/ruff format $(SOURCES)
 
 chaos: $(STAMP)  ## kill a deployment's processes at random: make chaos SEED=1 DURATION=120
-	@$(BIN)/python -m tests.chaos --seed $(SEED) --duration $(DURATION)
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --duration $(DURATION) --waits $(WAITS) --live $(LIVE)
 
 bench: $(STAMP)  ## load times and the overhead per step
 	@$(BIN)/python -m tests.benchmarks

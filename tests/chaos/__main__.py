@@ -1,5 +1,7 @@
 """`python -m tests.chaos --seed 1 --duration 120`: kills at random, and what must hold after it.
 
+With `--waits 200` so many runs wait at once, and are answered amid the kills.
+
 Everything runs on this machine, in processes of its own. The seed decides what is asked for and
 what is killed, though not how far all else is by then.
 """
@@ -12,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -22,9 +25,9 @@ import psycopg2.extras
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.migrator import migrate
-from tests.chaos import verdict
+from tests.chaos import verdict, waiting
 from tests.chaos.deployment import Deployment, deployment
-from tests.chaos.flows import CHILD, KINDS
+from tests.chaos.flows import ASKS, CHILD, KINDS
 from tests.chaos.kills import Killer
 from tests.polling import poll
 from tests.postgres import Session
@@ -39,6 +42,25 @@ LONGEST_SETTLE_S = 1200.0
 LONGEST_S = 3600.0
 
 
+@dataclass(frozen=True)
+class Run:
+    """What is run.
+
+    Attributes:
+        seed: Decides.
+        duration: For how many seconds things are killed.
+        live: How many live workers there are.
+        every: How many seconds lie between two requests.
+        waits: How many runs wait to be answered; with it nothing else is asked for.
+    """
+
+    seed: int
+    duration: float
+    live: int
+    every: float
+    waits: int
+
+
 def main() -> int:
     """Runs it, and returns whether something was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
@@ -47,36 +69,60 @@ def main() -> int:
     parser.add_argument("--live", type=int, default=0, help="how many live workers there are")
     parser.add_argument("--every", type=float, default=8.0, help="seconds between two requests")
     parser.add_argument("--keep", type=Path, help="an empty folder for what it leaves: logs, rows")
+    parser.add_argument("--waits", type=int, default=0, help="how many runs wait to be answered")
     given = parser.parse_args()
-    duration = min(given.duration, LONGEST_S)
+    made = Run(given.seed, min(given.duration, LONGEST_S), given.live, given.every, given.waits)
     if given.keep is not None:
         given.keep.mkdir(parents=True, exist_ok=True)
-        return run(given.seed, duration, given.keep, given.live, given.every)
+        return run(made, given.keep)
     # Not below a folder that is closed to the account of the embedded server.
     with tempfile.TemporaryDirectory(prefix="pgflow-chaos-") as folder:
-        return run(given.seed, duration, Path(folder), given.live, given.every)
+        return run(made, Path(folder))
 
 
-def run(seed: int, duration: float, folder: Path, live_workers: int, every: float) -> int:
+def run(made: Run, folder: Path) -> int:
     """Runs one seed."""
-    draw = random.Random(seed)
+    seed, draw = made.seed, random.Random(made.seed)
     folder.chmod(0o711)
     mark = f"{os.getpid()}-{time.time_ns()}"
-    with deployment(folder, mark, random.Random(seed + 1), prepare, live_workers) as deployed:
+    with deployment(folder, mark, random.Random(seed + 1), prepare, made.live) as deployed:
         say(f"seed {seed}: waiting for the first run, in {folder}")
         requests: dict[UUID, tuple[str, dict[str, int]]] = {}
+        if made.waits:
+            return run_waits(made, deployed, draw, requests)
         ask(deployed, draw, requests)
         poll(lambda: all_over(deployed), timeout=READY_S, every=0.5)
         killer = Killer(deployed, draw)
-        make_trouble(deployed, draw, killer, requests, duration=duration, every=every)
+        make_trouble(deployed, draw, killer, requests, duration=made.duration, every=made.every)
         say(f"{sum(killer.killed.values())} kills, {len(requests)} requests; waiting for the end")
         wait_for_the_end(deployed)
         refused = retry_failed(deployed)
         wait_for_the_end(deployed)
-        deployed.stop_dagster()
-        for server in deployed.servers.values():
-            server.start()
+        end(deployed)
         return tell(deployed, killer, requests, refused)
+
+
+def run_waits(
+    made: Run, deployed: Deployment, draw: random.Random, requests: waiting.Requests
+) -> int:
+    """Runs one seed of runs that wait."""
+    waiting.ask_for_runs(deployed, draw, requests, made.waits)
+    say(f"{made.waits} runs wait; they are answered now, and processes killed")
+    killer = Killer(deployed, draw, waiting.WORKERS)
+    told = waiting.answer_amid_kills(deployed, draw, killer, requests)
+    say(f"{len(told.counted)} answers count, {told.refused} that came second are refused")
+    wait_for_the_end(deployed)
+    end(deployed)
+    with closing(Session(deployed.url)) as sql:
+        found = list(waiting.problems(sql, told))
+    return tell(deployed, killer, requests, found)
+
+
+def end(deployed: Deployment) -> None:
+    """Ends all but PostgreSQL."""
+    deployed.stop_dagster()
+    for server in deployed.servers.values():
+        server.start()
 
 
 def wait_for_the_end(deployed: Deployment) -> None:
@@ -115,7 +161,7 @@ def prepare(url: str) -> None:
     """Makes the schema and the flows."""
     with closing(Database(url)) as database:
         migrate(database)
-        FlowBuilder(database).define_flows([CHILD, *(kind.flow for kind in KINDS)])
+        FlowBuilder(database).define_flows([CHILD, *(kind.flow for kind in (*KINDS, ASKS))])
 
 
 def make_trouble(
@@ -179,7 +225,7 @@ def tell(
     deployed: Deployment,
     killer: Killer,
     requests: dict[UUID, tuple[str, dict[str, int]]],
-    refused: list[str],
+    noticed: list[str],
 ) -> int:
     """Looks at what is left, prints it, and returns whether something is wrong."""
     os.environ |= {"DAGSTER_HOME": str(deployed.home)}
@@ -188,7 +234,7 @@ def tell(
         closing(Session(deployed.url)) as sql,
     ):
         verdict.settle(deployed.url, instance, sql)
-        found = refused + list(verdict.problems(sql, instance, requests, deployed.effects))
+        found = noticed + list(verdict.problems(sql, instance, requests, deployed.effects))
         found += verdict.differences_from_a_rebuild(deployed.url, instance, sql)
         ends = Counter(sql.column("select status from pgflow.runs"))
         failures = Counter(sql.column(verdict.WHY_RUNS_FAILED))

@@ -6,7 +6,14 @@ from typing import Any
 
 from dagster_pgflow.model.flow import Flow
 
-OPTIONS: Mapping[str, Any] = {"max_attempts": 3, "base_delay": 1, "timeout": 5}
+OPTIONS: Mapping[str, Any] = {
+    "max_attempts": 100,
+    "base_delay": 1,
+    "max_delay": 2,
+    "timeout": 60,
+    "max_recoveries": 1_000,
+}
+"""Whatever is killed, and however often: these flows cannot fail by themselves."""
 
 CHILD = (
     Flow("chaos_child", **OPTIONS)
@@ -82,3 +89,11 @@ KINDS = (
         lambda given: {"total": given["count"]},
     ),
 )
+
+ASKS = Kind(
+    _listed("chaos_asks")
+    .approval("ask", prompt="How much more?", depends_on="list")
+    .step("total", "chaos.total", depends_on=["list", "ask"]),
+    lambda given: {"total": sum(_numbers(given)) + given["answer"]},
+)
+"""One that waits for a person."""

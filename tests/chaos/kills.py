@@ -53,10 +53,20 @@ class Killer:
 
     Attributes:
         killed: How often what was killed.
+
+    Args:
+        deployed: The deployment.
+        draw: Decides.
+        weights: How often what is killed, where that is not all that the deployment has.
     """
 
-    def __init__(self, deployed: Deployment, draw: random.Random) -> None:
-        self._weights = LIVE_WEIGHTS if deployed.live_workers else WEIGHTS
+    def __init__(
+        self,
+        deployed: Deployment,
+        draw: random.Random,
+        weights: Mapping[str, int] | None = None,
+    ) -> None:
+        self._weights = weights or (LIVE_WEIGHTS if deployed.live_workers else WEIGHTS)
         self._deployed = deployed
         self._draw = draw
         self.killed: Counter[str] = Counter()

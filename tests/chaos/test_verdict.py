@@ -38,6 +38,10 @@ TAMPERINGS: dict[str, tuple[Callable[[Path, World], Any], str]] = {
         tampering("update pgflow.runs set output = '{\"total\": 6}'"),
         "returned {'total': 6} for {'total': 14}",
     ),
+    "a run that did not go on by itself": (
+        tampering("update pgflow.runs set status = 'failed', error_message = 'gone'"),
+        "is failed, and was to go on by itself: gone",
+    ),
     "a run without an end": (
         tampering("update pgflow.runs set status = 'started'"),
         "is started for ever",

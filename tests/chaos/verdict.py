@@ -16,14 +16,14 @@ from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.run_tables import RunTables
-from tests.chaos.flows import KINDS
+from tests.chaos.flows import ASKS, KINDS
 from tests.execution.projecting import TABLES
 from tests.postgres import Session
 
 Requests = Mapping[UUID, tuple[str, Mapping[str, int]]]
 """The flow and the input of each run that was asked for, by its id."""
 
-EXPECTED = {kind.flow.slug: kind.output for kind in KINDS}
+EXPECTED = {kind.flow.slug: kind.output for kind in (*KINDS, ASKS)}
 
 HOW_FAR_ALL_IS = """
 select status, count(*), max(updated_at) from pgflow.runs group by status order by status
@@ -37,6 +37,12 @@ order by created_at, run_id
 
 IS_RETRIED = "select from pgflow.runs where retry_of = %s"
 
+NOT_COMPLETED = """
+select run_id, flow_slug, status, error_message from pgflow.runs
+where status in ('failed', 'cancelled') and retry_of is null
+order by created_at, run_id
+"""
+
 WHY_RUNS_FAILED = """
 select left(regexp_replace(error_message, '[0-9a-f-]{36}|[0-9:-]{8,}', '...', 'g'), 200)
 from pgflow.runs
@@ -48,7 +54,7 @@ def under_way(sql: Session) -> list[tuple[Any, ...]]:
     """Returns the runs that are not over."""
     return sql(
         "select run_id, dagster_run_id, flow_slug, status from pgflow.runs"
-        " where status in ('queued', 'started')"
+        " where status in ('queued', 'started', 'waiting')"
     )
 
 
@@ -58,6 +64,7 @@ def problems(
     """Yields a sentence for each thing that is not as it must be."""
     yield from _requests_without_their_run(sql, instance, requests)
     yield from (f"Run {row[0]} ({row[2]}) is {row[3]} for ever." for row in under_way(sql))
+    yield from _not_completed(sql)
     yield from _rows_left_under_way(sql)
     yield from _wrong_outputs(sql, requests)
     yield from _doubled_effects(sql, effects)
@@ -80,6 +87,12 @@ def _requests_without_their_run(
             yield f"Request {run_id} has {stored[run_id]} rows in pgflow.runs."
     for run_id in stored.keys() - set(map(str, requests)):
         yield f"Nobody asked for run {run_id}."
+
+
+def _not_completed(sql: Session) -> Iterator[str]:
+    """Yield the runs that had to be retried: none of these flows can fail by itself."""
+    for run_id, slug, status, error in sql(NOT_COMPLETED):
+        yield f"Run {run_id} ({slug}) is {status}, and was to go on by itself: {error}"
 
 
 def _rows_left_under_way(sql: Session) -> Iterator[str]:
