@@ -24,14 +24,14 @@ from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.hooks import unknown_hooks
 
 _HELP: Final = {
-    "fan_out": "Sends the elements of the list to map step `{slug}`.",
-    "collect": "Collects the outputs of map step `{slug}`.",
-    "items": "Sends the items of the list to subflow `{slug}`.",
-    "gather": "Puts together what subflow `{slug}` receives.",
-    "output": "Puts together what subflow `{slug}` returns.",
-    "begin": "Puts together what the iterations of loop `{slug}` receive from outside.",
-    "end": "Hands on what the last iteration of loop `{slug}` returned.",
-    "iterations": "Runs the iterations of loop `{slug}`, each as a run of its own.",
+    "fan_out": 'Sends the elements of the list to map step "{slug}".',
+    "collect": 'Collects the outputs of map step "{slug}".',
+    "items": 'Sends the items of the list to subflow "{slug}".',
+    "gather": 'Puts together what subflow "{slug}" receives.',
+    "output": 'Puts together what subflow "{slug}" returns.',
+    "begin": 'Puts together what the iterations of loop "{slug}" receive from outside.',
+    "end": 'Hands on what the last iteration of loop "{slug}" returned.',
+    "iterations": 'Runs the iterations of loop "{slug}", each as a run of its own.',
 }
 
 

@@ -88,9 +88,9 @@ def test_a_helper_says_what_it_helps() -> None:
     inside = job_of(flow, [child]).graph.node_named("s").definition
     assert isinstance(inside, dg.GraphDefinition)
     collect = inside.node_named("n__collect").definition
-    assert fan_out.description == "Sends the elements of the list to map step `m`."
-    assert gather.description == "Puts together what subflow `s` receives."
-    assert collect.description == "Collects the outputs of map step `n`."
+    assert fan_out.description == 'Sends the elements of the list to map step "m".'
+    assert gather.description == 'Puts together what subflow "s" receives.'
+    assert collect.description == 'Collects the outputs of map step "n".'
     assert [op.tags[TAG_HELPER] for op in (fan_out, gather, collect)] == [
         "fan_out", "gather", "collect",
     ]  # fmt: skip
