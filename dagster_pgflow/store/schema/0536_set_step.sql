@@ -65,7 +65,10 @@ create function pgflow.set_step(
   key text default null,
   answer_schema jsonb default null,
   reminders integer[] default '{}',
-  timeout_ms integer default null
+  timeout_ms integer default null,
+  produces text[] default '{}',
+  consumes text[] default '{}',
+  partition text default null
 ) returns pgflow.steps
 language plpgsql
 security definer
@@ -143,7 +146,10 @@ begin
     key => set_step.key,
     answer_schema => set_step.answer_schema,
     reminders => set_step.reminders,
-    timeout_ms => set_step.timeout_ms
+    timeout_ms => set_step.timeout_ms,
+    produces => set_step.produces,
+    consumes => set_step.consumes,
+    partition => set_step.partition
   );
   -- Each is looked at as it was when it was added: it may not go with the new one.
   perform pgflow.define_step(set_step.flow_slug, other.definition)
