@@ -22,9 +22,9 @@ from tests.polling import poll
 from tests.postgres import Server, Session, as_role, role_name, sqlalchemy_url
 
 ROOT = Path(__file__).parents[2]
-RUN_S = 900
-CALL_S = 900
-TEST_S = 2400
+RUN_S = 1800
+CALL_S = 1800
+TEST_S = 4000
 """A test ends later than what it waits for, so that it says what did not come."""
 STUCK_S = 5
 """When the sensor asks about a silent run. It ends none whose timeouts allow more silence."""

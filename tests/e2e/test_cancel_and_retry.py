@@ -28,7 +28,7 @@ def test_a_failed_run_goes_on_once_its_flow_is_mended(
     output = "select output from pgflow.step_states where run_id = %s and step_slug = 'first'"
 
     sql("update pgflow.steps set handler = 'process_id' where step_slug = 'last'")
-    result = deployment.call(sql, "retry", str(first)[:8], "--wait", "--timeout", "600", "--json")
+    result = deployment.call(sql, "retry", str(first)[:8], "--wait", "--timeout", "1500", "--json")
 
     assert result.returncode == 0, result.stderr
     run = json.loads(result.stdout)
@@ -60,6 +60,6 @@ def test_a_run_under_way_is_cancelled_and_goes_on(
     assert "is over: it was cancelled" in deployment.call(sql, "cancel", str(first)).stderr
 
     gate.touch()
-    result = deployment.call(sql, "retry", str(first), "--wait", "--timeout", "600")
+    result = deployment.call(sql, "retry", str(first), "--wait", "--timeout", "1500")
     assert result.returncode == 0, result.stderr
     assert "of flow stopped completed in" in result.stderr

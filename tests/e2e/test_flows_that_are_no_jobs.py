@@ -101,7 +101,7 @@ def test_a_failed_run_of_a_flow_that_is_no_job_goes_on_once_it_is_mended(
     assert finished(sql, first)["status"] == "failed"
 
     sql("update pgflow.steps set handler = 'ai_workflow.fetch' where step_slug = 'last'")
-    result = deployment.call(sql, "retry", str(first)[:8], "--wait", "--timeout", "600", "--json")
+    result = deployment.call(sql, "retry", str(first)[:8], "--wait", "--timeout", "1500", "--json")
 
     assert result.returncode == 0, result.stderr
     run = json.loads(result.stdout)

@@ -1,11 +1,12 @@
 """The product as one code location among others in an existing deployment."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Deployment, begins_with
+from tests.e2e.conftest import RUN_S, Deployment, begins_with
 from tests.polling import poll
 from tests.postgres import Session
 
@@ -105,18 +106,26 @@ def test_a_launch_without_config_runs_on_the_defaults_and_a_wrong_type_does_not_
 
 
 def begin_a_schedule(_: Deployment, sql: Session) -> None:
-    sql("select pgflow.create_flow('minutely')")
-    sql(f"select pgflow.add_step('minutely', 'fetch', {FETCH})")
+    sql("select pgflow.create_flow('scheduled')")
+    sql(f"select pgflow.add_step('scheduled', 'fetch', {FETCH})")
     sql(
         "insert into pgflow.schedules (flow_slug, schedule_slug, cron, input)"
-        """ values ('minutely', 'each_minute', '* * * * *', '{"count": 2}')"""
+        """ values ('scheduled', 'some_minutes', %s, '{"count": 2}')""",
+        soon(),
     )
+
+
+def soon() -> str:
+    """Returns a schedule of few of the next minutes: each run is one that the others wait for."""
+    now = datetime.now(UTC)
+    minutes = [(now + timedelta(minutes=later)).minute for later in (2, 4, 8, 16)]
+    return f"{','.join(map(str, minutes))} * * * *"
 
 
 @begins_with(begin_a_schedule)
 def test_a_cron_row_starts_runs(deployment: Deployment, finished: Finished) -> None:
     sql = deployment.sql
-    poll(lambda: sql("select 1 from pgflow.runs where flow_slug = 'minutely'"))
-    run_id = sql.column("select run_id from pgflow.runs where flow_slug = 'minutely' limit 1")[0]
-    run = finished(sql, run_id)
+    begun = "select run_id from pgflow.runs where flow_slug = 'scheduled' order by id limit 1"
+    poll(lambda: sql(begun), timeout=RUN_S, every=0.2)
+    run = finished(sql, sql.value(begun))
     assert (run["status"], run["output"]) == ("completed", {"fetch": [1, 2]})

@@ -24,7 +24,7 @@ COLUMNS = """
 """
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NOISE = [
-    (re.compile(r"\b\d+(\.\d+)?m?s\b"), "TIME"),
+    (re.compile(r"\b(\d+m)?\d+(\.\d+)?m?s\b"), "TIME"),
     (re.compile(r"\b\d+\.\d+(e-?\d+)?\b"), "FLOAT"),
     (re.compile(r"(pid\W{1,40}?)\d+"), r"\1PID"),
     (re.compile(r'"\d+"(?=\}, "label": "pid")'), "PID"),
