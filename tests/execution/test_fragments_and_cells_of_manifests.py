@@ -79,9 +79,14 @@ def handlers(seen: list[str], charge: Callable[[Data], Data]) -> dict[str, Calla
         "pay/check": lambda _: {"card": "4111"},
         "pay/charge": charge,
         "shop/mail": lambda _: {"sent": True},
-        "shop/sorry": lambda data: {"told": data["error"]["message"].rpartition(" raised ")[2]},
+        "shop/sorry": lambda data: {"told": raised(data["error"]["message"])},
         "shop/note": note,
     }
+
+
+def raised(message: str) -> str:
+    """Return what a handler raised, without where that was."""
+    return message.rpartition(" raised ")[2].partition(" (")[0]
 
 
 def paid(_data: Data) -> Data:
