@@ -16,6 +16,7 @@ as $$
   from (values ('reader'), ('starter'), ('answerer'), ('author'), ('worker')) as duty (role)
   cross join (
     values
+      ('are_asset_keys'), ('can_be_asset_key'), ('can_be_partition'),
       ('child_trace'), ('closes_circle'), ('cron_comes_some_day'), ('flow_definition'),
       ('flows_led_to'), ('get_run_counter'),
       ('is_run_complete'), ('is_valid_slug'), ('is_webhook'), ('json_field'), ('json_problem'),
