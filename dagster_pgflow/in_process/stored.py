@@ -76,7 +76,8 @@ def execute_stored(
     job = JobEmitter(pinned, wanted.handlers, settings, pinned.tags).job(wanted.flow_slug, tags)
     run_id = execute_job(job, wanted, instance)
     store = ProjectionStore(Catalog(database), outputs, RunTables(database))
-    [record] = instance.get_run_records(dg.RunsFilter(run_ids=[str(run_id)]))
+    record = instance.get_run_record_by_id(str(run_id))
+    assert record is not None  # noqa: S101  it has just been executed there
     store.tables.announce(found_run(record))
     pins = pins_of(store)
     Projector(instance, store, pins).look_at([run_id])

@@ -26,6 +26,7 @@ _MOST_BEFORE: Final = 5
 _MOST_FRAMES: Final = 40
 _LONGEST_PLACE: Final = 200
 _OWN: Final = str(Path(__file__).parent)
+_NODE_TYPES: Final = f"{_OWN}/node_types/"
 _MOCKS: Final = str(Path(__file__).parents[1] / "in_process" / "stand_ins.py")
 _CALLERS: Final = (_OWN, _MOCKS, str(Path(asyncio.__file__).parent))
 """Where the frames lie that only lead to a handler, or that raise in the place of one: this folder,
@@ -84,8 +85,11 @@ def place_of(error: BaseException) -> str | None:
     That is the innermost frame outside of libraries, or else the one that the handler is.
 
     Returns:
-        Such as `shop/cards.py:41 in charge`; `None` where no frame is the users'.
+        Such as `shop/cards.py:41 in charge`; `None` where no frame is the users', such as in a
+        built-in node type.
     """
+    if any(code.co_filename.startswith(_NODE_TYPES) for code, _ in _frames_in(error.__traceback__)):
+        return None
     frames = [(code, line) for code, line in _frames_of(error) if code.co_filename]
     own = [frame for frame in frames if not _is_of_library(frame[0].co_filename)] or frames[:1]
     if not own:
@@ -138,7 +142,10 @@ def _begin_of(found: TracebackType | None) -> TracebackType | None:
 
 
 def _frames_of(error: BaseException) -> Iterator[tuple[CodeType, int]]:
-    found = _begin_of(error.__traceback__)
+    return _frames_in(_begin_of(error.__traceback__))
+
+
+def _frames_in(found: TracebackType | None) -> Iterator[tuple[CodeType, int]]:
     while found is not None:
         yield found.tb_frame.f_code, found.tb_lineno
         found = found.tb_next

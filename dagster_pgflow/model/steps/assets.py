@@ -1,9 +1,10 @@
 """What steps with a handler say of Dagster's assets: which they produce, and which they consume."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Final, TypedDict
+from typing import Annotated, Any, ClassVar, Final, TypedDict
 
 from dagster_pgflow.expressions.references import with_steps_renamed
+from dagster_pgflow.model.described import Examples
 from dagster_pgflow.model.steps.fields import Argument, Host, in_a_tuple
 from dagster_pgflow.model.steps.guarded import GuardedFields, GuardedStep
 
@@ -31,6 +32,12 @@ class AssetStep(GuardedStep):
         consumes: The keys of the assets that it works from.
         partition: Which partition of what it produces that is; a template, too.
     """
+
+    examples: ClassVar[Examples] = {
+        "produces": ["orders/${$input.region}"],
+        "consumes": ["raw/orders"],
+        "partition": "$input.day",
+    }
 
     produces: Annotated[tuple[str, ...], ASSETS] = ()
     consumes: Annotated[tuple[str, ...], ASSETS] = ()
