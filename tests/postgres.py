@@ -28,7 +28,13 @@ SHAPE = """
       (select count(*) from pg_namespace where nspname !~ '^pg_(toast_)?temp'),
       (select array_agg(xmin::text order by oid) from pg_class where oid >= 16384),
       (select array_agg(xmin::text order by oid) from pg_proc where oid >= 16384),
-      (select array_agg(xmin::text order by oid) from pg_constraint where oid >= 16384)
+      (select array_agg(xmin::text order by oid) from pg_constraint where oid >= 16384),
+      (
+        select array_agg(setting.setconfig order by setting.setrole)
+        from pg_db_role_setting as setting
+        join pg_database as database on database.oid = setting.setdatabase
+        where database.datname = current_database()
+      )
 """
 OTHER_USERS = """
     select count(*)
