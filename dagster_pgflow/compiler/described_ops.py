@@ -1,6 +1,7 @@
 """What Dagster's web UI tells of an op: what people wrote of the step comes first.
 
-The graph of a job shows the beginning of it inside the node, as it stands: no markup may be there.
+The graph of a job shows the beginning of it inside the node, as it stands: no markup may be in any
+sentence that can come first.
 """
 
 import json
@@ -64,7 +65,7 @@ def described_step(
     """
     parts = [description, *_handler_lines(flow, step, handlers), *_hook_lines(step, handlers)]
     if isinstance(step, SubflowStep):
-        parts.append(f"Flow `{step.flow}` runs here as a run of its own.")
+        parts.append(f'Flow "{step.flow}" runs here as a run of its own.')
         parts += [*step.described_data(), *_condition_lines(step)]
         return "\n\n".join(part for part in parts if part)
     if not isinstance(step, WaitingStep | SleepStep):
@@ -87,9 +88,9 @@ def _handler_lines(flow: Flow, step: LoweredStep, handlers: HandlerRegistry) -> 
         told = _first_line(found)
         yield f"{told} (handler {found.name})" if told else f"Handler {found.name}."
         return
-    wanted = step.handler or f"{slug}.{step.slug}` or `{step.slug}"
+    wanted = step.handler or f'{slug}.{step.slug}" or "{step.slug}'
     yield (
-        f"No handler: this code location registers no handler `{wanted}`;"
+        f'No handler: this code location registers no handler "{wanted}";'
         " the step will fail until it does."
     )
 
@@ -102,7 +103,7 @@ def _hook_lines(step: LoweredStep, handlers: HandlerRegistry) -> Iterator[str]:
             yield f"{field.capitalize()} it: {listed(names)}."
     for field, name in unknown_hooks(step, handlers):
         yield (
-            f"No handler {field} it: this code location registers no handler `{name}`;"
+            f'No handler {field} it: this code location registers no handler "{name}";'
             " the step will fail until it does."
         )
 

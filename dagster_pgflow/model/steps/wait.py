@@ -40,5 +40,5 @@ class WaitStep(WaitingStep):
 
     def described_data(self) -> Iterator[str]:
         """Yield the same in sentences."""
-        yield f"Waits for the signal `{self.signal}`."
+        yield f'Waits for the signal "{self.signal}".'
         yield from super().described_data()

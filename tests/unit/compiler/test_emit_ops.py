@@ -46,10 +46,36 @@ def test_an_op_tells_its_conditions() -> None:
 def test_a_step_without_a_handler_still_shows_and_says_so() -> None:
     flow = Flow("order").step("a").step("b", "elsewhere")
     assert (op_of(flow, "a").description or "").startswith(
-        "No handler: this code location registers no handler `order.a` or `a`;"
+        'No handler: this code location registers no handler "order.a" or "a";'
         " the step will fail until it does."
     )
-    assert "registers no handler `elsewhere`" in (op_of(flow, "b").description or "")
+    assert 'registers no handler "elsewhere"' in (op_of(flow, "b").description or "")
+
+
+def test_no_markup_stands_at_the_beginning_that_a_node_of_the_graph_shows() -> None:
+    flow = (
+        Flow("order")
+        .step("unknown")
+        .step("named", "elsewhere")
+        .step("known", "price")
+        .map("all", "elsewhere", depends_on="known")
+        .subflow("apart", "part", mode="run")
+        .branch("decide", rules=[{"when": "true", "then": ["paid"], "label": "clear"}])
+        .wait("paid", signal="paid", depends_on="decide")
+        .approval("ask", prompt="Well?")
+        .sleep("rest", seconds=1)
+        .join("both", depends_on=["ask", "rest"], wait="any")
+    )
+    part = Flow("part").step("one")
+    begins = {
+        step.slug: (
+            op_of(flow, step.slug, part, handlers={"price": price}).description or ""
+        ).partition("\n")[0]
+        for step in flow.steps
+    }
+    assert begins["paid"] == 'Waits for the signal "paid".'
+    assert begins["apart"] == 'Flow "part" runs here as a run of its own.'
+    assert {slug: told for slug, told in begins.items() if not told or set("`*") & set(told)} == {}
 
 
 def test_what_is_known_of_a_handler_comes_before_its_name() -> None:
