@@ -18,6 +18,7 @@ import psutil
 from dagster_pgflow.embedded import EmbeddedPostgres
 from dagster_pgflow.settings import LOST_AFTER_VARIABLE, STUCK_AFTER_VARIABLE
 from tests.chaos.handlers import EFFECTS
+from tests.chaos.probe import Probe
 from tests.postgres import sqlalchemy_url
 
 MARK = "PGFLOW_CHAOS"
@@ -26,7 +27,6 @@ MARK = "PGFLOW_CHAOS"
 LOCATION = "tests.chaos.location"
 LOOK_EVERY_S = 0.5
 LONGEST_ABSENCE_S = 4.0
-PROBE_S = 10.0
 BIN = Path(sys.executable).parent
 
 DAGSTER_YAML = """
@@ -150,7 +150,7 @@ class Deployment:
             for number in range(live_workers)
         ]
         self._ends = threading.Event()
-        self._probed_at = time.monotonic()
+        self._probe = Probe()
         self._supervisor = threading.Thread(target=self._supervise)
 
     def start(self) -> None:
@@ -269,9 +269,9 @@ class Deployment:
 
     def _probe_code_server(self) -> None:
         """Does what the docs say a supervisor must do: Dagster leaves a dead child dead."""
-        if self.code_server_child() is not None or not self.code_server.is_up():
-            self._probed_at = time.monotonic()
-        elif time.monotonic() - self._probed_at > PROBE_S:
+        process = self.code_server.process if self.code_server.is_up() else None
+        has_child = self.code_server_child() is not None
+        if self._probe.is_stuck(process, time.monotonic(), has_child=has_child):
             self.code_server.kill()
 
     def _environment(self) -> dict[str, str]:

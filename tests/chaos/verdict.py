@@ -101,7 +101,7 @@ def _rows_left_under_way(sql: Session) -> Iterator[str]:
             f"select part.run_id, {path}, part.status from pgflow.{table} as part"
             " join pgflow.runs as run using (run_id)"
             " where part.status in ('created', 'started', 'queued')"
-            " and run.status not in ('queued', 'started')"
+            " and run.status not in ('queued', 'started', 'waiting')"
         ):
             yield f"Run {run_id} is over, and {where} of {table} is {status}."
 
