@@ -82,6 +82,29 @@ def test_a_run_goes_on_with_the_answer(asked: Asked, sql: Session) -> None:
     assert output["b"]["b"]["ask"]["answer"] == "yes"
 
 
+def test_answers_that_come_while_a_run_begins_to_go_on_are_served_together(
+    here: Here, builder: FlowBuilder, requests: Requests, sql: Session
+) -> None:
+    flow = Flow("many", max_attempts=1)
+    for step in ("first", "second", "third"):
+        flow = flow.approval(step, prompt="May it?")
+    builder.define_flow(flow.step("b", depends_on=["first", "second", "third"]))
+    run_id = requests.start("many", {})
+    here.work()
+    for step in ("first", "second"):
+        sql("select pgflow.answer(%s, %s, 'true', 'ann')", str(run_id), step)
+
+    [key] = here.tick()
+    sql("select pgflow.answer(%s, 'third', 'true', 'ann')", str(run_id))
+    [further] = here.instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": key}))
+    here.execute(further)
+    here.work()
+
+    assert here.calls == ["b"]
+    assert sql.value("select status from pgflow.runs") == "completed"
+    assert sql.value("select count(*) from pgflow.run_continuations") == 1
+
+
 def test_nothing_goes_on_before_there_is_an_answer(asked: Asked) -> None:
     assert asked.here.tick() == []
     assert asked.status == "waiting"
