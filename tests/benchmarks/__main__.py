@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from tests.benchmarks.bench_answers import bench_answers
 from tests.benchmarks.bench_child_runs import bench_child_runs
 from tests.benchmarks.bench_claims import bench_claims
 from tests.benchmarks.bench_documents import bench_documents
@@ -42,6 +43,7 @@ WITH_POSTGRES: Final[Mapping[str, Callable[[Server], None]]] = {
     "waiting": bench_waiting,
     "resilience": bench_resilience,
     "live": bench_live,
+    "answers": bench_answers,
 }
 WITH_DAGSTER: Final[Mapping[str, Callable[[Server, dg.DagsterInstance], None]]] = {
     "map": bench_map,

@@ -4,20 +4,14 @@ Two deployments run side by side on one PostgreSQL, each with a `dagster dev`; o
 beside it. They are asked by turns.
 """
 
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
-from dagster_pgflow import Flow, FlowBuilder
-from dagster_pgflow.store.database import Database
-from tests.e2e.dagster_dev import running_dagster_dev
-from tests.live.worker import live_worker
-from tests.postgres import Server, Session, sqlalchemy_url
+from dagster_pgflow import Flow
+from tests.benchmarks.deployed import deployed
+from tests.postgres import Server, Session
 
 ROUNDS: Final = 5
 LIVE_ASKS: Final = 5
@@ -26,7 +20,7 @@ LIVE_ASKS: Final = 5
 BURST: Final = 200
 LOOK_S: Final = 0.002
 REST_S: Final = 0.3
-LOCATION: Final = Path(__file__).parent / "peers_location.py"
+ONE: Final = Flow("one").step("s0", handler="noted")
 
 TIMES: Final = """
 select
@@ -56,7 +50,7 @@ class Times:
 
 def bench_live(server: Server) -> None:
     """Prints medians of both ways, and how many runs a second a burst comes to."""
-    with _deployment(server, live=False) as plain, _deployment(server, live=True) as live:
+    with deployed(server, ONE, live=False) as plain, deployed(server, ONE, live=True) as live:
         for sql in (plain, live):
             _ask(sql)
         sensors: list[Times] = []
@@ -95,27 +89,3 @@ def _burst(sql: Session) -> float:
     while sql.value(done, last) < BURST:
         time.sleep(0.05)
     return BURST / (time.monotonic() - begun)
-
-
-@contextmanager
-def _deployment(server: Server, *, live: bool) -> Iterator[Session]:
-    """Yields a session on the store of a Dagster that runs."""
-    with ExitStack() as stack:
-        url = stack.enter_context(server.database())
-        storage = stack.enter_context(server.database(migrated=False))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pgflow-bench-")))
-        database = Database(url)
-        FlowBuilder(database).define_flow(Flow("one").step("s0", handler="noted"))
-        database.close()
-        workspace = folder / "workspace.yaml"
-        workspace.write_text(f"load_from:\n  - python_file: {LOCATION}\n")
-        environment: dict[str, Any] = {"PGFLOW_DATABASE_URL": url}
-        dagster = stack.enter_context(
-            running_dagster_dev([workspace], folder / "home", sqlalchemy_url(storage), environment)
-        )
-        if live:
-            environment["DAGSTER_HOME"] = str(dagster.home)
-            stack.enter_context(live_worker(folder, environment, location=LOCATION))
-        sql = Session(url)
-        stack.callback(sql.close)
-        yield sql
