@@ -32,6 +32,7 @@ WORKERS: Final = {
 
 PATIENCE_S: Final = 1_800.0
 
+WORKERS_THERE: Final = "select count(*) from pgflow.live_workers"
 COUNT: Final = "select count(*) from pgflow.runs where status = %s"
 
 NOT_ONCE: Final = """
@@ -50,8 +51,11 @@ def ask_for_runs(
     requests: Requests,
     count: int,
 ) -> None:
-    """Asks for runs, and waits until all of them wait."""
+    """Asks for runs, once the live workers are there, and waits until all of them wait."""
     with closing(Session(deployed.url)) as sql:
+        # The sensors take what has waited for half a minute, and live workers are to have it.
+        count_of_workers = len(deployed.live_workers)
+        poll(lambda: sql.value(WORKERS_THERE) >= count_of_workers, timeout=PATIENCE_S, every=0.5)
         for _ in range(count):
             given = {"first": draw.randrange(100), "count": draw.randint(1, 4)}
             run_id = UUID(int=draw.getrandbits(128), version=4)
