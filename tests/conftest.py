@@ -51,6 +51,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("database")
 
 
+ALONE = ("test_an_expense.py", "test_demo.py")
+"""The files of `tests/e2e` that have a Dagster of their own."""
+
+
 class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
     """Keeps together what shares a fixture, where several processes run the tests.
 
@@ -61,7 +65,7 @@ class FileByFile(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder, _, name = file.rpartition("/")
-        return folder if folder == "tests/e2e" and name != "test_demo.py" else file
+        return folder if folder == "tests/e2e" and name not in ALONE else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile | None:

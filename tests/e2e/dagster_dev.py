@@ -17,6 +17,8 @@ from tests.polling import poll
 
 START_S = 240
 STOP_S = 40
+ASK_S = 300
+"""Loading a code location anew takes a question as long as its import takes."""
 
 DAGSTER_YAML = """
 storage:
@@ -68,6 +70,21 @@ query($job: String!, $location: String!, $repository: String!) {
 }
 """
 
+RELOAD = """
+mutation($location: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $location) {
+    __typename
+    ... on WorkspaceLocationEntry { loadStatus }
+  }
+}
+"""
+
+IN_PROGRESS = """
+{ runsOrError(filter: {
+  statuses: [NOT_STARTED, QUEUED, STARTING, STARTED, CANCELING]
+}) { ... on Runs { results { runId status } } } }
+"""
+
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
   name
@@ -98,7 +115,7 @@ class DagsterDev:
         request = urllib.request.Request(
             f"{self.address}/graphql", body, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=ASK_S) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer
         return answer["data"]
@@ -130,6 +147,16 @@ class DagsterDev:
         run_id: str = launched["run"]["runId"]
         return run_id
 
+    def reload(self, location: str) -> None:
+        """Loads a code location anew, as the button of the web UI does."""
+        entry = self.ask(RELOAD, location=location)["reloadRepositoryLocation"]
+        assert entry.get("loadStatus") == "LOADED", entry
+
+    def runs_in_progress(self) -> list[dict[str, str]]:
+        """Returns the runs that wait to be launched, are launched, or execute something."""
+        runs: list[dict[str, str]] = self.ask(IN_PROGRESS)["runsOrError"]["results"]
+        return runs
+
     def run_status(self, run_id: str) -> str:
         """Returns Dagster's word for the state of a run."""
         query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
@@ -152,15 +179,18 @@ def running_dagster_dev(
     environment: Mapping[str, str],
     more_settings: str = "",
 ) -> Iterator[DagsterDev]:
-    """Yields a `dagster dev` on the workspaces; its log is `dagster.log` in the home."""
-    home.mkdir(parents=True)
+    """Yields a `dagster dev` on the workspaces; its log is `dagster.log` in the home.
+
+    With the home and the storage of one that has ended it goes on where that was.
+    """
+    home.mkdir(parents=True, exist_ok=True)
     (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url) + more_settings)
     port = _free_port()
     command = [str(Path(sys.executable).with_name("dagster")), "dev", "--port", str(port)]
     for workspace in workspaces:
         command += ["--workspace", str(workspace)]
     bin_folder = str(Path(sys.executable).parent)
-    with (home / "dagster.log").open("w") as log:
+    with (home / "dagster.log").open("a") as log:
         process = subprocess.Popen(
             command,
             cwd=workspaces[0].parent,
