@@ -23,7 +23,8 @@ look at what was settled.
   is known to be gone; or when nobody can say, and it has been silent for longer than its largest
   step may take, and than `PGFLOW_LOST_AFTER`.
 - A delay between attempts stands in the log beforehand. Until it is over the run is not silent.
-- A run that waits for its turn, or that somebody else manages, is left alone, however long.
+- A run that waits for its turn, or that somebody else manages, is left alone, however long. So is
+  one that goes on with another and was made, but not begun: its continuation is claimed again.
 - A run inside another one has no process of its own. The run around it answers for it, and is
   ended after it.
 - What somebody has asked to cancel ends as cancelled, everything else as failed.

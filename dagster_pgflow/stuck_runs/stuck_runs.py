@@ -20,7 +20,14 @@ from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.last_sign import last_sign
 from dagster_pgflow.dagster_log.statuses import UNDER_WAY
 from dagster_pgflow.model.silent_run import SilentRun
-from dagster_pgflow.names import TAG_FLOW, TAG_TOP_RUN, TAG_WATERMARK, child_run_path, own_tag
+from dagster_pgflow.names import (
+    TAG_FLOW,
+    TAG_TOP_RUN,
+    TAG_WATERMARK,
+    child_run_path,
+    continuation_of,
+    own_tag,
+)
 from dagster_pgflow.projection.sync.store import Definitions
 from dagster_pgflow.settings import StuckThresholds
 from dagster_pgflow.stuck_runs.run_workers import LiveRunList, WorkerHealth, worker_health
@@ -140,6 +147,9 @@ class StuckRuns:
         run = found.newest
         if child_run_path(run.run_id, run.tags) is not None:
             # It has no process of its own; the run around it answers for it.
+            return "waits"
+        if run.status is dg.DagsterRunStatus.NOT_STARTED and continuation_of(run.run_id, run.tags):
+            # Nothing of it is in any process: whoever claims the continuation next takes it up.
             return "waits"
         children = self._open_children(run)
         run_ids = [one.run_id for one in (run, *children)]

@@ -2,6 +2,8 @@
 
 import time
 
+import dagster as dg
+
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.settings import StuckThresholds
 from dagster_pgflow.store.live_runs import LiveRuns
@@ -38,6 +40,21 @@ def test_a_run_that_waits_for_days_is_not_even_asked_about(world: World) -> None
     waits(world)
     assert settle(world).verdicts == {}
     assert world.one("runs")["status"] == "waiting"
+
+
+def test_a_dagster_run_that_is_to_go_on_and_was_not_begun_is_left_to_who_claims_it_next(
+    world: World,
+) -> None:
+    waits(world)
+    answer(world, "ask")
+    continuation = claimed(world)
+    assert continuation is not None
+    further = created(world, continuation, world.job("f", HANDLERS))
+    assert further.status is dg.DagsterRunStatus.NOT_STARTED
+    assert [*settle(world).verdicts.values()] == ["waits"]
+    world.project()
+    assert world.one("runs")["status"] == "waiting"
+    assert world.one("run_continuations")["ended_at"] is None
 
 
 def test_a_dagster_run_that_is_to_go_on_and_does_not_begin_is_asked_about(
