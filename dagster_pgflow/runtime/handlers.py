@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, update_wrapper
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from inspect import Parameter
 from types import ModuleType, SimpleNamespace
 from typing import Any, get_type_hints, overload
@@ -155,7 +155,7 @@ class HandlerRegistry:
             ConfigurationError: Two different handlers have one name, or one has a name that only a
                 built-in node type may have, and there is no such type.
         """
-        installed = [point.load() for point in entry_points(group=ENTRY_POINT_GROUP)]
+        installed = [point.load() for point in installed_handlers()]
         given = cls._by_name(handler for source in sources for handler in _handlers_in(source))
         found = cls._by_name(handler for source in installed for handler in _handlers_in(source))
         return cls({**found, **given})
@@ -210,6 +210,16 @@ class HandlerRegistry:
             f'Step "{path}" has no handler: this code location registers none called'
             f" {names}; add a function decorated with @handler under that name."
         )
+
+
+@cache
+def installed_handlers() -> tuple[EntryPoint, ...]:
+    """Return what installed packages say of their handlers.
+
+    To find it, Python reads a file of each package that is installed. Once is enough: what a
+    process has imported of a package stays as it was when another is installed.
+    """
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
 
 
 @cache

@@ -1,7 +1,7 @@
 """Handlers and their registry."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -216,8 +216,32 @@ def test_a_named_handler_that_is_missing_is_not_replaced_by_another() -> None:
     assert found.find("order", "ship", None) is None
 
 
+@pytest.fixture
+def found_anew() -> Iterator[None]:
+    """Whatever this process has found of installed packages is forgotten, before and after."""
+    handlers.installed_handlers.cache_clear()
+    yield
+    handlers.installed_handlers.cache_clear()
+
+
+def test_installed_packages_are_looked_through_once(
+    monkeypatch: pytest.MonkeyPatch, found_anew: None
+) -> None:
+    looked: list[str] = []
+
+    def look(group: str) -> list[Any]:
+        looked.append(group)
+        return []
+
+    monkeypatch.setattr(handlers, "entry_points", look)
+    registry({"a": one})
+    registry({"b": two})
+    assert looked == [handlers.ENTRY_POINT_GROUP]
+
+
 def test_installed_packages_add_handlers_and_given_ones_go_first(
     monkeypatch: pytest.MonkeyPatch,
+    found_anew: None,
 ) -> None:
     points = [
         SimpleNamespace(load=lambda: awkward_handlers),
