@@ -1,5 +1,6 @@
 """Fixtures that every kind of test shares: databases of a real PostgreSQL."""
 
+import gc
 import signal
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +19,7 @@ from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.outputs import OutputStore
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.store.schema_version import packaged_migrations
+from tests.instances_in_memory import copy_tables
 from tests.postgres import Server, Session, running_server
 from tests.sql_work import CountingDatabase
 
@@ -36,12 +38,19 @@ settings.load_profile("suite")
 
 
 def pytest_configure() -> None:
-    """Lets the processes that tests start be ended as Ctrl-C does it.
+    """Lets the processes that tests start be ended as Ctrl-C does it, and instances begin quickly.
 
     They inherit that signal, and where nobody sits before pytest it is ignored.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    copy_tables()
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is imported and collected from being looked through with each round of the GC."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
