@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
+from dagster_postgres import DagsterPostgresStorage
 from psycopg2 import sql
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
@@ -55,6 +56,7 @@ EMPTY = """
         where relnamespace = 'pgflow'::regnamespace
           and relkind = 'r'
           and relname not in ('migrations', 'store')
+          and pg_relation_size(oid) > 0
       loop
         execute format('delete from %s', emptied);
       end loop;
@@ -98,6 +100,7 @@ class Server:
         self._pooled: list[psycopg2.extensions.connection] = []
         event.listen(Pool, "connect", self._note)
         self._template: str | None = None
+        self._dagster_template: str | None = None
         self._shape: object = None
         self._free: list[str] = []
         self._roles: tuple[str, ...] = ()
@@ -130,10 +133,26 @@ class Server:
             else:
                 self._drop(name)
 
+    @contextmanager
+    def dagster_storage(self) -> Iterator[str]:
+        """Yields the address of a database of one's own in which Dagster finds its tables."""
+        with self.database(migrated=False, template=self.dagster_tables()) as url:
+            yield url
+
+    def dagster_tables(self) -> str:
+        """Returns the name of a database with Dagster's tables, which take a second to make."""
+        if self._dagster_template is None:
+            name = f"dagster_template_{uuid.uuid4().hex[:12]}"
+            self._create(name, "template0")
+            DagsterPostgresStorage(sqlalchemy_url(self.url(name)))
+            self._close_pooled(name)
+            self._dagster_template = name
+        return self._dagster_template
+
     def close(self) -> None:
         """Drops what outlives the tests."""
         event.remove(Pool, "connect", self._note)
-        for name in (*self._free, self._template):
+        for name in (*self._free, self._template, self._dagster_template):
             if name is not None:
                 self._drop(name)
         for role in self._roles:

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
-from psycopg2.extensions import parse_dsn
 
-from dagster_pgflow.dagster_storage import BufferedPostgresStorage
-from dagster_pgflow.dagster_storage.config import StorageAddress
 from tests.postgres import Server, sqlalchemy_url
 
 OURS = """
@@ -57,30 +54,18 @@ class Deployment:
 
 
 @contextmanager
-def dagster_tables(server: Server) -> Iterator[str]:
-    """Yields the name of a database with Dagster's tables, which take seconds to make."""
-    with server.database(migrated=False) as dsn:
-        BufferedPostgresStorage(StorageAddress(sqlalchemy_url(dsn)))
-        name: str = parse_dsn(dsn)["dbname"]
-        yield name
-
-
-@contextmanager
-def deployment(
-    server: Server, home: Path, storage: str, template: str = "template0", **config: int
-) -> Iterator[Deployment]:
+def deployment(server: Server, home: Path, storage: str, **config: int) -> Iterator[Deployment]:
     """Yields a deployment on a database of its own.
 
     Args:
         server: Where the database is made.
         home: A folder that is not there yet.
         storage: `PLAIN` or `OURS`.
-        template: What its database begins as.
         config: More of the storage's configuration.
     """
     more = "".join(f"      {name}: {value}\n" for name, value in config.items())
     home.mkdir()
-    with server.database(migrated=False, template=template) as dsn:
+    with server.dagster_storage() as dsn:
         text = storage.format(url=sqlalchemy_url(dsn), more=more)
         (home / "dagster.yaml").write_text(text + QUIET)
         with dg.DagsterInstance.from_config(str(home)) as instance:

@@ -29,7 +29,7 @@ def world(
     monkeypatch.setenv(elsewhere.FOLDER, str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with (
-        server.database(migrated=False) as storage,
+        server.dagster_storage() as storage,
         dagster_in_postgres(storage, tmp_path) as instance,
         opened_world(database, sql, instance) as world,
     ):
