@@ -15,7 +15,7 @@ def environment(server: Server, database_url: str, tmp_path: Path) -> Iterator[M
     """The environment of a user: a store, and a Dagster of its own."""
     home = tmp_path / "home"
     home.mkdir()
-    with server.database(migrated=False) as storage:
+    with server.dagster_storage() as storage:
         settings = {
             "storage": {"postgres": {"postgres_url": sqlalchemy_url(storage)}},
             "telemetry": {"enabled": False},

@@ -115,7 +115,7 @@ def web_server(
     )
     environment = {"PGFLOW_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path / "home")}
     with (
-        server.database(migrated=False) as storage,
+        server.dagster_storage() as storage,
         running_dagster_dev(
             [WORKSPACE], tmp_path / "home", sqlalchemy_url(storage), environment, LAUNCHER
         ) as dagster,
