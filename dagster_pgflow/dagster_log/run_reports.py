@@ -1,6 +1,6 @@
 """What the ops of a run and of the runs inside it reported, read from Dagster's event log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final, assert_never
 
@@ -46,7 +46,7 @@ def reports_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reports:
     current: dg.DagsterRun | None = run
     while current is not None:
         before = found
-        reports = dict(_reports(instance, current.run_id))
+        reports = dict(_reports(instance, current.run_id, found))
         held = {key for key, one in reports.items() if isinstance(one, StepPause)}
         # What an op did in an earlier run counts where it did nothing in a later one, or was held
         # in the earlier one and went on from there.
@@ -61,14 +61,35 @@ def reports_in(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Reports:
     return found
 
 
+def failed_in(reports: Reports) -> set[StepPath]:
+    """Return the subflows, items and iterations that failed while the flow around them goes on.
+
+    Args:
+        reports: What the ops of a run reported.
+    """
+    found: set[StepPath] = set()
+    for report in reports.values():
+        if isinstance(report, StepFailed | StepCancelled) and report.failed_subflow is not None:
+            found.add(report.failed_subflow)
+        elif isinstance(report, StepCompleted):
+            found.update(item.subflow for item in report.failed_items.values())
+    return found
+
+
 def _reports(
-    instance: dg.DagsterInstance, run_id: str, begin: str = "", caught: StepPath | None = None
+    instance: dg.DagsterInstance,
+    run_id: str,
+    later: Mapping[str, StepEnd],
+    begin: str = "",
+    caught: StepPath | None = None,
 ) -> Iterator[tuple[str, StepEnd | StepPause]]:
     """Yield what the ops of a run reported.
 
     Args:
         instance: The Dagster instance.
         run_id: The run.
+        later: What ops reported in runs that go on with it: one that was held in this run says
+            only there which of the runs in it failed.
         begin: What their keys begin with.
         caught: The subflow that fails with the run, when that is a run inside another one.
     """
@@ -94,8 +115,9 @@ def _reports(
             case _:
                 assert_never(report)
     for key, started in children:
-        fails = _caught_by(ended.get(key), started.path) or caught
-        yield from _reports(instance, started.child_run, f"{key}/{started.path}/", fails)
+        around = ended.get(key) or later.get(f"{begin}{key}")
+        fails = _caught_by(around, started.path) or caught
+        yield from _reports(instance, started.child_run, later, f"{key}/{started.path}/", fails)
 
 
 def _caught_by(around: StepEnd | None, path: StepPath) -> StepPath | None:

@@ -73,9 +73,10 @@ class _Items:
         done: What is kept of those that are done, by index.
         before: What was kept, when the op was held, of those that were not.
         held: The same of this execution: runs in which a step waits, and failures that are caught.
-        outputs: What the items returned.
+        outputs: What the items returned, or why they have not so far.
         failures: What fails the step.
         waiting: Why the op is held, if it is.
+        is_over: Whether an item has failed a flow around the step, so that nothing is waited for.
     """
 
     execution: Execution
@@ -85,6 +86,7 @@ class _Items:
     outputs: list[Any] = field(default_factory=list)
     failures: list[ChildRunFailed] = field(default_factory=list)
     waiting: Held | None = None
+    is_over: bool = False
 
     def run(self, index: int, received: Any) -> None:
         """Run the flow for one item, unless that was done before."""
@@ -96,6 +98,7 @@ class _Items:
             output = _run(execution, received, index, self.before.get(key))
         except RunHeld as held:
             self.held[key] = vars(held.run)
+            self.outputs.append(held.waiting.to_wire())
             self.waiting = self.waiting or held
         except ChildRunFailed as error:
             self._note_failure(key, received, error)
@@ -107,6 +110,8 @@ class _Items:
     def settled(self) -> list[Any]:
         """Return what the items returned.
 
+        All of them come to their ends, unless one has failed a flow around the step.
+
         Raises:
             ChildRunFailed: One failed.
             RunHeld: A step waits in the run of one.
@@ -115,7 +120,7 @@ class _Items:
             # Those that failed get another chance, should the run be taken up again.
             self._remember({key: one for key, one in self.held.items() if FAILED not in one})
             raise self.failures[0]
-        if self.waiting is not None:
+        if self.waiting is not None and not self.is_over:
             self._remember(self.held)
             raise self.waiting
         return self.outputs
@@ -147,6 +152,7 @@ class _Items:
     def _take_failure(self, reason: str, marker: Skipped) -> None:
         execution = self.execution
         execution.caught_items[execution.place] = FailedItem(reason, marker.step)
+        self.is_over = self.is_over or marker.step != execution.place
         self.outputs.append(marker.to_wire())
 
     def _known(self, received: Any) -> dict[str, Any]:

@@ -29,9 +29,8 @@ from dagster_pgflow.compat import (
 )
 from dagster_pgflow.dagster_log.op_reports import report_of_output
 from dagster_pgflow.names import TAG_CHILD_RUN
-from dagster_pgflow.reports.report import StepHeld, StepWaiting
+from dagster_pgflow.reports.report import StepPause
 from dagster_pgflow.runtime.kept_outputs import Kept
-from dagster_pgflow.step_path import StepPath
 
 _STOPPED: Final = (dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.CANCELED)
 _RUN_ENDS: Final = {
@@ -59,14 +58,14 @@ class RunInside:
         failure: The first failure of a step in it, if any.
         error: Why it failed where no step did.
         was_interrupted: Whether the process was asked to stop meanwhile.
-        waiting_step: The step that waits, if one does in it, or in a run inside it.
+        pauses: What its ops report that can do nothing yet, as steps wait in it.
     """
 
     status: dg.DagsterRunStatus
     failure: dg.DagsterEvent | None
     error: str | None
     was_interrupted: bool
-    waiting_step: StepPath | None = None
+    pauses: tuple[StepPause, ...] = ()
 
 
 class Left(Protocol):
@@ -289,7 +288,8 @@ def execute(
     failure: dg.DagsterEvent | None = None
     error: str | None = None
     status: dg.DagsterRunStatus | None = None
-    was_interrupted, waiting_step = False, None
+    was_interrupted = False
+    pauses: list[StepPause] = []
     execution = ExecuteRunWithPlanIterable(
         execution_plan=plan,
         iterator=job_execution_iterator,
@@ -311,7 +311,9 @@ def execute(
         elif event.event_type is dg.DagsterEventType.RUN_FAILURE:
             error = event.message
         status = _RUN_ENDS.get(event.event_type, status)
-        waiting_step = waiting_step or _waiting_step_in(event)
+        report = report_of_output(event)
+        if isinstance(report, StepPause):
+            pauses.append(report)
         was_interrupted = was_interrupted or check_captured_interrupt()
     context: Any = execution.job_context
     return RunInside(
@@ -320,19 +322,8 @@ def execute(
         error=error,
         was_interrupted=was_interrupted
         or (context is not None and context.executor.was_interrupted),
-        waiting_step=waiting_step,
+        pauses=tuple(pauses),
     )
-
-
-def _waiting_step_in(event: dg.DagsterEvent) -> StepPath | None:
-    """Return the step that waits, where an op reports that it can do nothing before."""
-    match report_of_output(event):
-        case StepWaiting() as report:
-            return report.step
-        case StepHeld() as report:
-            return report.waiting_step
-        case _:
-            return None
 
 
 def _status_of(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:

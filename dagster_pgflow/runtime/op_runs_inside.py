@@ -10,6 +10,7 @@ import dagster as dg
 
 from dagster_pgflow.compat import EngineEventData
 from dagster_pgflow.dagster_log.records import error_in, failure_report
+from dagster_pgflow.dagster_log.run_reports import failed_in, reports_in
 from dagster_pgflow.errors import ResumptionRefused
 from dagster_pgflow.model.lowered import LoopNode
 from dagster_pgflow.model.run_state import Json
@@ -21,7 +22,7 @@ from dagster_pgflow.names import (
     TAG_RUN_ID,
     TAG_TOP_RUN,
 )
-from dagster_pgflow.reports.report import ChildRunStarted
+from dagster_pgflow.reports.report import ChildRunStarted, StepWaiting
 from dagster_pgflow.runtime.holding import Held
 from dagster_pgflow.runtime.inputs import as_run_config
 from dagster_pgflow.runtime.kept_outputs import Kept
@@ -37,6 +38,7 @@ from dagster_pgflow.runtime.op_run_inside import (
 from dagster_pgflow.runtime.op_runs_before import run_under_way, sent_before
 from dagster_pgflow.runtime.values import Waiting
 from dagster_pgflow.step_errors import ChildRunFailed
+from dagster_pgflow.step_path import StepPath
 
 PASSED_ON = ("resources", "loggers")
 """The parts of a run's config that hold for the runs inside it too."""
@@ -129,9 +131,22 @@ def _execute(
         raise dg.DagsterExecutionInterruptedError
     if inside.status is not dg.DagsterRunStatus.SUCCESS:
         raise _failure(execution, run.run_id, inside)
-    if inside.waiting_step is not None:
-        waiting = Waiting(inside.waiting_step)
-        raise RunHeld(waiting, HeldRun(run.run_id, received, kept.sent()))
+    waiting_step = _waiting_step(execution.context.instance, run, inside)
+    if waiting_step is not None:
+        raise RunHeld(Waiting(waiting_step), HeldRun(run.run_id, received, kept.sent()))
+
+
+def _waiting_step(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, inside: RunInside
+) -> StepPath | None:
+    """Return the step that a run inside waits for; none where all that waits has failed around."""
+    if not inside.pauses:
+        return None
+    over = failed_in(reports_in(instance, run))
+    for pause in inside.pauses:
+        if not any(pause.step.startswith((f"{place}.", f"{place}[")) for place in over):
+            return pause.step if isinstance(pause, StepWaiting) else pause.waiting_step
+    return None
 
 
 def _config(execution: Execution, name: str, arrives: Any) -> dict[str, Any]:

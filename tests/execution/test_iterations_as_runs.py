@@ -248,3 +248,36 @@ def test_the_trace_of_a_failed_subflow_tells_of_a_loop_that_did_not_run(world: W
     few, many = traces
     assert ("idle.l[1].a", "skipped") in few
     assert many == few
+
+
+def test_what_a_skipped_loop_has_done_keeps_its_tasks(world: World) -> None:
+    """In its first pass the run takes another way than to the last step of the loop."""
+    rows = []
+    for max_iterations in FEW, MANY:
+        world.define(
+            Flow("counted", max_attempts=1)
+            .step("begin", "echo")
+            .map("each", "echo", depends_on="begin")
+            .branch("way", rules=[("false", "on")], default_path=[], depends_on="each")
+            .step("on", "echo", depends_on="way")
+            .loop(
+                "again",
+                back_to="begin",
+                condition="false",
+                max_iterations=max_iterations,
+                depends_on="on",
+            )
+        )
+        run_id = world.run("counted", HANDLERS, [7, 8])
+        world.settle()
+        assert_log_is_sound(world, run_id)
+        rows.append(
+            world.sql(
+                "select step_path, status, skip_reason, initial_tasks, output"
+                " from pgflow.step_states where run_id = %s order by step_path",
+                str(run_id),
+            )
+        )
+    few, many = rows
+    assert many == few
+    assert ("again[1].each", "completed", None, 2, [7, 8]) in many

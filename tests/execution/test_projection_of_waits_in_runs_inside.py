@@ -153,3 +153,20 @@ def test_items_that_had_waited_and_are_done_are_whole_in_a_retry(world: World) -
     }
     # The other one began anew, and so it asks again.
     assert statuses["lists[0].each[1].ask"] == "waiting"
+
+
+def test_what_lies_behind_a_failure_is_cancelled_while_other_items_wait(world: World) -> None:
+    middle = (
+        Flow("middle")
+        .subflow("each", "child", over="$input", mode="run", on_failure="sorry")
+        .step("sorry", "echo", depends_on="each")
+    )
+    world.define(CHILD, middle, Flow("top").subflow("lists", "middle", over="$input"))
+    Going(world, "top", [[13, 1]])
+    assert world.one("runs")["status"] == "waiting"
+    states, place = world.by_path("status"), "lists[0].each"
+    failed = {step: states[f"{place}[0].{step}"] for step in ("come", "ask", "pay")}
+    assert failed == {"come": "failed", "ask": "cancelled", "pay": "cancelled"}
+    waits = {step: states[f"{place}[1].{step}"] for step in ("come", "ask", "pay")}
+    assert waits == {"come": "completed", "ask": "waiting", "pay": "created"}
+    assert_states_add_up(world)

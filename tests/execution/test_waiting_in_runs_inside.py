@@ -120,9 +120,66 @@ def test_items_of_which_one_op_does_all_wait_each_by_itself(fails: bool) -> None
     assert len(run.instance.get_runs()) - inside == (2 if fails else 3)
     [found] = run.output("lists__output")
     if fails:
-        assert "no thirteen" in found["sorry"]["each"]["error"]
+        told = found["sorry"]["each"]
+        assert "no thirteen" in told["error"]
+        # The item failed in a run before the one that tells of it.
+        assert [entry["step"] for entry in told["child_trace"]] == ["[2].twice"]
     else:
         assert found == {"each": [{"end": {"ask": ANSWERED}}] * 3}
+
+
+def test_where_a_flow_has_failed_no_item_in_it_is_waited_for() -> None:
+    """One op does all items of a list, and one of them fails the flow that the list is in."""
+    child = Flow("child").step("twice", "double").approval("ask", prompt="?", depends_on="twice")
+    middle = Flow("middle").subflow("each", "child", over="$input", mode="run")
+    flow = (
+        Flow("top")
+        .subflow("lists", "middle", over="$input", on_failure="sorry")
+        .step("sorry", "echo", depends_on="lists")
+    )
+    run = waiting_run(flow, child, middle)
+    assert run.start([[13, 1]]) is SUCCESS
+    assert (run.waiting, run.held) == ([], [])
+    assert "no thirteen" in run.output("sorry")["lists"]["error"]
+
+
+def test_a_run_inside_does_not_wait_for_what_lies_in_a_subflow_that_failed() -> None:
+    """Also when it goes on, and the failure was told of in the run before."""
+    paid = Flow("paid").step("twice", "double").approval("ask", prompt="?")
+    middle = (
+        Flow("middle")
+        .subflow("inner", "paid", on_failure="sorry")
+        .step("sorry", "echo", depends_on="inner")
+        .approval("other", prompt="?")
+    )
+    flow = (
+        Flow("top").subflow("outer", "middle", mode="run").step("end", "echo", depends_on="outer")
+    )
+    run = waiting_run(flow, paid, middle)
+    assert run.start(13) is SUCCESS
+    assert run.held == ["end", "outer"]
+    run.waits.answer("outer.other", "yes")
+    assert run.go_on() is SUCCESS
+    assert (run.waiting, run.held) == ([], [])
+    found = run.output("end")["outer"]
+    assert "no thirteen" in found["sorry"]["inner"]["error"]
+    assert found["other"] == ANSWERED
+
+
+def test_a_run_inside_does_not_wait_for_what_lies_in_an_item_that_failed() -> None:
+    paid = Flow("paid").step("twice", "double").approval("ask", prompt="?")
+    middle = (
+        Flow("middle")
+        .subflow("each", "paid", over="$input", on_failure="sorry")
+        .step("sorry", "echo", depends_on="each")
+    )
+    run = waiting_run(Flow("top").subflow("outer", "middle", mode="run"), paid, middle)
+    assert run.start([13, 1]) is SUCCESS
+    assert run.held == ["outer"]
+    run.waits.answer("outer.each[1].ask", "yes")
+    assert run.go_on() is SUCCESS
+    assert (run.waiting, run.held) == ([], [])
+    assert "no thirteen" in run.output("outer")["sorry"]["each"]["error"]
 
 
 def test_iterations_that_are_runs_go_on_where_they_waited() -> None:

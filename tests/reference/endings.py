@@ -8,11 +8,17 @@ from tests.reference.attempts import Wait, longest
 
 Ending = Literal["completed", "failed", "skipped", "cancelled", "waiting", "started", "created"]
 SkipReason = Literal["condition_unmet", "not_taken", "handler_failed", "dependency_skipped"]
+OPEN: Final[tuple[Ending, ...]] = ("waiting", "started", "created")
 WHY = 'step "why"'
 """Stands for the sentence that says why a task failed, which the rules do not give."""
 
 SOME_TIME: Final = "some time"
 """Stands for the moment of an answer, which the rules do not give either."""
+
+
+def is_open(status: Ending) -> bool:
+    """Return whether what stands so has not ended: it waits, or something does in it or before."""
+    return status in OPEN
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ class StepEnd:
     @property
     def is_open(self) -> bool:
         """Whether it has not ended: it waits, or something does in it or before it."""
-        return self.status in ("waiting", "started", "created")
+        return is_open(self.status)
 
     @property
     def batches(self) -> list[range]:

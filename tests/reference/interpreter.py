@@ -40,7 +40,8 @@ Where the rules are silent, this is what they are taken to mean:
 - Of the tasks of a map that failed, the first that is not to be tried again says whether it was a
   timeout, or else the first; and so does the first batch of those that failed.
 - Where a flow goes on from a failure, all that does not depend on the failed step still does its
-  work before it does, as it does before a run fails. One failed item leaves the others alone.
+  work before it does, as it does before a run fails. One failed item leaves the others alone: where
+  the step that has them catches the failure, it does when all of them have ended that wait.
 - A map inside an item is one op: its tasks are one batch, and it is never overtaken. Not so where a
   step of mode `run` lies between the two, or goes over the list: a run of its own has batches.
 - A loop begins when all has ended that its body depends on outside. If one of these failed, nothing
@@ -56,8 +57,9 @@ Where the rules are silent, this is what they are taken to mean:
   that cannot be kept is not tried again, output that cannot, or that the flow cannot merge, is a
   failed attempt.
 - A step that waits holds up all that depends on it, but for a join that waits for some and has
-  enough without it. A run that fails meanwhile ends the waiting: those steps are cancelled. A
-  deadline at which a step is skipped skips it as a failure of its handler would.
+  enough without it. A run that fails meanwhile, or a flow inside, ends the waiting in it: those
+  steps are cancelled. A deadline at which a step is skipped skips it as a failure of its handler
+  would.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
@@ -196,6 +198,7 @@ class _Interpreter(Records):
             end = ends[loop.slug]
             if end.ends_all_behind:
                 # Every step of the body leads to the loop, and so does every failure.
+                self.cancel_open(place)
                 return self._led(scope, loop, replace(FAILED, failure=end.failure))
             if end.is_open:
                 return UNDER_WAY
@@ -370,10 +373,11 @@ class _Interpreter(Records):
             for place, value in given.items()
         }
         failed = {place for place, end in ends.items() if end.status == "failed"}
+        is_open = any(end.is_open for end in ends.values())
+        if is_open and (not failed or leads_to(scope.flow, step, Failure(step.slug)) is not None):
+            return UNDER_WAY, set()
         if failed:
             return FAILED, failed - {path}
-        if any(end.is_open for end in ends.values()):
-            return UNDER_WAY, set()
         try:
             outputs = [returned_by(step, child, end.output) for end in ends.values()]
             output = outputs if step.over else kept(step, step_input, outputs[0])
@@ -389,6 +393,8 @@ class _Interpreter(Records):
         end = FAILED
         if fits(scope.flow.input_schema, scope.input):
             end = self.run(scope)
+            if end.status == "failed":
+                self.cancel_open(scope.path)
         else:
             self.close_flow(scope.flow, scope.path, CANCELLED)
         self.subruns[scope.path] = Subrun(end.status, Began(scope.input), end.output)

@@ -1,11 +1,11 @@
 """What the interpreter writes down of a run."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.steps import LoopStep, Step, SubflowStep
-from tests.reference.endings import CANCELLED, StepEnd, Subrun
+from tests.reference.endings import CANCELLED, StepEnd, Subrun, is_open
 from tests.reference.loops import body_of, parts_of
 
 
@@ -29,9 +29,19 @@ class Records:
     lists: dict[str, int] = field(default_factory=dict)
     failed_items: dict[str, Collection[str]] = field(default_factory=dict)
 
-    def cancel_open(self) -> None:
-        """Let all that still waits end with the run, which failed."""
-        self.steps |= {path: CANCELLED for path, end in self.steps.items() if end.is_open}
+    def cancel_open(self, within: str = "") -> None:
+        """Let all that still waits end with what failed: with the run, or a flow inside.
+
+        Args:
+            within: The path of what failed; nothing for the whole run.
+        """
+        inside = (f"{within}.", f"{within}[") if within else ""
+        for path, end in self.steps.items():
+            if path.startswith(inside) and end.is_open:
+                self.steps[path] = CANCELLED
+        for path, subrun in self.subruns.items():
+            if path.startswith(inside) and is_open(subrun.status):
+                self.subruns[path] = replace(subrun, status="cancelled")
 
     def close(self, step: Step, path: str, inside: StepEnd) -> None:
         """Let all that a step contains end in one way; nothing of it runs."""

@@ -88,7 +88,9 @@ class RunLifecycle:
         return sorted(filter(self._begun.waits, self._begun.waiting))
 
     def pause_run(self, happened: RunEventType, data: Mapping[str, Any]) -> None:
-        """Write that nothing of the run is at work until it goes on."""
+        """Write that nothing of the run is at work until it goes on, least of all what failed."""
+        for path in self._errors:
+            self.cancel_inside(path)
         self._run_waits = self._drafts.write(happened, data, parent=self._begun.scopes[RUN])
 
     def resume_run(self, dagster_run_id: UUID) -> None:
@@ -215,6 +217,10 @@ class RunLifecycle:
         """Write something about a step that neither begins nor ends it."""
         self._drafts.write(event_type, data, parent=self._begun.cause_in(path), correlation=path)
 
+    def is_over(self, path: StepPath) -> bool:
+        """Return whether a step has ended."""
+        return path in self._begun.ended_steps
+
     def complete_step(self, path: StepPath, data: Mapping[str, Any]) -> None:
         """Write that a step has completed, and what follows from it.
 
@@ -238,8 +244,7 @@ class RunLifecycle:
             scope = self._layout.scopes.get(caught.by)
             is_iteration = scope is not None and scope.iteration is not None
             fails = caught.by.step if is_iteration else caught.by
-            step = fails.step
-            self._caught[fails] = caught.leads_to or self._layout.goes_on_behind(step)
+            self._caught[fails] = caught.leads_to or self._layout.goes_on_behind(fails.step)
         else:
             self.failure = self.failure or (path, error)
         if path in self._layout.scopes:

@@ -170,10 +170,13 @@ class SubflowOps:
     def _steps_inside(self, path: StepPath) -> Iterator[StepPlace]:
         """Yield the steps of a flow that does not run, those that are scopes themselves left out.
 
-        A map step among them has no tasks, which each would say itself where it had an op.
+        A map step among them has no tasks, which each would say itself where it had an op. What has
+        ended already, in the iteration that skipped its loop, stays what it is.
         """
         for place in list(self._layout.steps.values()):
             if place.is_subflow or not self._layout.is_inside(place.scope, path):
+                continue
+            if self._lifecycle.is_over(place.path):
                 continue
             if place.is_map:
                 self._lifecycle.note("step.queued", place.path, {"tasks": 0, "batches": 1})
