@@ -40,8 +40,7 @@ Where the rules are silent, this is what they are taken to mean:
 - Of the tasks of a map that failed, the first that is not to be tried again says whether it was a
   timeout, or else the first; and so does the first batch of those that failed.
 - Where a flow goes on from a failure, all that does not depend on the failed step still does its
-  work before it does, as it does before a run fails. One failed item leaves the others alone: where
-  the step that has them catches the failure, it does when all of them have ended that wait.
+  work before it does, as before a run fails. One failed item leaves others alone, that wait too.
 - A map inside an item is one op: its tasks are one batch, and it is never overtaken. Not so where a
   step of mode `run` lies between the two, or goes over the list: a run of its own has batches.
 - A loop begins when all has ended that its body depends on outside. If one of these failed, nothing
@@ -57,9 +56,8 @@ Where the rules are silent, this is what they are taken to mean:
   that cannot be kept is not tried again, output that cannot, or that the flow cannot merge, is a
   failed attempt.
 - A step that waits holds up all that depends on it, but for a join that waits for some and has
-  enough without it. A run that fails meanwhile, or a flow inside, ends the waiting in it: those
-  steps are cancelled. A deadline at which a step is skipped skips it as a failure of its handler
-  would.
+  enough without it. A run that fails meanwhile, or a flow inside, cancels what waits in it.
+  A deadline at which a step is skipped skips it as a failure of its handler would.
 - A pattern is an object, so it is contained in objects only: over a flow input that is none,
   `if` never holds and `if_not` always does.
 """
