@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.validation.meant import meant_among
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -16,8 +17,10 @@ def dependencies_exist(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
             if dep == step.slug:
                 yield Problem("self-dependency", path, f'Step "{dep}" depends on itself.')
             elif dep not in slugs:
+                hint = meant_among(dep, slugs)
                 message = (
-                    f'Step "{step.slug}" depends on "{dep}", which is not a step of this flow.'
+                    f'Step "{step.slug}" depends on "{dep}"{hint}, which is not a step of this'
+                    " flow."
                 )
                 yield Problem("unknown-dependency", path, message)
 

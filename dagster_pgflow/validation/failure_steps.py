@@ -7,6 +7,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
 from dagster_pgflow.model.steps import JoinStep, MapStep, Step
 from dagster_pgflow.validation.dependencies import stands_behind
+from dagster_pgflow.validation.meant import meant_among
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -20,7 +21,8 @@ def failures_lead_to_a_step(flow: Flow, _known: KnownFlows) -> Iterator[Problem]
             found = _problem(step, slug, steps.get(slug), deps)
             if found is not None:
                 code, advice = found
-                stated = f'Step "{step.slug}" goes on with "{slug}" when it fails'
+                hint = "" if slug in steps else meant_among(slug, steps)
+                stated = f'Step "{step.slug}" goes on with "{slug}"{hint} when it fails'
                 yield Problem(code, f"steps.{step.slug}.{field}", f"{stated}{advice}.")
     yield from _of_members(steps)
 

@@ -6,6 +6,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import bodies_of, by_slug
 from dagster_pgflow.model.steps import LoopStep, MapStep, Step
+from dagster_pgflow.validation.meant import meant_among
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -37,7 +38,10 @@ def _of_start(
     stated = f'Loop "{step.slug}" goes back to "{step.back_to}"'
     first = steps.get(step.back_to)
     if first is None:
-        message = f"{stated}, which is not a step of this flow; name one that comes before it."
+        hint = meant_among(step.back_to, steps)
+        message = (
+            f"{stated}{hint}, which is not a step of this flow; name one that comes before it."
+        )
         yield Problem("loop-start-unknown", path, message)
     elif step.slug not in body:
         message = (

@@ -7,6 +7,7 @@ from dagster_pgflow.errors import Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import find_cycle
 from dagster_pgflow.model.steps import SubflowStep
+from dagster_pgflow.validation.meant import meant_among
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -16,10 +17,11 @@ def subflows_exist_and_end(flow: Flow, known: KnownFlows) -> Iterator[Problem]:
         if not isinstance(step, SubflowStep) or known is None or step.flow == flow.slug:
             continue
         if step.flow not in known:
+            hint = meant_among(step.flow, known)
             yield Problem(
                 "unknown-subflow",
                 f"steps.{step.slug}.flow",
-                f'Step "{step.slug}" runs flow "{step.flow}", which does not exist;'
+                f'Step "{step.slug}" runs flow "{step.flow}"{hint}, which does not exist;'
                 " create that flow first.",
             )
     cycle = find_cycle(contained_flows(flow, known or {}))

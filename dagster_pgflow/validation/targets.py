@@ -7,6 +7,7 @@ from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import by_slug, known_deps
 from dagster_pgflow.model.steps import Step
 from dagster_pgflow.validation.dependencies import stands_behind
+from dagster_pgflow.validation.meant import meant_among
 from dagster_pgflow.validation.rule import KnownFlows
 
 
@@ -24,7 +25,9 @@ def routes_lead_to_steps(flow: Flow, _known: KnownFlows) -> Iterator[Problem]:
                 found = _problem(step, slug, steps, flow) or _of_failure(slug, failing)
                 if found is not None:
                     code, advice = found
-                    message = f'{step.type.capitalize()} "{step.slug}" leads to "{slug}", {advice}.'
+                    hint = "" if slug in steps else meant_among(slug, steps)
+                    stated = f'{step.type.capitalize()} "{step.slug}" leads to "{slug}"{hint}'
+                    message = f"{stated}, {advice}."
                     yield Problem(code, f"steps.{step.slug}.{field}", message)
 
 
