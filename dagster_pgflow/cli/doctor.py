@@ -18,6 +18,7 @@ from dagster_pgflow.cli.checks.store import (
     check_schema,
 )
 from dagster_pgflow.cli.checks.versions import check_versions
+from dagster_pgflow.cli.checks.waiting import check_waiting
 from dagster_pgflow.cli.checks.webhooks import check_webhooks
 from dagster_pgflow.cli.command import command_with_examples
 from dagster_pgflow.cli.console import STYLES, as_json, aside, console, print_json
@@ -114,6 +115,7 @@ def _checks_of_store(database: Database, handler_modules: tuple[str, ...]) -> It
             return
     yield from check_live_workers(database)
     yield from check_requests(database)
+    yield from check_waiting(database)
     yield from check_projection(database)
     yield from check_webhooks(database)
     yield from check_flows(database, handler_modules)

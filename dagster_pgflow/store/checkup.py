@@ -51,6 +51,26 @@ class ProjectionLag:
     under_way: int
 
 
+@dataclass(frozen=True)
+class WaitingRuns:
+    """Runs that wait for a person, a signal or a time.
+
+    Attributes:
+        waiting: How many.
+        oldest_s: For how many seconds the one that has waited longest does; none when none waits.
+        left_alone: How many have had what they wait for longer than the patience that was asked
+            with, and nobody goes on with them.
+        blocked: How many cannot go on.
+        problem: Why one of these cannot.
+    """
+
+    waiting: int
+    oldest_s: float | None
+    left_alone: int
+    blocked: int
+    problem: str | None
+
+
 class Checkup:
     """Asks the database how it is.
 
@@ -96,3 +116,15 @@ class Checkup:
         [row] = self._database.fetch_all("fetch_projection_lag")
         looked = None if row["looked_s"] is None else float(row["looked_s"])
         return ProjectionLag(looked, row["in_trouble"], row["trouble"], row["under_way"])
+
+    def waiting_runs(self, patience_s: float) -> WaitingRuns:
+        """Return how the runs do that wait.
+
+        Args:
+            patience_s: Within how many seconds somebody should go on with one that can.
+        """
+        [row] = self._database.fetch_all("fetch_waiting_runs", patience_s=patience_s)
+        oldest = None if row["oldest_s"] is None else float(row["oldest_s"])
+        return WaitingRuns(
+            row["waiting"], oldest, row["left_alone"], row["blocked"], row["problem"]
+        )

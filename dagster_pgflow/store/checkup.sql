@@ -68,3 +68,27 @@ select
     limit 1
   ) as trouble,
   (select count(*) from pgflow.runs where status in ('queued', 'started')) as under_way;
+
+-- name: fetch_waiting_runs
+-- How many runs wait, since when the oldest one does, what keeps some from going on, and how many
+-- have had what they wait for longer than anybody should take to look.
+select
+  count(*) as waiting,
+  extract(epoch from clock_timestamp() - min(run.updated_at)) as oldest_s,
+  (
+    select count(*)
+    from pgflow.runs_to_go_on(make_interval(secs => :patience_s)) as ready
+    where ready.since < clock_timestamp() - make_interval(secs => :patience_s)
+  ) as left_alone,
+  count(blocked.problem) as blocked,
+  min(blocked.problem) as problem
+from pgflow.runs as run
+left join lateral (
+  select continuation.problem
+  from pgflow.run_continuations as continuation
+  where continuation.run_id = run.run_id
+    and continuation.ended_at is null
+    and continuation.problem is not null
+  limit 1
+) as blocked on true
+where run.status = 'waiting';

@@ -14,6 +14,7 @@ from dagster_pgflow.store.flows import FlowBuilder
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.version import __version__
 from tests.postgres import Session
+from tests.store.steps_that_wait import answer, wait, waiting_run
 from tests.unit.cli.conftest import Cli
 
 
@@ -37,7 +38,7 @@ def test_a_database_that_is_not_there_fails_and_says_so(offline_cli: Cli) -> Non
 
 def test_a_password_is_never_shown(offline_cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGFLOW_DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/none")
-    assert "secret" not in offline_cli("doctor").output
+    assert "secret" not in offline_cli("doctor").stdout
 
 
 def test_a_missing_schema_fails(
@@ -201,3 +202,32 @@ def test_what_waits_for_room_is_not_taken_for_a_sensor_that_is_off(
     said = cli("doctor").stdout
     assert "1 waiting, since their flows have as many runs as may be at once" in said
     assert "no sensor has seen" not in said
+
+
+def test_runs_that_wait_are_counted_and_one_that_nobody_goes_on_with_is_bad(
+    cli: Cli, sql: Session
+) -> None:
+    run_id = waiting_run(sql)
+    wait(sql, run_id)
+    sql("update pgflow.runs set updated_at = now() - interval '3 days'")
+    assert "1 run waiting, the oldest for 3 d;" in cli("doctor").stdout
+    answer(sql, run_id)
+    assert "ok   Waiting runs" in cli("doctor").stdout
+    sql("update pgflow.waits set closed_at = now() - interval '2 minutes'")
+    result = cli("doctor")
+    assert result.exit_code == 1
+    assert "BAD  Waiting runs" in result.stdout
+    assert "what 1 of them waited for has come more than 60 seconds ago" in result.stdout
+
+
+def test_a_run_that_cannot_go_on_says_why(cli: Cli, sql: Session) -> None:
+    run_id = waiting_run(sql)
+    sql(
+        "insert into pgflow.run_continuations (run_id, number, kind, problem, not_before)"
+        " values (%s, 1, 'resume', 'No handler is called pay.', now() + interval '1 hour')",
+        run_id,
+    )
+    result = cli("doctor")
+    assert "look Waiting runs" in result.stdout
+    assert "1 of them cannot go on" in result.stdout
+    assert "No handler is called pay." in result.stdout
