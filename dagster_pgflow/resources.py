@@ -11,6 +11,7 @@ from dagster_pgflow.names import FINISHED_OUTPUT
 from dagster_pgflow.runtime.guards import Admission, CallGuards, CallOutcome, GuardedCall
 from dagster_pgflow.runtime.memory import TaskMemory
 from dagster_pgflow.runtime.requested import RequestedInputs
+from dagster_pgflow.runtime.run_under_way import run_under_way
 from dagster_pgflow.runtime.waits import WaitAsked, Waits, WaitState
 from dagster_pgflow.store.answers import KEPT_FOR, Answered, Answers
 from dagster_pgflow.store.call_guards import CallGuardRows
@@ -117,7 +118,12 @@ class StoreOfSteps(TaskMemory, RequestedInputs, CallGuards, Waits):
     ) -> int:
         """Send a signal to what waits for it, in any run; see `Answers.signal`."""
         return self._answers.signal(
-            name, payload, key=key, expires_in=expires_in, broadcast=broadcast
+            name,
+            payload,
+            key=key,
+            expires_in=expires_in,
+            broadcast=broadcast,
+            sent_from=run_under_way(),
         )
 
 

@@ -30,6 +30,7 @@ SHAPE = """
       (select array_agg(xmin::text order by oid) from pg_class where oid >= 16384),
       (select array_agg(xmin::text order by oid) from pg_proc where oid >= 16384),
       (select array_agg(xmin::text order by oid) from pg_constraint where oid >= 16384),
+      (select array_agg(xmin::text order by oid) from pg_trigger where oid >= 16384),
       (
         select array_agg(setting.setconfig order by setting.setrole)
         from pg_db_role_setting as setting
@@ -63,7 +64,12 @@ EMPTY = """
       perform setval(oid::regclass, 1, false)
       from pg_class
       where relnamespace = 'pgflow'::regnamespace and relkind = 'S';
-      update pgflow.store set store_id = gen_random_uuid();
+      update pgflow.store
+      set
+        store_id = gen_random_uuid(),
+        allowed_tags = default,
+        tells_events = default,
+        pruned_before = default;
     end
     $$
 """

@@ -43,6 +43,7 @@ COMMANDS = (
     "address",
     "doctor",
     "rebuild",
+    "prune",
     "schema",
 )
 """Each is a module of this package; the order is that of the help."""

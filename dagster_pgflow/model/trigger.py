@@ -1,23 +1,31 @@
 """What a trigger is: an event, and the flow that it starts."""
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from dagster_pgflow.model.exact import Flag
 
-EndOfRun = Literal["run.completed", "run.failed", "run.cancelled"]
-"""How a run may end."""
+EventOfRun = Literal[
+    "run.completed", "run.failed", "run.cancelled", "step.waiting", "step.reminder"
+]
+"""How a run may end, that a step of it waits, and that somebody is to be reminded of that."""
 
 TriggerEvent = Literal[
-    "run.completed", "run.failed", "run.cancelled", "asset.materialized", "signal"
+    "run.completed",
+    "run.failed",
+    "run.cancelled",
+    "step.waiting",
+    "step.reminder",
+    "asset.materialized",
+    "signal",
 ]
 """What a trigger looks at."""
 
 Verdict = Literal["pending", "fired", "not_met", "failed", "refused", "dropped"]
 """What a trigger made of an event."""
 
-EVENTS_OF_RUNS: Final = frozenset[str](get_args(EndOfRun))
+EVENTS_OF_RUNS: Final = frozenset[str](get_args(EventOfRun))
 
 
 class Trigger(BaseModel):
@@ -56,6 +64,15 @@ class Trigger(BaseModel):
                 return f"asset {self.asset_key}"
             case "signal":
                 return f"signal {self.signal_name}"
+            case "step.waiting":
+                return f"a step of {self._of} waits"
+            case "step.reminder":
+                return f"a reminder of {self._of}"
+            case "run.completed" | "run.failed" | "run.cancelled":
+                return f"{self._of} {self.on_event.removeprefix('run.')}"
             case _:
-                of = self.source_flow or "any other flow"
-                return f"{of} {self.on_event.removeprefix('run.')}"
+                assert_never(self.on_event)
+
+    @property
+    def _of(self) -> str:
+        return self.source_flow or "any other flow"

@@ -14,6 +14,7 @@ from dagster_pgflow.runtime.handlers import Handler
 from dagster_pgflow.runtime.op_hooks import around_of
 from dagster_pgflow.runtime.own_names import deps_for_handler, named_for_handler
 from dagster_pgflow.runtime.params import params_given
+from dagster_pgflow.runtime.run_under_way import working_for
 from dagster_pgflow.runtime.secrets import Secrets
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def call_handler(
     handed = given if merges_input(step) else named_for_handler(step, value)
     around = around_of(execution, index, given, handed)
     call = partial(attempt, handler, handed, context, context.timeout, around)
-    return past_guards(whole_of(execution.work.flow), step, context, call)
+    with working_for(execution.run_id):
+        return past_guards(whole_of(execution.work.flow), step, context, call)
 
 
 def _context(

@@ -138,6 +138,7 @@ class Answers:
         key: str | None = None,
         expires_in: timedelta = KEPT_FOR,
         broadcast: bool = False,
+        sent_from: UUID | None = None,
     ) -> int:
         """Send a signal to what waits for it, as `pgflow.signal` does.
 
@@ -147,6 +148,8 @@ class Answers:
             key: For which of the steps that wait for this name.
             expires_in: For how long it is kept for steps that begin to wait later.
             broadcast: Send it to all that wait; without a key, to all of this name.
+            sent_from: The run that sends it, which counts for what triggers start with it: a chain
+                of 100 runs ends. Handlers who send it with `ctx.resources.pgflow` need not say it.
 
         Returns:
             To how many steps it went; when it is 0, it is kept.
@@ -164,6 +167,7 @@ class Answers:
                 payload=text,
                 expires_in_s=expires_in.total_seconds(),
                 broadcast=broadcast,
+                sent_from=None if sent_from is None else str(sent_from),
             ),
             is_repeatable=False,
         )

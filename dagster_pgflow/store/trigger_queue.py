@@ -51,6 +51,7 @@ class TriggerQueue:
         """
         ends_at = time.monotonic() + most_s
         done = 0
+        self._database.run(lambda transaction: transaction.fetch_value("note_reminders"))
         while done < most and time.monotonic() < ends_at:
             if not self._database.fetch_value("is_trigger_pending"):
                 break

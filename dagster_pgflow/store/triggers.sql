@@ -47,6 +47,10 @@ where cast(:flow_slug as text) is null
   or cast(:flow_slug as text) in (listening.target_flow, listening.source_flow)
 order by listening.name;
 
+-- name: note_reminders
+-- Queue the reminders that are due; of how many steps.
+select pgflow.note_reminders();
+
 -- name: is_trigger_pending
 -- Whether a trigger has an event to look at.
 select exists (select from pgflow.trigger_outcomes as waiting where waiting.outcome = 'pending');

@@ -43,7 +43,8 @@ select pgflow.signal(
   key => :key,
   payload => cast(:payload as jsonb),
   expires_in => make_interval(secs => cast(:expires_in_s as double precision)),
-  broadcast => :broadcast
+  broadcast => :broadcast,
+  sent_from => cast(:sent_from as uuid)
 );
 
 -- name: fetch_open_waits
@@ -136,7 +137,14 @@ select pgflow.end_continuation(cast(:run_id as uuid), :number);
 select pgflow.cancel_waiting_run(cast(:run_id as uuid));
 
 -- name: fetch_seconds_until_due
--- In how many seconds the next wait is over by itself, of those that are not yet.
-select extract(epoch from min(due_at) - clock_timestamp()) as seconds
-from pgflow.waits
-where status = 'open' and due_at > statement_timestamp();
+-- In how many seconds the next wait is over by itself, or somebody is to be reminded of one.
+select extract(
+  epoch from least(
+    (select min(due_at) from pgflow.waits where status = 'open' and due_at > statement_timestamp()),
+    (
+      select min(reminder_at)
+      from pgflow.waits
+      where status = 'open' and reminder_at > statement_timestamp()
+    )
+  ) - clock_timestamp()
+) as seconds;

@@ -10,6 +10,7 @@ import pytest
 from dagster_pgflow.location.location import Location
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_TRIGGER
+from dagster_pgflow.runtime.context import StepContext
 from dagster_pgflow.store.asset_events import AssetEvents, Materialization
 from dagster_pgflow.store.triggers import Triggers
 from dagster_pgflow.triggers import asset_sensor
@@ -24,9 +25,16 @@ def fails(_value: Any) -> None:
     raise RuntimeError("no \x00 luck")
 
 
+def counts_on(value: Any, ctx: StepContext) -> int:
+    following = (value.get("payload") or value)["n"] + 1
+    ctx.resources.pgflow.signal("next", {"n": following}, broadcast=True)
+    return int(following)
+
+
 HANDLERS: dict[str, Callable[..., Any]] = {
     "same": lambda value: value,
     "fails": fails,
+    "counts_on": counts_on,
     "large": lambda _: {"text": "x" * 10_000_000, "n": 2},
 }
 
@@ -140,6 +148,40 @@ def test_a_large_output_is_handed_on_whole(
         ("completed", 10_000_000),
         ("completed", 10_000_000),
     ]
+
+
+def test_a_run_that_asks_starts_a_flow_that_tells_somebody(
+    deployed: Callable[..., Deployment], triggers: Triggers, sql: Session
+) -> None:
+    here = deployed(
+        Flow("expense").approval("ask", prompt="May ${$input.name} spend it?"),
+        Flow("mail").step("send", handler="same"),
+    )
+    triggers.create(
+        "tell",
+        "step.waiting",
+        "mail",
+        input={"text": "$event.prompt", "run": "$event.run_id", "step": "$event.step"},
+    )
+    asking = here.world.run("expense", HANDLERS, {"name": "Ann"})
+    here.world.project()
+    assert [asked.job_name for asked in here.tick("requests").run_requests] == ["mail"]
+    told = {"text": "May Ann spend it?", "run": str(asking), "step": "ask"}
+    assert runs(sql) == [("expense", "waiting", {"name": "Ann"}), ("mail", "queued", told)]
+
+
+def test_a_chain_of_signals_counts_the_runs_whose_handlers_send_them(
+    deployed: Callable[..., Deployment], triggers: Triggers, sql: Session
+) -> None:
+    here = deployed(Flow("count").step("s", handler="counts_on"))
+    triggers.create("t", "signal", "count", signal_name="next", condition="event.payload.n < 4")
+    first = here.world.run("count", HANDLERS, {"n": 1})
+    here.settle()
+    depths = "select trigger_depth from pgflow.run_requests order by created_at"
+    assert sql.column(depths) == [1, 2]
+    senders = sql.column("select sent_from::text from pgflow.signals order by signal_id")
+    asked = sql.column("select run_id::text from pgflow.run_requests order by created_at")
+    assert senders == [str(first), *asked]
 
 
 def materialize(instance: dg.DagsterInstance, key: str, **metadata: Any) -> str:

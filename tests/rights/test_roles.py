@@ -214,7 +214,7 @@ def test_what_runs_with_the_rights_of_the_owner_is_what_the_page_says(owner: Ses
     # Workers may call these besides, for those who answer in the UI of Dagster.
     told |= {"seen_tenants", "answer", "signal"}
     # The rows that these write, workers must not write as they like.
-    told |= {"fire_trigger", "note_asset_events"}
+    told |= {"fire_trigger", "note_asset_events", "note_reminders", "queue_wait"}
     found = owner(
         """
         select proname::text, prorettype = 'trigger'::regtype from pg_proc
@@ -233,11 +233,11 @@ def test_making_the_roles_again_takes_back_what_is_not_in_the_list(
         names = make_roles(database, prefix)
         assert names == tuple(f"{prefix}_{role}" for role in sorted(ROLES))
         sql(f"grant insert on pgflow.runs to {prefix}_starter")
-        sql(f"grant execute on function pgflow.delete_runs_of(text) to {prefix}_starter")
+        sql(f"grant execute on function pgflow.delete_runs(uuid[]) to {prefix}_starter")
         assert make_roles(database, prefix) == names
         assert not sql.value(
             "select has_table_privilege(rolname, 'pgflow.runs', 'insert')"
-            " or has_function_privilege(rolname, 'pgflow.delete_runs_of(text)', 'execute')"
+            " or has_function_privilege(rolname, 'pgflow.delete_runs(uuid[])', 'execute')"
             f" from pg_roles where rolname = '{prefix}_starter'"
         )
     finally:

@@ -18,7 +18,7 @@ from dagster_pgflow.model.steps.fields import WhenExhausted, WhenUnmet
 from dagster_pgflow.model.steps.hooked import CheckSchemas
 from dagster_pgflow.model.steps.subflow import SubflowMode
 from dagster_pgflow.model.steps.waiting import OnDeadline
-from dagster_pgflow.model.trigger import EndOfRun, TriggerEvent, Verdict
+from dagster_pgflow.model.trigger import EventOfRun, TriggerEvent, Verdict
 from dagster_pgflow.reports.report import WaitKind
 from dagster_pgflow.runtime.waits import WaitStatus
 from dagster_pgflow.store.continuations import ContinuationKind
@@ -40,7 +40,7 @@ WORDS: dict[tuple[str, str], Any] = {
     ("step_tasks", "status_is_valid"): TaskStatus,
     ("node_executions", "status_is_valid"): AttemptStatus,
     ("triggers", "on_event_is_valid"): TriggerEvent,
-    ("triggers", "only_events_of_runs_have_a_source_flow"): EndOfRun,
+    ("triggers", "only_events_of_runs_have_a_source_flow"): EventOfRun,
     ("trigger_outcomes", "trigger_outcome_is_valid"): Verdict,
     ("waits", "kind_is_valid"): WaitKind,
     ("waits", "status_is_valid"): WaitStatus,

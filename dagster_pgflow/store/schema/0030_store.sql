@@ -5,6 +5,7 @@ create table pgflow.store (
   is_the_only_row boolean not null default true,
   allowed_tags text[] not null default '{}',
   tells_events boolean,
+  pruned_before timestamptz,
   constraint store_pkey primary key (is_the_only_row),
   constraint store_has_one_row check (is_the_only_row)
 );
@@ -14,5 +15,8 @@ comment on column pgflow.store.allowed_tags is
   'Keys of tags, with * for any text, that flows may have although they contain a "/"; the code location writes them here when it loads';
 comment on column pgflow.store.tells_events is
   'Whether changes of runs and steps are notified on pgflow_events; null is as long as no tenants are isolated';
+
+comment on column pgflow.store.pruned_before is
+  'What ended earlier may have been deleted, and starts nothing any more';
 
 insert into pgflow.store default values;

@@ -11,7 +11,8 @@ begin
     update pgflow.store
     set store_id = new.store_id,
       created_at = new.created_at,
-      allowed_tags = new.allowed_tags;
+      allowed_tags = new.allowed_tags,
+      pruned_before = new.pruned_before;
   else
     select migration.checksum into there
     from pgflow.migrations as migration

@@ -19,10 +19,16 @@ create table pgflow.triggers (
     references pgflow.flows (flow_slug) on delete cascade,
   constraint trigger_name_is_valid check (pgflow.is_valid_slug(name)),
   constraint on_event_is_valid check (
-    on_event in ('run.completed', 'run.failed', 'run.cancelled', 'asset.materialized', 'signal')
+    on_event in (
+      'run.completed', 'run.failed', 'run.cancelled', 'step.waiting', 'step.reminder',
+      'asset.materialized', 'signal'
+    )
   ),
   constraint only_events_of_runs_have_a_source_flow check (
-    source_flow is null or on_event in ('run.completed', 'run.failed', 'run.cancelled')
+    source_flow is null
+    or on_event in (
+      'run.completed', 'run.failed', 'run.cancelled', 'step.waiting', 'step.reminder'
+    )
   ),
   constraint events_of_assets_name_an_asset check (
     (coalesce(asset_key, '') <> '') = (on_event = 'asset.materialized')
@@ -38,7 +44,7 @@ create index triggers_by_event on pgflow.triggers (on_event) where enabled;
 create index triggers_by_source_flow on pgflow.triggers (source_flow);
 create index triggers_by_target_flow on pgflow.triggers (target_flow);
 
-comment on table pgflow.triggers is 'What starts flows: the ends of runs, assets and signals';
+comment on table pgflow.triggers is 'What starts flows: the ends of runs, steps that wait, assets and signals';
 comment on column pgflow.triggers.source_flow is
   'The flow whose runs are meant; null is every other flow of the same tenant';
 comment on column pgflow.triggers.asset_key is 'The asset, as Dagster shows its key: a/b';

@@ -11,7 +11,7 @@ as $$
     'flow', left(flow_slug, 128),
     'step', case when length(step_path) > 1000 then left(step_path, 997) || '...' else step_path end,
     'status', left(status, 16),
-    'at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    'at', pgflow.as_utc(at)
   ))::text
 $$;
 

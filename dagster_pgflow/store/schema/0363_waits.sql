@@ -19,6 +19,7 @@ create table pgflow.waits (
   answered_by text,
   closed_at timestamptz,
   taken_at timestamptz,
+  reminder_at timestamptz,
   constraint waits_pkey primary key (wait_id),
   constraint waits_run_id_step_path_key unique (run_id, step_path),
   constraint kind_is_valid check (kind in ('approval', 'wait', 'sleep')),
@@ -41,6 +42,9 @@ create index waits_that_are_open on pgflow.waits (opened_at, wait_id) where stat
 create index waits_by_deadline on pgflow.waits (due_at, wait_id)
 where status = 'open' and due_at is not null;
 
+create index waits_by_reminder on pgflow.waits (reminder_at, wait_id)
+where status = 'open' and reminder_at is not null;
+
 create index waits_to_go_on_from on pgflow.waits (closed_at, wait_id)
 where status <> 'open' and taken_at is null;
 
@@ -52,6 +56,8 @@ comment on column pgflow.waits.answerers is
 comment on column pgflow.waits.key is 'Which signals of this name are for it';
 comment on column pgflow.waits.due_at is 'When it is over at the latest';
 comment on column pgflow.waits.reminders is 'After how many seconds somebody is to be reminded';
+comment on column pgflow.waits.reminder_at is
+  'When the next reminder is due; null when there is none left';
 comment on column pgflow.waits.answer is
   'What was answered, or the payload of the signal; null while there is none, JSON null is an answer';
 comment on column pgflow.waits.taken_at is 'When its step has learned how it ended';

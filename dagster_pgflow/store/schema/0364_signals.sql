@@ -11,6 +11,7 @@ create table pgflow.signals (
   is_unmatched boolean not null default false,
   taken_at timestamptz,
   taken_by bigint,
+  sent_from uuid,
   constraint signals_pkey primary key (signal_id),
   constraint name_is_valid check (name <> '' and length(name) <= 200),
   constraint key_is_not_too_long check (length(key) <= 4000),
@@ -32,6 +33,7 @@ comment on column pgflow.signals.key is 'Whose it is among the steps that wait f
 comment on column pgflow.signals.broadcast is
   'Whether it goes to each step that waits for it, before it expires, and is not used up';
 comment on column pgflow.signals.tenants is 'The tenants whose steps may take it; * is every tenant';
+comment on column pgflow.signals.sent_from is 'The run whose handler sent it, as far as that is known';
 comment on column pgflow.signals.is_unmatched is
   'Whether whoever sent it could not see every step that waits, so that others have still to look';
 comment on column pgflow.signals.taken_by is 'The wait_id of what took it';

@@ -34,7 +34,7 @@ begin
       'flow', new.flow_slug,
       'version', new.flow_version,
       'status', new.status,
-      'at', to_char(new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+      'at', pgflow.as_utc(new.updated_at)
     )::text
   )
   on conflict do nothing;

@@ -51,7 +51,9 @@ begin
     and run.status = 'queued'
     and run.dagster_run_id is null;
   if coalesce(delete_flow.with_runs, false) then
-    perform pgflow.delete_runs_of(flow.flow_slug);
+    perform pgflow.delete_runs(array(
+      select run.run_id from pgflow.runs as run where run.flow_slug = flow.flow_slug
+    ));
   end if;
   delete from pgflow.flows as doomed where doomed.flow_slug = flow.flow_slug;
   return flow;

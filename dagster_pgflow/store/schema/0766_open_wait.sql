@@ -35,6 +35,7 @@ declare
   end;
   opened constant timestamptz := clock_timestamp();
   wait pgflow.waits;
+  is_new boolean;
 begin
   if signal is not null then
     perform pgflow.lock_signals(signal, own_key);
@@ -42,7 +43,7 @@ begin
   end if;
   insert into pgflow.waits (
     run_id, step_path, kind, flow_slug, step_slug, tenant, prompt, answer_schema, answerers,
-    signal, key, opened_at, due_at, reminders
+    signal, key, opened_at, due_at, reminders, reminder_at
   )
   values (
     own_run, open_wait.step_path, open_wait.kind, open_wait.flow_slug, open_wait.step_slug,
@@ -56,9 +57,10 @@ begin
           then to_timestamp(least(greatest(open_wait.until, -62135596800), 253402300799))
       end
     ),
-    open_wait.reminders
+    open_wait.reminders, pgflow.next_reminder(opened, open_wait.reminders, opened)
   )
   on conflict on constraint waits_run_id_step_path_key do nothing;
+  is_new := found;
   select known.* into wait
   from pgflow.waits as known
   where known.run_id = own_run and known.step_path = open_wait.step_path
@@ -83,6 +85,9 @@ begin
     set taken_at = clock_timestamp()
     where told.wait_id = wait.wait_id
     returning told.* into wait;
+  end if;
+  if is_new and wait.status = 'open' and wait.kind <> 'sleep' then
+    perform pgflow.queue_wait(wait, 'step.waiting', wait.opened_at);
   end if;
   return wait;
 end

@@ -3,7 +3,8 @@ create function pgflow.signal(
   key text default null,
   payload jsonb default 'null',
   expires_in interval default interval '1 day',
-  broadcast boolean default false
+  broadcast boolean default false,
+  sent_from uuid default null
 ) returns integer
 language plpgsql
 security definer
@@ -32,11 +33,12 @@ begin
   perform pgflow.sweep_signals();
   perform pgflow.lock_signals(name, key);
   insert into pgflow.signals (
-    name, key, payload, broadcast, tenants, sent_by, expires_at, is_unmatched
+    name, key, payload, broadcast, tenants, sent_by, sent_from, expires_at, is_unmatched
   )
   values (
     signal.name, signal.key, coalesce(signal.payload, 'null'), is_for_all,
-    pgflow.tenants_to_serve(), pgflow.name_of_caller(), clock_timestamp() + kept_for, not sees_all
+    pgflow.tenants_to_serve(), pgflow.name_of_caller(), signal.sent_from,
+    clock_timestamp() + kept_for, not sees_all
   )
   returning * into sent;
   if sees_all then
@@ -47,5 +49,5 @@ begin
 end
 $$;
 
-comment on function pgflow.signal(text, text, jsonb, interval, boolean) is
+comment on function pgflow.signal(text, text, jsonb, interval, boolean, uuid) is
   'Sends a signal to the oldest step that waits for its name and key, or to all; returns to how many. It is kept for those that begin to wait later';

@@ -12,7 +12,7 @@ as $$
     join pgflow.triggers as edge
       on edge.enabled
       and edge.condition is null
-      and edge.on_event in ('run.completed', 'run.failed', 'run.cancelled')
+      and edge.on_event not in ('asset.materialized', 'signal')
       and coalesce(edge.source_flow = led_to.flow_slug, edge.target_flow <> led_to.flow_slug)
     join pgflow.flows as target
       on target.flow_slug = edge.target_flow

@@ -5,7 +5,7 @@ set search_path to pg_catalog, pg_temp
 as $$
   select closing.enabled
     and closing.condition is null
-    and closing.on_event in ('run.completed', 'run.failed', 'run.cancelled')
+    and closing.on_event not in ('asset.materialized', 'signal')
     and exists (
       select
       from pgflow.flows_led_to(closing.target_flow) as led_to (flow_slug)

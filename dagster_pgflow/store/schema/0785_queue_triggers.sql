@@ -21,6 +21,9 @@ begin
   where listening.enabled
     and listening.on_event = queue_triggers.event_type
     and listening.active_since <= queue_triggers.happened_at
+    and queue_triggers.happened_at >= coalesce(
+      (select store.pruned_before from pgflow.store as store), '-infinity'
+    )
     and case listening.on_event
       when 'asset.materialized' then listening.asset_key = queue_triggers.about
       when 'signal' then

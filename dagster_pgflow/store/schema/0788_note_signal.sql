@@ -10,7 +10,7 @@ begin
     clock_timestamp(),
     new.name,
     new.tenants,
-    null,
+    new.sent_from,
     jsonb_build_object(
       'type', 'signal', 'name', new.name, 'key', new.key, 'payload', new.payload
     )

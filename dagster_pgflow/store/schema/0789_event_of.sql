@@ -13,8 +13,8 @@ as $$
       'input', run.input,
       'output', run.output,
       'error', run.error_message,
-      'started_at', to_char(run.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-      'ended_at', to_char(event.happened_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+      'started_at', pgflow.as_utc(run.started_at),
+      'ended_at', pgflow.as_utc(event.happened_at)
     )
   )
   from pgflow.trigger_events as event

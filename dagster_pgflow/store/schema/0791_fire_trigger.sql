@@ -44,7 +44,7 @@ begin
   elsif depth > most_depth then
     verdict := 'refused';
     why := format(
-      'This would be run %s of a chain in which each run was started by a trigger at the end of the one before; a chain ends after %s.',
+      'This would be run %s of a chain in which each run was started by a trigger on the one before; a chain ends after %s.',
       depth, most_depth
     );
   else

@@ -1,10 +1,10 @@
-create function pgflow.delete_runs_of(flow_slug text) returns bigint
+create function pgflow.delete_runs(run_ids uuid[]) returns bigint
 language sql
 set search_path to pg_catalog, pg_temp
 as $$
   with deleted as (
     delete from pgflow.runs as run
-    where run.flow_slug = delete_runs_of.flow_slug
+    where run.run_id = any (delete_runs.run_ids)
       and run.status in ('completed', 'failed', 'cancelled')
     returning run.id, run.run_id, run.dagster_run_id
   ),
@@ -76,5 +76,5 @@ as $$
   select count(*) from deleted
 $$;
 
-comment on function pgflow.delete_runs_of(text) is
-  'Deletes what is known of the runs of a flow that are over, and returns how many they were';
+comment on function pgflow.delete_runs(uuid[]) is
+  'Deletes what is known of those of these runs that are over, and returns how many they were';
