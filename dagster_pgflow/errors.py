@@ -59,6 +59,9 @@ LONGEST_COMPARED: Final = 200
 MOST_COMPARED: Final = 10_000
 """Of longer names, and among more of them, it takes too long to find the one that may be meant."""
 
+LEAST_LIKE: Final = 0.7
+"""How much alike two names are, from 0 to 1, of which one may be meant by the other."""
+
 _SHOWN_LENGTH: Final = 200
 _LONG_WORD: Final = re.compile(rf"(\S{{{_SHOWN_LENGTH // 2}}})\S{{{_SHOWN_LENGTH // 2},}}")
 
@@ -109,7 +112,7 @@ def may_be_meant(given: str, names: Collection[str]) -> str:
     """
     if len(given) > LONGEST_COMPARED or len(names) > MOST_COMPARED:
         return ""
-    near = get_close_matches(given, names, 1)
+    near = get_close_matches(given, names, 1, cutoff=LEAST_LIKE)
     return f' ("{near[0]}" may be meant)' if near else ""
 
 

@@ -17,7 +17,9 @@ def said(flow: Flow, *others: Flow) -> str:
         Flow("f").step("charge").step("s", depends_on="chrage"),
         Flow("f").step("charge").branch("s", rules=[("true", "chrage")]),
         Flow("f").step("charge").step("s", on_failure="chrage"),
-        Flow("f").step("charge").loop("s", back_to="chrage", condition="true", max_iterations=2, depends_on="charge"),
+        Flow("f")
+        .step("charge")
+        .loop("s", back_to="chrage", condition="true", max_iterations=2, depends_on="charge"),
     ],
 )
 def test_a_step_that_may_be_meant_is_told(flow: Flow) -> None:
