@@ -11,6 +11,7 @@ from upath import UPath
 from dagster_pgflow.errors import StoreError
 from dagster_pgflow.json_values.text import read_own_json, write_own_json
 from dagster_pgflow.runtime.memory import TakesAnnouncements
+from dagster_pgflow.runtime.op_cut_off import left_out_by
 from dagster_pgflow.store.announced_outputs import AnnouncedOutputs
 from dagster_pgflow.store.outputs import OutputKey, OutputStore, StoredOutput
 from dagster_pgflow.store.recent_outputs import RecentOutputs
@@ -115,6 +116,9 @@ class PgflowIOManager(dg.IOManager, TakesAnnouncements):
         try:
             key = _key_of(upstream)
         except dg.DagsterInvariantViolationError as error:
+            left_out = left_out_by(context)
+            if left_out is not None:
+                return left_out.to_wire()
             # A re-execution from the failed step on, after the flow has got other steps.
             raise StoreError(
                 f'Step "{upstream.step_key}" was no part of the run that is repeated, because the'

@@ -99,14 +99,14 @@ class OpEmitter:
             name=op_definition_name(whole_of(flow).slug, node.name, in_items=in_items),
             compute_fn=body_of(node.role, work),
             ins={name: self._input(feed) for name, feed in node.inputs.items()},
-            outs=self._outs(node),
+            outs=self._outs(node, work),
             description=described_op(flow, node, self._handlers, self._translator),
             tags=self._tags(flow, node),
             pool=_pool(node),
             required_resource_keys=set(self._resource_keys),
         )
 
-    def _outs(self, node: OpNode) -> dict[str, dg.Out | dg.DynamicOut]:
+    def _outs(self, node: OpNode, work: OpWork) -> dict[str, dg.Out | dg.DynamicOut]:
         """Return what an op sends out, by the names of the outputs."""
         outs: dict[str, dg.Out | dg.DynamicOut] = {
             RESULT_OUTPUT: dg.Out(self._json_type, io_manager_key=IO_MANAGER_KEY)
@@ -129,6 +129,7 @@ class OpEmitter:
             outs[node.step.route_output(target)] = dg.Out(
                 self._json_type,
                 io_manager_key=IO_MANAGER_KEY,
+                is_required=target not in work.cut_off,
                 description=_route_description(node.step, target),
             )
         return outs

@@ -1,6 +1,6 @@
 """What became of a run that has ended in a Dagster instance: its rows, as the projection has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from dagster_pgflow.projection.layout.announcements import layout_seen
 from dagster_pgflow.projection.layout.layout import Layout, PinnedTree
 from dagster_pgflow.projection.sync.outputs_used import outputs_in
 from dagster_pgflow.projection.sync.store import StoredOutputs
+from dagster_pgflow.projection.translate.cut_off import with_cut_off
 from dagster_pgflow.projection.translate.translation import translate
 from dagster_pgflow.reports.report import StepSkipped
 
@@ -67,10 +68,11 @@ def read_run(
     layout = layout_seen(seen.facts.flow_slug, tree, seen.run_events)
     events = translate(seen.facts, tree, layout, seen.run_events)
     state = fold(layout, events, outputs_in(outputs, events, seen.outputs_of))
-    return RunRead(layout, events, state, _skips_in(seen.run_events))
+    run_events = with_cut_off(seen.facts.flow_slug, tree, layout, seen.run_events)
+    return RunRead(layout, events, state, _skips_in(run_events))
 
 
-def _skips_in(run_events: Sequence[RunEvent]) -> dict[str, str]:
+def _skips_in(run_events: Iterable[RunEvent]) -> dict[str, str]:
     reports = (run_event.report for run_event in run_events)
     return {
         str(report.step): str(report.skipped_step)

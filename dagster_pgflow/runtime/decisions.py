@@ -109,5 +109,14 @@ def routes_out(
         is_own = value.step == path and not (value.cascade or value.not_taken or value.error)
         nothing = Skipped("dependency_skipped", path, not_taken=(path,)) if is_own else value
         return dict.fromkeys(step.targets, nothing)
-    not_taken = Skipped("not_taken", path, not_taken=(path,))
+    not_taken = not_taken_behind(path)
     return {slug: value if slug in taken else not_taken for slug in step.targets}
+
+
+def not_taken_behind(path: StepPath) -> Skipped:
+    """Return what is sent on a route that the run does not take.
+
+    Args:
+        path: The path of the branch or the loop.
+    """
+    return Skipped("not_taken", path, not_taken=(path,))

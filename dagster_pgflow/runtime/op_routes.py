@@ -23,6 +23,7 @@ from dagster_pgflow.runtime.iterations import Iteration, IterationEnd
 from dagster_pgflow.runtime.op_execution import Execution
 from dagster_pgflow.runtime.roles import Role
 from dagster_pgflow.runtime.values import Skipped
+from dagster_pgflow.step_path import RUN
 
 
 def decide(execution: Execution) -> Any:
@@ -89,7 +90,10 @@ def routes_of(execution: Execution, role: Role, value: Any) -> Mapping[str, Any]
         return {}
     taken = execution.decision.taken if execution.decision else ()
     routes = routes_out(step, execution.path, value, taken)
-    return {step.route_output(slug): sent for slug, sent in routes.items()}
+    # Inside another run somebody has to hear what became of everything.
+    decides = execution.decision is not None and execution.frame.path == RUN
+    left_out = execution.work.cut_off.keys() - set(taken) if decides else ()
+    return {step.route_output(slug): sent for slug, sent in routes.items() if slug not in left_out}
 
 
 def _kept(execution: Execution, value: Any) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.model.cut_off import CutOff, cut_off_by
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.lowered import LoweredStep, whole_of
-from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
+from dagster_pgflow.model.lowered import LoopBody, LoweredStep, whole_of
+from dagster_pgflow.model.steps import BranchStep, HandledStep, MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
 from dagster_pgflow.runtime.hooks import Around, hooks_of
 from dagster_pgflow.runtime.input_parts import Flows, InputPart, input_names
@@ -72,6 +73,13 @@ class OpWork:
         if not isinstance(self.step, HandledStep) or not self.step.needs_handler:
             return None
         return self.handlers.find(whole_of(self.flow).slug, self.step.slug, self.step.handler)
+
+    @cached_property
+    def cut_off(self) -> CutOff:
+        """The steps behind a branch that Dagster skips, where the flow is not inside another."""
+        if not isinstance(self.step, BranchStep) or isinstance(self.flow, LoopBody):
+            return {}
+        return cut_off_by(whole_of(self.flow), self.step, self.flows)
 
     @cached_property
     def hooks(self) -> Around:

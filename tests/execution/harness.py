@@ -149,6 +149,9 @@ def result_of(
         path = (event.step_key or "").partition("[")[0]
         if event.is_step_up_for_retry:
             result.retries[path] = result.retries.get(path, 0) + 1
+        elif event.is_step_skipped and "." not in path and not is_helper(path):
+            # In the flow itself only what stands behind a route that was not taken has no op.
+            result.skips[path] = "not_taken"
         elif event.is_step_failure:
             result.errors[path] = _error_of(event)
             _note(result, path, event.step_failure_data.user_failure_data)

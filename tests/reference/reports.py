@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_pgflow.dagster_log.op_reports import report_in
-from dagster_pgflow.names import RESULT_OUTPUT, is_helper
+from dagster_pgflow.names import RESULT_OUTPUT, dagster_name, is_helper
 from dagster_pgflow.reports.report import StepEnd, StepFailed, StepSkipped
 from dagster_pgflow.runtime.values import Batch, from_wire
 from tests.reference.drawing import Drawn
@@ -33,16 +33,20 @@ class Reports:
         sent: What each of them sent on.
         failed: The steps that something says have failed.
         skipped: Why subflow steps were skipped.
+        without_op: The keys of the ops that Dagster has skipped itself.
     """
 
     ends: dict[str, list[StepEnd]] = field(default_factory=dict)
     sent: dict[str, list[Any]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
     skipped: dict[str, str] = field(default_factory=dict)
+    without_op: set[str] = field(default_factory=set)
 
     def read(self, events: Iterable[dg.DagsterEvent], texts: Texts) -> None:
         """Read the events of a run, or of one inside it."""
         for event in events:
+            if event.event_type is dg.DagsterEventType.STEP_SKIPPED:
+                self.without_op.add(event.step_key or "")
             for report in _ends_of(event):
                 self._note(event.step_key or "", report, texts)
 
@@ -60,6 +64,8 @@ class Reports:
     def ending(self, path: str) -> tuple[str, str | None]:
         """Return how a step ended, and why it was skipped."""
         ends = self.ends.get(path, [])
+        if not ends and self._is_cut_off(path):
+            return "skipped", "dependency_skipped" if "." in path else "not_taken"
         statuses = {_status(path, report) for report in ends} or {"cancelled"}
         order = ("failed", "cancelled", "skipped", "completed")
         status = next(status for status in order if status in statuses)
@@ -68,6 +74,10 @@ class Reports:
         skip = next(report for report in ends if isinstance(report, StepSkipped))
         within = skip.skipped_step != path
         return status, "dependency_skipped" if within else skip.skip_reason
+
+    def _is_cut_off(self, path: str) -> bool:
+        """Return whether Dagster skipped a step, as only one of the top flow or in a subflow."""
+        return ".".join(map(dagster_name, path.split("."))) in self.without_op
 
     def output(self, path: str) -> Any:
         """Return what a completed step sent on."""

@@ -13,6 +13,7 @@ from dagster_pgflow.dagster_log.run_events import RunEvent, RunFacts
 from dagster_pgflow.model.defaults import input_of_run
 from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.projection.layout.layout import Layout, PinnedTree
+from dagster_pgflow.projection.translate.cut_off import with_cut_off
 from dagster_pgflow.projection.translate.drafts import EventDrafts
 from dagster_pgflow.projection.translate.lookahead import with_lookahead
 from dagster_pgflow.projection.translate.numbering import numbered
@@ -47,7 +48,8 @@ def translate(
     }
     run_queued = drafts.write("run.queued", queued, parent=None)
     translator = Translator(layout, RunLifecycle(layout, drafts, run_queued), facts.max_recoveries)
-    for run_event, lookahead in with_lookahead(run_events):
+    seen = with_cut_off(facts.flow_slug, tree, layout, run_events)
+    for run_event, lookahead in with_lookahead(seen):
         # What is taken over from another run happened before this one.
         if not run_event.is_reused:
             drafts.turn_to(run_event.position, run_event.at)
