@@ -1,14 +1,59 @@
 """Materializations of Dagster's assets: which ones triggers look at, and how far they are read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from dagster_pgflow.json_values.limits import problem_of
 from dagster_pgflow.json_values.storable import storable
 from dagster_pgflow.json_values.text import write_own_json
 from dagster_pgflow.store.database import Database
+
+SETTLED: Final = timedelta(minutes=1)
+"""How long after its number is given to an entry of Dagster's log the entry can be seen at last."""
+
+
+@dataclass(frozen=True)
+class AssetCursor:
+    """How far the log of an asset is read: again and again from what is settled to the end.
+
+    Dagster numbers entries before they can be seen, so one may show behind others that were read.
+    Whatever has a lower number than an entry that was seen shows within `SETTLED`. So an entry is
+    settled when a pass has read up to it that began so long after another one had seen it.
+
+    Attributes:
+        storage_id: The entry up to which all is noted for good; `None` at the beginning.
+        begun_at: When the pass under way began; `None` where there is none.
+        read_to: The entry that it has come to, if any.
+        mark: The entry that an earlier pass ended with; `None` where nothing is unsettled.
+        marked_at: When that was.
+    """
+
+    storage_id: int | None = None
+    begun_at: datetime | None = None
+    read_to: int | None = None
+    mark: int | None = None
+    marked_at: datetime | None = None
+
+    def begun(self, now: datetime) -> "AssetCursor":
+        """Return it with a pass under way: the one that there is, or a new one."""
+        if self.begun_at is not None:
+            return self
+        return replace(self, begun_at=now, read_to=self.storage_id)
+
+    def came_to(self, storage_id: int) -> "AssetCursor":
+        """Return it after its pass has read an entry."""
+        return replace(self, read_to=storage_id)
+
+    def ended(self, now: datetime) -> "AssetCursor":
+        """Return it after its pass has read all that there is."""
+        settled, mark, marked_at = self.storage_id, self.mark, self.marked_at
+        if marked_at and self.begun_at and self.begun_at - marked_at >= SETTLED:
+            settled, mark = mark, None
+        if mark is None and self.read_to != settled:
+            mark, marked_at = self.read_to, now
+        return AssetCursor(settled, mark=mark, marked_at=None if mark is None else marked_at)
 
 
 @dataclass(frozen=True)
@@ -18,12 +63,12 @@ class WantedAsset:
     Attributes:
         asset_key: Its key, as Dagster shows it.
         active_since: Since when the first of them does.
-        storage_id: The entry of Dagster's log up to which all is noted; `None` at the beginning.
+        cursor: How far Dagster's log is read.
     """
 
     asset_key: str
     active_since: datetime
-    storage_id: int | None
+    cursor: AssetCursor
 
 
 @dataclass(frozen=True)
@@ -73,10 +118,14 @@ class AssetEvents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def wanted(self) -> tuple[WantedAsset, ...]:
-        """Return the assets that triggers look at, those looked at longest ago first."""
-        rows = self._database.fetch_all("fetch_wanted_assets")
-        return tuple(WantedAsset(**row) for row in rows)
+    def wanted(self, log: str) -> tuple[WantedAsset, ...]:
+        """Return the assets that triggers look at, those looked at longest ago first.
+
+        Args:
+            log: Which log of Dagster is read.
+        """
+        rows = self._database.fetch_all("fetch_wanted_assets", log=log)
+        return tuple(_wanted(**row) for row in rows)
 
     def note(self, found: Sequence[Materialization]) -> int:
         """Queue materializations, each once, and return how many triggers have one to look at."""
@@ -87,9 +136,15 @@ class AssetEvents:
         queued: int = self._database.fetch_value("note_asset_events", events=text)
         return queued
 
-    def advance(self, asset_key: str, storage_id: int | None) -> None:
-        """Note how far Dagster's log is read of an asset; never back."""
-        self._database.execute("advance_asset_cursor", asset_key=asset_key, storage_id=storage_id)
+    def advance(self, log: str, asset_key: str, cursor: AssetCursor) -> None:
+        """Note how far a log of Dagster is read of an asset; what is settled stays so."""
+        self._database.execute(
+            "advance_asset_cursor", log=log, asset_key=asset_key, **asdict(cursor)
+        )
+
+
+def _wanted(asset_key: str, active_since: datetime, **cursor: Any) -> WantedAsset:
+    return WantedAsset(asset_key, active_since, AssetCursor(**cursor))
 
 
 def _readable(value: Any) -> Any:

@@ -82,26 +82,38 @@ set outcome = :outcome, reason = cast(:reason as text), decided_at = clock_times
 where trigger_id = :trigger_id and event_id = :event_id;
 
 -- name: fetch_wanted_assets
--- The assets that triggers look at, those looked at longest ago first.
+-- The assets that triggers look at, with how far a log is read, those looked at longest ago first.
 select
-  listening.asset_key,
-  min(listening.active_since) as active_since,
-  max(known.storage_id) as storage_id
-from pgflow.triggers as listening
-left join pgflow.asset_cursors as known on known.asset_key = listening.asset_key
-where listening.enabled and listening.asset_key is not null
-group by listening.asset_key
-order by min(known.looked_at) nulls first, listening.asset_key;
+  wanted.asset_key, wanted.active_since,
+  known.storage_id, known.begun_at, known.read_to, known.mark, known.marked_at
+from (
+  select listening.asset_key, min(listening.active_since) as active_since
+  from pgflow.triggers as listening
+  where listening.enabled and listening.asset_key is not null
+  group by listening.asset_key
+) as wanted
+left join pgflow.asset_cursors as known
+  on known.asset_key = wanted.asset_key and known.log = :log
+order by known.looked_at nulls first, wanted.asset_key;
 
 -- name: note_asset_events
 -- Queue materializations for the triggers that name their assets.
 select pgflow.note_asset_events(cast(:events as jsonb));
 
 -- name: advance_asset_cursor
--- Note how far Dagster's log is read of an asset.
-insert into pgflow.asset_cursors (asset_key, storage_id)
-values (:asset_key, cast(:storage_id as bigint))
+-- Note how far a log of Dagster is read of an asset.
+insert into pgflow.asset_cursors (
+  asset_key, storage_id, log, begun_at, read_to, mark, marked_at
+)
+values (
+  :asset_key, cast(:storage_id as bigint), :log, cast(:begun_at as timestamptz),
+  cast(:read_to as bigint), cast(:mark as bigint), cast(:marked_at as timestamptz)
+)
 on conflict on constraint asset_cursors_pkey do update
 set
   storage_id = greatest(asset_cursors.storage_id, excluded.storage_id),
+  begun_at = excluded.begun_at,
+  read_to = excluded.read_to,
+  mark = excluded.mark,
+  marked_at = excluded.marked_at,
   looked_at = clock_timestamp();

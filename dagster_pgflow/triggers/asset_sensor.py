@@ -1,27 +1,28 @@
 """The sensor that tells triggers which of Dagster's assets were materialized.
 
-It reads Dagster's event log of those assets alone that triggers name, from where it last was: that
-is a row for each asset, so whichever code location looks, each entry is noted once.
+It reads Dagster's event log of those assets alone that triggers name, in passes from what is
+settled to the end. A pass that is longer than a tick goes on in the next one, and skips nothing.
+Whoever reads an entry again, in another pass or from another code location, notes it no more.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import uuid4
 
 import dagster as dg
 
+from dagster_pgflow.errors import StoreError
 from dagster_pgflow.json_values.storable import storable
 from dagster_pgflow.store.asset_events import AssetEvents, Materialization, WantedAsset
 
 INTERVAL_S = 5
-ENTRIES_PER_TICK: Final = 500
-ENTRIES_AT_A_TIME: Final = 100
+ENTRIES_PER_TICK: Final = 5000
+ENTRIES_AT_A_TIME: Final = 250
+_JSON: Final = (str, int, float, bool, list, tuple, dict, type(None))
 MOST_S = 20.0
 """How long a tick goes on; what is left comes with the next one."""
-
-SETTLED_S: Final = 60.0
-"""Dagster numbers entries before they can be seen, so one of a lower number may come late. What is
-younger than this is read again; what was noted once is noted no more."""
 
 
 def build_asset_sensor(name: str, events: AssetEvents) -> dg.SensorDefinition:
@@ -33,21 +34,21 @@ def build_asset_sensor(name: str, events: AssetEvents) -> dg.SensorDefinition:
     """
 
     def evaluate(context: dg.SensorEvaluationContext) -> Iterator[dg.SkipReason]:
-        wanted = events.wanted()
+        # Kept by Dagster beside its log: where that is another one, so is this.
+        log = context.cursor or uuid4().hex
+        context.update_cursor(log)
+        wanted = events.wanted(log)
         if not wanted:
             yield dg.SkipReason("No trigger in pgflow.triggers looks at an asset.")
             return
-        ends_at = time.monotonic() + MOST_S
-        left, queued = ENTRIES_PER_TICK, 0
+        tick = _AssetTick(context, events, log)
         for asset in wanted:
-            if left <= 0 or time.monotonic() > ends_at:
+            if tick.is_over():
                 break
-            found = _AssetLog(context.instance, events, asset)
-            queued += found.read(left)
-            left -= found.entries
+            tick.read(asset)
         yield dg.SkipReason(
-            f"{queued} events wait for triggers to look at them."
-            if queued
+            f"{tick.queued} events wait for triggers to look at them."
+            if tick.queued
             else "No asset that a trigger looks at was materialized."
         )
 
@@ -60,59 +61,87 @@ def build_asset_sensor(name: str, events: AssetEvents) -> dg.SensorDefinition:
     )
 
 
-class _AssetLog:
-    """Reads on in the log of one asset.
+class _AssetTick:
+    """One tick: reads on in the log of one asset after the other.
 
     Attributes:
-        entries: How many entries it has read.
+        queued: How many events triggers have to look at by it.
     """
 
-    def __init__(
-        self, instance: dg.DagsterInstance, events: AssetEvents, asset: WantedAsset
-    ) -> None:
-        self._instance = instance
+    def __init__(self, context: dg.SensorEvaluationContext, events: AssetEvents, log: str) -> None:
+        self._context = context
         self._events = events
-        self._asset = asset
-        self.entries = 0
+        self._log = log
+        self._left = ENTRIES_PER_TICK
+        self._ends_at = time.monotonic() + MOST_S
+        self.queued = 0
 
-    def read(self, most: int) -> int:
-        """Note what is new, and return how many triggers have something to look at."""
-        asset, queued = self._asset, 0
+    def is_over(self) -> bool:
+        """Return whether it has read or taken as much as it may."""
+        return self._left <= 0 or time.monotonic() > self._ends_at
+
+    def read(self, asset: WantedAsset) -> None:
+        """Read on in the log of an asset; one that cannot be read keeps no other waiting."""
+        try:
+            self._read(asset)
+        except StoreError:
+            raise
+        except Exception:
+            self._context.log.exception(
+                "The materializations of %s could not be read; that is tried again.",
+                asset.asset_key,
+            )
+            self._events.advance(self._log, asset.asset_key, asset.cursor)
+
+    def _read(self, asset: WantedAsset) -> None:
+        cursor = asset.cursor.begun(datetime.now(UTC))
         since = dg.AssetRecordsFilter(
             asset_key=dg.AssetKey.from_user_string(asset.asset_key),
             after_timestamp=asset.active_since.timestamp(),
-            after_storage_id=asset.storage_id,
+            after_storage_id=cursor.read_to,
         )
-        settled, page = asset.storage_id, None
-        settled_before = time.time() - SETTLED_S
-        while self.entries < most:
-            page = self._instance.fetch_materializations(
+        page: dg.EventRecordsResult | None = None
+        while not self.is_over():
+            page = self._context.instance.fetch_materializations(
                 since,
-                limit=min(ENTRIES_AT_A_TIME, most - self.entries),
+                limit=min(ENTRIES_AT_A_TIME, self._left),
                 cursor=None if page is None else page.cursor,
                 ascending=True,
             )
             found = [_materialization(asset.asset_key, record) for record in page.records]
-            queued += self._events.note(found)
-            self.entries += len(found)
-            for one in found:
-                # So many that they do not fit into a tick are not read again.
-                if one.timestamp < settled_before or self.entries >= most:
-                    settled = one.storage_id
+            self.queued += self._events.note(found)
+            self._left -= len(found)
+            if found:
+                cursor = cursor.came_to(found[-1].storage_id)
             if not page.has_more:
+                cursor = cursor.ended(datetime.now(UTC))
                 break
-        self._events.advance(asset.asset_key, settled)
-        return queued
+        self._events.advance(self._log, asset.asset_key, cursor)
 
 
 def _materialization(asset_key: str, record: dg.EventLogRecord) -> Materialization:
     said = record.asset_materialization
-    metadata: dict[str, Any] = {} if said is None else dict(said.metadata)
+    metadata: Mapping[str, Any] = {} if said is None else said.metadata
     return Materialization(
         asset_key=asset_key,
         storage_id=record.storage_id,
         timestamp=record.timestamp,
         run_id=record.run_id,
         partition=record.partition_key,
-        metadata={name: storable(value.value) for name, value in metadata.items()},
+        metadata={name: _json_of(value) for name, value in metadata.items()},
     )
+
+
+def _json_of(value: dg.MetadataValue[Any]) -> Any:
+    """Return metadata as conditions see it; of what is no JSON, that it is left out."""
+    match value:
+        case dg.DagsterAssetMetadataValue():
+            return value.asset_key.to_user_string()
+        case dg.TableMetadataValue():
+            return [storable(dict(row.data)) for row in value.records]
+        case _:
+            found = value.value
+    # Not those below them: Dagster's own records are tuples that refuse to be read as such.
+    if type(found) in _JSON:
+        return storable(found)
+    return f"(left out: a {type(value).__name__} is no JSON)"
