@@ -10,6 +10,7 @@ from dagster_pgflow.compiler.broken_job import missing_job
 from dagster_pgflow.location.asked_again import RepositoryAskedAgain, asked_again
 from dagster_pgflow.location.location import NO_FLOWS, Location
 from dagster_pgflow.location.noted import is_noting, note
+from dagster_pgflow.location.only_one import ensure_only_one
 from dagster_pgflow.location.pinned import pinned_watermark
 from dagster_pgflow.location.settings import LocationSettings, name_of, prefix_of
 from dagster_pgflow.names import LOAD_DATA_KEY, flow_of_job
@@ -114,16 +115,32 @@ def build_definitions(
 
     Raises:
         ConfigurationError: The handlers or the settings contradict each other, or a sensor among
-            `mine` is called as one of ours.
+            `mine` is called as one of ours, or something else has brought flows into the code
+            location already.
         StoreError: The database cannot be used, in a process that serves a run; the message says
             what to do.
 
     Example:
         `defs = build_definitions(my_definitions, handlers=[my_handlers])`
     """
+    ensure_only_one(f'build_definitions(name="{name_of(settings)}")')
+    return definitions_of(mine, settings)
+
+
+def definitions_of(mine: dg.Definitions | None, settings: LocationSettings) -> dg.Definitions:
+    """Return what `build_definitions` does, for whoever has noted that it brings flows.
+
+    Args:
+        mine: The definitions that share the code location, as far as they can be seen.
+        settings: As of `build_definitions`.
+
+    Raises:
+        ConfigurationError: As of `build_definitions`.
+        StoreError: As of `build_definitions`.
+    """
     watermark = pinned_watermark()
     definitions = _definitions(mine, settings, watermark)
-    return asked_again(definitions, watermark, lambda: build_definitions(mine, **settings))
+    return asked_again(definitions, watermark, lambda: definitions_of(mine, settings))
 
 
 def _definitions(

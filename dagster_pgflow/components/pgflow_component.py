@@ -10,7 +10,8 @@ from dagster_pgflow.components.named import named_module, named_object
 from dagster_pgflow.components.scaffolder import PgflowScaffolder
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.flow_resource import PgflowResource
-from dagster_pgflow.load_defs import UNSEEN_PREFIX, build_definitions
+from dagster_pgflow.load_defs import UNSEEN_PREFIX, definitions_of
+from dagster_pgflow.location.only_one import ensure_only_one
 from dagster_pgflow.location.settings import LocationSettings
 
 _EXECUTORS: Mapping[str, dg.ExecutorDefinition] = {
@@ -23,7 +24,7 @@ _EXECUTORS: Mapping[str, dg.ExecutorDefinition] = {
 class PgflowComponent(dg.Component, dg.Resolvable, dg.Model):
     """Flows that live in PostgreSQL, each a job: defined and started at run time.
 
-    A project has at most one such component for each database.
+    A project has at most one such component.
     """
 
     handlers: Sequence[str] = Field(
@@ -101,7 +102,9 @@ class PgflowComponent(dg.Component, dg.Resolvable, dg.Model):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the jobs, sensors and schedules of the flows."""
-        flows = build_definitions(**self._settings(context))
+        place = context.component_path.get_relative_key(context.project_root)
+        ensure_only_one(f"the component {place}")
+        flows = definitions_of(None, self._settings(context))
         if self.resource_key is None:
             return flows
         resource = PgflowResource(database_url=self._database_url(context))

@@ -156,6 +156,11 @@ def test_an_attribute_that_names_what_is_not_there_says_so(
     project: Project, attributes: dict[str, Any], sentence: str
 ) -> None:
     project.set(**attributes)
+    assert sentence in told_by(project)
+
+
+def told_by(project: Project) -> str:
+    """Returns what we say of why a project does not load."""
     with pytest.raises(Exception, match=r".") as raised:
         project.load()
     causes: list[str] = []
@@ -164,4 +169,21 @@ def test_an_attribute_that_names_what_is_not_there_says_so(
         if isinstance(error, ConfigurationError):
             causes.append(str(error))
         error = error.__cause__ or error.__context__
-    assert any(sentence in cause for cause in causes), raised.value
+    assert causes, raised.value
+    return " ".join(causes)
+
+
+def test_a_second_component_is_refused_with_a_sentence_that_names_both(project: Project) -> None:
+    more = project.defs / "more"
+    scaffold_object(
+        more, "dagster_pgflow.PgflowComponent", None, "yaml", project.root, append=False
+    )
+    document = yaml.safe_load((project.component / "defs.yaml").read_text())
+    del document["attributes"]["resource_key"]
+    document["attributes"] |= {"name": "more", "job_prefix": "more_"}
+    (more / "defs.yaml").write_text(yaml.safe_dump(document))
+    told = told_by(project)
+    assert "Two bring flows into this code location, the component src/shop/defs/flows" in told
+    assert " and the component src/shop/defs/more" in told
+    (more / "defs.yaml").unlink()
+    assert project.load().has_job("flow_hello")
