@@ -183,25 +183,51 @@ def running_dagster_dev(
 
     With the home and the storage of one that has ended it goes on where that was.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url) + more_settings)
-    port = _free_port()
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "--port", str(port)]
+    write_settings(home, storage_url, more_settings)
+    command = ["dagster", "dev"]
     for workspace in workspaces:
         command += ["--workspace", str(workspace)]
-    bin_folder = str(Path(sys.executable).parent)
+    with running(command, workspaces[0].parent, home, environment) as dagster:
+        yield dagster
+
+
+def write_settings(home: Path, storage_url: str, more_settings: str = "") -> None:
+    """Writes the `dagster.yaml` of a Dagster that hurries."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "dagster.yaml").write_text(DAGSTER_YAML.format(url=storage_url) + more_settings)
+
+
+def environment_of(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment of a program of this Python, with a home of Dagster."""
+    return {
+        **os.environ,
+        **environment,
+        "DAGSTER_HOME": str(home),
+        # A machine that is busy with other tests takes long to start a process.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, home: Path, environment: Mapping[str, str]
+) -> Iterator[DagsterDev]:
+    """Yields the Dagster that a command starts in a folder.
+
+    Args:
+        command: The command, such as `dagster dev`; it takes `--port`.
+        folder: The folder.
+        home: Where its settings are; its log is `dagster.log` there.
+        environment: What it gets besides the environment of this process.
+    """
+    port = _free_port()
+    program = Path(sys.executable).with_name(command[0])
     with (home / "dagster.log").open("a") as log:
         process = subprocess.Popen(
-            command,
-            cwd=workspaces[0].parent,
-            env={
-                **os.environ,
-                **environment,
-                "DAGSTER_HOME": str(home),
-                # A machine that is busy with other tests takes long to start a process.
-                "DAGSTER_GRPC_TIMEOUT_SECONDS": "300",
-                "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
-            },
+            [str(program), *command[1:], "--port", str(port)],
+            cwd=folder,
+            env=environment_of(home, environment),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
