@@ -105,6 +105,17 @@ def failing(value: Any) -> None:
     raise ValueError("broken")
 
 
+def charged(value: Any) -> None:
+    """Fails with an exception that came of two others."""
+    try:
+        try:
+            {"known": 1}["unknown"]
+        except KeyError as error:
+            raise LookupError("no such customer") from error
+    except LookupError as error:
+        raise ValueError("no such card") from error
+
+
 def endless(value: Any) -> None:
     """Says that it has begun, and goes on until it is killed."""
     (Path(os.environ[FOLDER]) / "begun").touch()
@@ -135,6 +146,7 @@ FUNCTIONS = (
     noted,
     stuck,
     failing,
+    charged,
     endless,
     patient,
     killed,

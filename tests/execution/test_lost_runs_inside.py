@@ -25,9 +25,9 @@ LIFE = (10, 28)
 
 CHILD = (
     Flow("child")
-    .step("one", "add")
-    .step("list", "listed", depends_on="one")
-    .map("each", "add", depends_on="list", batch_size=1)
+    .step("one", "add", produces="one")
+    .step("list", "listed", depends_on="one", produces="list")
+    .map("each", "add", depends_on="list", batch_size=1, produces="each/${$item}")
     .step("all", "add", depends_on=["each", "one"])
 )
 TOP = Flow("top", max_recoveries=1_000).subflow("sub", "child", mode="run")
@@ -81,6 +81,24 @@ class Case:
         assert set(completed.values()) == {1}
         assert [call for call, times in self.calls.items() if times > 1] == []
         assert self.calls.keys() <= {attempt[:3] for attempt in attempts}
+        told = self._materialized()
+        assert {key[0] for key in told} >= {"one", "list"}
+        assert set(told.values()) == {1}
+
+    def _materialized(self) -> Counter[tuple[str, Any]]:
+        """Returns how often each asset was told, by its key and the task, in all Dagster runs."""
+        instance = self.world.instance
+        records = [one for run in instance.get_runs() for one in instance.all_logs(run.run_id)]
+        events = [one.dagster_event for one in records if one.dagster_event is not None]
+        told = [
+            event.step_materialization_data.materialization
+            for event in events
+            if event.is_step_materialization
+        ]
+        return Counter(
+            (one.asset_key.to_user_string(), one.metadata["pgflow/task_index"].value)
+            for one in told
+        )
 
     def _handlers(self) -> dict[str, Callable[..., Any]]:
         def noted(function: Callable[[Any], Any]) -> Callable[..., Any]:
