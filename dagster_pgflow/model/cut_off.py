@@ -7,7 +7,7 @@ them needs to hear of it. The op of the branch leaves their output out, and none
 from collections.abc import Iterator, Mapping
 
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import by_slug, in_order, reach
+from dagster_pgflow.model.graph import in_order
 from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
@@ -18,32 +18,47 @@ from dagster_pgflow.model.steps import (
     WaitingStep,
 )
 
+Followers = Mapping[str, tuple[Step, ...]]
+"""For each step those that depend on it directly."""
+
 CutOff = Mapping[str, tuple[str, ...]]
 """For some of the steps that a branch leads to: the step, and all that stands behind it, in order.
 
 All of these are skipped with `not_taken` when the branch does not lead there."""
 
 
-def cut_off_by(flow: Flow, branch: BranchStep, flows: Mapping[str, Flow]) -> CutOff:
+def cut_off_by(branch: BranchStep, followers: Followers, flows: Mapping[str, Flow]) -> CutOff:
     """Return the steps behind a branch that Dagster skips when the branch leaves out their output.
 
     Args:
-        flow: A sound flow, as it is written.
-        branch: A branch of it.
+        branch: A branch of a sound flow.
+        followers: For each step of that flow those that depend on it, as `dependents` returns them.
         flows: Every flow that it contains, by slug.
     """
-    steps = by_slug(flow)
-    order = {step.slug: index for index, step in enumerate(in_order(flow))}
     found: dict[str, tuple[str, ...]] = {}
-    for target in branch.targets:
-        behind = reach(steps, [target])
-        if set(steps[target].depends_on) == {branch.slug} and all(
-            _needs_no_op(steps[slug], flows)
-            and (slug == target or behind.issuperset(steps[slug].depends_on))
-            for slug in behind
-        ):
-            found[target] = tuple(sorted(behind, key=order.__getitem__))
-    return found
+    for target in followers[branch.slug]:
+        if target.slug in branch.targets and set(target.depends_on) == {branch.slug}:
+            behind = _alone_behind(target, followers)
+            if behind and all(_needs_no_op(step, flows) for step in behind):
+                found[target.slug] = tuple(step.slug for step in behind)
+    return {slug: found[slug] for slug in branch.targets if slug in found}
+
+
+def _alone_behind(target: Step, followers: Followers) -> list[Step]:
+    """Return a step and all that stands behind it; nothing where some of that has other sources.
+
+    What else depends on something outside is not gone beyond, so that this takes no longer for a
+    step at the beginning of a long flow.
+    """
+    behind = [target]
+    awaited: dict[str, int] = {}
+    for step in behind:  # which grows
+        for follower in followers[step.slug]:
+            left = awaited.get(follower.slug, len(set(follower.depends_on))) - 1
+            awaited[follower.slug] = left
+            if left == 0:
+                behind.append(follower)
+    return [] if any(awaited.values()) else behind
 
 
 def steps_inside(step: SubflowStep, flows: Mapping[str, Flow]) -> Iterator[tuple[str, ...]]:

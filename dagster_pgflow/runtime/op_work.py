@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_pgflow.model.cut_off import CutOff, cut_off_by
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.lowered import LoopBody, LoweredStep, whole_of
 from dagster_pgflow.model.steps import BranchStep, HandledStep, MapStep, SubflowStep
 from dagster_pgflow.runtime.handlers import Handler, HandlerRegistry
@@ -79,7 +80,7 @@ class OpWork:
         """The steps behind a branch that Dagster skips, where the flow is not inside another."""
         if not isinstance(self.step, BranchStep) or isinstance(self.flow, LoopBody):
             return {}
-        return cut_off_by(whole_of(self.flow), self.step, self.flows)
+        return cut_off_by(self.step, dependents(whole_of(self.flow)), self.flows)
 
     @cached_property
     def hooks(self) -> Around:

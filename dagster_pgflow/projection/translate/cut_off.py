@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from dagster_pgflow.dagster_log.run_events import RunEvent
-from dagster_pgflow.model.cut_off import cut_off_by, steps_inside
+from dagster_pgflow.model.cut_off import Followers, cut_off_by, steps_inside
 from dagster_pgflow.model.flow import Flow
+from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.steps import BranchStep, SubflowStep
 from dagster_pgflow.projection.layout.layout import Layout, PinnedTree
 from dagster_pgflow.reports.report import StepCompleted, StepSkipped
@@ -32,13 +33,14 @@ def with_cut_off(
         run_events: What Dagster saw, in order.
     """
     flows = {known: pinned.flow for known, pinned in tree.items()}
+    followers = dependents(flows[slug])
     keys: dict[str, str] = {}
     for run_event in run_events:
         yield run_event
         report = run_event.report
         if run_event.kind not in ("succeeded", "reused") or not isinstance(report, StepCompleted):
             continue
-        for path, origin in _cut_off_behind(run_event, report, flows[slug], flows, layout):
+        for path, origin in _cut_off_behind(run_event, report, followers, flows, layout):
             keys = keys or {step: key for key, step in layout.step_nodes.items()}
             skipped = StepSkipped(
                 worker=report.worker,
@@ -53,7 +55,7 @@ def with_cut_off(
 def _cut_off_behind(
     run_event: RunEvent,
     report: StepCompleted,
-    flow: Flow,
+    followers: Followers,
     flows: Mapping[str, Flow],
     layout: Layout,
 ) -> Iterator[tuple[StepPath, StepPath]]:
@@ -65,7 +67,7 @@ def _cut_off_behind(
     if not isinstance(branch, BranchStep):
         return
     sent = {output for output, _ in run_event.sent}
-    for target, slugs in cut_off_by(flow, branch, flows).items():
+    for target, slugs in cut_off_by(branch, followers, flows).items():
         if branch.route_output(target) not in sent:
             for slug in slugs:
                 begins = RUN.to(slug)

@@ -4,7 +4,7 @@ import pytest
 
 from dagster_pgflow.model.cut_off import CutOff, cut_off_by, steps_inside
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.graph import by_slug
+from dagster_pgflow.model.graph import by_slug, dependents
 from dagster_pgflow.model.steps import BranchStep, SubflowStep
 
 INNER = Flow("inner").step("one").step("two", depends_on="one")
@@ -22,7 +22,7 @@ def cut_off(flow: Flow) -> CutOff:
     flows = {known.slug: known for known in (INNER, OUTER, LISTS, REPEATS, flow)}
     branch = by_slug(flow)["way"]
     assert isinstance(branch, BranchStep)
-    return cut_off_by(flow, branch, flows)
+    return cut_off_by(branch, dependents(flow), flows)
 
 
 def test_a_route_that_nothing_else_leads_to_is_cut_off_with_all_behind_it() -> None:
