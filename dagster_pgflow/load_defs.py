@@ -123,8 +123,9 @@ def build_definitions(
     Example:
         `defs = build_definitions(my_definitions, handlers=[my_handlers])`
     """
+    definitions = definitions_of(mine, settings)
     ensure_only_one(f'build_definitions(name="{name_of(settings)}")')
-    return definitions_of(mine, settings)
+    return definitions
 
 
 def definitions_of(mine: dg.Definitions | None, settings: LocationSettings) -> dg.Definitions:

@@ -103,8 +103,8 @@ class PgflowComponent(dg.Component, dg.Resolvable, dg.Model):
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the jobs, sensors and schedules of the flows."""
         place = context.component_path.get_relative_key(context.project_root)
-        ensure_only_one(f"the component {place}")
         flows = definitions_of(None, self._settings(context))
+        ensure_only_one(f"the component {place}")
         if self.resource_key is None:
             return flows
         resource = PgflowResource(database_url=self._database_url(context))

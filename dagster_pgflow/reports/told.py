@@ -14,16 +14,22 @@ _WORDS: Final[Mapping[SkipReason, str]] = {
 }
 
 
-def skip_told(path: StepPath, reason: SkipReason, began_at: StepPath) -> str:
+LONGEST_WHY: Final = 300
+"""Characters."""
+
+
+def skip_told(path: StepPath, reason: SkipReason, began_at: StepPath, why: str = "") -> str:
     """Return why a step is skipped.
 
     Args:
         path: The step.
         reason: Why the step is skipped at which that began.
         began_at: That step: the step itself, one before it, or a subflow around it.
+        why: What is known of it besides, in words.
     """
     if began_at == path:
-        return f'Step "{path}" is skipped: {_WORDS[reason]}.'
+        shown = why if len(why) <= LONGEST_WHY else f"{why[:LONGEST_WHY]} …"
+        return f'Step "{path}" is skipped: {shown or _WORDS[reason]}.'
     return f'Step "{path}" is skipped with "{began_at}".'
 
 

@@ -388,4 +388,5 @@ def check(frame: Frame, step: StepBase, given: Any, facts: Facts | None = None) 
         return given
     if step.when_unmet == "fail":
         raise ConditionNotMet(f'Step "{path}" may not run: condition not met, {unmet}.', path)
-    return Skipped("condition_unmet", path, cascade=step.when_unmet == "skip-cascade")
+    cascade = step.when_unmet == "skip-cascade"
+    return Skipped("condition_unmet", path, cascade=cascade, why=unmet)

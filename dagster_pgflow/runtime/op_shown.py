@@ -36,4 +36,7 @@ def skip_sentence(execution: Execution, skip: Skipped) -> str:
     """Return why a step does not run."""
     if skip.error is not None:
         return cancel_told(execution.path, skip.step)
-    return skip_told(execution.path, skip.reason, skip.step)
+    why = skip.why
+    if skip.reason == "not_taken" and skip.not_taken:
+        why = f'"{skip.not_taken[0]}" does not lead to it in this run'
+    return skip_told(execution.path, skip.reason, skip.step, why)

@@ -75,6 +75,7 @@ class Skipped:
         failure: What else is known of that; runs that began with older code do not say.
         not_taken: The paths of the steps behind which the run takes another route than to this one.
             A dependent that both routes behind one of them lead to runs all the same.
+        why: What was found out, in words, for the log of the op that did; it does not travel.
     """
 
     reason: SkipReason
@@ -83,6 +84,7 @@ class Skipped:
     error: str | None = None
     not_taken: tuple[StepPath, ...] = ()
     failure: Failure | None = None
+    why: str = field(default="", compare=False)
 
     def encloses(self, frame: StepPath) -> bool:
         """Return whether the skipped step is a subflow or a loop that the frame lies in."""

@@ -133,3 +133,22 @@ def test_dagster_re_executes_a_run_from_failure_past_steps_that_look_skipped(
     )
     assert {row["step_path"]: row["status"] for row in rows} == before | {"at_last": "completed"}
     assert known[0] == known[1]
+
+
+def test_the_line_of_an_op_says_which_condition_and_which_branch(world: World) -> None:
+    world.define(
+        Flow("van")
+        .step("weigh", "echo")
+        .step("few", "echo", run_if="input.weigh.kilos > 10", depends_on="weigh")
+        .step("some", "echo", if_={"weigh": {"kilos": 7}}, depends_on="weigh")
+        .branch("way", rules=[("true", "one")], default_path=["two"], depends_on="weigh")
+        .step("one", "echo", depends_on="way")
+        .step("two", "echo", depends_on=["weigh", "way"])
+    )
+    run_id = str(world.run("van", HANDLERS, {"kilos": 5}))
+    lines = [entry.user_message for entry in world.instance.all_logs(run_id)]
+    assert [line for line in lines if "is skipped: " in line] == [
+        'Step "few" is skipped: run_if `input.weigh.kilos > 10` is false.',
+        'Step "some" is skipped: its input does not contain {"weigh": {"kilos": 7}}.',
+        'Step "two" is skipped: "way" does not lead to it in this run.',
+    ]
