@@ -59,7 +59,10 @@ GIVEN_UP_AFTER: Final = 3
 
 MESSAGE_LENGTH: Final = 2000
 
-LOST: Final = "The run was deleted in Dagster before it ended."
+LOST: Final = (
+    "The run was deleted in Dagster before it ended, or another Dagster has it, which serves this"
+    " database, too; `dagster-pgflow doctor` tells."
+)
 
 
 @dataclass
