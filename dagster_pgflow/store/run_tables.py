@@ -138,6 +138,9 @@ class RunTables:
         """
 
         def write(transaction: Transaction) -> bool:
+            if continuations_over or recovery is not None:
+                # Before the cursor: who takes the run up has this lock when it comes for that one.
+                transaction.execute("lock_continuations", run_id=str(state.run.run_id))
             advanced = transaction.execute(
                 "advance_run_cursor",
                 dagster_run_id=str(cursor.dagster_run_id),

@@ -158,6 +158,10 @@ union all
 select run_id from pgflow.run_continuations where dagster_run_id = cast(:dagster_run_id as uuid)
 limit 1;
 
+-- name: lock_continuations
+-- Wait until nobody takes up a run to go on with it, and keep others from it.
+select pg_advisory_xact_lock(pgflow.lock_of_continuations(cast(:run_id as uuid)));
+
 -- name: end_continuations
 -- Note that Dagster runs are over that went on with a run: there may be a next one.
 select pgflow.end_continuation(continuation.run_id, continuation.number)
