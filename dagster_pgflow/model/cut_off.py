@@ -5,12 +5,15 @@ them needs to hear of it. The op of the branch leaves their output out, and none
 """
 
 from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.graph import in_order
 from dagster_pgflow.model.steps import (
     BranchStep,
     JoinStep,
+    LoopStep,
+    MapStep,
     SingleStep,
     SleepStep,
     Step,
@@ -87,5 +90,7 @@ def _needs_no_op(step: Step, flows: Mapping[str, Flow]) -> bool:
             return is_graph and all(_needs_no_op(inner, flows) for inner in flows[step.flow].steps)
         case SingleStep() | BranchStep() | JoinStep() | WaitingStep() | SleepStep():
             return True
-        case _:
+        case MapStep() | LoopStep():
             return False
+        case _:
+            assert_never(step)
