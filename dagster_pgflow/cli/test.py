@@ -77,6 +77,11 @@ class CaseOutcome:
     multiple=True,
     help="A file with flows that FLOW contains.",
 )
+@click.option(
+    "--only-mocks",
+    is_flag=True,
+    help="Call no handler: a case that comes to one without a mock fails.",
+)
 @click.option("--explain", is_flag=True, help="Say of each run what became of it, and why.")
 @as_json
 def command(
@@ -85,6 +90,7 @@ def command(
     modules: tuple[str, ...],
     more_files: tuple[Path, ...],
     *,
+    only_mocks: bool,
     explain: bool,
     wants_json: bool,
 ) -> None:
@@ -101,7 +107,9 @@ def command(
     handlers = handlers_of(modules).handlers
     outcomes = []
     for case in cases:
-        outcome = _run(case, chosen(slug, case.flow, flows, flow), flows, handlers)
+        outcome = _run(
+            case, chosen(slug, case.flow, flows, flow), flows, handlers, only_mocks=only_mocks
+        )
         outcomes.append(outcome)
         if not wants_json:
             _print(outcome, explain=explain)
@@ -114,11 +122,19 @@ def command(
 
 
 def _run(
-    case: "Case", slug: str, flows: Sequence[Flow], handlers: Mapping[str, Handler]
+    case: "Case",
+    slug: str,
+    flows: Sequence[Flow],
+    handlers: Mapping[str, Handler],
+    *,
+    only_mocks: bool,
 ) -> CaseOutcome:
     from dagster_pgflow.testing import run_flow  # noqa: PLC0415  imports Dagster
     from dagster_pgflow.testing.cases import answers_of, mocks_of  # noqa: PLC0415
-    from dagster_pgflow.testing.checking import discrepancies  # noqa: PLC0415
+    from dagster_pgflow.testing.checking import (  # noqa: PLC0415
+        discrepancies,
+        refuse_unknown_places,
+    )
 
     try:
         result = run_flow(
@@ -127,8 +143,10 @@ def _run(
             flows=flows,
             handlers=handlers,
             mock=mocks_of(case),
+            only_mocks=only_mocks if case.only_mocks is None else case.only_mocks,
             answers=answers_of(case),
         )
+        refuse_unknown_places(case, slug, flows)
     except PgflowError as error:
         return CaseOutcome(case.name, refusal=str(error))
     return CaseOutcome(case.name, discrepancies(case, result), result)

@@ -6,19 +6,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
+from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.in_process.clock import Clock
 from dagster_pgflow.in_process.outputs import InMemoryIOManager
+from dagster_pgflow.in_process.paths import MOST_LISTED, Places, without_numbers
 from dagster_pgflow.in_process.reading import UnstoredFlow, read_run
 from dagster_pgflow.in_process.resource import InProcessResource
 from dagster_pgflow.in_process.result import FlowResult, WaitResult
 from dagster_pgflow.in_process.results import result_of
-from dagster_pgflow.in_process.stand_ins import StandIns
+from dagster_pgflow.in_process.stand_ins import Conducting, StandIns
 from dagster_pgflow.in_process.waits import Answers
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
@@ -26,9 +29,12 @@ from dagster_pgflow.names import FLOW_INPUT, IO_MANAGER_KEY, PGFLOW_KEY, TAG_FLO
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.inputs import as_run_config
 from dagster_pgflow.runtime.waiting_for import shown_wait
+from dagster_pgflow.step_path import StepPath
 
 _UNSTORED: Final = "0"
 """The watermark from before there were any stored flows."""
+
+_MOST_NAMED: Final = 20
 
 _QUIET: Final = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster writes a line for each event to the console, and the error of a step with its own
@@ -48,6 +54,7 @@ class WantedRun:
         answers: What steps that wait are answered.
         stand_ins: What stands in for handlers.
         clock: The time of the run.
+        only_stand_ins: Whether no handler is called itself.
         tags: Tags of the Dagster run.
     """
 
@@ -59,6 +66,7 @@ class WantedRun:
     answers: Answers = field(default_factory=dict)
     stand_ins: StandIns = field(default_factory=dict)
     clock: Clock = field(default_factory=Clock)
+    only_stand_ins: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -77,7 +85,9 @@ def execute_in_memory(wanted: WantedRun, instance: dg.DagsterInstance) -> FlowRe
         wanted: What is to be run.
         instance: The Dagster instance.
     """
-    resource = InProcessResource(wanted.answers, wanted.stand_ins, wanted.clock)
+    resource = InProcessResource(
+        wanted.answers, wanted.stand_ins, wanted.clock, only_stand_ins=wanted.only_stand_ins
+    )
     settings = JobSettings(
         {**wanted.resources, PGFLOW_KEY: resource, IO_MANAGER_KEY: InMemoryIOManager(resource)},
         dg.in_process_executor,
@@ -89,9 +99,34 @@ def execute_in_memory(wanted: WantedRun, instance: dg.DagsterInstance) -> FlowRe
     emitter = JobEmitter(wanted.flows, wanted.handlers, settings, tags_of)
     job = emitter.job(wanted.flow_slug, tags_of(wanted.flow_slug))
     run_id = execute_job(job, wanted, instance)
+    refuse_lack(resource, wanted)
     tree = {slug: UnstoredFlow(flow) for slug, flow in wanted.flows.items()}
     run = read_run(instance, run_id, tree, resource)
     return result_of(run, resource, _waits(resource))
+
+
+def refuse_lack(looked_on: Conducting, wanted: WantedRun) -> None:
+    """Refuse a run that came to handlers for which nothing stands in, though that must be.
+
+    Args:
+        looked_on: Knows to which.
+        wanted: What was run.
+
+    Raises:
+        ConfigurationError: It came to some; it names these, and further steps of the kind.
+    """
+    if not looked_on.lacking:
+        return
+    places = Places(wanted.flow_slug, wanted.flows)
+    ahead = (path for path in places.of_handlers() if not looked_on.does_work_of(StepPath(path)))
+    came_to = [str(path) for path in looked_on.lacking]
+    named = {without_numbers(path) for path in came_to}
+    others = [path for path in islice(ahead, MOST_LISTED) if path not in named][:_MOST_NAMED]
+    more = f" Without a mock are also {', '.join(others)}." if others else ""
+    raise ConfigurationError(
+        f"The run came to {', '.join(came_to)} without a mock, and only_mocks lets no handler be"
+        f" called; add what it returns to mock.{more}"
+    )
 
 
 def execute_job(job: dg.JobDefinition, wanted: WantedRun, instance: dg.DagsterInstance) -> UUID:

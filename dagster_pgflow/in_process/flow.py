@@ -14,6 +14,7 @@ from dagster_pgflow.in_process.execute import WantedRun, execute_in_memory, inst
 from dagster_pgflow.in_process.given import FlowSource, HandlerSources, flow_in, registry_of
 from dagster_pgflow.in_process.paths import Places
 from dagster_pgflow.in_process.result import FlowResult
+from dagster_pgflow.in_process.said_of_steps import answers_at, stand_ins_at
 from dagster_pgflow.in_process.stand_ins import StandIns
 from dagster_pgflow.in_process.stored import (
     execute_stored,
@@ -25,7 +26,6 @@ from dagster_pgflow.in_process.waits import Answers
 from dagster_pgflow.json_values.text import write_json
 from dagster_pgflow.model.defaults import UNASKED
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.model.steps import HandledStep, SleepStep, SubflowStep, WaitingStep
 from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.store.database import Database
 from dagster_pgflow.store.run_outcomes import RunCancelled, RunFailed
@@ -88,6 +88,7 @@ def execute_flow(
         instance=instance,
         answers=answers or {},
         stand_ins={},
+        only_stand_ins=False,
         clock=Clock(),
         tags=tags,
     )
@@ -125,6 +126,7 @@ def run_in_process(
     instance: dg.DagsterInstance | None,
     answers: Answers,
     stand_ins: StandIns,
+    only_stand_ins: bool,
     clock: Clock,
     tags: Mapping[str, str] | None,
 ) -> FlowResult:
@@ -140,6 +142,7 @@ def run_in_process(
         instance: The Dagster instance.
         answers: What steps that wait are answered.
         stand_ins: What stands in for handlers, by the places of their steps.
+        only_stand_ins: Whether no handler is called itself.
         clock: The time of the run.
         tags: Tags of the Dagster run.
     """
@@ -165,9 +168,10 @@ def run_in_process(
         input,
         registry,
         keyed,
-        _answers(Places(slug, known), answers),
-        _stand_ins(Places(slug, known), stand_ins),
+        answers_at(Places(slug, known), answers),
+        stand_ins_at(Places(slug, known), stand_ins),
         clock,
+        only_stand_ins,
         dict(tags or {}),
     )
     if pinned is not None and instance is None:
@@ -216,46 +220,3 @@ def _refuse_unsound(
     problems = problems_of(flows[slug], flows, registry, resources.keys())
     if problems:
         raise InvalidFlow(slug, problems)
-
-
-def _answers(places: Places, answers: Answers) -> Answers:
-    """Return answers by the places of steps that wait.
-
-    Raises:
-        ConfigurationError: There is no such step, or it does not wait.
-    """
-    found = {}
-    for written, answer in answers.items():
-        one = places.find(written, "answers")
-        if not isinstance(one.step, WaitingStep | SleepStep):
-            raise ConfigurationError(
-                f'answers names "{written}", and that step does not wait: it is of type'
-                f" {one.step.type}."
-            )
-        found[one.path] = answer
-    return found
-
-
-def _stand_ins(places: Places, stand_ins: StandIns) -> StandIns:
-    """Return what stands in for handlers, by the places of their steps.
-
-    Raises:
-        ConfigurationError: There is no such step, or it calls no handler.
-    """
-    found = {}
-    for written, stand_in in stand_ins.items():
-        one = places.find(written, "mock")
-        if not isinstance(one.step, HandledStep) or not one.step.needs_handler:
-            raise ConfigurationError(f'mock names "{written}", {_why_no_handler(one.step)}')
-        found[one.path] = stand_in
-    return found
-
-
-def _why_no_handler(step: Any) -> str:
-    match step:
-        case SubflowStep():
-            return f'which runs flow "{step.flow}"; mock the steps of that: "{step.slug}.<step>".'
-        case WaitingStep() | SleepStep():
-            return "which waits; what it is told belongs into answers."
-        case _:
-            return f"which is of type {step.type} and calls no handler; mock a step before it."

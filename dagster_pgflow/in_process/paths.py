@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final
 
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.lowered import LoopNode, LoweredFlows, LoweredStep
-from dagster_pgflow.model.steps import MapStep, SubflowStep
+from dagster_pgflow.model.steps import HandledStep, MapStep, SubflowStep
 from dagster_pgflow.step_path import StepPath
 
 _NUMBER: Final = re.compile(r"\[\d+\]")
@@ -48,6 +49,10 @@ def _means(written: str, path: str) -> bool:
 def without_numbers(path: str) -> str:
     """Return a place that means all items, elements and iterations."""
     return _NUMBER.sub("", path)
+
+
+def _is_many(step: LoweredStep) -> bool:
+    return isinstance(step, MapStep) or (isinstance(step, SubflowStep) and step.over is not None)
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class Places:
             case None:
                 return self._find_in_loops(flow, parts, around)
             case _:
-                numbered = first != slug and not isinstance(step, MapStep)
+                numbered = first != slug and not _is_many(step)
                 return None if rest or numbered else FoundStep(here, step, flow)
 
     def _find_in_loops(self, flow: Flow, parts: list[str], around: str) -> FoundStep | None:
@@ -123,17 +128,23 @@ class Places:
         return None
 
     def _refusal(self, written: str) -> str:
-        known = [path for _, path in zip(range(MOST_LISTED), self._all(self._slug), strict=False)]
+        known = [path for path, _ in islice(self._all(self._slug), MOST_LISTED)]
         close = get_close_matches(without_numbers(written), known, 1, 0.5)
         advice = f'"{close[0]}" may be meant' if close else f"there are {', '.join(known[:20])}"
         return f'names "{written}", and flow "{self._slug}" has no such step; {advice}.'
 
-    def _all(self, name: str, around: str = "") -> Iterator[str]:
+    def of_handlers(self) -> Iterator[str]:
+        """Yield the places of steps that call a handler."""
+        for path, step in self._all(self._slug):
+            if isinstance(step, HandledStep) and step.needs_handler:
+                yield path
+
+    def _all(self, name: str, around: str = "") -> Iterator[tuple[str, LoweredStep]]:
         for step in self._flows[name].steps:
             here = f"{around}.{step.slug}".removeprefix(".")
             if isinstance(step, LoopNode):
                 yield from self._all(step.flow, around)
                 continue
-            yield here
+            yield here, step
             if isinstance(step, SubflowStep) and step.flow in self._flows:
                 yield from self._all(step.flow, here)

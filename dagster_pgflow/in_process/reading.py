@@ -43,7 +43,7 @@ class RunRead:
         layout: Where everything stands in it.
         events: What happened.
         state: Its rows.
-        skips: The step where the skip of each skipped step began.
+        skips: Where the skip of each skipped step began, as far as ops said.
     """
 
     layout: Layout

@@ -25,13 +25,16 @@ class InProcessResource(
         answers: What steps that wait are answered.
         stand_ins: What stands in for handlers.
         clock: The time of the run.
+        only_stand_ins: Whether no handler is called itself.
     """
 
-    def __init__(self, answers: Answers, stand_ins: StandIns, clock: Clock) -> None:
+    def __init__(
+        self, answers: Answers, stand_ins: StandIns, clock: Clock, *, only_stand_ins: bool = False
+    ) -> None:
         OutputsInMemory.__init__(self)
         WaitsInMemory.__init__(self, answers, clock)
         GuardsInMemory.__init__(self, clock)
-        Conducting.__init__(self, stand_ins, clock)
+        Conducting.__init__(self, stand_ins, clock, only_stand_ins)
 
     def requested_input(self, run_id: str) -> Any:
         """Refuse: an input is never too large for a run in process."""
@@ -65,13 +68,20 @@ class ConductedResource(StoreOfSteps, Conducting):
         answers: What steps that wait are answered.
         stand_ins: What stands in for handlers.
         clock: The time of the run.
+        only_stand_ins: Whether no handler is called itself.
     """
 
     def __init__(
-        self, database: Database, answers: Answers, stand_ins: StandIns, clock: Clock
+        self,
+        database: Database,
+        answers: Answers,
+        stand_ins: StandIns,
+        clock: Clock,
+        *,
+        only_stand_ins: bool = False,
     ) -> None:
         StoreOfSteps.__init__(self, database)
-        Conducting.__init__(self, stand_ins, clock)
+        Conducting.__init__(self, stand_ins, clock, only_stand_ins)
         self._given = answers
 
     def wait_for(self, asked: WaitAsked) -> WaitState:

@@ -64,6 +64,8 @@ class StepResult:
         reason: Why it was skipped: `condition_unmet`, `not_taken`, `handler_failed` or
             `dependency_skipped`.
         skipped_by: The step where the skip began, if it was skipped.
+        left_out_by: The steps that decided not to go to that one: branches, loops, and steps with
+            another route for their failure.
         output: What it returned.
         error: What went wrong.
         exception: What its handler raised, if that is what went wrong.
@@ -77,6 +79,7 @@ class StepResult:
     status: StepStatus
     reason: SkipReason | None = None
     skipped_by: str | None = None
+    left_out_by: tuple[str, ...] = ()
     output: Any = None
     error: str | None = None
     exception: BaseException | None = field(default=None, compare=False)

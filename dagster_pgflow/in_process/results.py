@@ -15,9 +15,11 @@ from dagster_pgflow.in_process.result import (
     TaskResult,
     WaitResult,
 )
+from dagster_pgflow.in_process.skips import Skips
 from dagster_pgflow.in_process.stand_ins import Conducting
 from dagster_pgflow.model.run_state import Json, LogEvent, RunRow, StepRow
 from dagster_pgflow.projection.sync.route_in_dagster import edges_of
+from dagster_pgflow.step_path import StepPath
 
 RaisedBy = Callable[[str], BaseException | None]
 """Returns what the handler of a step raised last, by the place of the step."""
@@ -32,7 +34,10 @@ def result_of(run: RunRead, looked_on: Conducting, waits: Sequence[WaitResult]) 
         waits: What its steps waited for.
     """
     row, tasks, raised_by = run.state.run, _tasks(run), looked_on.raised_by
-    steps = {str(step.step_path): _step(step, run, tasks, raised_by) for step in run.state.steps}
+    skips = Skips(run.layout, run.skips, run.state.steps)
+    steps = {
+        str(step.step_path): _step(step, run, skips, tasks, raised_by) for step in run.state.steps
+    }
     return FlowResult(
         run_id=row.run_id,
         flow_slug=row.flow_slug,
@@ -65,16 +70,18 @@ def _exception(run: RunRow, steps: Iterable[StepResult]) -> BaseException | None
 def _step(
     row: StepRow,
     run: RunRead,
+    skips: Skips,
     tasks: Mapping[str, tuple[TaskResult, ...]],
     raised_by: RaisedBy,
 ) -> StepResult:
-    is_skipped = row.status == "skipped"
+    began_at = skips.began_at(StepPath(row.step_path))
     return StepResult(
         path=str(row.step_path),
         step_type=row.step_type,
         status=row.status,
         reason=row.skip_reason,
-        skipped_by=run.skips.get(row.step_path) if is_skipped else None,
+        skipped_by=began_at and str(began_at),
+        left_out_by=() if began_at is None else skips.left_out_by(began_at),
         output=_value(row.output),
         error=row.error_message,
         exception=raised_by(row.step_path) if row.error_message is not None else None,

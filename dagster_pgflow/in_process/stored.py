@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.dagster_log.changed_runs import found_run
 from dagster_pgflow.errors import ConfigurationError
-from dagster_pgflow.in_process.execute import WantedRun, execute_job
+from dagster_pgflow.in_process.execute import WantedRun, execute_job, refuse_lack
 from dagster_pgflow.in_process.reading import read_run
 from dagster_pgflow.in_process.resource import ConductedResource
 from dagster_pgflow.in_process.result import FlowResult
@@ -66,7 +66,13 @@ def execute_stored(
     """
     _refuse_what_only_time_ends(wanted)
     outputs = OutputStore(database)
-    resource = ConductedResource(database, wanted.answers, wanted.stand_ins, wanted.clock)
+    resource = ConductedResource(
+        database,
+        wanted.answers,
+        wanted.stand_ins,
+        wanted.clock,
+        only_stand_ins=wanted.only_stand_ins,
+    )
     io_manager = in_each_run(PgflowIOManager(outputs, None))
     settings = JobSettings(
         {**wanted.resources, PGFLOW_KEY: resource, IO_MANAGER_KEY: io_manager},
@@ -81,6 +87,7 @@ def execute_stored(
     store.tables.announce(found_run(record))
     pins = pins_of(store)
     Projector(instance, store, pins).look_at([run_id])
+    refuse_lack(resource, wanted)
     tree, _ = pins(wanted.flow_slug, pinned.watermark)
     return result_of(read_run(instance, run_id, tree, outputs), resource, ())
 

@@ -1,15 +1,12 @@
 """What a test asserts of a run; what fails says what happened instead."""
 
-import json
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from dagster_pgflow.in_process.result import FlowResult, StepResult
 from dagster_pgflow.model.run_state import SkipReason
-from dagster_pgflow.runtime.asked_condition import AskedCondition
-
-_SHOWN: Final = 300
+from dagster_pgflow.testing.explanation import explanation, missed, shown
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class TestResult(FlowResult):
         if self.status != "completed":
             self._fail("The run did not complete.")
         if output is not ... and output != self.output:
-            self._fail(f"The run returned {_shown(self.output)}, not {_shown(output)}.")
+            self._fail(f"The run returned {shown(self.output)}, not {shown(output)}.")
         return self
 
     def assert_failed(self, said: str = "", *, step: str | None = None) -> Self:
@@ -88,15 +85,18 @@ class TestResult(FlowResult):
         Args:
             path: The step.
             reason: Why: `condition_unmet`, `not_taken`, `handler_failed`, `dependency_skipped`.
-            by: The step where the skip began.
+            by: The step where the skip began, the branch that did not lead there, or the condition
+                in CEL that left it out.
         """
         step = self.step(path)
         if step.status != "skipped":
             self._fail(f'Step "{path}" was not skipped.')
         if reason is not None and step.reason != reason:
             self._fail(f'Step "{path}" was skipped for another reason: {step.reason}.')
-        if by is not None and step.skipped_by != by:
-            self._fail(f'Step "{path}" was skipped by "{step.skipped_by}".')
+        behind = self._behind(step)
+        if by is not None and by not in behind:
+            told = " or ".join(f'"{one}"' for one in behind)
+            self._fail(f'Step "{path}" was skipped by {told or "nobody"}, not by "{by}".')
         return self
 
     def assert_output(self, path: str, output: Any) -> Self:
@@ -105,7 +105,7 @@ class TestResult(FlowResult):
         if step.status != "completed":
             self._fail(f'Step "{path}" did not complete.')
         if step.output != output:
-            self._fail(f'Step "{path}" returned {_shown(step.output)}, not {_shown(output)}.')
+            self._fail(f'Step "{path}" returned {shown(step.output)}, not {shown(output)}.')
         return self
 
     def assert_attempts(self, path: str, attempts: int, *, task: int = 0) -> Self:
@@ -125,55 +125,22 @@ class TestResult(FlowResult):
 
     def assert_route(self, *steps: str) -> Self:
         """Assert that the run went through steps in this order; others may lie between them."""
-        gone = [edge.start for edge in self.route]
-        left = iter(gone)
         for path in steps:
             self.step(path)
-            if path not in left:
-                after = f" after {', '.join(steps[: steps.index(path)])}" if path in gone else ""
-                self._fail(f'The run did not go through "{path}"{after}.')
+        clause = missed(steps, self)
+        if clause is not None:
+            self._fail(f"The run {clause}.")
         return self
 
+    def _behind(self, step: StepResult) -> list[str]:
+        """Return all that a skip may be put down to."""
+        asked = [one.text for one in self.conditions if one.path == step.skipped_by]
+        unmet = asked[-1:] if step.reason == "condition_unmet" else []
+        return [one for one in (*step.left_out_by, step.skipped_by, *unmet) if one is not None]
+
     def explain(self) -> str:
-        """Return what became of the run and of each step, for people."""
-        why = f": {self.error}" if self.error else ""
-        lines = [f'Flow "{self.flow_slug}" is {self.status}{why}']
-        for step in self.steps.values():
-            lines.append(f"  {_line(step)}")
-            lines += [f"    {_said(one)}" for one in self.conditions if one.path == step.path]
-        route = ", ".join(str(edge) for edge in self.route)
-        return "\n".join([*lines, f"  route: {route}", *(f"  {one}" for one in self.warnings)])
+        """Return what became of the run, of each step and of each attempt, for people."""
+        return explanation(self)
 
     def _fail(self, sentence: str) -> NoReturn:
         raise AssertionError(f"{sentence}\n{self.explain()}")
-
-
-def _line(step: StepResult) -> str:
-    told = [f"{step.path}: {step.status}"]
-    if step.reason is not None:
-        by = f" (by {step.skipped_by})" if step.skipped_by not in (None, step.path) else ""
-        told.append(f"{step.reason}{by}")
-    if step.error is not None:
-        told.append(step.error)
-    if step.waiting_for is not None:
-        told.append(f"waits for {step.waiting_for}")
-    if step.status == "completed":
-        told.append(_shown(step.output))
-    return ", ".join(told)
-
-
-def _said(asked: AskedCondition) -> str:
-    """Return what a condition said, with the values that it looked at."""
-    values = ", ".join(f"{path} = {_shown(value)}" for path, value in asked.values.items())
-    told = [f"`{asked.text}` is {str(asked.holds).lower()}"]
-    told += [f"with {values}"] if values else []
-    told += [f"since it has no answer: {asked.reason}"] if asked.reason else []
-    return ", ".join(told)
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):
-        text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} …"

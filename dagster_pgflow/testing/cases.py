@@ -6,9 +6,9 @@ cannot: `{$raises: "declined"}` raises, `{$attempts: [...]}` has one mock for ea
 answered, `{$deadline: passed}` that nobody did.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,7 +19,9 @@ from dagster_pgflow.dsl.reading.yaml_text import read_yaml
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.in_process.result import ResultStatus
 from dagster_pgflow.in_process.waits import DEADLINE_PASSED, GivenAnswer
+from dagster_pgflow.model.run_state import SkipReason, StepStatus
 from dagster_pgflow.step_errors import NonRetryable
+from dagster_pgflow.testing.case_problems import sentences_of
 
 RAISES: Final = "$raises"
 RETRIES: Final = "$retries"
@@ -29,7 +31,8 @@ ANSWER: Final = "$answer"
 BY: Final = "$by"
 DEADLINE: Final = "$deadline"
 
-_MOST_SHOWN: Final = 20
+StepWord = Literal[StepStatus, SkipReason]
+"""What a step may be expected to be: its status, or why it was skipped."""
 
 
 class MockedError(RuntimeError):
@@ -55,7 +58,7 @@ class Expected(BaseModel):
     output: Any = None
     error: str | None = None
     route: tuple[str, ...] = ()
-    steps: Mapping[str, str] = Field(default_factory=dict)
+    steps: Mapping[str, StepWord] = Field(default_factory=dict)
     outputs: Mapping[str, Any] = Field(default_factory=dict)
     attempts: Mapping[str, int] = Field(default_factory=dict)
 
@@ -73,6 +76,7 @@ class Case(BaseModel):
         flow: The slug of the flow, where a file has several.
         input: The input.
         mock: What stands in for handlers, by the paths of steps.
+        only_mocks: Whether no handler is called itself; without a word, as the command line says.
         answers: What steps that wait are answered, by their paths.
         expect: What is expected.
     """
@@ -83,6 +87,7 @@ class Case(BaseModel):
     flow: str | None = None
     input: Any = None
     mock: Mapping[str, Any] = Field(default_factory=dict)
+    only_mocks: bool | None = None
     answers: Mapping[str, Any] = Field(default_factory=dict)
     expect: Expected
 
@@ -96,6 +101,13 @@ class _CaseFile(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     cases: tuple[Case, ...] = Field(min_length=1)
+
+
+_MODELS: Final[Mapping[str, type[BaseModel]]] = {
+    "": _CaseFile,
+    "cases": Case,
+    "expect": Expected,
+}
 
 
 def read_cases(path: Path) -> tuple[Case, ...]:
@@ -116,7 +128,7 @@ def read_cases(path: Path) -> tuple[Case, ...]:
     try:
         cases = _CaseFile.model_validate(content).cases
     except ValidationError as error:
-        lines = "\n".join(f"  - {line}" for line in _sentences(error))
+        lines = "\n".join(f"  - {line}" for line in sentences_of(error, _MODELS))
         raise ConfigurationError(f"{path} holds no cases:\n{lines}") from error
     names = [case.name for case in cases]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -193,9 +205,3 @@ def _answer(value: Any, place: str) -> Any:
 
 def _is_special(value: Any) -> bool:
     return isinstance(value, dict) and any(str(key).startswith("$") for key in value)
-
-
-def _sentences(error: ValidationError) -> Iterator[str]:
-    for found in error.errors()[:_MOST_SHOWN]:
-        place = ".".join(str(part) for part in found["loc"]) or "$"
-        yield f"{place}: {found['msg']}"

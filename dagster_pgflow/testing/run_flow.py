@@ -23,6 +23,7 @@ def run_flow(
     input: Any = UNASKED,  # the word of SQL's start_flow
     *,
     mock: StandIns | None = None,
+    only_mocks: bool = False,
     answers: Answers | None = None,
     handlers: HandlerSources = None,
     flows: Iterable[Flow | Mapping[str, Any]] = (),
@@ -42,6 +43,8 @@ def run_flow(
             exception that is raised, or a function that is called as the handler would be; a list
             with exceptions in it has one of these for each attempt. `price[2]` is one element of a
             map step, `each[2].charge` a step of one item; without a number all are meant.
+        only_mocks: Whether no handler is called itself: a run that comes to one without a mock is
+            refused.
         answers: What steps that wait are answered, by path: JSON, `GivenAnswer(value, "kim")` or
             `DEADLINE_PASSED`. Where a step waits and has no answer, the run is `waiting`.
         handlers: The handlers that are not mocked, over those that installed packages register.
@@ -54,7 +57,8 @@ def run_flow(
     Raises:
         InvalidFlow: The flow cannot run; with all that is wrong.
         UnknownFlow: There is no stored flow of this slug.
-        ConfigurationError: An argument makes no sense, such as a mock for a step that there is not.
+        ConfigurationError: An argument makes no sense, such as a mock for a step that there is not,
+            or there is no mock where `only_mocks` asks for one.
 
     Example:
         >>> flow = Flow("order").step("charge").step("tell", depends_on="charge")
@@ -72,6 +76,7 @@ def run_flow(
         instance=instance,
         answers=answers or {},
         stand_ins=mock or {},
+        only_stand_ins=only_mocks,
         clock=TestClock(time.time() if now is None else now.timestamp()),
         tags=None,
     )

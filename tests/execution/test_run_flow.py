@@ -16,6 +16,7 @@ MANY = (
     .map("price", depends_on="find", max_attempts=3, base_delay=600, jitter="none")
     .subflow("each", ONE, over="price", depends_on="price")
     .step("send", "pgflow.http", params={"url": "https://$secrets.host/"}, depends_on="each")
+    .approval("ask", prompt="Sent?", depends_on="send")
 )
 
 
@@ -32,8 +33,9 @@ def test_mocks_stand_in_for_handlers_elements_items_and_node_types() -> None:
             "each.write": lambda done: done["read"],
             "send": {"status": 200},
         },
+        answers={"ask": "yes"},
     )
-    result.assert_completed({"send": {"status": 200}})
+    result.assert_completed().assert_output("send", {"status": 200})
     result.assert_output("price", [1, 1, 30]).assert_attempts("price", 3, task=2)
     result.assert_output("each", [{"write": 1}, {"write": 7}, {"write": 30}])
     result.assert_route("find", "price", "each[1].read", "send")
@@ -87,7 +89,17 @@ def test_steps_of_a_loop_are_mocked_as_the_flow_calls_them_or_by_iteration() -> 
         ({"mock": {"find[1]": 1}}, '"find" may be meant'),
         ({"mock": {"a..b": 1}}, "has no such step"),
         ({"mock": {"each": []}}, 'runs flow "one"; mock the steps of that: "each.<step>"'),
-        ({"answers": {"find": 1}}, "that step does not wait: it is of type single"),
+        (
+            {"answers": {"find": 1}},
+            "does not wait: it is of type single. What its handler returns belongs into mock.",
+        ),
+        ({"mock": {"prise": 1, "fin": 1}}, '"find" may be meant'),
+        ({"mock": {"find": GivenAnswer(1)}}, "is an answer to a step that waits; give what"),
+        ({"mock": {"find": DEADLINE_PASSED}}, "DEADLINE_PASSED is an answer to a step that waits"),
+        ({"mock": {"ask": 1}}, '"ask", which waits; what it is told belongs into answers.'),
+        ({"answers": {"ask": DEADLINE_PASSED}}, "has no deadline that could pass"),
+        ({"answers": {"ask": ValueError("no")}}, "ValueError('no') is no answer; give JSON,"),
+        ({"answers": {"ask": GivenAnswer(len)}}, "is no answer; give JSON"),
     ],
 )
 def test_a_mock_or_an_answer_that_no_step_can_take_is_one_clear_error(
@@ -145,7 +157,10 @@ def test_guards_count_in_one_run() -> None:
         (lambda result: result.assert_ran("skipped"), 'Step "skipped" did not complete.'),
         (lambda result: result.assert_skipped("b"), 'Step "b" was not skipped.'),
         (lambda result: result.assert_skipped("skipped", "not_taken"), "reason: condition_unmet."),
-        (lambda result: result.assert_skipped("skipped", by="a"), 'skipped by "skipped".'),
+        (
+            lambda result: result.assert_skipped("skipped", by="a"),
+            'skipped by "skipped" or "false", not by "a".',
+        ),
         (lambda result: result.assert_output("a", 2), 'Step "a" returned 1, not 2.'),
         (lambda result: result.assert_attempts("a", 2), "was tried 1 times, not 2."),
         (lambda result: result.assert_route("b", "a"), 'did not go through "a" after b.'),
@@ -159,3 +174,91 @@ def test_what_is_not_so_is_said_with_all_that_happened(claim: Any, sentence: str
         claim(result)
     assert sentence in str(raised.value)
     assert "skipped: skipped, condition_unmet" in str(raised.value)
+
+
+def test_a_skip_is_put_down_to_its_beginning_the_branch_or_the_condition() -> None:
+    inner = Flow("inner").step("work")
+    flow = (
+        Flow("f")
+        .step("a", max_attempts=1, on_failure="refund")
+        .step("refund", depends_on="a")
+        .branch("way", rules=[("output == 1", "one")], default_path="two", depends_on="a")
+        .step("one", depends_on="way")
+        .step("two", depends_on="way")
+        .step("three", depends_on=["two", "a"])
+        .subflow("inner", inner, depends_on="two")
+        .step("off", depends_on="a", run_if="true", run_unless="input.a > 0")
+        .step("shut", run_unless="true", when_unmet="skip-cascade")
+        .step("behind", depends_on="shut")
+        .step("last", depends_on="behind")
+    )
+    result = run_flow(
+        flow, flows=[inner], mock={"a": 1, **dict.fromkeys(("refund", "one", "two", "three"), 2)}
+    )
+    result.assert_completed()
+    for path in ("two", "three", "inner", "inner.work"):
+        result.assert_skipped(path, by="way").assert_skipped(path, by="two")
+    result.assert_skipped("refund", "not_taken", by="a").assert_skipped("refund", by="refund")
+    result.assert_skipped("off", "condition_unmet", by="input.a > 0").assert_skipped(
+        "off", by="off"
+    )
+    result.assert_skipped("last", "dependency_skipped", by="shut")
+    told = result.explain()
+    assert "  three: skipped, not_taken (by way)\n" in told
+    assert "  last: skipped, dependency_skipped (by shut)\n" in told
+    with pytest.raises(AssertionError, match='was skipped by "way" or "two", not by "a"'):
+        result.assert_skipped("three", by="a")
+
+
+def test_what_is_explained_has_the_attempts_and_where_the_run_waits() -> None:
+    inner = Flow("inner").approval("ok", prompt="Fine?").step("done", depends_on="ok")
+    flow = (
+        Flow("f")
+        .step("find", base_delay=7, jitter="none")
+        .map("price", depends_on="find", max_attempts=2, collect_errors=True)
+        .subflow("inner", inner, depends_on="find")
+        .step("sum", depends_on=["price", "inner"])
+    )
+    result = run_flow(
+        flow,
+        flows=[inner],
+        mock={
+            "find": [RuntimeError("two\nlines"), [1, 2]],
+            "price": 1,
+            "price[1]": ValueError("no"),
+        },
+    )
+    result.assert_waiting("inner.ok").assert_route("find", "inner", "inner.ok")
+    told = result.explain().splitlines()
+    assert told[2] == "    attempt 1: failed, RuntimeError: two lines; the next 14 s later"
+    assert told[3] == "    attempt 2: completed"
+    assert "    element 1, attempt 2: failed" in "\n".join(told)
+    assert "element 0" not in result.explain()
+    assert "inner -> inner.ok (waits), price -> sum (not begun)" in told[-1].replace(
+        "price -> sum (not begun), inner -> inner.ok (waits)",
+        "inner -> inner.ok (waits), price -> sum (not begun)",
+    )
+
+
+def test_with_only_mocks_no_handler_is_called_and_those_without_a_mock_are_named() -> None:
+    called: list[Any] = []
+    handlers = dict.fromkeys(("find", "price", "read", "write"), called.append)
+    said: Any = {"flows": [ONE], "handlers": handlers, "only_mocks": True}
+    with pytest.raises(ConfigurationError) as raised:
+        run_flow(MANY, mock={"price": 1, "each.read": 1}, **said)
+    assert str(raised.value) == (
+        "The run came to find without a mock, and only_mocks lets no handler be called; add what it"
+        " returns to mock. Without a mock are also each.write, send."
+    )
+    with pytest.raises(ConfigurationError, match=r"The run came to price\[1\] without a mock"):
+        run_flow(MANY, mock={"find": [1, 2], "price[0]": 1}, **said)
+    with pytest.raises(ConfigurationError, match=r"The run came to each\[1\].write without"):
+        run_flow(
+            MANY, mock={"find": [1, 2], "price": 1, "each.read": 1, "each[0].write": 1}, **said
+        )
+    passes_over = Flow("f").step("find", when_exhausted="skip").step("price", depends_on="find")
+    with pytest.raises(ConfigurationError, match=r"came to find without a mock, .* also price"):
+        run_flow(passes_over, **said)
+    assert called == []
+    unreached = Flow("f").step("find").step("price", depends_on="find", run_if="false")
+    run_flow(unreached, mock={"find": 1}, **said).assert_completed()
