@@ -22,10 +22,11 @@ in the order in which Dagster wrote them, each once, however many pages they tak
 `dagster_runs` puts a whole run together: its own events, those of the runs inside it, which
 `child_runs` puts in where they belong, and those of the runs that it goes on with. `run_reports`
 gives the last reports of a run by op, `earlier_runs` the chain that a retried run stands in,
-`changed_runs` which runs are new, `last_sign` when a run was last heard of, and `statuses` what
-Dagster's statuses come to. `op_reports` knows where among the metadata of an event a report stands;
-what a report says is the business of `dagster_pgflow.reports`. `unshown_skips` finds the ops that
-only reported that their step does not run, and that Dagster counts as successes.
+`changed_runs` which runs are new, `which_log` which of several Dagsters has them, `last_sign` when
+a run was last heard of, and `statuses` what Dagster's statuses come to. `op_reports` knows where
+among the metadata of an event a report stands; what a report says is the business of
+`dagster_pgflow.reports`. `unshown_skips` finds the ops that only reported that their step does not
+run, and that Dagster counts as successes.
 
 **What holds.**
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import dagster as dg
 
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.model.run_cursor import FoundRun
 from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path, continuation_of, older_key
 
@@ -56,8 +57,9 @@ def changed_runs(
         (one for records, _ in pages for one in records if not ends or _moment(one) <= min(ends)),
         key=_moment,
     )
+    own_log = log_of(instance)
     return ChangedRuns(
-        found=[found_run(record) for record in records if not _is_inside_another(record)],
+        found=[found_run(record, own_log) for record in records if not _is_inside_another(record)],
         newest=_moment(records[-1]) if records else None,
         is_last=not ends,
     )
@@ -98,13 +100,18 @@ def _is_inside_another(record: dg.RunRecord) -> bool:
     return child_run_path(run.run_id, run.tags) is not None
 
 
-def found_run(record: dg.RunRecord) -> FoundRun:
-    """Return a run of Dagster as the list of runs has it."""
+def found_run(record: dg.RunRecord, own_log: str | None) -> FoundRun:
+    """Return a run of Dagster as the list of runs has it.
+
+    Args:
+        record: The run.
+        own_log: Which Dagster has it; see `log_of`.
+    """
     run = record.dagster_run
     requested = None if run.parent_run_id else requested_run_id(run)
     continued = continuation_of(run.run_id, run.tags)
     continues = None if continued is None else continued[0]
-    return FoundRun(UUID(run.run_id), requested, record.update_timestamp, continues)
+    return FoundRun(UUID(run.run_id), requested, record.update_timestamp, continues, own_log)
 
 
 def requested_run_id(run: dg.DagsterRun) -> UUID | None:

@@ -6,6 +6,7 @@ import dagster as dg
 
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.dagster_log.changed_runs import found_run
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.in_process.execute import WantedRun, execute_job, refuse_lack
 from dagster_pgflow.in_process.reading import read_run
@@ -84,7 +85,7 @@ def execute_stored(
     store = ProjectionStore(Catalog(database), outputs, RunTables(database))
     record = instance.get_run_record_by_id(str(run_id))
     assert record is not None  # noqa: S101  it has just been executed there
-    store.tables.announce(found_run(record))
+    store.tables.announce(found_run(record, log_of(instance)))
     pins = pins_of(store)
     Projector(instance, store, pins).look_at([run_id])
     refuse_lack(resource, wanted)

@@ -14,6 +14,7 @@ import dagster as dg
 
 from dagster_pgflow.dagster_log.changed_runs import found_run
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.errors import InvalidFlow, PgflowError, StoreError, UnknownFlow
 from dagster_pgflow.live.channel import Channel
 from dagster_pgflow.live.dagster_run import NOT_BEGUN, end, ensure_run, execute
@@ -57,6 +58,7 @@ class Child:
         self._serving = serving
         self._work = work
         self._database = database
+        self._own_log = log_of(serving.instance)
         self._claims = Claims(database)
         self._requests = Requests(database)
         self._continuations = Continuations(database)
@@ -71,6 +73,7 @@ class Child:
             serving.served.origins,
             serving.served.location.request_sensor,
             serving.store.tables.announce,
+            self._own_log,
         )
         self._served = 0
         # Between runs nothing is interrupted: a signal that was meant for a run came too late.
@@ -138,7 +141,7 @@ class Child:
 
     def _continue_one(self, transaction: Transaction) -> Callable[[], None] | None:
         """Claim a run that is to go on; return what is to be done once that is committed."""
-        claimed = self._continuations.next(transaction, in_queue=False)
+        claimed = self._continuations.next(transaction, in_queue=False, own_log=self._own_log)
         if claimed is None:
             return None
         self._serving.report(Claiming(os.getpid(), str(claimed.run_id), claimed.number))
@@ -175,7 +178,7 @@ class Child:
             return lambda: None
         run = ensure_run(self._serving.instance, self._serving.served, pinned.job, asked, claimed)
         dagster_run_id = UUID(run.run_id)
-        self._claims.bind(transaction, claimed, dagster_run_id)
+        self._claims.bind(transaction, claimed, dagster_run_id, self._own_log)
         self._live_runs.hold(
             transaction, dagster_run_id, self._serving.served.name, self._serving.worker_id
         )
@@ -204,7 +207,7 @@ class Child:
         if record is None or run is None or not _is_for_us(run):
             self._live_runs.release(dagster_run_id)
             return
-        self._serving.store.tables.announce(found_run(record))
+        self._serving.store.tables.announce(found_run(record, self._own_log))
         pinned = pinned_tags(instance, run)
         self._execute(run, pinned[TAG_FLOW], int(own_tag(pinned, TAG_WATERMARK) or ""), 0.0)
 

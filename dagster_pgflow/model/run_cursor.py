@@ -14,12 +14,14 @@ class FoundRun:
         requested_as: The `run_id` that it was requested under, if it was.
         changed_at: When Dagster last changed it, by Dagster's clock.
         continues: The `run_id` of the run that it goes on with, if it does: it is a part of that.
+        log: Which Dagster has it, as `pgflow.dagster_logs` names it; `None` where it has no name.
     """
 
     dagster_run_id: UUID
     requested_as: UUID | None
     changed_at: datetime
     continues: UUID | None = None
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class RunCursor:
         looks: How often rows were written.
         end_seen: Whether the run was over at the last look, or waited.
         failures: How many looks failed since the last that did not.
+        log: Which Dagster has the run; `None` where nobody has said it.
     """
 
     dagster_run_id: UUID
@@ -39,6 +42,7 @@ class RunCursor:
     looks: int
     end_seen: bool
     failures: int
+    log: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

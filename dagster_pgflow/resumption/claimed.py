@@ -64,6 +64,7 @@ class ClaimedRuns:
         origins: The code location that has the flows' handlers.
         sensor: The request sensor.
         announce: Has the projection look at a run.
+        own_log: Which Dagster that is; see `log_of`.
     """
 
     instance: dg.DagsterInstance
@@ -72,6 +73,7 @@ class ClaimedRuns:
     origins: Origins
     sensor: str
     announce: Callable[[FoundRun], None]
+    own_log: str | None
 
     def make(
         self,
@@ -124,7 +126,7 @@ class ClaimedRuns:
         record = self.instance.get_run_record_by_id(run.run_id)
         if record is None:
             return NotYet(f"Run {run.run_id} was deleted in Dagster as soon as it was made.")
-        self.announce(found_run(record))
+        self.announce(found_run(record, self.own_log))
         return GoneOn(record.dagster_run, pinned)
 
 

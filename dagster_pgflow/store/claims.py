@@ -10,8 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from dagster_pgflow.model.run_cursor import FoundRun
 from dagster_pgflow.store.concurrency_keys import MOST_LOOKS, give_keys
 from dagster_pgflow.store.database import Database, Transaction
+from dagster_pgflow.store.found_runs import list_runs
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,23 @@ class Claims:
                 return _claimed(row)
         return None
 
-    def bind(self, transaction: Transaction, claimed: ClaimedRequest, dagster_run_id: UUID) -> None:
+    def bind(
+        self,
+        transaction: Transaction,
+        claimed: ClaimedRequest,
+        dagster_run_id: UUID,
+        own_log: str | None = None,
+    ) -> None:
         """Say which run of Dagster a request has become.
 
         Args:
             transaction: The one that holds the request.
             claimed: The request.
             dagster_run_id: The run.
+            own_log: Which Dagster has it; see `dagster_log.which_log`.
         """
-        ids = {"dagster_run_ids": [str(dagster_run_id)]}
-        transaction.execute(
-            "register_runs", changed_at=[datetime.now(UTC)], continues=[None], **ids
-        )
-        transaction.execute("bind_requested_runs", run_ids=[str(claimed.run_id)], **ids)
+        found = FoundRun(dagster_run_id, claimed.run_id, datetime.now(UTC), log=own_log)
+        list_runs(transaction, [found])
 
     def leave_to_queue(self, transaction: Transaction, run_id: UUID) -> None:
         """Leave a request to Dagster's queue, for good."""

@@ -51,7 +51,12 @@ class Continuations:
         self._database = database
 
     def next(
-        self, transaction: Transaction, lease_s: float = LEASE_S, *, in_queue: bool = True
+        self,
+        transaction: Transaction,
+        lease_s: float = LEASE_S,
+        *,
+        in_queue: bool = True,
+        own_log: str | None = None,
     ) -> Continuation | None:
         """Return the run that is to go on next; `None` when none may.
 
@@ -61,6 +66,7 @@ class Continuations:
                 has not begun; its Dagster run may be there already.
             in_queue: Whether it is to go the way of Dagster's queue. Live workers leave those
                 alone that are for that alone, and have all others for some time.
+            own_log: Which Dagster is to have it; those stay out that another one has.
         """
         row = transaction.fetch_one(
             "claim_continuation",
@@ -68,6 +74,7 @@ class Continuations:
             in_queue=in_queue,
             there_for=THERE_FOR_S,
             live_has_it_for=LIVE_HAS_IT_FOR_S,
+            own_log=own_log,
         )
         if row is None:
             return None

@@ -256,6 +256,11 @@ again as (
     and run.status = 'queued'
     and run.dagster_run_id is null
     and (cast(:up_to_version as bigint) is null or request.version_id <= :up_to_version)
+    and (
+      request.handed_over_to is null
+      or request.handed_over_to
+        <> all (cast((select pgflow.other_logs(cast(:own_log as text))) as text[]))
+    )
   order by request.handed_over_at, request.created_at, request.run_id
   limit :limit
 )
@@ -292,7 +297,7 @@ where request.run_id = cast(:run_id as uuid);
 
 -- name: hand_over_requests
 -- Note that a sensor gives these requests to Dagster, but for those that are over, or one too many.
-select run_id from pgflow.hand_over(cast(:run_ids as uuid[])) as given (run_id);
+select run_id from pgflow.hand_over(cast(:run_ids as uuid[]), cast(:own_log as text)) as given (run_id);
 
 -- name: refuse_request
 -- End a request that cannot be run; whether there was one to end.

@@ -163,7 +163,9 @@ class Requests:
         """Do what `wait_for` does, in an event loop."""
         return await RunWait(self._database, run_id, timeout).output_async()
 
-    def pending(self, limit: int, up_to_version: int | None = None) -> tuple[RunRequested, ...]:
+    def pending(
+        self, limit: int, up_to_version: int | None = None, *, own_log: str | None = None
+    ) -> tuple[RunRequested, ...]:
         """Return requests that Dagster has no run of yet and that may begin.
 
         Those that were never handed over come first: of the highest priority, by turns of tenants,
@@ -178,6 +180,7 @@ class Requests:
         Args:
             limit: How many at most.
             up_to_version: Only those that a catalog of this watermark can serve.
+            own_log: Which Dagster is to start them; those stay out that another one was given.
         """
         for _ in range(MOST_LOOKS):
             rows = self._database.fetch_all(
@@ -186,6 +189,7 @@ class Requests:
                 up_to_version=up_to_version,
                 there_for=THERE_FOR_S,
                 live_has_it_for=LIVE_HAS_IT_FOR_S,
+                own_log=own_log,
             )
             without_key = {row["flow_slug"] for row in rows if row["awaits_key"]}
             if not without_key:
@@ -225,7 +229,7 @@ class Requests:
             )
         return read_json(found, "The input of the request")
 
-    def hand_over(self, run_ids: Iterable[UUID]) -> frozenset[UUID]:
+    def hand_over(self, run_ids: Iterable[UUID], own_log: str | None = None) -> frozenset[UUID]:
         """Note that these requests are given to Dagster, and return those that may be.
 
         One that was taken back or refused meanwhile may not, nor one that is too many for the
@@ -233,11 +237,17 @@ class Requests:
 
         They stay pending until the projection has seen their runs, so that a request whose
         launch was lost is offered again.
+
+        Args:
+            run_ids: The requests.
+            own_log: Which Dagster they are given to; see `dagster_log.which_log`.
         """
         listed = [str(run_id) for run_id in run_ids]
         if not listed:
             return frozenset()
-        rows = self._database.fetch_all("hand_over_requests", run_ids=listed)
+        if own_log is not None:
+            self._database.execute("see_log", log=own_log)
+        rows = self._database.fetch_all("hand_over_requests", run_ids=listed, own_log=own_log)
         return frozenset(row["run_id"] for row in rows)
 
     def refuse(self, run_id: UUID, reason: str) -> bool:

@@ -22,6 +22,7 @@ from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.store.columns import columns, json_text
 from dagster_pgflow.store.database import Database, Transaction
 from dagster_pgflow.store.execution_rows import write_execution
+from dagster_pgflow.store.found_runs import list_runs
 from dagster_pgflow.store.pieces import drop_from, keep_only, pieces, write_rows
 from dagster_pgflow.store.requests import input_text
 
@@ -54,23 +55,34 @@ class RunTables:
         """
 
         def register(transaction: Transaction) -> None:
-            _list(transaction, found)
+            list_runs(transaction, found)
             transaction.execute("save_position", name=name, position=json.dumps(position))
 
         self._database.run(register)
 
     def announce(self, found: FoundRun) -> None:
         """Put one run on the list, whatever a sensor has read."""
-        self._database.run(lambda transaction: _list(transaction, [found]))
+        self._database.run(lambda transaction: list_runs(transaction, [found]))
 
-    def due(self, as_of: datetime, limit: int) -> tuple[RunCursor, ...]:
+    def see(self, own_log: str) -> None:
+        """Note that a Dagster looks after its runs, so that no other one does.
+
+        Args:
+            own_log: Which one; see `dagster_log.which_log`.
+        """
+        self._database.execute("see_log", log=own_log)
+
+    def due(self, as_of: datetime, limit: int, own_log: str | None) -> tuple[RunCursor, ...]:
         """Return runs to look at, those that wait longest first.
 
         Args:
             as_of: The moment, by the store's clock, as of which they are due.
             limit: How many at most.
+            own_log: Which Dagster looks; runs stay out that another one has and looks after.
         """
-        rows = self._database.fetch_all("fetch_due_cursors", as_of=as_of, limit=limit)
+        rows = self._database.fetch_all(
+            "fetch_due_cursors", as_of=as_of, limit=limit, own_log=own_log
+        )
         return tuple(RunCursor(**row) for row in rows)
 
     def cursors(self, dagster_run_ids: Sequence[UUID]) -> tuple[RunCursor, ...]:
@@ -199,23 +211,6 @@ class RunTables:
             transaction.execute("restore_requested_runs")
 
         self._database.run(reopen)
-
-
-def _list(transaction: Transaction, found: Sequence[FoundRun]) -> None:
-    requested = [run for run in found if run.requested_as is not None]
-    if requested:
-        transaction.execute(
-            "bind_requested_runs",
-            dagster_run_ids=[str(run.dagster_run_id) for run in requested],
-            run_ids=[str(run.requested_as) for run in requested],
-        )
-    if found:
-        transaction.execute(
-            "register_runs",
-            dagster_run_ids=[str(run.dagster_run_id) for run in found],
-            changed_at=[run.changed_at for run in found],
-            continues=[run.continues and str(run.continues) for run in found],
-        )
 
 
 def _end_unread(

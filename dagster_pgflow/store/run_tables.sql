@@ -11,21 +11,38 @@ set position = excluded.position, updated_at = excluded.updated_at;
 
 -- name: register_runs
 -- Put new and changed runs on the list of those to look at; what goes on with one is a part of it.
-insert into pgflow.run_cursors as run_cursor (dagster_run_id, found_at)
+insert into pgflow.run_cursors as run_cursor (dagster_run_id, found_at, log)
 select
   coalesce(run.dagster_run_id, found.continues, found.dagster_run_id) as dagster_run_id,
-  max(found.changed_at)
+  max(found.changed_at),
+  max(found.log)
 from unnest(
-  cast(:dagster_run_ids as uuid[]), cast(:changed_at as timestamptz[]), cast(:continues as uuid[])
-) as found (dagster_run_id, changed_at, continues)
+  cast(:dagster_run_ids as uuid[]), cast(:changed_at as timestamptz[]),
+  cast(:continues as uuid[]), cast(:logs as text[])
+) as found (dagster_run_id, changed_at, continues, log)
 left join pgflow.runs as run on run.run_id = found.continues
 group by 1
 -- Each is due from when it is written, and so looked at, in this order.
 order by max(found.changed_at), dagster_run_id
 on conflict on constraint run_cursors_pkey do update
-set found_at = excluded.found_at, is_final = false,
-  due_at = least(run_cursor.due_at, excluded.due_at)
-where excluded.found_at > run_cursor.found_at;
+set found_at = greatest(excluded.found_at, run_cursor.found_at),
+  is_final = run_cursor.is_final and excluded.found_at <= run_cursor.found_at,
+  due_at = case
+    when excluded.found_at > run_cursor.found_at then least(run_cursor.due_at, excluded.due_at)
+    else run_cursor.due_at
+  end,
+  log = coalesce(excluded.log, run_cursor.log)
+where excluded.found_at > run_cursor.found_at or excluded.log <> coalesce(run_cursor.log, '');
+
+-- name: see_log
+-- Note that a Dagster looks after its runs; what was noted a moment ago is not written again.
+insert into pgflow.dagster_logs as known (log)
+select cast(:log as text)
+where not exists (
+  select from pgflow.dagster_logs as lately
+  where lately.log = :log and lately.seen_at > clock_timestamp() - interval '1 minute'
+)
+on conflict on constraint dagster_logs_pkey do update set seen_at = clock_timestamp();
 
 -- name: bind_requested_runs
 -- Tell requested runs which Dagster run they became.
@@ -48,16 +65,20 @@ select clock_timestamp();
 -- name: fetch_due_cursors
 -- The runs to look at, those that wait longest first.
 select
-  dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures
+  dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures, log
 from pgflow.run_cursors
 where not is_final and due_at <= :as_of
+  and (
+    log is null
+    or log <> all (cast((select pgflow.other_logs(cast(:own_log as text))) as text[]))
+  )
 order by due_at, dagster_run_id
 limit :limit;
 
 -- name: fetch_cursors
 -- Some runs of the list, due or not, by their Dagster runs or those that go on with them.
 select
-  dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures
+  dagster_run_id, position, looks, end_seen_at is not null as end_seen, failures, log
 from pgflow.run_cursors
 where not is_final
   and dagster_run_id in (

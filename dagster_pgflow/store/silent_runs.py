@@ -13,14 +13,17 @@ class SilentRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def find(self, quiet: float, limit: int) -> tuple[SilentRun, ...]:
+    def find(self, quiet: float, limit: int, own_log: str | None) -> tuple[SilentRun, ...]:
         """Return runs under way that are silent, those first that wait longest for an answer.
 
         Args:
             quiet: For how many seconds nothing has happened in them, and nobody has asked.
             limit: How many at most.
+            own_log: Which Dagster asks; runs stay out that another one has and looks after.
         """
-        rows = self._database.fetch_all("fetch_silent_runs", quiet=quiet, limit=limit)
+        rows = self._database.fetch_all(
+            "fetch_silent_runs", quiet=quiet, limit=limit, own_log=own_log
+        )
         return tuple(
             SilentRun(row["dagster_run_id"], row["flow_slug"], float(row["silence"]), row["tasks"])
             for row in rows

@@ -33,6 +33,10 @@ cross join lateral (
 where (run.status in ('queued', 'started') or going_on.created_at is not null)
   and greatest(seen.last_at, run_cursor.checked_at)
     < clock_timestamp() - make_interval(secs => :quiet)
+  and (
+    run_cursor.log is null
+    or run_cursor.log <> all (cast((select pgflow.other_logs(cast(:own_log as text))) as text[]))
+  )
 order by greatest(seen.last_at, run_cursor.checked_at), run.dagster_run_id
 limit :limit;
 

@@ -80,7 +80,8 @@ from pgflow.claim_continuation(
       where worker.seen_at > clock_timestamp() - make_interval(secs => :there_for)
     )
     then clock_timestamp() - make_interval(secs => :live_has_it_for)
-  end
+  end,
+  cast(:own_log as text)
 ) as claimed;
 
 -- name: postpone_continuation

@@ -19,6 +19,7 @@ from dagster_pgflow.compat import JobFailureData, RunFailureReason
 from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.last_sign import last_sign
 from dagster_pgflow.dagster_log.statuses import UNDER_WAY
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.model.silent_run import SilentRun
 from dagster_pgflow.names import (
     TAG_FLOW,
@@ -49,7 +50,9 @@ _UNKNOWN: Final = JobFailureData(error=None, failure_reason=RunFailureReason.UNK
 class SilentRunList(Protocol):
     """The silent runs; `store.silent_runs.SilentRuns` is it, and says what each method does."""
 
-    def find(self, quiet: float, limit: int) -> Sequence[SilentRun]: ...  # noqa: D102
+    def find(  # noqa: D102
+        self, quiet: float, limit: int, own_log: str | None
+    ) -> Sequence[SilentRun]: ...
     def note_checked(self, dagster_run_ids: Sequence[UUID]) -> None: ...  # noqa: D102
     def call(self, dagster_run_ids: Sequence[UUID]) -> None: ...  # noqa: D102
 
@@ -111,7 +114,8 @@ class StuckRuns:
         """
         result = StuckRunsResult()
         asked = set[UUID]()
-        while silent := self._silent_runs.find(self._thresholds.stuck_after, RUNS_PER_PAGE):
+        quiet, own_log = self._thresholds.stuck_after, log_of(self._instance)
+        while silent := self._silent_runs.find(quiet, RUNS_PER_PAGE, own_log):
             found = [run.dagster_run_id for run in silent]
             if asked.issuperset(found):
                 break

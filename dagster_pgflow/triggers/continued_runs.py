@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.model.run_cursor import FoundRun
 from dagster_pgflow.names import TAG_RUN_ID
@@ -53,11 +54,12 @@ class ContinuedRuns:
         if not self._has_looked:
             Continuations(self.database).try_again()
             self._has_looked = True
+        own_log = log_of(context.instance)
         for _ in range(most):
             if is_over():
                 return
             going_on = self.database.run(
-                lambda transaction: self._next(context, transaction), is_repeatable=False
+                lambda transaction: self._next(context, transaction, own_log), is_repeatable=False
             )
             if going_on is None:
                 return
@@ -68,10 +70,13 @@ class ContinuedRuns:
                 yield self._submission(claimed)
 
     def _next(
-        self, context: dg.SensorEvaluationContext, transaction: Transaction
+        self,
+        context: dg.SensorEvaluationContext,
+        transaction: Transaction,
+        own_log: str | None,
     ) -> tuple[Continuation, GoneOn | NotYet] | None:
         continuations = Continuations(self.database)
-        claimed = continuations.next(transaction, in_queue=True)
+        claimed = continuations.next(transaction, in_queue=True, own_log=own_log)
         if claimed is None:
             return None
         # From now on it is the daemon's, and no live worker comes upon it.
@@ -83,6 +88,7 @@ class ContinuedRuns:
             self.created.origins(context),
             self.created.sensor,
             self.announce,
+            own_log,
         )
         return claimed, runs.make(transaction, claimed)
 

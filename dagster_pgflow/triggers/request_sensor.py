@@ -7,6 +7,7 @@ from functools import partial
 
 import dagster as dg
 
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.errors import InvalidFlow, StoreAccessDenied, StoreError
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_PRIORITY, TAG_RUN_ID
@@ -141,18 +142,19 @@ class _Tick:
 
     def run_requests(self) -> Iterator[dg.RunRequest]:
         """Yield what Dagster's daemon shall start."""
-        asked = list(self._asked())
+        own_log = log_of(self.context.instance)
+        asked = list(self._asked(own_log))
         # First, so that what is not handed over can be taken back for certain. What could neither
         # be handled nor refused counts as well: it goes to the end of the queue.
-        handed_over = self.queue.hand_over(one.request.run_id for one in asked)
+        handed_over = self.queue.hand_over((one.request.run_id for one in asked), own_log)
         for one in asked:
             if one.request.run_id in handed_over and one.run is not None:
                 handed = self._safely(one.request, partial(self._handed, one))
                 if handed is not None:
                     yield handed
 
-    def _asked(self) -> Iterator[_Asked]:
-        requests = self.queue.pending(REQUESTS_PER_TICK)
+    def _asked(self, own_log: str | None) -> Iterator[_Asked]:
+        requests = self.queue.pending(REQUESTS_PER_TICK, own_log=own_log)
         runs = _runs_of(self.context.instance, requests)
         for request in requests:
             if self.is_over():

@@ -10,9 +10,9 @@ import pytest
 from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.names import TAG_FLOW, TAG_STORE, TAG_WATERMARK
+from dagster_pgflow.projection.sync.lost_runs import DELETED, DELETED_OR_ELSEWHERE
 from dagster_pgflow.projection.sync.projector import (
     GIVEN_UP_AFTER,
-    LOST,
     Projector,
     pins_of,
     rebuild,
@@ -164,7 +164,7 @@ def test_a_run_that_is_deleted_while_under_way_ends_as_cancelled(world: World) -
     world.define(FLOW)
     dagster_run_id = world.run("f", {**HANDLERS, "c": vanish})
     assert seen["run"]["status"] == "cancelled"
-    assert seen["run"]["error_message"] == LOST
+    assert seen["run"]["error_message"] == DELETED
     assert (seen["a"], seen["b"], seen["c"]) == ("completed", "completed", "cancelled")
     run_id = world.tables.run_id_of(dagster_run_id)
     assert run_id is not None
@@ -185,7 +185,7 @@ def test_a_requested_run_that_is_deleted_before_it_was_read_ends_too(world: Worl
     world.instance.delete_run(str(dagster_run_id))
     world.project()
     run = world.one("runs")
-    assert (run["status"], run["error_message"]) == ("cancelled", LOST)
+    assert (run["status"], run["error_message"]) == ("cancelled", DELETED_OR_ELSEWHERE)
     assert world.sql("select from pgflow.run_cursors") == []
 
 
@@ -215,7 +215,7 @@ def test_a_slower_sensor_does_not_overwrite_a_faster_one(world: World) -> None:
     world.define(FLOW)
     world.run("f", HANDLERS)
     world.project(budget_s=0)
-    [cursor] = world.tables.due(world.tables.clock(), 10)
+    [cursor] = world.tables.due(world.tables.clock(), 10, None)
     world.project()
     before = world.snapshot()
     projector = Projector(world.instance, world.store, pins_of(world.store))

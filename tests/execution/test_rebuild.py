@@ -110,7 +110,7 @@ def test_a_sensor_that_reads_while_a_rebuild_begins_is_late(world: World) -> Non
     world.define(FLOW)
     world.run("f", HANDLERS)
     world.project(budget_s=0)
-    [cursor] = world.tables.due(world.tables.clock(), 10)
+    [cursor] = world.tables.due(world.tables.clock(), 10, None)
     projector = Projector(world.instance, world.store, pins_of(world.store))
     world.tables.reopen()
     [record] = DagsterRuns(world.instance).find([cursor.dagster_run_id]).values()

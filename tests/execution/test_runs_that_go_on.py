@@ -184,6 +184,7 @@ def claimed_runs(here: Here) -> ClaimedRuns:
         here.origins,
         SENSOR,
         location.projection_store().tables.announce,
+        None,
     )
 
 
@@ -209,7 +210,7 @@ def test_a_run_that_cannot_go_on_says_why_and_goes_on_once_it_can(
 
     runs = claimed_runs(asked.here)
     refusing = ClaimedRuns(
-        runs.instance, runs.continuations, refuse, runs.origins, SENSOR, runs.announce
+        runs.instance, runs.continuations, refuse, runs.origins, SENSOR, runs.announce, None
     )
 
     def try_once(transaction: Transaction) -> Any:

@@ -27,6 +27,10 @@ def test_what_is_asked_for_runs_without_sensors_and_daemon(
     poll(lambda: is_over(sql, run_id))
     [row] = sql.records(f"select status, output from pgflow.runs where run_id = '{run_id}'")
     assert row == {"status": "completed", "output": {"double": {"twice": 42}}}
+    # Which Dagster has it, and that this one is there, for others that work with the store.
+    assert sql.column("select log from pgflow.run_cursors") == sql.column(
+        "select log from pgflow.dagster_logs where seen_at > now() - interval '1 hour'"
+    )
 
 
 def test_a_run_executes_the_version_that_it_was_asked_for(

@@ -20,6 +20,7 @@ HOOK = {"url": "https://example.org/hook", "secret": "mine"}
 OPEN_TO_ALL = {"store", "migrations"}
 NOT_OF_A_TENANT = {
     "asset_cursors",
+    "dagster_logs",
     "projection_cursors",
     "live_runs",
     "live_workers",

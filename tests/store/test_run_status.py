@@ -39,7 +39,7 @@ def tables(database: Database) -> RunTables:
 
 
 def told(database: Database, tables: RunTables, seen: SeenRun) -> RunReport:
-    [cursor] = tables.due(tables.clock(), 1)
+    [cursor] = tables.due(tables.clock(), 1, None)
     going_on = NextLook("1", is_over=False, is_final=False, pause=0)
     tables.save(cursor, seen.state(), seen.events(), going_on)
     return RunStatusReader(database).report(RUN_ID)

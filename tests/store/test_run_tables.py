@@ -39,7 +39,7 @@ def tables(database: Database) -> RunTables:
 
 
 def due(tables: RunTables) -> RunCursor:
-    [cursor] = tables.due(tables.clock(), 10)
+    [cursor] = tables.due(tables.clock(), 10, None)
     return cursor
 
 
@@ -123,7 +123,7 @@ def test_a_run_is_due_again_when_dagster_changes_it(tables: RunTables) -> None:
     final = NextLook("1", is_over=True, is_final=True, pause=0)
     tables.save(due(tables), STORY.state(), STORY.events(), final)
     tables.register([FoundRun(RUN_ID, None, NOON)], "runs", {})
-    assert tables.due(tables.clock(), 10) == ()
+    assert tables.due(tables.clock(), 10, None) == ()
     tables.register([FoundRun(RUN_ID, None, NOON + timedelta(seconds=1))], "runs", {})
     assert due(tables).end_seen
 

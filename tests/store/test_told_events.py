@@ -54,7 +54,7 @@ def tables(database: Database) -> RunTables:
 
 
 def save(tables: RunTables, seen: SeenRun, *, rewrite: bool = False) -> None:
-    [cursor] = tables.due(tables.clock(), 10)
+    [cursor] = tables.due(tables.clock(), 10, None)
     assert tables.save(cursor, seen.state(), seen.events(), GOES_ON, rewrite=rewrite)
 
 

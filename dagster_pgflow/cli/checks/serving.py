@@ -53,8 +53,8 @@ def check_serving(instance: dg.DagsterInstance, served: LatestRuns) -> Iterator[
             "One Dagster",
             f"This Dagster does not know {len(strangers)} of the latest"
             f" {len(served.dagster_run_ids)} runs of this store, such as {strangers[0]}: they were"
-            " deleted here, or another Dagster serves this store too, which may start a request"
-            " twice.",
+            " deleted here, or another Dagster serves this store too, and takes some of its"
+            " requests.",
         )
     sensors = _sensors_at_work(instance, served)
     if len(sensors) > 1:

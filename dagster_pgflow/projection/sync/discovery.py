@@ -8,6 +8,7 @@ from typing import Any, Final
 import dagster as dg
 
 from dagster_pgflow.dagster_log.changed_runs import changed_runs
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.projection.sync.store import ProjectionStore
 
 _log = logging.getLogger(__name__)
@@ -40,7 +41,12 @@ def discover(
     """
     tables = store.tables
     store_id = store.definitions.store_id()
-    position = dict(tables.position(CURSOR) or {})
+    own_log = log_of(instance)
+    if own_log is not None:
+        tables.see(own_log)
+    cursor = CURSOR if own_log is None else f"{CURSOR} of {own_log}"
+    # Where only the older name has one, it was written before Dagsters were told apart.
+    position = dict(tables.position(cursor) or tables.position(CURSOR) or {})
     clock = tables.clock()
     deep = from_the_start or _is_deep_search_due(position, clock)
     since = None if from_the_start else _begin(position, OVERLAP if not deep else DEEP_OVERLAP)
@@ -54,7 +60,7 @@ def discover(
         if changed.is_last and deep:
             position["deep_at"] = clock.isoformat()
         if changed.newest is not None or deep:
-            tables.register(changed.found, CURSOR, position)
+            tables.register(changed.found, cursor, position)
         if changed.is_last or changed.newest is None:
             return
         # A page that ends amid changes of one moment begins again at that moment.

@@ -18,6 +18,7 @@ import dagster as dg
 from dagster_pgflow.dagster_log.dagster_runs import DagsterRuns, RunInDagster
 from dagster_pgflow.dagster_log.remembered_records import RememberedRecords
 from dagster_pgflow.dagster_log.run_events import OutputsOf, RunFacts
+from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.run_cursor import NextLook, RunCursor
 from dagster_pgflow.model.run_state import LogEvent, RunState
@@ -30,6 +31,7 @@ from dagster_pgflow.projection.layout.layout import (
     contains_child_runs,
 )
 from dagster_pgflow.projection.sync.discovery import discover
+from dagster_pgflow.projection.sync.lost_runs import lost_because
 from dagster_pgflow.projection.sync.next_look import (
     WAITING_S,
     lacks_newest,
@@ -58,11 +60,6 @@ GIVEN_UP_AFTER: Final = 3
 """A run that is over and could not be read so often ends without its rows: much trouble passes."""
 
 MESSAGE_LENGTH: Final = 2000
-
-LOST: Final = (
-    "The run was deleted in Dagster before it ended, or another Dagster has it, which serves this"
-    " database, too; `dagster-pgflow doctor` tells."
-)
 
 
 @dataclass
@@ -175,7 +172,8 @@ class Projector:
         """
         result = ProjectionResult()
         as_of = self._tables.clock()
-        while cursors := self._tables.due(as_of, RUNS_PER_PAGE):
+        own_log = log_of(self._instance)
+        while cursors := self._tables.due(as_of, RUNS_PER_PAGE, own_log):
             runs = self._runs.find([cursor.dagster_run_id for cursor in cursors])
             idle: list[UUID] = []
             waiting: list[UUID] = []
@@ -305,7 +303,10 @@ class Projector:
         if events:
             self._settle(cursor, events)
         else:
-            self._tables.lose(cursor, LOST)
+            self._tables.lose(cursor, self._lost_because(cursor))
+
+    def _lost_because(self, cursor: RunCursor) -> str:
+        return lost_because(cursor.log, log_of(self._instance))
 
     def _settle_from_own_log(self, cursor: RunCursor) -> bool:
         """Keep what is known of a run that has ended, of which a part is gone from Dagster.
@@ -325,7 +326,7 @@ class Projector:
 
     def _settle(self, cursor: RunCursor, events: Sequence[LogEvent]) -> None:
         layout = layout_in(self._pins, events)
-        ended = cut_short(layout, events, self._tables.clock(), LOST)
+        ended = cut_short(layout, events, self._tables.clock(), self._lost_because(cursor))
         runs = outputs_used(self._pins, self._tables, events)
         state = fold(layout, ended, self._outputs(ended, runs))
         following = NextLook(cursor.position, is_over=True, is_final=True, pause=0)

@@ -53,7 +53,10 @@ class Tables(Protocol):
         self, found: Sequence[FoundRun], name: str, position: Mapping[str, Any]
     ) -> None: ...
     def announce(self, found: FoundRun) -> None: ...  # noqa: D102
-    def due(self, as_of: datetime, limit: int) -> Sequence[RunCursor]: ...  # noqa: D102
+    def see(self, own_log: str) -> None: ...  # noqa: D102
+    def due(  # noqa: D102
+        self, as_of: datetime, limit: int, own_log: str | None
+    ) -> Sequence[RunCursor]: ...
     def cursors(self, dagster_run_ids: Sequence[UUID]) -> Sequence[RunCursor]: ...  # noqa: D102
     def postpone(self, dagster_run_ids: Sequence[UUID], pause: float = 0.0) -> None: ...  # noqa: D102
     def identity(self, run_id: UUID) -> tuple[UUID | None, datetime | None]: ...  # noqa: D102

@@ -17,6 +17,7 @@ create table pgflow.run_requests (
   ended_at timestamptz,
   trigger_depth integer not null default 0,
   triggered_by text,
+  handed_over_to text,
   constraint run_requests_pkey primary key (run_id),
   constraint a_refusal_has_a_reason check ((refused_at is null) = (refused_reason is null))
 );
@@ -64,3 +65,5 @@ comment on column pgflow.run_requests.trigger_depth is
   'How many triggers led to it, each by the run before; 0 where nobody but a caller asked';
 comment on column pgflow.run_requests.triggered_by is
   'The name of the trigger that asked for it; null where a caller did';
+comment on column pgflow.run_requests.handed_over_to is
+  'Which Dagster it was last given to, as in dagster_logs; null where nobody has said it';

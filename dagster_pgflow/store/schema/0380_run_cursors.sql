@@ -9,6 +9,7 @@ create table pgflow.run_cursors (
   failures integer not null default 0,
   error_message text,
   checked_at timestamptz,
+  log text,
   constraint run_cursors_pkey primary key (dagster_run_id)
 );
 
@@ -25,3 +26,5 @@ comment on column pgflow.run_cursors.is_final is 'Whether the run was read once 
 comment on column pgflow.run_cursors.error_message is 'Why the last look failed';
 comment on column pgflow.run_cursors.checked_at is
   'When Dagster was last asked whether the run still lives';
+comment on column pgflow.run_cursors.log is
+  'Which Dagster has the run, as in dagster_logs; null where nobody has said it';

@@ -1,7 +1,8 @@
 create function pgflow.runs_to_go_on(
   lease interval,
   wanted uuid default null,
-  in_queue boolean default null
+  in_queue boolean default null,
+  own_log text default null
 )
 returns table (run_id uuid, since timestamptz)
 language plpgsql
@@ -11,6 +12,7 @@ as $$
 #variable_conflict use_column
 declare
   moment constant timestamptz := clock_timestamp();
+  others constant text[] := pgflow.other_logs(own_log);
 begin
   return query
   select ready.run_id, min(ready.since) as since
@@ -31,6 +33,15 @@ begin
     and exists (
       select from pgflow.runs as run where run.run_id = ready.run_id and run.status = 'waiting'
     )
+    and (
+      others = '{}'
+      or not exists (
+        select
+        from pgflow.runs as run
+        join pgflow.run_cursors as known on known.dagster_run_id = run.dagster_run_id
+        where run.run_id = ready.run_id and known.log = any (others)
+      )
+    )
     and not exists (
       select
       from pgflow.run_continuations as under_way
@@ -47,5 +58,5 @@ begin
 end
 $$;
 
-comment on function pgflow.runs_to_go_on(interval, uuid, boolean) is
-  'The runs that wait and can go on, and since when, the oldest first; with an id, whether that one can; without those for the queue, if asked';
+comment on function pgflow.runs_to_go_on(interval, uuid, boolean, text) is
+  'The runs that wait and can go on, and since when, the oldest first; with an id, whether that one can; without those for the queue, if asked, and without those that another Dagster has than the given one';

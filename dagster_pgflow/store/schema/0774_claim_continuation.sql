@@ -1,7 +1,8 @@
 create function pgflow.claim_continuation(
   lease interval default interval '1 minute',
   in_queue boolean default true,
-  only_before timestamptz default null
+  only_before timestamptz default null,
+  own_log text default null
 )
 returns table (run_id uuid, number integer, kind text, flow_slug text, dagster_run_id uuid)
 language plpgsql
@@ -15,7 +16,7 @@ begin
   perform pgflow.match_signals();
   for candidate in
     select ready.run_id
-    from pgflow.runs_to_go_on(lease, null, in_queue) as ready
+    from pgflow.runs_to_go_on(lease, null, in_queue, own_log) as ready
     where only_before is null
       or ready.since < only_before
       or exists (
@@ -26,7 +27,9 @@ begin
   loop
     continue when not pg_try_advisory_xact_lock(pgflow.lock_of_continuations(candidate));
     -- Another one may have had it since, and be done: it is looked at anew.
-    continue when not exists (select from pgflow.runs_to_go_on(lease, candidate, in_queue));
+    continue when not exists (
+      select from pgflow.runs_to_go_on(lease, candidate, in_queue, own_log)
+    );
     update pgflow.run_continuations as again
     set claimed_at = clock_timestamp()
     where again.run_id = candidate and again.ended_at is null
@@ -63,5 +66,5 @@ begin
 end
 $$;
 
-comment on function pgflow.claim_continuation(interval, boolean, timestamptz) is
-  'Takes the run that is to go on next, until the end of the transaction for this session alone; one that was taken and has not gone on is taken again after the lease, under the same number. Those for the queue can be left out, and so can others that are ready only since a moment';
+comment on function pgflow.claim_continuation(interval, boolean, timestamptz, text) is
+  'Takes the run that is to go on next, until the end of the transaction for this session alone; one that was taken and has not gone on is taken again after the lease, under the same number. Those for the queue can be left out, and so can others that are ready only since a moment; those that another Dagster has than the given one are';

@@ -180,3 +180,6 @@ using ('*' = any ((select pgflow.seen_tenants())::text[]));
 
 create policy only_who_sees_all on pgflow.asset_cursors
 using ('*' = any ((select pgflow.seen_tenants())::text[]));
+
+create policy only_who_sees_all on pgflow.dagster_logs
+using ('*' = any ((select pgflow.seen_tenants())::text[]));
