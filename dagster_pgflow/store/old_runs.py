@@ -6,7 +6,7 @@ from typing import Final
 from dagster_pgflow.store.database import Database
 
 AT_A_TIME: Final = 1000
-"""How many runs are deleted in one transaction."""
+"""How many runs, events and deliveries are deleted in one transaction, of each."""
 
 
 class OldRuns:
@@ -28,8 +28,9 @@ class OldRuns:
     def prune(self, older_than: timedelta) -> int:
         """Delete the runs that ended longer ago, and return how many that were.
 
-        With them go their steps, events, outputs in the database, and what triggers and webhooks
-        made of them. It is done some at a time: what was deleted before an error stays deleted.
+        With them go their steps, events, outputs in the database, what triggers and webhooks made
+        of them, and events of triggers that are as old, until nothing old is left. It is done some
+        at a time: what was deleted before an error stays deleted.
 
         Args:
             older_than: A day or more.
@@ -40,9 +41,9 @@ class OldRuns:
         given = {"older_than_s": older_than.total_seconds(), "most": AT_A_TIME}
         total = 0
         while True:
-            deleted = self._database.run(
-                lambda transaction: transaction.fetch_value("prune_runs", **given)
+            [deleted] = self._database.run(
+                lambda transaction: transaction.fetch_all("prune_runs", **given)
             )
-            total += int(deleted)
-            if deleted == 0:
+            total += int(deleted["runs"])
+            if not any(deleted.values()):
                 return total

@@ -7,5 +7,6 @@ where status in ('completed', 'failed', 'cancelled')
     < now() - make_interval(secs => cast(:older_than_s as double precision));
 
 -- name: prune_runs
--- Delete some of them, the oldest first; how many.
-select pgflow.prune(make_interval(secs => cast(:older_than_s as double precision)), :most);
+-- Delete some of them, the oldest first, and of what is as old; how many.
+select pruned.runs, pruned.events + pruned.deliveries as others
+from pgflow.prune(make_interval(secs => cast(:older_than_s as double precision)), :most) as pruned;

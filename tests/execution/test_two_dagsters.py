@@ -58,8 +58,9 @@ def has_been_away(world: World) -> None:
     )
 
 
-def ended(world: World) -> tuple[str, str]:
-    return tuple(world.sql("select status, error_message from pgflow.runs")[0])
+def ended(world: World) -> tuple[str, str | None]:
+    [(status, message)] = world.sql("select status, error_message from pgflow.runs")
+    return status, message
 
 
 def ask_about_silent_runs(world: World) -> StuckRunsResult:

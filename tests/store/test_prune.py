@@ -8,7 +8,7 @@ import pytest
 
 from dagster_pgflow.errors import StoreRefused
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.store.old_runs import OldRuns
+from dagster_pgflow.store.old_runs import AT_A_TIME, OldRuns
 from dagster_pgflow.store.trigger_queue import TriggerQueue
 from dagster_pgflow.store.triggers import Triggers
 from tests.postgres import Session
@@ -54,7 +54,7 @@ def test_many_go_some_at_a_time_the_oldest_first(old: OldRuns, sql: Session) -> 
     for run_id in runs:
         sql("update pgflow.runs set status = 'failed' where run_id = %s", run_id)
         ages(sql, run_id, 40)
-    assert sql.value("select pgflow.prune('30 days', 2)") == 2
+    assert sql.value("select runs from pgflow.prune('30 days', 2)") == 2
     assert sql.column("select run_id::text from pgflow.runs order by id") == runs[2:]
     assert old.prune(MONTH) == 3
 
@@ -83,6 +83,22 @@ def test_events_that_no_trigger_has_looked_at_stay(
     old.prune(MONTH)
     assert sql.column("select source from pgflow.trigger_events") == [unseen]
     assert seen != unseen
+
+
+def test_old_events_go_to_the_last_one_however_few_runs_are_left(
+    old: OldRuns, triggers: Triggers, sql: Session
+) -> None:
+    triggers.create("t", "run.completed", "b", source_flow="a")
+    sql(
+        "insert into pgflow.trigger_events (type, source, happened_at)"
+        " select 'run.completed', number, now() - interval '40 days'"
+        " from generate_series(1, 2 * %s + 1) as number",
+        AT_A_TIME,
+    )
+    assert sql("select runs, events from pgflow.prune('30 days', 3)") == [(0, 3)]
+    assert old.prune(MONTH) == 0
+    assert sql("select from pgflow.trigger_events") == []
+    assert sql("select * from pgflow.prune('30 days')") == [(0, 0, 0)]
 
 
 def test_what_is_read_anew_of_a_deleted_run_starts_nothing_again(

@@ -1,11 +1,16 @@
-create function pgflow.prune(older_than interval, most integer default 1000) returns bigint
+create function pgflow.prune(
+  older_than interval,
+  most integer default 1000,
+  out runs bigint,
+  out events bigint,
+  out deliveries bigint
+)
 language plpgsql
 security definer
 set search_path to pg_catalog, pg_temp
 as $$
 declare
   ended_before constant timestamptz := now() - older_than;
-  deleted bigint;
 begin
   if ended_before is null or ended_before > now() - interval '1 day' then
     raise exception 'Runs are deleted that ended before %; what ended today may still be read, so write one day or more.',
@@ -17,7 +22,7 @@ begin
   update pgflow.store as store
   set pruned_before = ended_before
   where store.pruned_before is null or store.pruned_before < ended_before;
-  deleted := pgflow.delete_runs(array(
+  runs := pgflow.delete_runs(array(
     select run.run_id
     from pgflow.runs as run
     where run.status in ('completed', 'failed', 'cancelled')
@@ -40,6 +45,7 @@ begin
     limit prune.most
     for update skip locked
   );
+  get diagnostics events = row_count;
   delete from pgflow.webhook_deliveries as delivery
   where delivery.delivery_id in (
     select old.delivery_id
@@ -49,9 +55,9 @@ begin
     limit prune.most
     for update skip locked
   );
-  return deleted;
+  get diagnostics deliveries = row_count;
 end
 $$;
 
 comment on function pgflow.prune(interval, integer) is
-  'Deletes runs that are over for so long, with all that is known of them, and old events of triggers; returns how many runs. Call it until that is 0';
+  'Deletes runs that are over for so long, with all that is known of them, and as old events of triggers and webhooks, so many of each at once; returns how many. Call it until all are 0';
