@@ -15,6 +15,7 @@ import dagster as dg
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.in_process.clock import Clock
+from dagster_pgflow.in_process.instances import instance_in_memory
 from dagster_pgflow.in_process.outputs import InMemoryIOManager
 from dagster_pgflow.in_process.paths import MOST_LISTED, Places, without_numbers
 from dagster_pgflow.in_process.reading import UnstoredFlow, read_run
@@ -169,7 +170,7 @@ def instance_or_memory(instance: dg.DagsterInstance | None) -> Iterator[dg.Dagst
     if instance is not None:
         yield instance
         return
-    with dg.DagsterInstance.ephemeral() as in_memory:
+    with instance_in_memory() as in_memory:
         yield in_memory
 
 

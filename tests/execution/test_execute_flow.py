@@ -1,14 +1,18 @@
 """Flows that run in the process of whoever asks, without a database or with one."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
+from dagster._core.storage.runs.in_memory import InMemoryRunStorage
 
 from dagster_pgflow import Database, Flow, RunFailed, execute_flow, execute_flow_async
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow
+from dagster_pgflow.in_process.instances import instance_in_memory
 from dagster_pgflow.step_errors import ValueNotJson
 from tests.execution.projecting import World, world
 
@@ -196,3 +200,31 @@ def test_steps_that_wait_are_answered_or_leave_the_run_waiting(
     )
     assert stored.output == answered.output
     assert world.one("waits")["status"] == "answered"
+
+
+def test_each_run_without_an_instance_has_tables_of_its_own_also_in_threads() -> None:
+    def run(number: int) -> tuple[Any, int]:
+        with instance_in_memory() as instance:
+            flow = Flow("f").step("a")
+            result = execute_flow(flow, number, handlers={"a": lambda n: n}, instance=instance)
+            return result.output, instance.get_runs_count()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(run, range(8))) == [({"a": number}, 1) for number in range(8)]
+
+
+def test_copied_tables_are_those_that_dagster_makes() -> None:
+    runs, events = InMemoryRunStorage(), InMemoryEventLogStorage()
+    with instance_in_memory() as instance:
+        for made, copied in ((runs, instance.run_storage), (events, instance.event_log_storage)):
+            assert vars(made).keys() <= vars(copied).keys()
+            assert _schema_of(made) == _schema_of(copied) != []
+    for storage in (runs, events):
+        storage._held_conn.close()
+
+
+def _schema_of(storage: Any) -> list[Any]:
+    asked = "select sql from sqlite_master order by sql"
+    tables = storage._held_conn.exec_driver_sql(asked).all()
+    version = storage._held_conn.exec_driver_sql("select * from alembic_version").all()
+    return [*tables, *version]
