@@ -174,6 +174,7 @@ class RunTables:
                 transaction.fetch_value("recover_run", run_id=run_id, number=recovery)
             number = _write_run(transaction, state.run)
             _write_parts(transaction, number, state)
+            _end_waits(transaction, state)
             kept, last = _write_events(transaction, state.run.run_id, events, rewrite=rewrite)
             write_execution(transaction, str(state.run.run_id), state.execution, kept, last)
             return True
@@ -253,6 +254,16 @@ def _write_parts(transaction: Transaction, number: int, state: RunState) -> None
     ):
         write_rows(transaction, f"write_{name}", kind, rows, **of_run)
         keep_only(transaction, f"drop_{name}", key, rows, run_id=of_run["run_id"])
+
+
+def _end_waits(transaction: Transaction, state: RunState) -> None:
+    """End the waits of steps that are cancelled though their run goes on; its end ends all."""
+    if state.run.status not in ("queued", "started", "waiting"):
+        return
+    cancelled = [step.step_path for step in state.steps if step.status == "cancelled"]
+    if cancelled:
+        run_id = str(state.run.run_id)
+        transaction.execute("end_waits_of_steps", run_id=run_id, step_paths=cancelled)
 
 
 def _write_events(

@@ -1,7 +1,20 @@
 -- name: open_wait
--- Have a step wait, unless it does already, and say how that stands.
+-- Have a step wait, unless it does already, and say how that stands. One that is cancelled while its
+-- run goes on, with what it lies in, waits as before, only that nothing comes any more.
 select
-  wait.status,
+  case
+    when wait.status = 'cancelled' and exists (
+      select
+      from pgflow.step_states as step
+      join pgflow.runs as run on run.run_id = step.run_id
+      where step.run_id = wait.run_id
+        and step.step_path = wait.step_path
+        and step.status = 'cancelled'
+        and run.status in ('queued', 'started', 'waiting')
+    )
+    then 'open'
+    else wait.status
+  end as status,
   cast(extract(epoch from wait.opened_at) as double precision) as opened_at,
   cast(extract(epoch from wait.due_at) as double precision) as due_at,
   to_char(wait.closed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at,
@@ -24,6 +37,14 @@ from pgflow.open_wait(
   reminders => cast(:reminders as integer[]),
   dagster_run_id => cast(:dagster_run_id as uuid)
 ) as wait;
+
+-- name: end_waits_of_steps
+-- End what steps wait for that are cancelled: nobody need answer any more.
+update pgflow.waits as wait
+set status = 'cancelled', closed_at = clock_timestamp(), taken_at = clock_timestamp()
+where wait.run_id = cast(:run_id as uuid)
+  and wait.step_path = any (cast(:step_paths as text[]))
+  and wait.status = 'open';
 
 -- name: answer_wait
 -- Answer a step that waits.

@@ -66,9 +66,18 @@ begin
   where known.run_id = own_run and known.step_path = open_wait.step_path
   for update;
 
-  if wait.status = 'open' and exists (
-    select from pgflow.runs as run
-    where run.run_id = wait.run_id and run.status in ('completed', 'failed', 'cancelled')
+  if wait.status = 'open' and (
+    exists (
+      select from pgflow.runs as run
+      where run.run_id = wait.run_id and run.status in ('completed', 'failed', 'cancelled')
+    )
+    -- What it lies in has failed, and the run went on elsewhere.
+    or exists (
+      select from pgflow.step_states as step
+      where step.run_id = wait.run_id
+        and step.step_path = wait.step_path
+        and step.status = 'cancelled'
+    )
   ) then
     wait := pgflow.close_wait(wait.wait_id, 'cancelled');
   end if;
