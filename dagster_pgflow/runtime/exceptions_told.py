@@ -23,6 +23,10 @@ MOST_CHARACTERS: Final = 20_000
 _MOST_BEFORE: Final = 5
 """How many exceptions are told that led to one, and how many of a group."""
 
+_MOST_SAID: Final = 3
+"""The same in a sentence."""
+
+_LONGEST_BEFORE: Final = 500
 _MOST_FRAMES: Final = 40
 _LONGEST_PLACE: Final = 200
 _OWN: Final = str(Path(__file__).parent)
@@ -54,11 +58,36 @@ class ToldException:
 
 
 def said(error: BaseException) -> str:
-    """Return what an exception says, and where it was raised, in one sentence."""
+    """Return what an exception says, where it was raised, and what led to it, in one sentence.
+
+    What it was raised from is told, and what was being handled then if a line of the users' code
+    raised that: what a library tried in vain is its own affair.
+    """
     kind, text, place = type(error).__name__, _text_of(error), place_of(error)
     where = f" ({place})" if place else ""
+    before = "".join(_said_before(error, _MOST_SAID))
     # Others are handed the sentence as a value, where a failure does not end the run.
-    return str(storable(f"{kind}: {text}{where}" if text else f"{kind}{where}."))
+    return str(storable(f"{kind}: {text}{where}{before}" if text else f"{kind}{where}{before}."))
+
+
+def _said_before(error: BaseException, most: int) -> Iterator[str]:
+    cause, context = error.__cause__, error.__context__
+    shows_context = context is not None and not error.__suppress_context__
+    link, before = ("from", cause) if cause is not None else ("while handling", context)
+    if before is None or before is error or most == 0 or not (cause is not None or shows_context):
+        return
+    place = place_of(before)
+    if cause is not None or _own_frames(before):
+        text = _text_without_end(_text_of(before))
+        where = f" ({place})" if place else ""
+        yield f", {link} {type(before).__name__}{text and f': {text}'}{where}"
+        yield from _said_before(before, most - 1)
+
+
+def _text_without_end(text: str) -> str:
+    """Return the beginning of a long text; a word, which may be a secret, is whole or not there."""
+    line = " ".join(text[: _LONGEST_BEFORE + 1].split())
+    return line if len(text) <= _LONGEST_BEFORE else f"{line.rpartition(' ')[0]} …".lstrip()
 
 
 def told_of(error: BaseException, most_before: int = _MOST_BEFORE) -> ToldException:
@@ -90,12 +119,20 @@ def place_of(error: BaseException) -> str | None:
     """
     if any(code.co_filename.startswith(_NODE_TYPES) for code, _ in _frames_in(error.__traceback__)):
         return None
-    frames = [(code, line) for code, line in _frames_of(error) if code.co_filename]
-    own = [frame for frame in frames if not _is_of_library(frame[0].co_filename)] or frames[:1]
+    own = _own_frames(error) or _named_frames(error)[:1]
     if not own:
         return None
     code, line = own[-1]
     return f"{_file_of(code)}:{line} in {code.co_name}"[:_LONGEST_PLACE]
+
+
+def _own_frames(error: BaseException) -> list[tuple[CodeType, int]]:
+    """Return the frames outside of libraries."""
+    return [frame for frame in _named_frames(error) if not _is_of_library(frame[0].co_filename)]
+
+
+def _named_frames(error: BaseException) -> list[tuple[CodeType, int]]:
+    return [(code, line) for code, line in _frames_of(error) if code.co_filename]
 
 
 def _before(before: BaseException | None, error: BaseException, most: int) -> ToldException | None:

@@ -1,5 +1,8 @@
 """What Dagster's web UI shows of a failure: the exception of the handler first, with its frames."""
 
+import re
+import socket
+import urllib.request
 from collections.abc import Callable
 from typing import Any
 
@@ -51,7 +54,8 @@ def test_what_the_handler_raised_comes_first_with_its_own_frames_alone() -> None
     told = event.step_failure_data.user_failure_data
     assert told.description.startswith('Handler "charge" of step "a" (flow "f", attempt 1) raised')
     assert f"ValueError: no such card (tests/execution/{HERE}:" in told.description
-    assert told.description.endswith(" in charge)")
+    assert " in charge), from KeyError: 'unknown' (" in told.description
+    assert told.description.endswith(" in look_up)")
 
 
 def test_whoever_asks_for_exceptions_gets_one_that_leads_to_that_of_the_handler() -> None:
@@ -72,6 +76,60 @@ def test_what_is_hidden_on_purpose_stays_hidden() -> None:
 
     error = error_of(hide)
     assert (error.cause, error.context) == (None, None)
+
+
+def sentence_of(handler: Callable[..., Any]) -> str:
+    """Return what the tables say of a failure, behind the name of the handler and the attempt."""
+    told = failed(handler).step_failure_data.user_failure_data.description or ""
+    return str(told.partition(" raised ")[2])
+
+
+def test_the_sentence_tells_what_an_exception_was_raised_from_and_the_lines_of_both() -> None:
+    def twice(value: Any) -> Any:
+        try:
+            charge(value)
+        except ValueError as error:
+            raise RuntimeError from error
+
+    told = sentence_of(twice)
+    assert re.sub(r"\(\S+:\d+ in (\w+)\)", r"(\1)", told) == (
+        "RuntimeError (twice), from ValueError: no such card (charge), from KeyError: 'unknown'"
+        " (look_up)."
+    )
+
+
+def test_the_sentence_tells_what_was_being_handled_if_a_line_of_the_users_raised_that() -> None:
+    def handling(value: Any) -> Any:
+        try:
+            look_up("unknown")
+        except KeyError:
+            raise ValueError("no such card")  # noqa: B904
+
+    def of_a_library(value: Any) -> Any:
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            urllib.request.urlopen(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
+
+    assert ", while handling KeyError: 'unknown' (" in sentence_of(handling)
+    assert "while handling" not in sentence_of(of_a_library)
+
+
+def test_the_sentence_stays_short_whatever_led_to_an_exception() -> None:
+    def circle(value: Any) -> Any:
+        first, second = ValueError("first"), KeyError("k")
+        first.__cause__, second.__cause__ = second, first
+        raise first
+
+    def huge(value: Any) -> Any:
+        raise ValueError("small") from ValueError(f"{'word ' * 90}{'s' * 1_000_000}")
+
+    def silent(value: Any) -> Any:
+        raise ValueError("small") from Silent()
+
+    assert sentence_of(circle).count("first") < 4
+    assert sentence_of(huge).endswith("word word …")
+    assert len(sentence_of(huge)) < 700
+    assert sentence_of(silent).endswith("from Silent: (it has no text)")
 
 
 def test_an_exception_without_a_text_and_one_with_a_huge_text_are_told() -> None:
