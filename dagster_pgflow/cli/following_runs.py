@@ -104,7 +104,7 @@ def step_line(step: StepReport) -> str:
     if step.waiting_for:
         parts.append(f"for {step.waiting_for}")
     if step.skip_reason:
-        parts.append(f"({step.skip_reason.replace('_', ' ')})")
+        parts.append(f"({step.why or step.skip_reason.replace('_', ' ')})")
     if step.is_counted:
         parts.append(f"{step.tasks_done}/{step.tasks}")
     took = duration(step.started_at, step.ended_at)
@@ -112,7 +112,8 @@ def step_line(step: StepReport) -> str:
         parts.append(f"in {took}")
     if step.attempts > 1 and step.status != "started":
         parts.append(f"({step.attempts} attempts)")
-    return " ".join(parts)
+    line = " ".join(parts)
+    return f"{line}, {step.why}" if step.why and step.status == "completed" else line
 
 
 def wait_for_ends(

@@ -21,6 +21,7 @@ from dagster_pgflow.cli.console import (
 )
 from dagster_pgflow.cli.oddities import oddities
 from dagster_pgflow.cli.opened_store import opened_store
+from dagster_pgflow.cli.reasons import reasons
 from dagster_pgflow.cli.run_tree import run_tree
 from dagster_pgflow.cli.waits import waits
 from dagster_pgflow.model.run_state import RunStatus
@@ -144,13 +145,19 @@ def print_report(report: RunReport, out: Console) -> None:
         out.print(f"Steps:  {counted(report.counts)}")
     for line in (*waits(report), *oddities(report)):
         out.print(line)
-    if report.steps:
-        out.print(run_tree(report))
+    _print_steps(report, out)
     _print_deliveries(report, out)
     if report.failed_attempts:
         out.print("Failed attempts:")
         for attempt in report.failed_attempts[-ATTEMPTS_SHOWN:]:
             out.print(f"  {time_of_day(attempt.failed_at)}  {attempt_line(attempt)}")
+
+
+def _print_steps(report: RunReport, out: Console) -> None:
+    if report.steps:
+        out.print(run_tree(report))
+    for line in reasons(report):
+        out.print(line)
 
 
 def _print_deliveries(report: RunReport, out: Console) -> None:

@@ -31,11 +31,13 @@ class FieldPath:
         )
 
 
-def paths_in(text: str, roots: Sequence[str]) -> Iterator[FieldPath]:
+def paths_in(text: str, roots: Sequence[str], *, bare: bool = False) -> Iterator[FieldPath]:
     """Yield the paths of an expression that begin with some roots, each once.
 
     Args:
         text: CEL, in which `$` may stand for `output`.
+        roots: What they may begin with.
+        bare: Whether a root of which no field is asked for is one of them.
 
     >>> [path.text for path in paths_in('$.a["b"] > flow_input.c[0]', ["output", "flow_input"])]
     ['output.a.b', 'flow_input.c[0]']
@@ -48,7 +50,7 @@ def paths_in(text: str, roots: Sequence[str]) -> Iterator[FieldPath]:
         if token.kind == "name" and token.text in roots and token.text not in hidden
         if at == 0 or tokens[at - 1].text not in (".", "?")
     )
-    yield from dict.fromkeys(path for path in found if path.parts)
+    yield from dict.fromkeys(path for path in found if path.parts or bare)
 
 
 def _parts(tokens: Sequence[Token], at: int) -> Iterator[str | int]:

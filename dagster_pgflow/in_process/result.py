@@ -66,6 +66,7 @@ class StepResult:
         skipped_by: The step where the skip began, if it was skipped.
         left_out_by: The steps that decided not to go to that one: branches, loops, and steps with
             another route for their failure.
+        why: In words, why it was skipped, or how the run goes on behind a branch or a loop.
         output: What it returned.
         error: What went wrong.
         exception: What its handler raised, if that is what went wrong.
@@ -86,6 +87,7 @@ class StepResult:
     attempts: int = 0
     delay: float | None = None
     waiting_for: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ def _step(
         attempts=sum(len(task.attempts) for task in tasks.get(row.step_path, ())),
         delay=_start_delay(run.events, row.step_path),
         waiting_for=row.waiting_for,
+        why=row.why,
     )
 
 

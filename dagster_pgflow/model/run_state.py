@@ -105,7 +105,8 @@ class SubrunRow:
 class StepRow:
     """A row of `pgflow.step_states`; `failed_at` is also when it was cancelled.
 
-    `waiting_for` and `waiting_since` are there as long as the step waits.
+    `waiting_for` and `waiting_since` are there as long as the step waits. `why` says in words why
+    it was skipped, or how the run goes on behind it.
     """
 
     step_path: str
@@ -127,6 +128,7 @@ class StepRow:
     skipped_at: datetime | None
     waiting_for: str | None
     waiting_since: datetime | None
+    why: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

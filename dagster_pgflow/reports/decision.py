@@ -17,6 +17,7 @@ class Decision:
         ended_by: What ended the loop, when it ends.
         iteration: After which iteration of a loop that was, from 1.
         warnings: What was wrong with conditions, one sentence each.
+        why: How the run goes on and why, in words; older reports do not say.
     """
 
     taken: tuple[str, ...] = ()
@@ -25,3 +26,4 @@ class Decision:
     ended_by: LoopEnd | None = None
     iteration: int | None = None
     warnings: tuple[str, ...] = ()
+    why: str = ""

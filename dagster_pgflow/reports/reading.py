@@ -78,6 +78,7 @@ def decision_from_json(data: Mapping[str, Any]) -> Decision:
         ended_by=None if ended_by is None else _one_of(_LOOP_ENDINGS, ended_by),
         iteration=None if iteration is None else _whole(iteration),
         warnings=_texts(data.get("warnings", ())),
+        why=_text(data.get("why", "")),
     )
 
 
@@ -121,6 +122,7 @@ def _skipped(data: Mapping[str, Any]) -> StepSkipped:
         skip_reason=_one_of(_SKIP_REASONS, data["skip_reason"]),
         skipped_step=StepPath(data["skipped_step"]),
         ends_route=data.get("ends_route") is True,
+        why=_text(data.get("why", "")),
     )
 
 

@@ -113,12 +113,14 @@ class StepSkipped(_StepEnd):
         skip_reason: Why the step is skipped at which that began.
         skipped_step: That step: this one, one before it, or a subflow around it.
         ends_route: Whether what depends on it is skipped with it.
+        why: Why the step is skipped at which that began, in words; older reports do not say.
     """
 
     status: ClassVar[Literal["skipped"]] = "skipped"
     skip_reason: SkipReason
     skipped_step: StepPath
     ends_route: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

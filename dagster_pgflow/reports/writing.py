@@ -55,6 +55,7 @@ def decision_to_json(decision: Decision) -> dict[str, Any]:
             ended_by=decision.ended_by,
             iteration=decision.iteration,
             warnings=list(decision.warnings),
+            why=decision.why or None,
         ),
         "taken": list(decision.taken),
     }
@@ -114,7 +115,7 @@ def _end(report: StepEnd) -> Mapping[str, Any]:
             return {
                 "skip_reason": report.skip_reason,
                 "skipped_step": str(report.skipped_step),
-                **_given(ends_route=report.ends_route or None),
+                **_given(ends_route=report.ends_route or None, why=report.why or None),
             }
         case StepCancelled():
             return {"failed_subflow": str(report.failed_subflow)}

@@ -115,11 +115,11 @@ def assemble(
             return given
         if waiting is not None:
             raise Held(waiting)
-        return _too_few(receiver, outputs, others)
+        return _too_few(receiver, outputs, others, f"{least}, and {len(completed)} completed")
     lost = _lost(receiver, list(came), others)
     if lost:
         behind = dict.fromkeys(path for route in lost for path in route.behind)
-        return Skipped(lost[0].reason, receiver.path, not_taken=tuple(behind))
+        return Skipped(lost[0].reason, receiver.path, not_taken=tuple(behind), why=lost[0].why)
     return given
 
 
@@ -260,16 +260,18 @@ def _catches(step: StepBase) -> bool:
 
 
 def _too_few(
-    receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherRoute"]
+    receiver: Receiver, outputs: Mapping[str, Any], others: Mapping[str, "_OtherRoute"], few: str
 ) -> Skipped:
-    """Return the skip of a join to which too few paths led."""
+    """Return the skip of a join to which too few paths led; `few` says how few."""
     behind = dict.fromkeys(path for route in others.values() for path in route.behind)
     cascade = any(output.cascade for output in outputs.values() if isinstance(output, Skipped))
     none_taken = others.keys() == outputs.keys() and all(
         route.reason == "not_taken" for route in others.values()
     )
-    reason: SkipReason = "not_taken" if none_taken else "dependency_skipped"
-    return Skipped(reason, receiver.path, cascade, not_taken=tuple(behind))
+    if none_taken:
+        return Skipped("not_taken", receiver.path, cascade, not_taken=tuple(behind))
+    why = f'"{receiver.path}" waits for dependencies to complete, at least {few}'
+    return Skipped("dependency_skipped", receiver.path, cascade, not_taken=tuple(behind), why=why)
 
 
 def _tree(key: str, arrived: Mapping[InputPart, Any]) -> dict[_Inside, Any]:
@@ -300,10 +302,12 @@ class _OtherRoute:
     Attributes:
         behind: The paths of the steps behind which it takes another route.
         reason: What the step says.
+        why: The same in words, where that is known.
     """
 
     behind: tuple[StepPath, ...]
     reason: SkipReason
+    why: str = ""
 
 
 def _other_route(receiver: Receiver, dep: str, output: Any) -> _OtherRoute | None:
@@ -315,13 +319,13 @@ def _other_route(receiver: Receiver, dep: str, output: Any) -> _OtherRoute | Non
         return None
     if not failed and _waits_for_failure(receiver, dep):
         return (
-            _OtherRoute(not_taken, output.reason)
+            _OtherRoute(not_taken, output.reason, output.why)
             if not_taken
-            else _OtherRoute((path,), "not_taken")
+            else _OtherRoute((path,), "not_taken", f'"{path}" did not fail')
         )
     if failed:
-        return _OtherRoute((path,), "not_taken")
-    return _OtherRoute(not_taken, output.reason) if not_taken else None
+        return _OtherRoute((path,), "not_taken", f'"{path}" failed')
+    return _OtherRoute(not_taken, output.reason, output.why) if not_taken else None
 
 
 def _received(receiver: Receiver, outputs: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

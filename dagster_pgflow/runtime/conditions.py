@@ -1,15 +1,21 @@
 """Whether a step's conditions hold: JSON containment as PostgreSQL's `@>` has it, and CEL."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from dagster_pgflow.expressions.cel import expression, value_expression
+from dagster_pgflow.json_values.shown import shown
 from dagster_pgflow.model.steps import HandledStep
 from dagster_pgflow.model.steps.fields import StepBase
-from dagster_pgflow.runtime.asked_condition import AskedCondition, values_asked
+from dagster_pgflow.runtime.asked_condition import (
+    LONGEST_TEXT,
+    AskedCondition,
+    values_asked,
+    values_at,
+)
 from dagster_pgflow.runtime.data_map import Received
 from dagster_pgflow.step_errors import ExpressionFailed
 
@@ -35,6 +41,26 @@ class Facts:
     note: Callable[[AskedCondition], None] | None = None
 
 
+def unmet(
+    step: StepBase, received: Received, facts: Facts | None, flow_slug: str, path: str
+) -> str | None:
+    """Return a sentence about the first condition of a step that does not hold, or `None`.
+
+    Args:
+        step: The step.
+        received: What it received.
+        facts: What its conditions in CEL may ask; without them these are not asked.
+        flow_slug: The flow that the step belongs to.
+        path: The step's place in the run.
+    """
+    if facts is not None:
+        note_containment(step, received.input, facts, path)
+    found = unmet_condition(step, received.input)
+    if found is None and facts is not None:
+        found = unmet_expression(step, received, facts, flow_slug, path)
+    return found
+
+
 def unmet_expression(
     step: StepBase, received: Received, facts: Facts, flow_slug: str, path: str
 ) -> str | None:
@@ -53,12 +79,11 @@ def unmet_expression(
         return None
     values = values_before(step, received, facts, flow_slug, path)
     for name, text in step.expressions.items():
-        answer, reason = answer_of(text, values, facts)
-        if reason:
-            facts.warn(f'Step "{path}": {name} `{text}` counts as false: {reason}.')
-        if answer is (name == "run_unless"):
-            why = f" ({reason})" if reason else ""
-            return f"{name} `{text}` is {str(answer).lower()}{why}"
+        asked = ask(text, values, facts)
+        if asked.reason:
+            facts.warn(f'Step "{path}": {name} `{text}` counts as false: {asked.reason}.')
+        if asked.holds is (name == "run_unless"):
+            return f"{name} {asked.told}"
     return None
 
 
@@ -123,19 +148,26 @@ def values_for(
     }
 
 
-def answer_of(text: str, values: Mapping[str, Any], facts: Facts) -> tuple[bool, str]:
-    """Return what an expression says, and why it says nothing if so."""
-    asked = expression(text)
-    own = {"flow_input": facts.flow_input()} if "flow_input" in asked.roots else {}
+def ask(text: str, values: Mapping[str, Any], facts: Facts) -> AskedCondition:
+    """Return what an expression says, of which values, and why it says nothing if so.
+
+    Args:
+        text: CEL.
+        values: What it may ask, by root: see `values_for`.
+        facts: What else it may ask.
+    """
+    condition = expression(text)
+    own = {"flow_input": facts.flow_input()} if "flow_input" in condition.roots else {}
     given = {**values, **own}
     try:
-        holds, reason = asked.holds(given), ""
+        holds, reason = condition.holds(given), ""
     except ExpressionFailed as error:
         holds, reason = False, str(error)
+    path = values["ctx"]["step_path"]
+    asked = AskedCondition(path, text, holds, values_asked(text, given), reason)
     if facts.note is not None:
-        path = values["ctx"]["step_path"]
-        facts.note(AskedCondition(path, text, holds, values_asked(text, given), reason))
-    return holds, reason
+        facts.note(asked)
+    return asked
 
 
 def unmet_condition(step: StepBase, step_input: Any) -> str | None:
@@ -145,10 +177,13 @@ def unmet_condition(step: StepBase, step_input: Any) -> str | None:
         step: The step.
         step_input: Its input.
     """
-    if step.if_ is not None and not contains(step_input, step.if_):
-        return f"its input does not contain {json.dumps(step.if_)}"
-    if step.if_not is not None and contains(step_input, step.if_not):
-        return f"its input contains {json.dumps(step.if_not)}"
+    for name, pattern in _patterns(step):
+        holds = contains(step_input, pattern)
+        if holds is (name == "if_not"):
+            told = shown(pattern, LONGEST_TEXT)
+            lacks = _containment(name, pattern, step_input).because
+            verb, because = ("contains", "") if holds else ("does not contain", lacks)
+            return f"its input {verb} {told}{because}"
     return None
 
 
@@ -163,11 +198,19 @@ def note_containment(step: StepBase, step_input: Any, facts: Facts, path: str) -
     """
     if facts.note is None:
         return
+    for name, pattern in _patterns(step):
+        facts.note(_containment(name, pattern, step_input, path))
+
+
+def _patterns(step: StepBase) -> Iterator[tuple[str, Any]]:
     for name, pattern in (("if", step.if_), ("if_not", step.if_not)):
         if pattern is not None:
-            holds = contains(step_input, pattern)
-            text = f"{name} {json.dumps(pattern)}"
-            facts.note(AskedCondition(path, text, holds, {"input": step_input}))
+            yield name, pattern
+
+
+def _containment(name: str, pattern: Any, step_input: Any, path: str = "") -> AskedCondition:
+    text, holds = f"{name} {json.dumps(pattern)}", contains(step_input, pattern)
+    return AskedCondition(path, text, holds, values_at(step_input, pattern, "input"))
 
 
 def contains(value: Any, pattern: Any) -> bool:

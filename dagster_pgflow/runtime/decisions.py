@@ -7,8 +7,10 @@ from typing import Any
 from dagster_pgflow.model.steps import BranchStep, JoinStep, LoopStep
 from dagster_pgflow.model.steps.data_map import merges_input
 from dagster_pgflow.model.steps.fields import StepBase
+from dagster_pgflow.reports.decided import again_told, default_told, end_told, route_told
 from dagster_pgflow.reports.decision import Decision
-from dagster_pgflow.runtime.conditions import Facts, answer_of, values_for
+from dagster_pgflow.runtime.asked_condition import AskedCondition
+from dagster_pgflow.runtime.conditions import Facts, ask, values_for
 from dagster_pgflow.runtime.data_map import Received
 from dagster_pgflow.runtime.values import Skipped
 from dagster_pgflow.step_path import StepPath
@@ -32,11 +34,12 @@ class Deciding:
     output: Any
     facts: Facts
 
-    def ask(self, step: StepBase, name: str, text: str) -> tuple[bool, str]:
+    def ask(self, step: StepBase, name: str, text: str) -> tuple[AskedCondition, str]:
         """Return what a condition says, and a warning when it says nothing."""
         values = values_for(step, self.received, self.facts, self.flow_slug, self.path)
-        answer, reason = answer_of(text, {**values, "output": self.output}, self.facts)
-        return answer, reason and f'Step "{self.path}": {name} `{text}` counts as false: {reason}.'
+        asked = ask(text, {**values, "output": self.output}, self.facts)
+        counts = f'Step "{self.path}": {name} `{text}` counts as false: {asked.reason}.'
+        return asked, counts if asked.reason else ""
 
 
 def handed_on(step: StepBase, received: Received) -> Any:
@@ -62,13 +65,18 @@ def decision_of_branch(step: BranchStep, deciding: Deciding) -> Decision:
         deciding: What it decides on.
     """
     warnings: list[str] = []
+    unmet: list[str] = []
     for index, (name, text) in enumerate(step.decisions.items()):
-        holds, warning = deciding.ask(step, name, text)
+        asked, warning = deciding.ask(step, name, text)
         if warning:
             warnings.append(warning)
-        if holds:
-            return Decision(step.rules[index].then, index, warnings=tuple(warnings))
-    return Decision(step.default_path, "default", warnings=tuple(warnings))
+        if asked.holds:
+            rule = step.rules[index]
+            why = route_told(rule.then, rule.label, asked.told)
+            return Decision(rule.then, index, warnings=tuple(warnings), why=why)
+        unmet.append(asked.told)
+    why = default_told(step.default_path, unmet)
+    return Decision(step.default_path, "default", warnings=tuple(warnings), why=why)
 
 
 def decision_of_loop(step: LoopStep, deciding: Deciding) -> Decision:
@@ -80,17 +88,21 @@ def decision_of_loop(step: LoopStep, deciding: Deciding) -> Decision:
         step: The loop.
         deciding: What it decides on, after one iteration.
     """
-    holds, warning = deciding.ask(step, "condition", step.condition)
-    iteration = deciding.facts.iteration
-    if holds and iteration < step.max_iterations:
-        return Decision(again=True, iteration=iteration)
+    asked, warning = deciding.ask(step, "condition", step.condition)
+    holds, iteration, most = asked.holds, deciding.facts.iteration, step.max_iterations
+    if holds and iteration < most:
+        return Decision(
+            again=True, iteration=iteration, why=again_told(iteration, most, asked.told)
+        )
     path = step.timeout_path if holds else step.break_path
+    taken = tuple(slug for slug in path if slug in step.targets)
     return Decision(
-        taken=tuple(slug for slug in path if slug in step.targets),
+        taken=taken,
         again=False,
         ended_by="timeout" if holds else "error" if warning else "break",
         iteration=iteration,
         warnings=(warning,) if warning else (),
+        why=end_told(iteration, most, asked.told, taken, met=holds),
     )
 
 
@@ -107,7 +119,11 @@ def routes_out(
     """
     if isinstance(value, Skipped):
         is_own = value.step == path and not (value.cascade or value.not_taken or value.error)
-        nothing = Skipped("dependency_skipped", path, not_taken=(path,)) if is_own else value
+        nothing = (
+            Skipped("dependency_skipped", path, not_taken=(path,), why=value.told_behind)
+            if is_own
+            else value
+        )
         return dict.fromkeys(step.targets, nothing)
     not_taken = not_taken_behind(path)
     return {slug: value if slug in taken else not_taken for slug in step.targets}

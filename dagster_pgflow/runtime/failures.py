@@ -5,6 +5,7 @@ from typing import Any
 
 from dagster_pgflow.errors import PgflowError
 from dagster_pgflow.model.steps import MapStep
+from dagster_pgflow.reports.told import why_told
 from dagster_pgflow.runtime.values import Batch, Skipped
 from dagster_pgflow.step_errors import ChildRunFailed, TooManyFailed
 from dagster_pgflow.step_path import StepPath
@@ -33,7 +34,12 @@ def exhausted(step: MapStep, path: StepPath, failed: int, of: int, first: str) -
             f'{failed} of the {of} elements of map step "{path}" failed, where'
             f" {_most(step)}; the first one: {first}"
         )
-    return Skipped("handler_failed", path, cascade=step.when_exhausted == "skip-cascade")
+    return Skipped(
+        "handler_failed",
+        path,
+        cascade=step.when_exhausted == "skip-cascade",
+        why=why_told(f"{failed} of its {of} elements failed; the first one: {first}"),
+    )
 
 
 def judged(

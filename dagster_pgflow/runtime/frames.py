@@ -19,12 +19,7 @@ from dagster_pgflow.model.steps import SubflowStep
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.names import dagster_name, iteration_of
 from dagster_pgflow.runtime.assembly import Receiver, Trace, assemble, no_trace
-from dagster_pgflow.runtime.conditions import (
-    Facts,
-    note_containment,
-    unmet_condition,
-    unmet_expression,
-)
+from dagster_pgflow.runtime.conditions import Facts, unmet
 from dagster_pgflow.runtime.data_map import (
     Received,
     kept_by_subflow,
@@ -376,17 +371,12 @@ def check(frame: Frame, step: StepBase, given: Any, facts: Facts | None = None) 
     if isinstance(given, Skipped):
         if given.encloses(frame.path) or given.step == path:
             return given
-        return Skipped("dependency_skipped", path, cascade=True)
-    found = frame.received(step, given)
-    unmet = unmet_condition(step, found.input)
-    if facts is not None:
-        note_containment(step, found.input, facts, path)
-    if unmet is None and facts is not None:
-        slug = whole_of(frame.flow).slug
-        unmet = unmet_expression(step, found, facts, slug, path)
-    if unmet is None:
+        return Skipped("dependency_skipped", path, cascade=True, why=given.told_behind)
+    slug = whole_of(frame.flow).slug
+    why = unmet(step, frame.received(step, given), facts, slug, path)
+    if why is None:
         return given
     if step.when_unmet == "fail":
-        raise ConditionNotMet(f'Step "{path}" may not run: condition not met, {unmet}.', path)
+        raise ConditionNotMet(f'Step "{path}" may not run: condition not met, {why}.', path)
     cascade = step.when_unmet == "skip-cascade"
-    return Skipped("condition_unmet", path, cascade=cascade, why=unmet)
+    return Skipped("condition_unmet", path, cascade=cascade, why=why)

@@ -341,8 +341,9 @@ class Execution:
         return self.path.at(index if isinstance(self.work.step, MapStep) else None)
 
     def decide(self, decision: Decision) -> None:
-        """Go on as a branch or a loop decided; say in the run's log what was wrong with that."""
+        """Go on as a branch or a loop decided; say in the run's log why, and what was wrong."""
         self.decision = decision
+        self.context.log.info('Step "%s" %s.', self.path, decision.why)
         for warning in decision.warnings:
             self.context.log.warning(warning)
 

@@ -56,7 +56,10 @@ def result_of(execution: Execution, role: Role, value: Any, sent: Sent) -> dg.Ou
         execution.context.log.info(skip_sentence(execution, value))
     _warn(execution)
     report = _end(execution, role, value, _fans_out(execution, value, sent))
+    decided = execution.decision.why if execution.decision else ""
     metadata = {**shown_of(value), **links_of(execution), **reported(report)}
+    if decided:
+        metadata["route"] = decided
     return dg.Output(to_wire(value), RESULT_OUTPUT, metadata=metadata)
 
 
@@ -134,6 +137,7 @@ def _end(execution: Execution, role: Role, value: Any, fans_out: Mapping[str, Fa
                 skipped_step=value.step,
                 # What depends on the step is skipped with it.
                 ends_route=value.cascade or bool(value.not_taken),
+                why=value.told,
             )
         case Skipped():
             return StepCancelled(**shared, failed_subflow=value.step)

@@ -16,10 +16,14 @@ SHOWN_RUNS = 100
 def shown_of(value: Any) -> dict[str, str]:
     """Return what the Dagster UI shows of an output at first glance."""
     if isinstance(value, Skipped):
-        return {"cancelled": value.error} if value.error else {"skipped": value.reason}
+        return {"cancelled": value.error} if value.error else _shown_skip(value)
     shown = list(value.values) if isinstance(value, Batch) else value
     text = json.dumps(shown, ensure_ascii=False)
     return {"output": text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]} …"}
+
+
+def _shown_skip(skip: Skipped) -> dict[str, str]:
+    return {"skipped": skip.reason} | ({"why": skip.told} if skip.told else {})
 
 
 def links_of(execution: Execution) -> dict[str, Any]:
@@ -36,7 +40,4 @@ def skip_sentence(execution: Execution, skip: Skipped) -> str:
     """Return why a step does not run."""
     if skip.error is not None:
         return cancel_told(execution.path, skip.step)
-    why = skip.why
-    if skip.reason == "not_taken" and skip.not_taken:
-        why = f'"{skip.not_taken[0]}" does not lead to it in this run'
-    return skip_told(execution.path, skip.reason, skip.step, why)
+    return skip_told(execution.path, skip.reason, skip.step, skip.told)

@@ -50,7 +50,7 @@ def _output(execution: Execution, given: Any) -> Any:
     asked = replace(asking.asked(), dagster_run_id=_first_run(execution))
     state = _state(execution, asked)
     if is_skipped_after(step, state):
-        return Skipped("handler_failed", path)
+        return Skipped("handler_failed", path, why="nobody answered in time")
     output = output_after(step, path, asked, state)
     return execution.mergeable(kept(step, received.input, output, path))
 

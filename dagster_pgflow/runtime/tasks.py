@@ -10,6 +10,7 @@ from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.model.steps.fields import StepBase
 from dagster_pgflow.reports.reading import task_from_json
 from dagster_pgflow.reports.task_report import TaskReport
+from dagster_pgflow.reports.told import why_told
 from dagster_pgflow.reports.writing import task_to_json
 from dagster_pgflow.runtime.backoff import delay_before
 from dagster_pgflow.runtime.failures import exhausted
@@ -123,7 +124,10 @@ class Tasks:
         if self.step.when_exhausted == "fail":
             raise next((error for error in errors if isinstance(error, NonRetryable)), errors[0])
         return Skipped(
-            "handler_failed", self.path, cascade=self.step.when_exhausted == "skip-cascade"
+            "handler_failed",
+            self.path,
+            cascade=self.step.when_exhausted == "skip-cascade",
+            why=why_told(f"its last attempt failed: {errors[0]}"),
         )
 
     def _judged(self, step: MapStep) -> Skipped | None:

@@ -18,6 +18,7 @@ from dagster_pgflow.json_values.sealed import SEALED_KEY, seal_always, unseal
 from dagster_pgflow.limits import MOST_LEVELS
 from dagster_pgflow.model.run_state import Json, SkipReason
 from dagster_pgflow.names import BATCH_KEY, SKIPPED_KEY, WAITING_KEY
+from dagster_pgflow.reports.told import behind_told, passed_by_told
 from dagster_pgflow.step_errors import ValueNotJson
 from dagster_pgflow.step_path import StepPath
 
@@ -75,7 +76,7 @@ class Skipped:
         failure: What else is known of that; runs that began with older code do not say.
         not_taken: The paths of the steps behind which the run takes another route than to this one.
             A dependent that both routes behind one of them lead to runs all the same.
-        why: What was found out, in words, for the log of the op that did; it does not travel.
+        why: What was found out, in words; runs that began with older code do not say.
     """
 
     reason: SkipReason
@@ -85,6 +86,21 @@ class Skipped:
     not_taken: tuple[StepPath, ...] = ()
     failure: Failure | None = None
     why: str = field(default="", compare=False)
+
+    @property
+    def told(self) -> str:
+        """Why the step is skipped, in words; nothing where nobody said."""
+        if self.why or not self.not_taken:
+            return self.why
+        if self.reason == "not_taken":
+            return passed_by_told(self.not_taken[0])
+        return behind_told(self.not_taken[0], "")
+
+    @property
+    def told_behind(self) -> str:
+        """Why a step is skipped with this one; of a chain of steps, why the first one is."""
+        is_behind = self.reason == "dependency_skipped" and self.told
+        return self.told if is_behind else behind_told(self.step, self.told)
 
     def encloses(self, frame: StepPath) -> bool:
         """Return whether the skipped step is a subflow or a loop that the frame lies in."""
@@ -103,6 +119,8 @@ class Skipped:
             marker["not_taken"] = [str(path) for path in self.not_taken]
         if self.failure is not None:
             marker["failure"] = self.failure.to_json()
+        if self.why:
+            marker["why"] = self.why
         return {SKIPPED_KEY: marker}
 
 
@@ -199,6 +217,7 @@ def from_wire(value: Any) -> Any:
                 error=marker.get("error"),
                 not_taken=tuple(StepPath(path) for path in behind),
                 failure=Failure.from_json(marker["failure"]) if "failure" in marker else None,
+                why=marker.get("why", ""),
             )
         if BATCH_KEY in value:
             content = value[BATCH_KEY]

@@ -73,6 +73,8 @@ class StepReport:
         place: Where in its flow it is written, from 1; 0 when the flow does not say.
         is_final: Whether its output is in that of its flow, since nothing depends on it.
         waiting_for: What it waits for, in words, as long as it waits.
+        why: Why it was skipped, or how the run goes on behind it, in words; of runs that older code
+            executed, nothing.
         waits_as: What kind of step it is whose answer, signal or time has not come.
         due_at: When it goes on at the latest.
         answerers: Who may answer; everybody where there are none.
@@ -106,6 +108,7 @@ class StepReport:
     ended_at: datetime | None
     waiting_for: str | None
     waiting_since: datetime | None
+    why: str | None
     waits_as: Literal["approval", "wait", "sleep"] | None
     due_at: datetime | None
     answerers: Sequence[str]

@@ -146,7 +146,7 @@ select
   coalesce(written.place, 0) as place,
   written.place is not null and needed.slug is null as is_final,
   coalesce(step.completed_at, step.failed_at, step.skipped_at) as ended_at,
-  step.waiting_for, step.waiting_since, wait.kind as waits_as, wait.due_at,
+  step.waiting_for, step.waiting_since, step.why, wait.kind as waits_as, wait.due_at,
   coalesce(wait.answerers, '{}') as answerers, wait.signal, wait.key as signal_key
 from pgflow.step_states as step
 left join pgflow.waits as wait

@@ -21,11 +21,11 @@ with given as (
     cast(:output as text[]), cast(:error_message as text[]), cast(:created_at as timestamptz[]),
     cast(:started_at as timestamptz[]), cast(:completed_at as timestamptz[]),
     cast(:failed_at as timestamptz[]), cast(:skipped_at as timestamptz[]),
-    cast(:waiting_for as text[]), cast(:waiting_since as timestamptz[])
+    cast(:waiting_for as text[]), cast(:waiting_since as timestamptz[]), cast(:why as text[])
   ) as unnested (
     step_path, step_slug, flow_slug, subrun_path, step_type, status, skip_reason, initial_tasks,
     remaining_tasks, remaining_deps, output, error_message, created_at, started_at,
-    completed_at, failed_at, skipped_at, waiting_for, waiting_since
+    completed_at, failed_at, skipped_at, waiting_for, waiting_since, why
   )
   left join pgflow.subruns as subrun
     on subrun.parent_run_id = :id and subrun.subrun_path = unnested.subrun_path
@@ -33,13 +33,13 @@ with given as (
 insert into pgflow.step_states as step (
   run_id, step_path, step_slug, flow_slug, subrun_id, step_type, status, skip_reason,
   initial_tasks, remaining_tasks, remaining_deps, output, error_message, created_at, started_at,
-  completed_at, failed_at, skipped_at, waiting_for, waiting_since
+  completed_at, failed_at, skipped_at, waiting_for, waiting_since, why
 )
 select
   cast(:run_id as uuid), step_path, step_slug, flow_slug, subrun_id, step_type, status,
   skip_reason, initial_tasks, remaining_tasks, remaining_deps, cast(output as jsonb),
   error_message, created_at, started_at, completed_at, failed_at, skipped_at, waiting_for,
-  waiting_since
+  waiting_since, why
 from given
 on conflict on constraint step_states_pkey do update
 set step_slug = excluded.step_slug,
@@ -59,7 +59,8 @@ set step_slug = excluded.step_slug,
   failed_at = excluded.failed_at,
   skipped_at = excluded.skipped_at,
   waiting_for = excluded.waiting_for,
-  waiting_since = excluded.waiting_since
+  waiting_since = excluded.waiting_since,
+  why = excluded.why
 where step is distinct from excluded;
 
 -- name: drop_tasks

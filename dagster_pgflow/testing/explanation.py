@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from dagster_pgflow.in_process.result import FlowResult, StepResult, TakenEdge, TaskResult
-from dagster_pgflow.runtime.asked_condition import AskedCondition
 
 _SHOWN: Final = 300
 """Characters of a value or an error."""
@@ -24,7 +23,7 @@ def explanation(result: FlowResult) -> str:
     for step in result.steps.values():
         lines.append(f"  {_line(step)}")
         lines += [f"    {line}" for line in _attempts(result.tasks.get(step.path, ()), step)]
-        lines += [f"    {_said(one)}" for one in result.conditions if one.path == step.path]
+        lines += [f"    {one.told}" for one in result.conditions if one.path == step.path]
     route = ", ".join(_way(edge, result) for edge in result.route)
     return "\n".join([*lines, f"  route: {route}", *(f"  {one}" for one in result.warnings)])
 
@@ -121,15 +120,6 @@ def _attempt(task: TaskResult, number: int, step: StepResult) -> str:
     error = _RAISED.sub("", attempt.error or "")
     told += f", {_shortened(error)}" if error else ""
     return told + (f"; the next {attempt.delay:g} s later" if attempt.delay else "")
-
-
-def _said(asked: AskedCondition) -> str:
-    """Return what a condition said, with the values that it looked at."""
-    values = ", ".join(f"{path} = {shown(value)}" for path, value in asked.values.items())
-    told = [f"`{asked.text}` is {str(asked.holds).lower()}"]
-    told += [f"with {values}"] if values else []
-    told += [f"since it has no answer: {asked.reason}"] if asked.reason else []
-    return ", ".join(told)
 
 
 def _shortened(text: str) -> str:

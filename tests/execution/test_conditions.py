@@ -95,7 +95,8 @@ def test_an_unmet_condition_may_fail_the_run() -> None:
     result = run(flow.step("c", "echo", depends_on="a"), {"y": 1})
     assert not result.success
     assert result.errors == {
-        "a": 'Step "a" may not run: condition not met, its input does not contain {"x": 1}.'
+        "a": 'Step "a" may not run: condition not met, its input does not contain {"x": 1}'
+        ' (input is {"y": 1}).'
     }
     assert result.retries == {}
     assert result.outputs == {"b": 2}
@@ -149,7 +150,8 @@ def test_a_map_may_fail_the_run_when_its_condition_does_not_hold() -> None:
     flow = flow.map("m", "echo", depends_on="list", if_={"list": [9]}, when_unmet="fail")
     result = run(flow, [1, 2])
     assert result.errors == {
-        "m": 'Step "m" may not run: condition not met, its input does not contain {"list": [9]}.'
+        "m": 'Step "m" may not run: condition not met, its input does not contain {"list": [9]}'
+        " (input.list is [1, 2])."
     }
 
 

@@ -132,7 +132,7 @@ def test_an_unmet_condition_may_fail_the_run(kind: str, op: str) -> None:
     assert not result.success
     assert result.errors == {
         op: 'Step "x" may not run: condition not met,'
-        " run_if `flow_input.n > size(output) + 1` is false."
+        " run_if `flow_input.n > size(output) + 1` is false (flow_input.n is 3; output is [1, 2])."
     }
     assert result.retries == {}
 

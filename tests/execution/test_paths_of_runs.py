@@ -95,13 +95,31 @@ def test_the_path_in_dagster_tells_apart_what_was_skipped(world: World) -> None:
     heavy = world.run("parcel", HANDLERS, {"grams": 2000})
     world.settle()
     [sentence] = sentences_in_dagster(world, light)
-    path = "begin → weigh, weigh → letter, letter → note, note → end"
+    path = "begin → weigh → letter → note → end"
     assert sentence == f"The path of this run: {path}. Skipped: van, sign."
     # The run goes on behind `letter`, which is skipped.
     [sentence] = sentences_in_dagster(world, heavy)
-    assert "weigh → letter, " in sentence
-    assert "letter → note" in sentence
-    assert sentence.endswith(" Skipped: letter.")
+    assert "weigh → letter (skipped)" in sentence
+    assert "letter (skipped) → note" in sentence
+    assert "Skipped:" not in sentence
+
+
+def test_the_path_in_dagster_says_why_it_is_the_one(world: World) -> None:
+    world.define(FLOW)
+    run_id = world.run("parcel", HANDLERS, {"grams": 20})
+    world.settle()
+    [event] = [
+        entry.dagster_event.engine_event_data
+        for entry in world.instance.all_logs(str(run_id))
+        if entry.dagster_event is not None
+        and entry.dagster_event.event_type == dg.DagsterEventType.ENGINE_EVENT
+        and PATH_KEY in entry.dagster_event.engine_event_data.metadata
+    ]
+    rows, told = world.by_path("why"), event.metadata["why"]
+    assert isinstance(told, dg.TableMetadataValue)
+    assert [record.data for record in told.records] == [
+        {"step": path, "why": rows[path]} for path in ("van", "sign")
+    ]
 
 
 def test_a_run_of_which_everything_is_skipped_took_no_path(world: World) -> None:
@@ -119,7 +137,7 @@ def test_a_subflow_is_on_the_path_although_all_of_its_steps_are_skipped(world: W
     run_id = world.run("around", HANDLERS, {})
     world.settle()
     assert sentences_in_dagster(world, run_id) == [
-        "The path of this run: begin → sub, sub → end. Skipped: sub.deep."
+        "The path of this run: begin → sub → end. Skipped: sub.deep."
     ]
 
 

@@ -31,7 +31,10 @@ def test_a_subflow_that_may_not_run_fails_and_nothing_in_it_began(
     inside = {path: status for path, status in told.items() if path.startswith("s.")}
     assert set(inside.values()) == {"cancelled"}
     assert {path for path in inside if world.tasks(path, "status")} == set()
-    error = 'Step "s" may not run: condition not met, its input does not contain {"go": 1}.'
+    error = world.by_path("error_message")["s"]
+    assert error.startswith(
+        'Step "s" may not run: condition not met, its input does not contain {"go": 1} (input is '
+    )
     assert world.one("runs")["error_message"] == f'Step "s" failed: {error}'
     subrun = world.one("subruns", "parent_step_slug = 's'")
     assert (subrun["status"], subrun["error_message"]) == ("failed", error)

@@ -83,6 +83,7 @@ def created_step(layout: Layout, place: StepPlace, at: datetime, *, remaining_de
         skipped_at=None,
         waiting_for=None,
         waiting_since=None,
+        why=None,
     )
 
 

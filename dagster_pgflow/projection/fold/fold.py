@@ -224,7 +224,8 @@ class _Fold:
 
     def _apply_to_step(self, event: LogEvent, happened: StepEventType) -> None:
         path, at, data = str(event.correlation_id), event.timestamp, event.event_data
-        row = replace(self._steps[path], waiting_for=None, waiting_since=None)
+        why = data.get("why")
+        row = replace(self._steps[path], waiting_for=None, waiting_since=None, why=why)
         match happened:
             case "step.queued":
                 self._queue(row, data["tasks"], at)

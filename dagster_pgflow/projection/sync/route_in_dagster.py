@@ -7,7 +7,7 @@ An event is added once and stays; a tag of the run would be handed on to its re-
 may take another route.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import dagster as dg
@@ -21,8 +21,11 @@ from dagster_pgflow.step_path import StepPath
 END: Final = "end"
 EDGES_SHOWN: Final = 200
 SENTENCE_LENGTH: Final = 400
+REASONS_SHOWN: Final = 100
 _COUNT: Final = "edges"
+_WHY: Final = "why"
 _COLUMNS: Final = ("from", "to", "after", "label")
+_REASON_COLUMNS: Final = ("step", "why")
 
 Edge = tuple[str, str, str, str]
 """Where from, where to, how the step ended that it begins at, and the label of the route."""
@@ -46,16 +49,35 @@ def show_route(
     known = engine_metadata(instance, run.run_id, PATH_KEY)
     if not (edges or skipped) or (known is not None and known[_COUNT].value == len(edges)):
         return
-    shown = [dg.TableRecord(dict(zip(_COLUMNS, edge, strict=True))) for edge in edges[:EDGES_SHOWN]]
-    # Without a record Dagster does not know the columns.
-    schema = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
+    reasons = _reasons_in(events)
+    why = {_WHY: _table(_REASON_COLUMNS, reasons[:REASONS_SHOWN])} if reasons else {}
     instance.report_engine_event(
-        " ".join(_sentences(edges, _outermost(skipped))),
+        " ".join(_sentences(edges, skipped)),
         run,
         EngineEventData(
-            metadata={PATH_KEY: dg.MetadataValue.table(shown, schema), _COUNT: len(edges)},
+            metadata={
+                **why,
+                PATH_KEY: _table(_COLUMNS, edges[:EDGES_SHOWN]),
+                _COUNT: len(edges),
+            },
         ),
     )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> dg.TableMetadataValue:
+    shown = [dg.TableRecord(dict(zip(columns, row, strict=True))) for row in rows]
+    # Without a record Dagster does not know the columns.
+    return dg.MetadataValue.table(shown, dg.TableSchema([dg.TableColumn(one) for one in columns]))
+
+
+def _reasons_in(events: Sequence[LogEvent]) -> list[tuple[str, str]]:
+    """Return why steps were skipped, and how the run went on behind others, by their paths."""
+    ends = (event for event in events if event.event_type in ("step.skipped", "step.completed"))
+    return [
+        (event.correlation_id or "", event.event_data["why"])
+        for event in ends
+        if "why" in event.event_data
+    ]
 
 
 def edges_of(events: Sequence[LogEvent]) -> list[Edge]:
@@ -104,13 +126,26 @@ def _outermost(skipped: Sequence[StepPath]) -> list[StepPath]:
     ]
 
 
-def _sentences(edges: Sequence[Edge], skipped: Sequence[str]) -> Iterator[str]:
+def _sentences(edges: Sequence[Edge], skipped: Sequence[StepPath]) -> Iterator[str]:
     """Yield what to say of a run: where it went, and what it left out."""
+    on_path = {place for edge in edges for place in edge[:2]}
     if edges:
-        path = ", ".join(f"{start} → {end}" for start, end, *_ in edges)
-        yield _shortened(f"The path of this run: {path}.")
-    if skipped:
-        yield _shortened(f"Skipped: {', '.join(skipped)}.")
+        yield _shortened(f"The path of this run: {_path(edges, on_path & set(skipped))}.")
+    left_out = [path for path in _outermost(skipped) if path not in on_path]
+    if left_out:
+        yield _shortened(f"Skipped: {', '.join(left_out)}.")
+
+
+def _path(edges: Sequence[Edge], skipped: Collection[str]) -> str:
+    """Return edges as arrows: one that begins where the last one ended goes on with it."""
+    text, at = "", ""
+    for start, end, *_ in edges:
+        if start != at:
+            text += ", " if text else ""
+            text += f"{start} (skipped)" if start in skipped else start
+        text += f" → {end} (skipped)" if end in skipped else f" → {end}"
+        at = end
+    return text
 
 
 def _shortened(text: str) -> str:

@@ -38,7 +38,7 @@ def show_skips(instance: dg.DagsterInstance, skips: Sequence[UnshownSkip]) -> No
 def _sentence(report: StepSkipped | StepCancelled) -> str:
     match report:
         case StepSkipped():
-            return skip_told(report.step, report.skip_reason, report.skipped_step)
+            return skip_told(report.step, report.skip_reason, report.skipped_step, report.why)
         case StepCancelled():
             return cancel_told(report.step, report.failed_subflow)
         case _:

@@ -16,6 +16,7 @@ from dagster_pgflow.model.graph import dependents
 from dagster_pgflow.model.steps import BranchStep, SubflowStep
 from dagster_pgflow.projection.layout.layout import Layout, PinnedTree
 from dagster_pgflow.reports.report import StepCompleted, StepSkipped
+from dagster_pgflow.reports.told import passed_by_told
 from dagster_pgflow.step_path import RUN, StepPath
 
 
@@ -40,6 +41,7 @@ def with_cut_off(
         report = run_event.report
         if run_event.kind not in ("succeeded", "reused") or not isinstance(report, StepCompleted):
             continue
+        branch = layout.step_of(run_event.step_key) or RUN
         for path, origin in _cut_off_behind(run_event, report, followers, flows, layout):
             keys = keys or {step: key for key, step in layout.step_nodes.items()}
             skipped = StepSkipped(
@@ -48,6 +50,7 @@ def with_cut_off(
                 skip_reason="not_taken",
                 skipped_step=origin,
                 ends_route=True,
+                why=passed_by_told(branch) if report.decision and report.decision.why else "",
             )
             yield replace(run_event, step_key=keys[path], report=skipped, sent=())
 

@@ -90,7 +90,13 @@ def branch_data(step: BranchStep, decision: Decision) -> dict[str, Any]:
     rule = {} if decision.rule is None else {"rule": decision.rule}
     called = step.label_of(decision.rule)
     label = {} if called is None else {"label": called}
-    return {"taken": list(decision.taken), **rule, **label, **_warnings(decision)}
+    return {
+        "taken": list(decision.taken),
+        **rule,
+        **label,
+        **decided_data(decision),
+        **_warnings(decision),
+    }
 
 
 def iteration_data(decision: Decision) -> dict[str, Any]:
@@ -105,6 +111,11 @@ def loop_data(decision: Decision) -> dict[str, Any]:
         "ended_by": decision.ended_by,
         "taken": list(decision.taken),
     }
+
+
+def decided_data(decision: Decision | None) -> dict[str, Any]:
+    """Return how the run goes on and why, in words, where that was reported."""
+    return {"why": decision.why} if decision is not None and decision.why else {}
 
 
 def _warnings(decision: Decision) -> dict[str, Any]:

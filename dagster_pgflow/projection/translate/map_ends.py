@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from dagster_pgflow.dagster_log.step_keys import node_and_index
-from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.model.steps import MapStep
 from dagster_pgflow.projection.layout.layout import Layout
 from dagster_pgflow.projection.translate.run_lifecycle import RunLifecycle
+from dagster_pgflow.projection.translate.skips import Skip, skip_in
 from dagster_pgflow.reports.earlier import batch_size_in_version_0
 from dagster_pgflow.reports.report import FanOut, StepCancelled, StepEnd, StepSkipped
 from dagster_pgflow.step_path import StepPath
@@ -18,12 +18,12 @@ class _Progress:
     batches: int = 0
     done: int = 0
     batch_size: int | None = None
-    skip: tuple[SkipReason, StepPath] | None = None
+    skip: Skip | None = None
     is_cancelled: bool = False
 
     def add(self, report: StepEnd | None) -> None:
         if isinstance(report, StepSkipped) and self.skip is None:
-            self.skip = report.skip_reason, report.skipped_step
+            self.skip = skip_in(report)
         self.is_cancelled = self.is_cancelled or isinstance(report, StepCancelled)
 
 
@@ -88,7 +88,7 @@ class MapEnds:
         if progress.is_cancelled:
             self._lifecycle.cancel_step(path)
         elif progress.skip:
-            self._lifecycle.skip_step(path, *progress.skip)
+            self._lifecycle.skip_step(path, progress.skip)
         else:
             self._lifecycle.complete_step(path, {})
 

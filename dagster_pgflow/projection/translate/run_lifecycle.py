@@ -11,12 +11,13 @@ from uuid import UUID
 
 from dagster_pgflow.model.event_types import EventType, RunEnd, RunEventType, StepEnding, TaskEnd
 from dagster_pgflow.model.lowered import LoopNode
-from dagster_pgflow.model.run_state import LogEvent, SkipReason
+from dagster_pgflow.model.run_state import LogEvent
 from dagster_pgflow.projection.layout.layout import Layout, Scope, Task
 from dagster_pgflow.projection.translate.begun import Begun
 from dagster_pgflow.projection.translate.drafts import Cause, EventDrafts
 from dagster_pgflow.projection.translate.endings import RUN_ENDS, STEP_ENDS, SUBRUN_ENDS, TASK_ENDS
 from dagster_pgflow.projection.translate.event_data import subrun_data
+from dagster_pgflow.projection.translate.skips import Skip
 from dagster_pgflow.step_path import RUN, StepPath
 
 
@@ -46,7 +47,7 @@ class RunLifecycle:
         self._begun = Begun(layout, run_queued)
         self._attempts: dict[Task, int] = {}
         self._trying: set[Task] = set()
-        self._skipped_scopes: dict[StepPath, tuple[SkipReason, StepPath]] = {}
+        self._skipped_scopes: dict[StepPath, Skip] = {}
         self._cancelled_scopes: set[StepPath] = set()
         self._caught: dict[StepPath, str | None] = {}
         self._dead_ends: set[StepPath] = set()
@@ -282,20 +283,18 @@ class RunLifecycle:
         """Remember that what depends on a step is skipped too, unless other routes lead there."""
         self._dead_ends.add(path)
 
-    def skip_step(self, path: StepPath, reason: SkipReason, origin: StepPath) -> None:
+    def skip_step(self, path: StepPath, skip: Skip) -> None:
         """Write that a step is skipped, and what follows from it.
 
         Args:
             path: The step.
-            reason: Why the step of the origin is skipped.
-            origin: The path of the step where the skip began: this one or a subflow around it.
+            skip: Why: it began at this step, or at a subflow around it.
         """
         scope = self._layout.steps[path].scope
-        if self._layout.is_inside(scope, origin):
-            self._skipped_scopes[scope] = (reason, origin)
-        shown = reason if origin == path else "dependency_skipped"
+        if self._layout.is_inside(scope, skip.origin):
+            self._skipped_scopes[scope] = skip
         ends_route = {"ends_route": True} if path in self._dead_ends else {}
-        self._end_step(path, "skipped", {"skip_reason": shown, **ends_route})
+        self._end_step(path, "skipped", {**skip.data_of(path), **ends_route})
 
     def end_run(self, ending: RunEnd, error: str | None) -> None:
         """Write that everything unfinished is cancelled, and how the run ended."""
@@ -344,9 +343,7 @@ class RunLifecycle:
         if path in self._cancelled_scopes:
             self._end_scope(path, "cancelled", {})
         elif path in self._skipped_scopes:
-            reason, origin = self._skipped_scopes[path]
-            shown = reason if origin == scope.step else "dependency_skipped"
-            self._end_scope(path, "skipped", {"skip_reason": shown})
+            self._end_scope(path, "skipped", self._skipped_scopes[path].data_of(scope.step))
         elif scope.map_index is not None or not self._layout.steps[scope.step].has_output_op:
             self._end_scope(path, "completed", {})
 
@@ -389,7 +386,7 @@ class RunLifecycle:
         if scope.map_index is not None and (ending != "failed" or path in self._caught):
             return
         if ending == "skipped":
-            self.skip_step(scope.step, *self._skipped_scopes[path])
+            self.skip_step(scope.step, self._skipped_scopes[path])
         else:
             self._end_step(scope.step, ending, data if of_step is None else of_step)
 

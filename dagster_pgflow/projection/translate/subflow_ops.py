@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any, assert_never
 
 from dagster_pgflow.dagster_log.run_events import RunEvent
-from dagster_pgflow.model.run_state import SkipReason
 from dagster_pgflow.projection.layout.layout import Layout, StepPlace
 from dagster_pgflow.projection.translate.event_data import error_of, output_data
 from dagster_pgflow.projection.translate.run_lifecycle import CaughtFailure, RunLifecycle
+from dagster_pgflow.projection.translate.skips import Skip, skip_in
 from dagster_pgflow.reports.report import (
     ChildRunStarted,
     OpReport,
@@ -65,7 +65,7 @@ class SubflowOps:
                 caught = self.caught_around(path, failure)
                 self._fail(path, failure, error_of(run_event), caught)
             case "skipped":
-                self.skip(path, "dependency_skipped", path)
+                self.skip(path, Skip("dependency_skipped", path))
             case "started" | "reported" | "retrying":
                 pass  # What is inside begins and ends by itself.
             case "run_started" | "run_completed" | "run_failed" | "run_cancelled":
@@ -129,7 +129,7 @@ class SubflowOps:
             return
         match report:
             case StepSkipped():
-                self.skip(path, report.skip_reason, report.skipped_step)
+                self.skip(path, skip_in(report))
             case StepCancelled():
                 self.cancel(path)
             case StepCompleted() | None:
@@ -157,10 +157,10 @@ class SubflowOps:
                 # What lies beside it, in a run around this one, may be at work.
                 self._lifecycle.cancel_inside(place)
 
-    def skip(self, path: StepPath, reason: SkipReason, origin: StepPath) -> None:
+    def skip(self, path: StepPath, skip: Skip) -> None:
         """Write that all inside a step is skipped."""
         for inner in self._steps_inside(path):
-            self._lifecycle.skip_step(inner.path, reason, origin)
+            self._lifecycle.skip_step(inner.path, skip)
 
     def cancel(self, path: StepPath) -> None:
         """Write that all inside a step is cancelled."""

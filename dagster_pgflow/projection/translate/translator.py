@@ -12,6 +12,7 @@ from dagster_pgflow.projection.layout.announcements import announced_in
 from dagster_pgflow.projection.layout.layout import Layout
 from dagster_pgflow.projection.translate.event_data import (
     branch_data,
+    decided_data,
     error_of,
     input_data,
     iteration_data,
@@ -23,6 +24,7 @@ from dagster_pgflow.projection.translate.map_ends import MapEnds
 from dagster_pgflow.projection.translate.pauses import Pauses
 from dagster_pgflow.projection.translate.recoveries import Recoveries
 from dagster_pgflow.projection.translate.run_lifecycle import CaughtFailure, RunLifecycle
+from dagster_pgflow.projection.translate.skips import Skip, skip_in
 from dagster_pgflow.projection.translate.subflow_ops import SubflowOps, caught_in
 from dagster_pgflow.projection.translate.task_events import TaskEvents
 from dagster_pgflow.projection.translate.warnings import StepWarnings
@@ -149,7 +151,7 @@ class Translator:
                 caught = self._subflow_ops.caught_around(path, run_event.report)
                 self._fail(path, run_event, caught)
             case "skipped":
-                self._lifecycle.skip_step(path, "dependency_skipped", path)
+                self._lifecycle.skip_step(path, Skip("dependency_skipped", path))
             case "child_run":
                 pass  # Only a subflow step and a helper of a loop have one.
             case "run_started" | "run_completed" | "run_failed" | "run_cancelled":
@@ -223,8 +225,8 @@ class Translator:
                 self._complete_scope(path, run_event, report)
             case StepSkipped() if place.has_items or place.is_loop:
                 if place.runs_iterations:
-                    self._subflow_ops.skip(path, report.skip_reason, report.skipped_step)
-                self._lifecycle.skip_step(path, report.skip_reason, report.skipped_step)
+                    self._subflow_ops.skip(path, skip_in(report))
+                self._lifecycle.skip_step(path, skip_in(report))
             case StepCancelled() if node.endswith(OUTPUT_SUFFIX):
                 self._cancel_scope(path, report)
 
@@ -233,7 +235,8 @@ class Translator:
         self._lifecycle.open_step(path)
         if self._layout.steps[path].is_loop and report.decision is not None:
             self._lifecycle.note("loop.completed", path, loop_data(report.decision))
-        self._lifecycle.complete_step(path, output_data(run_event, report) | reused)
+        told = reused | decided_data(report.decision)
+        self._lifecycle.complete_step(path, output_data(run_event, report) | told)
 
     def _cancel_scope(self, path: StepPath, report: StepCancelled) -> None:
         if self._layout.steps[path].runs_iterations:
@@ -307,7 +310,7 @@ class Translator:
         """Write how a step of one op ended."""
         match report:
             case StepSkipped():
-                self._lifecycle.skip_step(path, report.skip_reason, report.skipped_step)
+                self._lifecycle.skip_step(path, skip_in(report))
             case StepCancelled():
                 self._lifecycle.cancel_step(path)
             case StepCompleted() | None:
@@ -315,8 +318,8 @@ class Translator:
                 step = self._layout.steps[path].step
                 if decision is not None and isinstance(step, BranchStep):
                     self._lifecycle.note("branch.taken", path, branch_data(step, decision))
-                data = {"reused": True} if run_event.kind == "reused" else {}
-                self._lifecycle.complete_step(path, data)
+                reused = {"reused": True} if run_event.kind == "reused" else {}
+                self._lifecycle.complete_step(path, reused | decided_data(decision))
                 if decision is not None:
                     self._write_iteration(path, decision)
             case _:

@@ -19,6 +19,7 @@ create table pgflow.step_states (
   skipped_at timestamptz,
   waiting_for text,
   waiting_since timestamptz,
+  why text,
   constraint step_states_pkey primary key (run_id, step_path),
   constraint step_states_run_id_fkey foreign key (run_id)
     references pgflow.runs (run_id) on delete cascade,
@@ -42,3 +43,5 @@ create index step_states_by_subrun on pgflow.step_states (subrun_id) where subru
 comment on table pgflow.step_states is 'How far each step of a run is';
 comment on column pgflow.step_states.step_path is
   'The slugs of the subflow steps around it and its own, such as payment.receipt';
+comment on column pgflow.step_states.why is
+  'Why it was skipped, or of a branch or a loop how the run goes on behind it, in words';

@@ -122,7 +122,7 @@ def test_what_is_not_as_expected_is_shown_as_a_diff_and_explained(
         'steps.ask: expected "completed", found "skipped, not_taken"',
         "outputs.assess: expected what has a -, found what has a +",
         "attempts.pay: expected 2, found 1",
-        "`output.score > flow_input.limit` is true, with output.score = 50, flow_input.limit = 40",
+        "`output.score > flow_input.limit` is true (output.score is 50; flow_input.limit is 40)",
         "route: begin -> assess, assess -> route, route -> pay, pay -> end",
     ):
         assert f" {line}\n" in result.stdout, line

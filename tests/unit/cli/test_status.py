@@ -197,3 +197,44 @@ def test_what_a_webhook_was_told_of_a_run_is_shown_and_troubles_are_something_to
     assert given_up in cli("status", RUN).stdout
     [told] = json.loads(cli("status", RUN, "--json").stdout)["deliveries"]
     assert (told["status"], told["answer"]) == ("given_up", 500)
+
+
+def test_a_run_says_why_steps_were_skipped_and_why_it_went_its_way(
+    flows: Cli, sql: Session
+) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, step_type,"
+        " status, skip_reason, why) values"
+        " (%s, 'van', 'van', 'f', 'single', 'skipped', 'condition_unmet', %s),"
+        " (%s, 'way', 'way', 'f', 'branch', 'completed', null, 'goes on with \"one\" [/red]'),"
+        " (%s, 'old', 'old', 'f', 'single', 'skipped', 'not_taken', null)",
+        RUN,
+        "run_if `input.n > 10` is false (input.n is 5)",
+        RUN,
+        RUN,
+    )
+    shown = flows("status", RUN).stdout
+    assert "  van: skipped, run_if `input.n > 10` is false (input.n is 5)\n" in shown
+    assert '  way: goes on with "one" [/red]\n' in shown
+    assert "  old: " not in shown
+    assert "not taken" in shown
+    report = json.loads(flows("status", RUN, "--json").stdout)
+    assert {step["step_path"]: step["why"] for step in report["steps"]} == {
+        "van": "run_if `input.n > 10` is false (input.n is 5)",
+        "way": 'goes on with "one" [/red]',
+        "old": None,
+    }
+
+
+def test_of_a_run_with_very_many_reasons_the_first_are_shown(flows: Cli, sql: Session) -> None:
+    flows("start", "ai_workflow", "--run-id", RUN)
+    sql(
+        "insert into pgflow.step_states (run_id, step_path, step_slug, flow_slug, step_type,"
+        " status, skip_reason, why) select %s, 's' || n, 's' || n, 'f', 'single', 'skipped',"
+        " 'condition_unmet', 'reason ' || n from generate_series(1, 50) as n",
+        RUN,
+    )
+    shown = flows("status", RUN).stdout
+    assert shown.count(": skipped, reason ") == 30
+    assert "and 20 more; see the column why of pgflow.step_states." in shown

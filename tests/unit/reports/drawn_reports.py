@@ -65,6 +65,7 @@ DECISIONS = st.builds(
     ended_by=st.none() | st.sampled_from(get_args(LoopEnd)),
     iteration=st.none() | COUNTS,
     warnings=st.lists(TEXTS, max_size=2).map(tuple),
+    why=TEXTS,
 )
 WORK = {"worker": TEXTS, "tasks": TASKS}
 END = WORK | {
@@ -95,6 +96,7 @@ def reports() -> st.SearchStrategy[OpReport]:
             skip_reason=st.sampled_from(get_args(SkipReason)),
             skipped_step=paths(),
             ends_route=st.booleans(),
+            why=TEXTS,
         ),
         st.builds(StepCancelled, **END, failed_subflow=paths()),
         st.builds(

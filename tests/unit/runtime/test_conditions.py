@@ -68,9 +68,9 @@ def test_what_is_no_object_contains_no_pattern(value: Any) -> None:
     [
         ({}, {"a": 1}, None),
         ({"if_": {"a": 1}}, {"a": 1, "b": 2}, None),
-        ({"if_": {"a": 1}}, {"a": 2}, 'its input does not contain {"a": 1}'),
+        ({"if_": {"a": 1}}, {"a": 2}, 'its input does not contain {"a": 1} (input.a is 2)'),
         ({"if_": {}}, {"a": 2}, None),
-        ({"if_": {}}, [1], "its input does not contain {}"),
+        ({"if_": {}}, [1], "its input does not contain {} (input is [1])"),
         ({"if_not": {"a": 1}}, {"a": 2}, None),
         ({"if_not": {"a": 1}}, {"a": 1}, 'its input contains {"a": 1}'),
         ({"if_not": {}}, {"a": 1}, "its input contains {}"),
@@ -79,7 +79,7 @@ def test_what_is_no_object_contains_no_pattern(value: Any) -> None:
         (
             {"if_": {"a": 1}, "if_not": {"b": 1}},
             {"a": 2, "b": 1},
-            'its input does not contain {"a": 1}',
+            'its input does not contain {"a": 1} (input.a is 2)',
         ),
     ],
 )
@@ -108,9 +108,9 @@ def unmet(settings: dict[str, Any], given: Any, log: Log, flow_input: Any = None
     [
         ({}, None),
         ({"run_if": "input.n > 1"}, None),
-        ({"run_if": "input.n > 2"}, "run_if `input.n > 2` is false"),
+        ({"run_if": "input.n > 2"}, "run_if `input.n > 2` is false (input.n is 2)"),
         ({"run_unless": "input.n > 2"}, None),
-        ({"run_unless": "input.n > 1"}, "run_unless `input.n > 1` is true"),
+        ({"run_unless": "input.n > 1"}, "run_unless `input.n > 1` is true (input.n is 2)"),
         ({"run_if": "flow_input == 'top'", "run_unless": "deps != {}"}, None),
         ({"run_if": "ctx.run_id == 'r-1' && ctx.step_path == 's.x'"}, None),
         ({"run_if": "ctx.flow_slug == 'f' && ctx.params.k == 1", "params": {"k": 1}}, None),

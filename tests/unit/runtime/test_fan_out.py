@@ -74,7 +74,8 @@ def test_conditions_are_looked_at_before_the_list() -> None:
     assert batches({"a": 5}, **settings) == [Skipped("condition_unmet", StepPath("s.m"))]
     [found] = batches({"a": [1]}, **settings, when_unmet="fail")
     assert found.error == (
-        'Step "s.m" may not run: condition not met, its input does not contain {"a": [9]}.'
+        'Step "s.m" may not run: condition not met, its input does not contain {"a": [9]}'
+        " (input.a is [1])."
     )
 
 

@@ -90,7 +90,8 @@ def test_an_unmet_condition_that_fails_says_of_which_step() -> None:
     with pytest.raises(ConditionNotMet) as caught:
         reaches({"n": 2}, "must", "inner")
     assert str(caught.value) == (
-        'Step "must" may not run: condition not met, its input does not contain {"n": 1}.'
+        'Step "must" may not run: condition not met, its input does not contain {"n": 1}'
+        " (input.n is 2)."
     )
 
 
