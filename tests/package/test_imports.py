@@ -40,3 +40,10 @@ def test_the_store_does_not_load_dagster(module: str) -> None:
 
 def test_the_command_line_loads_dagster_only_for_commands_that_need_it() -> None:
     assert "dagster" not in libraries_loaded_by("dagster_pgflow.cli")
+
+
+def test_the_help_loads_no_dagster() -> None:
+    program = "import sys; from dagster_pgflow.cli import main\n"
+    program += "try: main(['--help'])\n"
+    program += "except SystemExit: sys.exit('dagster' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

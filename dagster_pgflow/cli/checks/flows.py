@@ -15,7 +15,6 @@ from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.hooks import unknown_hooks
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
-from dagster_pgflow.triggers.schedules import build_schedule
 from dagster_pgflow.validation.lint.lint import lint
 
 MOST_SHOWN = 20
@@ -65,6 +64,10 @@ def required_by(flow: Flow) -> Iterator[str]:
 
 def _refused_schedules(flow: Flow) -> Iterator[Problem]:
     """Yield what keeps schedules of a sound flow from being there; only Dagster knows it all."""
+    if not flow.schedules:
+        return
+    from dagster_pgflow.triggers.schedules import build_schedule  # noqa: PLC0415
+
     for schedule in flow.schedules:
         try:
             build_schedule(flow, schedule)
