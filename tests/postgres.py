@@ -3,7 +3,8 @@
 import os
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ ROLE_PREFIX = f"pgflow_test_{uuid.uuid4().hex[:12]}"
 
 SHAPE = """
     select
-      (select array_agg(version order by version) from pgflow.migrations),
       (select count(*) from pg_namespace where nspname !~ '^pg_(toast_)?temp'),
       (select array_agg(xmin::text order by oid) from pg_class where oid >= 16384),
       (select array_agg(xmin::text order by oid) from pg_proc where oid >= 16384),
@@ -49,30 +49,73 @@ EMPTY = """
     do $$
     declare
       emptied regclass;
+      kept constant name[] := array[{kept}];
     begin
       set local session_replication_role to replica;
       for emptied in
         select oid::regclass
         from pg_class
-        where relnamespace = 'pgflow'::regnamespace
+        where relnamespace = '{schema}'::regnamespace
           and relkind = 'r'
-          and relname not in ('migrations', 'store')
+          and relname <> all (kept)
           and pg_relation_size(oid) > 0
       loop
         execute format('delete from %s', emptied);
       end loop;
-      perform setval(oid::regclass, 1, false)
-      from pg_class
-      where relnamespace = 'pgflow'::regnamespace and relkind = 'S';
-      update pgflow.store
-      set
-        store_id = gen_random_uuid(),
-        allowed_tags = default,
-        tells_events = default,
-        pruned_before = default;
+      perform setval(sequence.oid::regclass, 1, false)
+      from pg_class as sequence
+      where relnamespace = '{schema}'::regnamespace
+        and relkind = 'S'
+        and not exists (
+          select
+          from pg_depend
+          join pg_class as of_table on of_table.oid = refobjid
+          where objid = sequence.oid and of_table.relname = any (kept)
+        );
     end
     $$
 """
+OWN_STORE = """
+    update pgflow.store
+    set
+      store_id = gen_random_uuid(),
+      allowed_tags = default,
+      tells_events = default,
+      pruned_before = default
+"""
+
+
+@dataclass
+class Template:
+    """A database that tests get copies of, and what makes a used copy like a new one.
+
+    Attributes:
+        name: The database.
+        schema: Where its tables are.
+        kept: Those whose rows are as in the template, or the copy goes to nobody.
+        own: What gives a copy an identity of its own.
+        shape: What the template consists of, besides rows.
+        free: Copies that are like new.
+    """
+
+    name: str
+    schema: str
+    kept: Sequence[str]
+    own: str = ""
+    shape: object = None
+    free: list[str] = field(default_factory=list)
+
+    def shape_of(self, session: "Session") -> object:
+        """Returns what a database consists of, and the rows that are to stay as they are."""
+        rows = [session(f"select * from {self.schema}.{table}") for table in self.kept]
+        return session(SHAPE), [sorted(map(repr, found)) for found in rows]
+
+    def empty(self, session: "Session") -> None:
+        """Deletes the rows of a copy."""
+        kept = ", ".join(f"'{table}'" for table in (*self.kept, "store"))
+        session(EMPTY.format(schema=self.schema, kept=kept))
+        if self.own:
+            session(self.own)
 
 
 @contextmanager
@@ -90,6 +133,9 @@ def running_server(folder: Path) -> Iterator[str]:
         server.stop(for_everyone=True)
 
 
+DAGSTERS_OWN = ["alembic_version", "secondary_indexes", "instance_info"]
+"""What a new storage of Dagster has rows in: which migrations it had, and its id."""
+
 LEAVE_S = 1.0
 """How long others have for leaving a database, before the next test gets a new one."""
 
@@ -97,7 +143,7 @@ LEAVE_S = 1.0
 class Server:
     """A PostgreSQL server on which tests make and drop databases.
 
-    A migrated database that a test leaves with nothing but rows is emptied and given to the next
+    A database with tables that a test leaves with nothing but rows is emptied and given to the next
     test, which is many times faster than a new copy of the template.
     """
 
@@ -105,10 +151,8 @@ class Server:
         self._address = address
         self._pooled: list[psycopg2.extensions.connection] = []
         event.listen(Pool, "connect", self._note)
-        self._template: str | None = None
-        self._dagster_template: str | None = None
-        self._shape: object = None
-        self._free: list[str] = []
+        self._store: Template | None = None
+        self._dagster: Template | None = None
         self._roles: tuple[str, ...] = ()
 
     def url(self, database: str) -> str:
@@ -117,87 +161,93 @@ class Server:
         return dsn
 
     @contextmanager
-    def database(self, *, migrated: bool = True, template: str = "template0") -> Iterator[str]:
+    def database(self, *, migrated: bool = True) -> Iterator[str]:
         """Yields the address of a database of one's own.
 
         Args:
             migrated: Whether it has the schema.
-            template: What it is a copy of where it has not.
         """
-        if migrated and self._free:
-            name = self._free.pop()
-        else:
-            name = f"pgflow_test_{uuid.uuid4().hex[:12]}"
-            self._create(name, self._migrated_template() if migrated else template)
-            if migrated:
-                self._become_a_store_of_its_own(name)
+        if migrated:
+            with self._copy(self._migrated()) as url:
+                yield url
+            return
+        name = self._new("template0")
         try:
             yield self.url(name)
         finally:
-            if migrated and self._emptied(name):
-                self._free.append(name)
-            else:
-                self._drop(name)
+            self._drop(name)
 
     @contextmanager
     def dagster_storage(self) -> Iterator[str]:
         """Yields the address of a database of one's own in which Dagster finds its tables."""
-        with self.database(migrated=False, template=self.dagster_tables()) as url:
+        with self._copy(self._dagster_template()) as url:
             yield url
-
-    def dagster_tables(self) -> str:
-        """Returns the name of a database with Dagster's tables, which take a second to make."""
-        if self._dagster_template is None:
-            name = f"dagster_template_{uuid.uuid4().hex[:12]}"
-            self._create(name, "template0")
-            DagsterPostgresStorage(sqlalchemy_url(self.url(name)))
-            self._close_pooled(name)
-            self._dagster_template = name
-        return self._dagster_template
 
     def close(self) -> None:
         """Drops what outlives the tests."""
         event.remove(Pool, "connect", self._note)
-        for name in (*self._free, self._template, self._dagster_template):
-            if name is not None:
-                self._drop(name)
+        for template in (self._store, self._dagster):
+            if template is not None:
+                for name in (*template.free, template.name):
+                    self._drop(name)
         for role in self._roles:
             self._run("drop role if exists {}", role)
 
-    def _migrated_template(self) -> str:
-        if self._template is None:
-            name = f"pgflow_template_{uuid.uuid4().hex[:12]}"
-            self._create(name, "template0")
+    @contextmanager
+    def _copy(self, template: Template) -> Iterator[str]:
+        name = template.free.pop() if template.free else self._new_copy(template)
+        try:
+            yield self.url(name)
+        finally:
+            if self._emptied(name, template):
+                template.free.append(name)
+            else:
+                self._drop(name)
+
+    def _migrated(self) -> Template:
+        if self._store is None:
+            name = self._new("template0")
             database = Database(self.url(name))
             migrate(database)
             self._roles = make_roles(database, ROLE_PREFIX)
             database.close()
-            session = Session(self.url(name))
-            self._shape = session(SHAPE)
-            session.close()
-            self._template = name
-        return self._template
+            self._store = self._template(Template(name, "pgflow", ["migrations"], own=OWN_STORE))
+        return self._store
 
-    def _become_a_store_of_its_own(self, name: str) -> None:
-        # The id tells the stores of one Dagster apart; a copy has that of its template.
-        session = Session(self.url(name))
-        session("update pgflow.store set store_id = gen_random_uuid()")
+    def _dagster_template(self) -> Template:
+        if self._dagster is None:
+            name = self._new("template0")
+            DagsterPostgresStorage(sqlalchemy_url(self.url(name)))
+            self._close_pooled(name)
+            self._dagster = self._template(Template(name, "public", DAGSTERS_OWN))
+        return self._dagster
+
+    def _template(self, template: Template) -> Template:
+        session = Session(self.url(template.name))
+        template.shape = template.shape_of(session)
         session.close()
+        return template
 
-    def _emptied(self, name: str) -> bool:
+    def _new_copy(self, template: Template) -> str:
+        name = self._new(template.name)
+        if template.own:
+            session = Session(self.url(name))
+            session(template.own)
+            session.close()
+        return name
+
+    def _emptied(self, name: str, template: Template) -> bool:
         """Empties a database, unless the test changed more than rows or another user is left."""
         self._close_pooled(name)
-        session = Session(self.url(name))
         try:
-            if session(SHAPE) != self._shape:
-                return False
-            # A server process ends a moment after its connection.
-            poll(lambda: session.value(OTHER_USERS) == 0, timeout=LEAVE_S)
-            session(EMPTY)
+            with closing(Session(self.url(name))) as session:
+                if template.shape_of(session) != template.shape:
+                    return False
+                # A server process ends a moment after its connection.
+                poll(lambda: session.value(OTHER_USERS) == 0, timeout=LEAVE_S)
+                template.empty(session)
         except (psycopg2.Error, AssertionError):
             return False
-        finally:
-            session.close()
         return True
 
     def _note(self, connection: object, _record: object) -> None:
@@ -212,8 +262,10 @@ class Server:
             if connection.info.dbname == name:
                 connection.close()
 
-    def _create(self, name: str, template: str) -> None:
+    def _new(self, template: str) -> str:
+        name = f"pgflow_test_{uuid.uuid4().hex[:12]}"
         self._run("create database {} template {}", name, template)
+        return name
 
     def _drop(self, name: str) -> None:
         self._run("drop database if exists {} with (force)", name)

@@ -118,7 +118,15 @@ def uses_a_pool() -> None:
     wait_for_the_pool()
 
 
-@dg.job(executor_def=dg.multiprocess_executor.configured({"max_concurrent": 1}))
+@dg.job(
+    executor_def=dg.multiprocess_executor.configured(
+        {
+            "max_concurrent": 1,
+            # To import takes longer than a step.
+            "start_method": {"forkserver": {"preload_modules": ["dagster_pgflow.dagster_storage"]}},
+        }
+    )
+)
 def runs_elsewhere() -> None:
     """Runs each step in a process of its own, one after the other."""
     add(begin())
