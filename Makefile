@@ -6,6 +6,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help demo check test lint format chaos bench peers migrations migration release-migrations release-record clean
 
+# Where Python may not keep what it compiled, each of the many processes compiles all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 # The path is part of the stamp, because an environment does not survive being moved.
