@@ -1,10 +1,8 @@
 """Executes one run in this process, in a Dagster instance, and reads what became of it."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
@@ -12,9 +10,12 @@ from uuid import UUID, uuid4
 
 import dagster as dg
 
+from dagster_pgflow.compat import InMemoryJob
 from dagster_pgflow.compiler.emit_job import JobEmitter, JobSettings
 from dagster_pgflow.errors import ConfigurationError
+from dagster_pgflow.in_process.cancellation import Cancellation, in_a_thread, signals_kept
 from dagster_pgflow.in_process.clock import Clock
+from dagster_pgflow.in_process.compat import core_execute_in_process
 from dagster_pgflow.in_process.instances import instance_in_memory
 from dagster_pgflow.in_process.outputs import InMemoryIOManager
 from dagster_pgflow.in_process.paths import MOST_LISTED, Places, without_numbers
@@ -57,6 +58,7 @@ class WantedRun:
         clock: The time of the run.
         only_stand_ins: Whether no handler is called itself.
         tags: Tags of the Dagster run.
+        cancellation: Whether it is to end before its time.
     """
 
     flow_slug: str
@@ -69,6 +71,7 @@ class WantedRun:
     clock: Clock = field(default_factory=Clock)
     only_stand_ins: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
     @property
     def run_config(self) -> dict[str, Any]:
@@ -89,9 +92,10 @@ def execute_in_memory(wanted: WantedRun, instance: dg.DagsterInstance) -> FlowRe
     resource = InProcessResource(
         wanted.answers, wanted.stand_ins, wanted.clock, only_stand_ins=wanted.only_stand_ins
     )
+    resource.cancellation = wanted.cancellation
     settings = JobSettings(
         {**wanted.resources, PGFLOW_KEY: resource, IO_MANAGER_KEY: InMemoryIOManager(resource)},
-        dg.in_process_executor,
+        wanted.cancellation.executor,
     )
 
     def tags_of(slug: str) -> dict[str, str]:
@@ -141,27 +145,31 @@ def execute_job(job: dg.JobDefinition, wanted: WantedRun, instance: dg.DagsterIn
     run_id = uuid4()
 
     def execute() -> None:
-        job.execute_in_process(
-            run_config=wanted.run_config,
-            instance=instance,
-            run_id=str(run_id),
-            tags=dict(wanted.tags),
-            raise_on_error=False,
-        )
+        with signals_kept():
+            core_execute_in_process(
+                wanted.run_config,
+                InMemoryJob(job),
+                instance,
+                output_capturing_enabled=False,
+                raise_on_error=False,
+                run_tags={**job.run_tags, **wanted.tags},
+                run_id=str(run_id),
+            )
 
-    _off_the_loop(execute)
+    if _in_an_event_loop():
+        in_a_thread(execute, wanted.cancellation)
+    else:
+        execute()
     return run_id
 
 
-def _off_the_loop(work: Callable[[], None]) -> None:
-    """Do work where no event loop runs: a notebook has one, and Dagster 1.13 wants its own."""
+def _in_an_event_loop() -> bool:
+    """Return whether an event loop runs here: a notebook has one, and Dagster wants its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        work()
-        return
-    with ThreadPoolExecutor(1, "pgflow-run") as threads:
-        threads.submit(copy_context().run, work).result()
+        return False
+    return True
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import ConfigurationError, InvalidFlow
+from dagster_pgflow.in_process.cancellation import Cancellation
 from dagster_pgflow.in_process.clock import Clock
 from dagster_pgflow.in_process.execute import WantedRun, execute_in_memory, instance_or_memory
 from dagster_pgflow.in_process.given import FlowSource, HandlerSources, flow_in, registry_of
@@ -66,7 +67,8 @@ def execute_flow(
 
     Raises:
         RunFailed: The run failed; its cause is what the handler raised.
-        RunCancelled: The run was cancelled.
+        RunCancelled: The run was cancelled in Dagster.
+        KeyboardInterrupt: The process was asked to stop; the run has ended as cancelled.
         InvalidFlow: The flow cannot run; with all that is wrong.
         UnknownFlow: There is no stored flow of this slug.
         ConfigurationError: An argument makes no sense.
@@ -78,6 +80,66 @@ def execute_flow(
         >>> execute_flow(flow, "you", handlers={"hello": lambda name: f"Hello, {name}!"}).output
         {'hello': 'Hello, you!'}
     """
+    return _execute(
+        flow,
+        input,
+        Cancellation(),
+        flows=flows,
+        handlers=handlers,
+        resources=resources,
+        database=database,
+        instance=instance,
+        answers=answers,
+        raise_on_error=raise_on_error,
+        tags=tags,
+    )
+
+
+async def execute_flow_async(
+    flow: FlowSource,
+    input: Any = UNASKED,  # the word of SQL's start_flow
+    **arguments: Any,
+) -> FlowResult:
+    """Run a flow as `execute_flow` does, in a thread, so that the event loop goes on meanwhile.
+
+    Where the task is cancelled, the run ends as cancelled after the step that is at work, and the
+    task with it.
+
+    Args:
+        flow: The flow.
+        input: Its input.
+        **arguments: Those of `execute_flow`.
+
+    Raises:
+        PgflowError: As `execute_flow`.
+    """
+    cancellation = Cancellation()
+    run = partial(_execute, flow, input, cancellation, **arguments)
+    running = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        cancellation.ask()
+        await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # Nobody else is told of it.
+        raise
+
+
+def _execute(
+    flow: FlowSource,
+    input: Any,  # the word of SQL's start_flow
+    cancellation: Cancellation,
+    *,
+    flows: Iterable[Flow | Mapping[str, Any]] = (),
+    handlers: HandlerSources = None,
+    resources: Mapping[str, Any] | None = None,
+    database: Database | str | None = None,
+    instance: dg.DagsterInstance | None = None,
+    answers: Answers | None = None,
+    raise_on_error: bool = True,
+    tags: Mapping[str, str] | None = None,
+) -> FlowResult:
     result = run_in_process(
         flow,
         input,
@@ -91,28 +153,11 @@ def execute_flow(
         only_stand_ins=False,
         clock=Clock(),
         tags=tags,
+        cancellation=cancellation,
     )
     if raise_on_error:
         raise_if_ended_badly(result)
     return result
-
-
-async def execute_flow_async(
-    flow: FlowSource,
-    input: Any = UNASKED,  # the word of SQL's start_flow
-    **arguments: Any,
-) -> FlowResult:
-    """Run a flow as `execute_flow` does, in a thread, so that the event loop goes on meanwhile.
-
-    Args:
-        flow: The flow.
-        input: Its input.
-        **arguments: Those of `execute_flow`.
-
-    Raises:
-        PgflowError: As `execute_flow`.
-    """
-    return await asyncio.to_thread(partial(execute_flow, flow, input, **arguments))
 
 
 def run_in_process(
@@ -129,6 +174,7 @@ def run_in_process(
     only_stand_ins: bool,
     clock: Clock,
     tags: Mapping[str, str] | None,
+    cancellation: Cancellation,
 ) -> FlowResult:
     """Run a flow in this process, whoever asks; see `execute_flow`.
 
@@ -145,6 +191,11 @@ def run_in_process(
         only_stand_ins: Whether no handler is called itself.
         clock: The time of the run.
         tags: Tags of the Dagster run.
+        cancellation: Whether it is to end before its time.
+
+    Raises:
+        PgflowError: As `execute_flow`.
+        BaseException: What interrupted it, once it has ended.
     """
     slug, given = _given_flows(flow, flows)
     if input is not UNASKED:
@@ -173,13 +224,17 @@ def run_in_process(
         clock,
         only_stand_ins,
         dict(tags or {}),
+        cancellation,
     )
     if pinned is not None and instance is None:
         refuse_waiting_without_instance(known.values())
     with instance_or_memory(instance) as opened:
         if pinned is None or store is None:
-            return execute_in_memory(wanted, opened)
-        return execute_stored(wanted, pinned, store, opened)
+            result = execute_in_memory(wanted, opened)
+        else:
+            result = execute_stored(wanted, pinned, store, opened)
+    cancellation.tell()
+    return result
 
 
 def raise_if_ended_badly(result: FlowResult) -> None:

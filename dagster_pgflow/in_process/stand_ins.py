@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeGuard
 
+from dagster_pgflow.in_process.cancellation import Cancellation
 from dagster_pgflow.in_process.clock import Clock
 from dagster_pgflow.in_process.paths import best_match
 from dagster_pgflow.runtime.asked_condition import AskedCondition
@@ -24,6 +25,7 @@ class Conducting(Conductor):
         stand_ins: What stands in for handlers, by the places of their steps.
         clock: The time of the run.
         only_stand_ins: Whether no handler is called itself.
+        cancellation: Whether the run is to end before its time.
         lacking: The steps, and elements, that came to a handler which may not be called.
         failures: What handlers raised last, by the places of their tasks.
         conditions: What conditions said last, by their steps and texts.
@@ -33,9 +35,15 @@ class Conducting(Conductor):
     clock: Clock = field(default_factory=Clock)
     only_stand_ins: bool = False
     lacking: list[StepPath] = field(default_factory=list)
+    cancellation: Cancellation = field(default_factory=Cancellation)
     failures: dict[StepPath, StepError] = field(default_factory=dict)
     conditions: dict[tuple[str, str], AskedCondition] = field(default_factory=dict)
     _made: dict[tuple[str, int, str], Handler] = field(default_factory=dict)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether no further step is to begin."""
+        return self.cancellation.is_asked
 
     def does_work_of(self, path: StepPath) -> bool:
         """Return whether it does the work of a step, or of some of its tasks."""

@@ -74,10 +74,11 @@ def execute_stored(
         wanted.clock,
         only_stand_ins=wanted.only_stand_ins,
     )
+    resource.cancellation = wanted.cancellation
     io_manager = in_each_run(PgflowIOManager(outputs, None))
     settings = JobSettings(
         {**wanted.resources, PGFLOW_KEY: resource, IO_MANAGER_KEY: io_manager},
-        dg.in_process_executor,
+        wanted.cancellation.executor,
     )
     tags = pinned.tags(wanted.flow_slug)
     job = JobEmitter(pinned, wanted.handlers, settings, pinned.tags).job(wanted.flow_slug, tags)

@@ -14,6 +14,11 @@ from dagster_pgflow.step_path import StepPath
 class Conductor(ABC):
     """Hears what steps raise, may do their work, and says which delays are waited for."""
 
+    @property
+    @abstractmethod
+    def is_cancelled(self) -> bool:
+        """Whether no further step is to begin."""
+
     @abstractmethod
     def does_work_of(self, path: StepPath) -> bool:
         """Return whether it does the work of a step, or of some of its tasks."""

@@ -224,6 +224,8 @@ def body_of(role: Role, work: OpWork) -> Body:
 
     def body(context: dg.OpExecutionContext, inputs: Inputs) -> Iterator[Any]:
         execution = Execution(work, context, inputs)
+        if execution.conductor is not None and execution.conductor.is_cancelled:
+            raise dg.DagsterExecutionInterruptedError
         try:
             refuse_gaps(context, inputs, execution.path)
             value = does(execution)

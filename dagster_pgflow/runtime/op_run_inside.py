@@ -117,10 +117,17 @@ class _InsideAnother(dg.Executor):
 
     The run around it was cancelled, or its process is going down: whichever it is, nobody goes on
     with this run. And it looks between steps whether somebody cancelled it alone.
+
+    Args:
+        inner: Dagster's executor.
+        said: What the log of the run says then.
+        note: Takes note that the process was asked to stop.
     """
 
-    def __init__(self, inner: dg.Executor) -> None:
+    def __init__(self, inner: dg.Executor, said: str, note: Callable[[], None]) -> None:
         self._inner = inner
+        self._said = said
+        self._note = note
         self.was_interrupted = False
 
     @property
@@ -148,23 +155,34 @@ class _InsideAnother(dg.Executor):
         except dg.DagsterExecutionInterruptedError:
             if not _is_stopped(instance, run.run_id):
                 self.was_interrupted = True
-                instance.report_run_canceling(run, "The run around this one is being cancelled.")
+                self._note()
+                instance.report_run_canceling(run, self._said)
             raise
 
 
-def _create_executor(context: dg.InitExecutorContext) -> dg.Executor:
-    create = dg.in_process_executor.executor_creation_fn
-    assert create is not None  # noqa: S101
-    return _InsideAnother(create(context))
+def stoppable(said: str, note: Callable[[], None] = lambda: None) -> dg.ExecutorDefinition:
+    """Return an executor that does one step after the other, and may end between two.
+
+    Args:
+        said: What the log of a run says that ends so.
+        note: Takes note that the process was asked to stop.
+    """
+
+    def create_executor(context: dg.InitExecutorContext) -> dg.Executor:
+        create = dg.in_process_executor.executor_creation_fn
+        assert create is not None  # noqa: S101
+        return _InsideAnother(create(context), said, note)
+
+    return dg.ExecutorDefinition(
+        name="inside_another_run",
+        config_schema=dg.in_process_executor.config_schema.as_field(),
+        requirements=None,
+        executor_creation_fn=create_executor,
+        description="Runs the steps one after the other, in the process of whoever asks.",
+    )
 
 
-inside_another_run = dg.ExecutorDefinition(
-    name="inside_another_run",
-    config_schema=dg.in_process_executor.config_schema.as_field(),
-    requirements=None,
-    executor_creation_fn=_create_executor,
-    description="Runs the steps one after the other, in the process of a step of another run.",
-)
+inside_another_run = stoppable("The run around this one is being cancelled.")
 
 
 def new_run(

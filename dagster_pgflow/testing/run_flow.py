@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_pgflow.in_process.cancellation import Cancellation
 from dagster_pgflow.in_process.clock import TestClock
 from dagster_pgflow.in_process.flow import run_in_process
 from dagster_pgflow.in_process.given import FlowSource, HandlerSources
@@ -79,5 +80,6 @@ def run_flow(
         only_stand_ins=only_mocks,
         clock=TestClock(time.time() if now is None else now.timestamp()),
         tags=None,
+        cancellation=Cancellation(),
     )
     return TestResult(**vars(result))

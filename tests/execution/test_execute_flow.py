@@ -87,7 +87,10 @@ def test_the_rows_of_a_run_in_process_are_those_of_a_run_in_a_store(
     assert {row["step_path"]: row["output"] for row in outputs} == {
         path: step.output for path, step in alone.steps.items()
     }
-    world.settle()
+    # The other run is in the log of an instance that is gone; nobody looks at it again.
+    world.project()
+    world.sql("update pgflow.run_cursors set due_at = now()")
+    world.project()
     assert world.sql.column("select status from pgflow.runs") == ["completed", "completed"]
 
 

@@ -1,17 +1,13 @@
 """Can the stored flows run, and are their handlers known?"""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
 
 from dagster_pgflow.cli.checks.check import Check, failed, ok, skipped, warning
+from dagster_pgflow.cli.handler_modules import handlers_of
 from dagster_pgflow.compiler.soundness import problems_of
 from dagster_pgflow.errors import InvalidFlow, PgflowError, Problem
 from dagster_pgflow.model.flow import Flow
 from dagster_pgflow.model.steps import HandledStep, HookedStep
-from dagster_pgflow.runtime.handlers import HandlerRegistry
 from dagster_pgflow.runtime.hooks import unknown_hooks
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.database import Database
@@ -77,8 +73,8 @@ def _refused_schedules(flow: Flow) -> Iterator[Problem]:
 
 def _check_handlers(flows: Mapping[str, Flow], modules: Sequence[str]) -> Iterator[Check]:
     try:
-        registry = HandlerRegistry.collect(_import(name) for name in modules)
-    except (ImportError, PgflowError) as error:
+        registry = handlers_of(modules)
+    except PgflowError as error:
         yield failed("Handlers", f"The handlers cannot be loaded: {error}")
         return
     if not registry.handlers:
@@ -115,10 +111,3 @@ def _listed(sentences: Sequence[str]) -> str:
     if len(sentences) > MOST_SHOWN:
         shown.append(f"... and {len(sentences) - MOST_SHOWN} more")
     return "\n".join(shown)
-
-
-def _import(name: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    return import_module(name)
