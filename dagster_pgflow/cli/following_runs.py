@@ -19,6 +19,9 @@ from dagster_pgflow.store.run_status import (
 
 POLL_S = 0.5
 HINT_AFTER_S = 10.0
+BESIDE_SENSORS_AFTER_S = 30.0
+"""A queue of requests, or a busy daemon, takes some ticks."""
+
 SILENCE_S = 30.0
 """Sensors that run leave a mark every five seconds or so."""
 
@@ -28,6 +31,11 @@ HINT = (
     "Nothing has picked this run up yet, and no sensor was seen for a while. Is Dagster running"
     " with its daemon (`dagster dev`), on this database, and are the sensors of the code location"
     " turned on? The request is kept meanwhile; `dagster-pgflow doctor` says more."
+)
+HINT_BESIDE_SENSORS = (
+    "Nothing has picked this run up yet, though a sensor is at work on this database."
+    " `dagster-pgflow status` says what it waits for, and `dagster-pgflow doctor` what may be"
+    " wrong, such as a code location that does not load."
 )
 NO_SENSOR = (
     "no sensor is at work on this database. Start Dagster with its daemon (`dagster dev`), or turn"
@@ -171,7 +179,7 @@ def _are_sensors_silent(reader: RunStatusReader) -> bool:
 
 
 def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], None]:
-    """Return what says once, while a run waits, that nobody seems to be there to start it."""
+    """Return what says once, while a run waits, why nobody may be there to start it."""
     said: list[str] = []
 
     def look() -> None:
@@ -181,6 +189,9 @@ def hints(reader: RunStatusReader, run_id: UUID, say: Printer) -> Callable[[], N
             return
         if _are_sensors_silent(reader):
             said.append(HINT)
-            say(HINT)
+        elif waited >= BESIDE_SENSORS_AFTER_S and run.dagster_run_id is None:
+            said.append(HINT_BESIDE_SENSORS)
+        for hint in said:
+            say(hint)
 
     return look

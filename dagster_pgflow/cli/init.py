@@ -11,6 +11,7 @@ from dagster_pgflow.cli.new_project import NewProject, package_name
 
 NEXT = """
 Next:{change}
+  export PGFLOW_DATA_DIR="$PWD/.pgflow"
   pip install -e '.[dev]'
   pytest
   dagster-pgflow migrate

@@ -84,8 +84,9 @@ def check_requests(database: Database) -> Iterator[Check]:
     elif requests.never_seen:
         yield failed(
             "Requests",
-            f"{says}; no sensor has seen {requests.never_seen} of them: start `dagster dev`, or"
-            " turn on the sensor whose name ends in _requests.",
+            f"{says}; no sensor has seen {requests.never_seen} of them: start `dagster dev`, turn"
+            " on the sensor whose name ends in _requests, or see under *Deployment* in the web UI"
+            " whether the code location loads.",
         )
     else:
         yield warning(

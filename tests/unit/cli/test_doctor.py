@@ -128,6 +128,7 @@ def test_an_old_request_is_something_to_look_at(cli: Cli, sql: Session) -> None:
     assert result.exit_code == 1
     assert "1 waiting, the oldest for 1 h" in result.stdout
     assert "no sensor has seen" in result.stdout
+    assert "whether the code location loads" in result.stdout
 
 
 def test_a_projection_that_stands_still_is_something_to_look_at(cli: Cli, sql: Session) -> None:

@@ -58,6 +58,18 @@ def test_the_tests_of_a_new_project_pass_and_its_flow_runs(
     assert "4 passed" in ran.stdout
 
 
+def test_two_projects_do_not_meet_on_one_database(offline_cli: Cli, tmp_path: Path) -> None:
+    own = 'export PGFLOW_DATA_DIR="$PWD/.pgflow"'
+    made = offline_cli("init", str(tmp_path / "shop"))
+    before, after = made.stderr.split(own)
+    assert "dagster-pgflow" not in before
+    assert "dagster-pgflow migrate" in after
+    blocks = (tmp_path / "shop" / "README.md").read_text().split("```sh\n")[1:]
+    terminals = [block for block in blocks if "dagster-pgflow " in block.split("```")[0]]
+    assert len(terminals) == 2
+    assert all(block.startswith(own) for block in terminals)
+
+
 def test_what_is_in_the_folder_stays_as_it_is(offline_cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "shop" / "tests").mkdir(parents=True)
     (tmp_path / "shop" / "flows").write_text("mine")

@@ -145,6 +145,18 @@ def test_there_is_no_hint_while_sensors_are_at_work(
     sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
     result = flows("start", "ai_workflow", "--timeout", "0.1")
     assert "Is Dagster running" not in result.stderr
+    assert "does not load" not in result.stderr
+
+
+def test_a_run_that_a_sensor_does_not_begin_either_points_to_doctor_once(
+    flows: Cli, sql: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following_runs, "HINT_AFTER_S", 0.0)
+    monkeypatch.setattr(following_runs, "BESIDE_SENSORS_AFTER_S", 0.0)
+    sql("insert into pgflow.projection_cursors values ('runs', '{}', now())")
+    told = flows("start", "ai_workflow", "--timeout", "0.7").stderr
+    assert told.count("such as a code location that does not load") == 1
+    assert "Is Dagster running" not in told
 
 
 def test_sql_prints_rows_as_a_table_or_as_json(flows: Cli) -> None:
