@@ -71,6 +71,7 @@ LOAD_DATA_KEY: Final = "dagster-pgflow/catalog"
 
 # Dagster's own, which its queue reads: a whole number, and the highest goes first.
 TAG_PRIORITY: Final = "dagster/priority"
+TAG_RUN_KEY: Final = "dagster/run_key"
 
 # In run config, in place of an input that is too large for it: the request that has it.
 REQUESTED_INPUT_KEY: Final = "dagster-pgflow/input"

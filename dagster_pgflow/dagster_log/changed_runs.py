@@ -10,7 +10,14 @@ import dagster as dg
 
 from dagster_pgflow.dagster_log.which_log import log_of
 from dagster_pgflow.model.run_cursor import FoundRun
-from dagster_pgflow.names import TAG_RUN_ID, TAG_STORE, child_run_path, continuation_of, older_key
+from dagster_pgflow.names import (
+    TAG_RUN_ID,
+    TAG_RUN_KEY,
+    TAG_STORE,
+    child_run_path,
+    continuation_of,
+    older_key,
+)
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,9 @@ class ChangedRuns:
     """Runs that have changed, those first that changed first.
 
     Attributes:
-        found: The runs; one inside another one is read together with that, and left out.
+        found: The runs; one inside another one is read together with that, and left out. So is one
+            that was made for a request and that nobody has submitted: the request still waits, and
+            whoever takes it comes upon the run.
         newest: When the last one of them changed, those left out included.
         is_last: Whether there are no others.
     """
@@ -59,7 +68,7 @@ def changed_runs(
     )
     own_log = log_of(instance)
     return ChangedRuns(
-        found=[found_run(record, own_log) for record in records if not _is_inside_another(record)],
+        found=[found_run(record, own_log) for record in records if _is_to_be_read(record)],
         newest=_moment(records[-1]) if records else None,
         is_last=not ends,
     )
@@ -95,9 +104,15 @@ def _read(instance: dg.DagsterInstance, run_id: str, log: logging.Logger) -> dg.
         return None
 
 
-def _is_inside_another(record: dg.RunRecord) -> bool:
+def _is_to_be_read(record: dg.RunRecord) -> bool:
     run = record.dagster_run
-    return child_run_path(run.run_id, run.tags) is not None
+    awaits_submission = (
+        run.status is dg.DagsterRunStatus.NOT_STARTED
+        and TAG_RUN_KEY in run.tags
+        and run.parent_run_id is None
+        and requested_run_id(run) is not None
+    )
+    return not awaits_submission and child_run_path(run.run_id, run.tags) is None
 
 
 def found_run(record: dg.RunRecord, own_log: str | None) -> FoundRun:

@@ -21,6 +21,7 @@ from dagster_pgflow.launching.origins import Origins, origins_of
 from dagster_pgflow.location.location import Location
 from dagster_pgflow.location.settings import LocationSettings
 from dagster_pgflow.names import TAG_FLOW, TAG_RUN_ID, TAG_WATERMARK
+from dagster_pgflow.projection.sync.projector import project
 from dagster_pgflow.store.catalog import Catalog
 from dagster_pgflow.store.requests import Requests
 from dagster_pgflow.triggers import request_sensor
@@ -93,6 +94,26 @@ def test_the_sensor_creates_the_run_of_a_flow_that_is_no_job_and_has_it_submitte
 
     instance.report_run_failed(run)
     assert server.asks_for() == []
+
+
+def test_a_run_that_was_never_submitted_is_submitted_later_however_often_runs_were_looked_for(
+    database_url: str, builder: FlowBuilder, requests: Requests, instance: dg.DagsterInstance
+) -> None:
+    builder.define_flow(Flow("f").step("a"))
+    run_id = requests.start("f", {})
+    server = Server(database_url, instance, jobs="tagged")
+    assert server.asks_for() == [(STAND_IN, str(run_id))]
+    run = created_run(instance, run_id)
+    store = server.location.projection_store()
+
+    # The daemon was killed before it submitted the run, and is back.
+    project(instance, store)
+    assert server.asks_for() == [(STAND_IN, str(run_id))]
+
+    instance.report_run_canceled(run)
+    project(instance, store)
+    assert server.asks_for() == []
+    assert store.tables.run_id_of(UUID(run.run_id)) == run_id
 
 
 def test_a_run_of_a_newer_version_than_the_location_has_begins_without_a_reload(
