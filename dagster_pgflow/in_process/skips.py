@@ -35,12 +35,17 @@ class Skips:
         return path
 
     def left_out_by(self, path: StepPath) -> tuple[str, ...]:
-        """Return the steps that decided not to go to a step: branches, loops, failures."""
+        """Return the steps that decided not to go to a step: branches, loops, failures.
+
+        One that was skipped itself decided nothing.
+        """
         row, place = self._skipped.get(path), self._places.get(path)
         if row is None or row.skip_reason != "not_taken" or place is None:
             return ()
         return tuple(
-            str(dep) for dep in place.needs if place.path.slug in self._places[dep].step.routed
+            str(dep)
+            for dep in place.needs
+            if dep not in self._skipped and place.path.slug in self._places[dep].step.routed
         )
 
     def _before(self, path: StepPath) -> StepPath | None:

@@ -86,7 +86,9 @@ def execute_stored(
     store = ProjectionStore(Catalog(database), outputs, RunTables(database))
     record = instance.get_run_record_by_id(str(run_id))
     assert record is not None  # noqa: S101  it has just been executed there
-    store.tables.announce(found_run(record, log_of(instance)))
+    # An instance in memory is gone with this process: its log is nobody's, so it is not waited for.
+    own_log = None if instance.is_ephemeral else log_of(instance)
+    store.tables.announce(found_run(record, own_log))
     pins = pins_of(store)
     Projector(instance, store, pins).look_at([run_id])
     refuse_lack(resource, wanted)

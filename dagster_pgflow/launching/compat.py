@@ -39,7 +39,6 @@ from dagster._core.storage.tags import (
     PARENT_RUN_ID_TAG,
     RESUME_RETRY_TAG,
     ROOT_RUN_ID_TAG,
-    RUN_KEY_TAG,
     SENSOR_NAME_TAG,
     TAGS_TO_MAYBE_OMIT_ON_RETRY,
 )
@@ -53,7 +52,6 @@ __all__ = [
     "PARENT_RUN_ID_TAG",
     "RESUME_RETRY_TAG",
     "ROOT_RUN_ID_TAG",
-    "RUN_KEY_TAG",
     "SENSOR_NAME_TAG",
     "TAGS_TO_MAYBE_OMIT_ON_RETRY",
     "CheckRunHealthResult",

@@ -26,7 +26,7 @@ from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster._core.types.loadable_target_origin import enter_loadable_target_origin_load_context
 from dagster._core.workspace.load_target import ModuleTarget, PythonFileTarget
 from dagster._grpc.server import _get_code_pointer as code_pointer_of
@@ -34,7 +34,6 @@ from dagster._grpc.utils import get_loadable_targets
 from dagster_shared.cli import WorkspaceOpts
 
 __all__ = [
-    "RUN_KEY_TAG",
     "SENSOR_NAME_TAG",
     "CodeLocationOrigin",
     "DefinitionsLoadContext",

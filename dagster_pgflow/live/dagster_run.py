@@ -8,13 +8,13 @@ import dagster as dg
 
 from dagster_pgflow.launching.flow_runs import create_flow_run, dagster_run_id
 from dagster_pgflow.live.compat import (
-    RUN_KEY_TAG,
     SENSOR_NAME_TAG,
     EngineEventData,
     InMemoryJob,
     execute_run_iterator,
 )
 from dagster_pgflow.live.target import ServedLocation
+from dagster_pgflow.names import TAG_RUN_KEY
 from dagster_pgflow.store.claims import ClaimedRequest
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def ensure_run(
         return known
     of_sensor = {
         SENSOR_NAME_TAG: served.location.request_sensor,
-        RUN_KEY_TAG: str(claimed.run_id),
+        TAG_RUN_KEY: str(claimed.run_id),
     }
     return create_flow_run(
         instance,

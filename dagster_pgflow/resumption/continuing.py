@@ -12,13 +12,14 @@ import dagster as dg
 from dagster_pgflow.compat import ExecutionPlanSnapshot, KnownExecutionState
 from dagster_pgflow.dagster_log.pinned_tags import pinned_tags
 from dagster_pgflow.errors import ResumptionRefused
-from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG, RepositoryLoadData
+from dagster_pgflow.launching.compat import SENSOR_NAME_TAG, RepositoryLoadData
 from dagster_pgflow.launching.flow_runs import LeftOver, create_flow_run, plan_of
 from dagster_pgflow.launching.origins import Origins
 from dagster_pgflow.names import (
     TAG_CONTINUATION,
     TAG_FLOW,
     TAG_RUN_ID,
+    TAG_RUN_KEY,
     TAG_WATERMARK,
     is_broken_graph,
     own_tag,
@@ -160,7 +161,7 @@ def _tags(continuation: Continuation, before: dg.DagsterRun, sensor: str) -> dic
         TAG_RUN_ID: str(continuation.run_id),
         TAG_CONTINUATION: str(continuation.number),
         SENSOR_NAME_TAG: sensor,
-        RUN_KEY_TAG: run_key(continuation),
+        TAG_RUN_KEY: run_key(continuation),
     }
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from dagster_pgflow.errors import ConfigurationError
-from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster_pgflow.launching.compat import SENSOR_NAME_TAG
 from dagster_pgflow.launching.flow_runs import create_flow_run, dagster_run_id
 from dagster_pgflow.launching.origins import Origins, origins_of
 from dagster_pgflow.model.flow import Flow
-from dagster_pgflow.names import TAG_RUN_ID
+from dagster_pgflow.names import TAG_RUN_ID, TAG_RUN_KEY
 from dagster_pgflow.store.requests import RunRequested
 
 Pinned = Callable[[str, int], tuple[Mapping[str, Flow], dg.JobDefinition]]
@@ -75,7 +75,7 @@ class CreatedRuns:
             tags={
                 **asked.tags,
                 SENSOR_NAME_TAG: self.sensor,
-                RUN_KEY_TAG: str(request.run_id),
+                TAG_RUN_KEY: str(request.run_id),
             },
         )
         return self.submission(request)
@@ -87,7 +87,7 @@ class CreatedRuns:
 
     def awaits_submission(self, run: dg.DagsterRun) -> bool:
         """Return whether a run was created for this sensor and nobody has submitted it."""
-        is_ours = run.tags.get(SENSOR_NAME_TAG) == self.sensor and RUN_KEY_TAG in run.tags
+        is_ours = run.tags.get(SENSOR_NAME_TAG) == self.sensor and TAG_RUN_KEY in run.tags
         return is_ours and run.status is dg.DagsterRunStatus.NOT_STARTED
 
     def origins(self, context: dg.SensorEvaluationContext) -> Origins:

@@ -9,10 +9,11 @@ import pytest
 
 from dagster_pgflow import Flow, FlowBuilder
 from dagster_pgflow.errors import ResumptionRefused
-from dagster_pgflow.launching.compat import RUN_KEY_TAG, SENSOR_NAME_TAG
+from dagster_pgflow.launching.compat import SENSOR_NAME_TAG
 from dagster_pgflow.names import (
     TAG_CONTINUATION,
     TAG_RUN_ID,
+    TAG_RUN_KEY,
     TAG_WATERMARK,
     continuation_id,
     continuation_of,
@@ -59,7 +60,7 @@ def test_what_is_left_of_a_run_is_done_in_a_further_run_of_dagster(
     assert run.tags["mine"] == "yes"
     assert run.tags["dagster/parent_run_id"] == run.tags["dagster/root_run_id"] == first.run_id
     assert run.tags[SENSOR_NAME_TAG] == SENSOR
-    assert run.tags[RUN_KEY_TAG] == f"{first.run_id}:1"
+    assert run.tags[TAG_RUN_KEY] == f"{first.run_id}:1"
     assert here.execute(run).status is dg.DagsterRunStatus.SUCCESS
     assert here.calls == ["a", "b", "b", "c"]
 
@@ -143,12 +144,12 @@ def test_the_tags_that_say_how_a_run_was_launched_are_its_own(
     builder.define_flow(CHAIN)
     here.broken = {"b"}
     hidden = {".dagster/grpc_info": "{}", ".dagster/run_worker": "1"}
-    first = here.first("f", 1, **{**hidden, RUN_KEY_TAG: "mine", TAG_RUN_ID: str(uuid4())})
+    first = here.first("f", 1, **{**hidden, TAG_RUN_KEY: "mine", TAG_RUN_ID: str(uuid4())})
 
     run = here.continued(of(first))
 
     assert hidden.keys().isdisjoint(run.tags)
-    assert run.tags[RUN_KEY_TAG] == f"{first.run_id}:1"
+    assert run.tags[TAG_RUN_KEY] == f"{first.run_id}:1"
     assert run.tags[TAG_RUN_ID] == first.run_id
 
 

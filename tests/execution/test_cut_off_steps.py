@@ -206,6 +206,7 @@ def test_a_flow_that_runs_in_process_says_by_what_each_step_was_skipped() -> Non
     result = execute_flow(FLOW, {"pay": True}, handlers=[HANDLERS], flows=flows)
     found = {path: (step.reason, step.skipped_by) for path, step in result.steps.items()}
     assert found["refuse"] == ("not_taken", "refuse")
-    assert found["last"] == ("not_taken", "last")
-    assert found["tell.deep.two"] == ("dependency_skipped", "tell")
+    assert found["last"] == ("not_taken", "refuse")
+    assert found["tell.deep.two"] == ("dependency_skipped", "refuse")
+    assert {step.left_out_by for step in result.steps.values() if step.reason} == {("way",)}
     assert {path for path, (reason, _) in found.items() if reason} == CUT_OFF.keys()
