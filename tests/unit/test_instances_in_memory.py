@@ -11,6 +11,7 @@ from dagster._core.events import EngineEventData, StepMaterializationData
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import text
 
+from dagster_pgflow.in_process import instances
 from dagster_pgflow.in_process.instances import EventsInMemory, instance_in_memory
 
 RUN = "8b2c4c1c-0d0a-4c43-9a3e-0f3a3b1f0c11"
@@ -95,3 +96,14 @@ def test_threads_store_and_read_at_once() -> None:
 
         list(threads.map(work, range(64)))
         assert len(instance.all_logs(RUN)) == 64
+
+
+def test_with_a_dagster_that_it_was_not_tried_with_dagster_makes_the_instance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dg, "__version__", "1.14.0")
+    monkeypatch.setattr(instances, "EventsInMemory", None)
+    monkeypatch.setattr(instances, "RunsInMemory", None)
+    with instance_in_memory() as instance:
+        assert instance.is_ephemeral
+        assert instance.get_runs_count() == 0

@@ -59,6 +59,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
+    # They are not all children of ours, and one that is killed is still there for a moment.
+    psutil.wait_procs(left, timeout=STOP_S)
     process.wait()
 
 
