@@ -188,8 +188,9 @@ def test_arms_side_by_side(deployment: Deployment, begun: Started, finished: Fin
         "by_rail": "rail to Kiel",
         "choose": ["road to Kiel", "rail to Kiel"],
     }
+    why = 'goes on with "by_road", "by_rail" since `true` is true'
     assert parallel.events("branch.taken") == [
-        ("both", {"rule": 0, "taken": ["by_road", "by_rail"]})
+        ("both", {"rule": 0, "taken": ["by_road", "by_rail"], "why": why})
     ]
     assert {"both >> by_road", "both >> by_rail"} <= set(parallel.tokens())
     assert parallel.statistics() == (7, 7, 5, 0, 0, 0)
@@ -255,7 +256,10 @@ def test_a_branch_by_a_rule(deployment: Deployment, begun: Started, finished: Fi
         "refuse": "not_taken",
         "answer": {"grant": "granted"},
     }
-    assert branch.events("branch.taken") == [("decide", {"rule": 0, "taken": ["grant", "thank"]})]
+    why = 'goes on with "grant", "thank" since `output.score > 80` is true (output.score is 90)'
+    assert branch.events("branch.taken") == [
+        ("decide", {"rule": 0, "taken": ["grant", "thank"], "why": why})
+    ]
     assert not any("refuse" in token or "examine" in token for token in branch.tokens())
     assert branch.statistics() == (7, 7, 5, 0, 2, 0)
 
@@ -263,7 +267,11 @@ def test_a_branch_by_a_rule(deployment: Deployment, begun: Started, finished: Fi
 def test_a_branch_by_default(deployment: Deployment, begun: Started, finished: Finished) -> None:
     branch = records_of("branch by default", deployment, begun, finished)
     assert branch.steps()["answer"] == {"refuse": "refused"}
-    assert branch.events("branch.taken") == [("decide", {"rule": "default", "taken": ["refuse"]})]
+    [(step, taken)] = branch.events("branch.taken")
+    assert (step, taken["rule"], taken["taken"]) == ("decide", "default", ["refuse"])
+    # Of each rule it says what it was asked, and of which value.
+    assert taken["why"].startswith('goes on with "refuse", by default, since ')
+    assert taken["why"].count("is false (output.score is 5)") == 2
     assert branch.statistics() == (5, 5, 4, 0, 3, 0)
 
 
