@@ -79,7 +79,12 @@ def test_each_output_is_one_row_under_its_step(database: Database, sql: Session)
 def test_a_skipped_step_stores_why(database: Database, sql: Session) -> None:
     assert run_in(database, Flow("f").step("a", "echo", if_={"x": 1}), {}).success
     assert stored(sql)["a", "result", ""] == {
-        "dagster-pgflow/skipped": {"reason": "condition_unmet", "step": "a", "cascade": False}
+        "dagster-pgflow/skipped": {
+            "reason": "condition_unmet",
+            "step": "a",
+            "cascade": False,
+            "why": 'its input does not contain {"x": 1} (input is {})',
+        }
     }
 
 
