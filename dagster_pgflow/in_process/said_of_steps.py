@@ -1,14 +1,14 @@
 """What a caller says of steps by their places, mocks and answers, and what of it makes no sense."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from dagster_pgflow.errors import ConfigurationError
 from dagster_pgflow.in_process.paths import FoundStep, Places
 from dagster_pgflow.in_process.stand_ins import StandIns, is_error
 from dagster_pgflow.in_process.waits import Answers, GivenAnswer, NoAnswer
-from dagster_pgflow.model.lowered import LoweredStep
-from dagster_pgflow.model.steps import HandledStep, SleepStep, SubflowStep, WaitingStep
+from dagster_pgflow.model.lowered import LoopNode, LoweredStep
+from dagster_pgflow.model.steps import HandledStep, JoinStep, SleepStep, SubflowStep, WaitingStep
 
 Objection = Callable[[FoundStep, Any], str | None]
 """Returns why a step cannot take what is said of it, as the end of a sentence."""
@@ -88,5 +88,7 @@ def _why_no_handler(step: LoweredStep) -> str:
             return f'which runs flow "{step.flow}"; mock the steps of that: "{step.slug}.<step>".'
         case WaitingStep() | SleepStep():
             return "which waits; what it is told belongs into answers."
-        case _:
+        case JoinStep() | LoopNode() | HandledStep():
             return f"which is of type {step.type} and calls no handler; mock a step before it."
+        case _:
+            assert_never(step)

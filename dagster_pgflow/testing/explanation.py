@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from dagster_pgflow.in_process.result import FlowResult, StepResult, TakenEdge, TaskResult
 
@@ -73,15 +73,19 @@ def _way(edge: TakenEdge, result: FlowResult) -> str:
 def _halt(path: str, result: FlowResult) -> str:
     """Return why a run that came to a step has not left it."""
     step = result.steps.get(path)
-    match step.status if step else None:
+    if step is None:
+        return ""
+    match step.status:
         case "waiting":
             return "waits"
         case "failed":
             return "failed"
         case "created":
             return "not begun"
-        case _:
+        case "started" | "completed" | "skipped" | "cancelled":
             return ""
+        case _:
+            assert_never(step.status)
 
 
 def _line(step: StepResult) -> str:

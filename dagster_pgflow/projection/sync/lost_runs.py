@@ -8,7 +8,7 @@ DELETED_OR_ELSEWHERE: Final = (
     "The run was deleted in Dagster before it ended, or another Dagster has it, which serves this"
     " database, too; `dagster-pgflow doctor` tells."
 )
-"""Of a run of which nobody has said which Dagster has it, as before version 0.1."""
+"""Of a run of which nobody has said which Dagster has it: older code did not."""
 
 GONE: Final = (
     "The Dagster that had the run has not been heard of for an hour, and this one does not have it."

@@ -68,6 +68,8 @@ def test_two_projects_do_not_meet_on_one_database(offline_cli: Cli, tmp_path: Pa
     terminals = [block for block in blocks if "dagster-pgflow " in block.split("```")[0]]
     assert len(terminals) == 2
     assert all(block.startswith(own) for block in terminals)
+    ignored = (tmp_path / "shop" / ".gitignore").read_text().splitlines()
+    assert {".pgflow/", ".dagster/"} <= set(ignored)
 
 
 def test_what_is_in_the_folder_stays_as_it_is(offline_cli: Cli, tmp_path: Path) -> None:
