@@ -59,9 +59,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
             member.kill()
         except psutil.NoSuchProcess:
             continue
-    # They are not all children of ours, and one that is killed is still there for a moment.
-    psutil.wait_procs(left, timeout=STOP_S)
     process.wait()
+    # The others are no children of ours, and one that is killed is still there for a moment.
+    psutil.wait_procs(left, timeout=STOP_S)
 
 
 def _family(leader: int) -> set[psutil.Process]:
